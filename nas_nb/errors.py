@@ -1,0 +1,44 @@
+"""What bad input gets: one exception class, with leaves where a caller would tell them apart."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NasError(ValueError):
+    """An error that the reader can mend: it says what was expected, what came, and what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Lets IPython show the sentence alone: the stack would only show our own frames."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class DataError(NasError):
+    """The data can't be used as given."""
+
+
+class SpaceError(NasError):
+    """The search space, or a point of it, is not legal."""
+
+
+class StrategyError(NasError):
+    """The strategy is unknown, or its options or proposals are not legal."""
+
+
+class BudgetError(NasError):
+    """The budget allows nothing, or is missing."""
+
+
+class JournalError(NasError):
+    """The journal can't be read, or is being written by another kernel."""
+
+
+class SearchError(NasError):
+    """The search can't do that in the state it is in."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns ``" Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{matches[0]}'?" if matches else ""
