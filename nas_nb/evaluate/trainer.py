@@ -1,0 +1,108 @@
+"""The trainer: trains one candidate for the epochs that it was granted, under control."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from nas_nb.data import Data
+from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+
+OnEpoch = Callable[[int, Mapping[str, float], float], None]
+
+VALIDATION_BATCH_SIZE = 256
+
+
+class Control(Protocol):
+    """What the trainer asks between two batches."""
+
+    def checkpoint(self) -> bool:
+        """Blocks while the search is paused; returns True when training has to end now."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+        stopped: Whether it was ended by the control before its last epoch was complete.
+        note: Why a slower path was taken, or None.
+    """
+
+    stopped: bool
+    note: str | None = None
+
+
+class _Steered(keras.callbacks.Callback):
+    """Reports every epoch, and lets the control pause or end the training at every batch."""
+
+    def __init__(self, control: Control, on_epoch: OnEpoch) -> None:
+        super().__init__()
+        self.control = control
+        self.report = on_epoch
+        self.stopped = False
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._obey()
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._obey()
+
+    def _obey(self) -> None:
+        if self.control.checkpoint():
+            self.stopped = True
+            self.model.stop_training = True
+            self.model.stop_evaluating = True
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        # A cut epoch has averages over some of the batches only: they would not be comparable.
+        if not self.stopped:
+            measured = {name: float(value) for name, value in (logs or {}).items()}
+            self.report(epoch + 1, measured, time.perf_counter() - self._began)
+
+
+def train(
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    on_epoch: OnEpoch,
+    control: Control,
+) -> TrainingResult:
+    """Trains a compiled model and reports every epoch.
+
+    Args:
+        model: A compiled Keras model for `data`.
+        data: The data; the training part is shuffled anew in every epoch, by `seed`.
+        epochs: How many epochs, 1 or more.
+        batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
+        seed: Decides the order of the samples.
+        on_epoch: Called after every complete epoch with its number (from 1), its logs (names as
+            in `fit`: `loss`, `accuracy`, `val_loss` ...) and its duration in seconds.
+        control: Asked after every batch.
+
+    Returns:
+        How the training ended.
+    """
+    steered = _Steered(control, on_epoch)
+    model.fit(
+        shuffled_batches(data.x_train, data.y_train, batch_size, seed),
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
+        validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
+        validation_batch_size=VALIDATION_BATCH_SIZE,
+        callbacks=[steered],
+        verbose=0,
+    )
+    return TrainingResult(stopped=steered.stopped)
