@@ -1,3 +1,94 @@
-"""Neural architecture search in a notebook cell."""
+"""Neural architecture search in a notebook cell.
+
+Everything public is here under its name and is imported when it is first asked for, so that
+``import nas_nb`` and ``%load_ext nas_nb`` cost milliseconds: TensorFlow is loaded by the first
+search, not by the first line of the notebook.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nas_nb.data import Data, load, use
+    from nas_nb.errors import NasError
+    from nas_nb.notebook.search import Search
+    from nas_nb.search.search import current_search
+    from nas_nb.space.architecture import Architecture
+    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.steps import (
+        evaluate_performance,
+        generate_candidate_structures,
+        optimize_structure,
+        select_best_structure,
+    )
+    from nas_nb.strategy.names import STRATEGIES
+    from nas_nb.strategy.oracle import oracle
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "STRATEGIES",
+    "Architecture",
+    "Data",
+    "NasError",
+    "Search",
+    "SearchSpace",
+    "current_search",
+    "evaluate_performance",
+    "generate_candidate_structures",
+    "load",
+    "optimize_structure",
+    "oracle",
+    "select_best_structure",
+    "use",
+]
+
+_HOMES = {
+    "STRATEGIES": "nas_nb.strategy.names",
+    "Architecture": "nas_nb.space.architecture",
+    "Data": "nas_nb.data",
+    "NasError": "nas_nb.errors",
+    "Search": "nas_nb.notebook.search",
+    "SearchSpace": "nas_nb.space.search_space",
+    "current_search": "nas_nb.search.search",
+    "evaluate_performance": "nas_nb.steps",
+    "generate_candidate_structures": "nas_nb.steps",
+    "load": "nas_nb.data",
+    "optimize_structure": "nas_nb.steps",
+    "oracle": "nas_nb.strategy.oracle",
+    "select_best_structure": "nas_nb.steps",
+    "use": "nas_nb.data",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name from the module that holds it, once."""
+    if name not in _HOMES:
+        from nas_nb.errors import nearest
+
+        raise AttributeError(f"module 'nas_nb' has no attribute '{name}'.{nearest(name, _HOMES)}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Adds ``%nas`` and ``%%nas`` to the shell: what ``%load_ext nas_nb`` calls."""
+    from nas_nb.notebook import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Takes them away again: what ``%unload_ext nas_nb`` calls."""
+    from nas_nb.notebook import magics
+
+    magics.unload(shell)
