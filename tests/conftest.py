@@ -1,0 +1,36 @@
+"""What every test stands on: a quiet TensorFlow, private Jupyter folders, repeatable draws."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Before anything imports TensorFlow: its C++ log would drown a failure's output.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Examples are the same in every run, so that CI fails for a change and not for a draw; a deadline
+# would measure the machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository: for tests of files that are not Python."""
+    return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kernels that tests start read no settings, start-up files or history of their user."""
+    home = tmp_path_factory.mktemp("jupyter-home")
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        folder = home / name.lower()
+        folder.mkdir()
+        os.environ[name] = str(folder)
+    return home
