@@ -1,0 +1,248 @@
+"""The fold of a journal's events: what every strategy, view and report reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+from nas_nb.errors import JournalError, nearest
+from nas_nb.record.events import Event, EventKind, check_fields
+from nas_nb.record.ledger import Ledger, comparable
+from nas_nb.record.pareto import front
+from nas_nb.record.rules import check_opening, check_trial
+from nas_nb.record.trial import Trial, TrialStatus
+from nas_nb.record.values import plain_values, values_key
+
+__all__ = ["History", "Trial", "TrialStatus", "fold"]
+
+T = TypeVar("T")
+
+
+class History:
+    """What happened in a search so far.
+
+    One thread applies events; any thread may read. What a property returns is a snapshot that
+    does not change. Applying an event and reading a property cost O(1), but for the copy of a
+    tuple on the first read after an event.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._ledger = Ledger()
+        self._version = 0
+        self._trials: list[Trial] = []
+        self._snapshots: dict[str, tuple[Any, ...]] = {}
+
+    def apply(self, event: Event) -> None:
+        """Takes one more event into account; a kind that is not known counts, and changes nothing.
+
+        Raises:
+            JournalError: The event lacks a field or can't happen now; nothing was changed.
+        """
+        with self._lock:
+            self.check(event)
+            step = self._ledger.steps.get(event["event"])
+            if step is not None:
+                step(event)
+            self._version += 1
+            self._snapshots.clear()
+
+    def check(self, event: Event) -> None:
+        """Raises JournalError if the event can't be applied now; changes nothing."""
+        kind, books = event["event"], self._ledger
+        if kind not in books.steps:
+            return
+        check_fields(event)
+        if kind == EventKind.SEARCH_OPENED:
+            check_opening(event, books.direction, books.objective, scored=bool(books.completed))
+        elif kind not in (EventKind.STEERED, EventKind.SEARCH_CLOSED):
+            check_trial(event, books.drafts)
+        if kind == EventKind.TRIAL_PROPOSED:
+            plain_values(event["values"])
+
+    def __len__(self) -> int:
+        return len(self._ledger.drafts)
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self.trials)
+
+    def __getitem__(self, number: int) -> Trial:
+        with self._lock:
+            if not 0 <= number < len(self):
+                raise JournalError(
+                    f"Expected the number of one of {len(self)} trials, counted from 0. "
+                    f"Received: {number}."
+                )
+            return self._trial(number)
+
+    def __repr__(self) -> str:
+        return (
+            f"<History: {len(self)} trials, {len(self._ledger.completed)} completed, "
+            f"{self.objective} ({self.direction})>"
+        )
+
+    @property
+    def version(self) -> int:
+        """How many events were applied: it tells a reader whether there is anything new."""
+        return self._version
+
+    @property
+    def objective(self) -> str:
+        """The name of what is compared, e.g. "val_accuracy"."""
+        return self._ledger.objective
+
+    @property
+    def direction(self) -> str:
+        """Which scores are better: "max" or "min"."""
+        return self._ledger.direction
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search, as last opened."""
+        return self._ledger.seed
+
+    @property
+    def opened(self) -> tuple[Event, ...]:
+        """The `search_opened` events, one a session."""
+        return self._snapshot("opened", lambda: tuple(self._ledger.opened))
+
+    @property
+    def steering(self) -> tuple[Event, ...]:
+        """The `steered` events."""
+        return self._snapshot("steering", lambda: tuple(self._ledger.steering))
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, by number."""
+        return self._snapshot("trials", lambda: tuple(self._refreshed()))
+
+    @property
+    def completed(self) -> tuple[Trial, ...]:
+        """The trials that completed, in the order in which they did."""
+        return self._snapshot("completed", lambda: tuple(self._ledger.completed.values()))
+
+    @property
+    def finished(self) -> tuple[Trial, ...]:
+        """The trials that completed or failed, in the order in which they did."""
+        return self._snapshot("finished", lambda: tuple(self._ledger.finished.values()))
+
+    @property
+    def unfinished(self) -> tuple[Trial, ...]:
+        """The trials that are proposed, running or stopped, by number."""
+        return self._snapshot(
+            "unfinished", lambda: tuple(map(self._trial, sorted(self._ledger.unfinished)))
+        )
+
+    @property
+    def running(self) -> Trial | None:
+        """The trial that is being trained (the latest started, if several are)."""
+        with self._lock:
+            running = self._ledger.running
+            return self._trial(next(reversed(running))) if running else None
+
+    @property
+    def incumbent(self) -> Trial | None:
+        """The best completed trial; of equals, the first."""
+        with self._lock:
+            path = self._ledger.path
+            return self._trial(path[-1][0]) if path else None
+
+    @property
+    def incumbent_path(self) -> tuple[tuple[int, float], ...]:
+        """The number and score of each trial that was once the incumbent, oldest first."""
+        return self._snapshot("path", lambda: tuple(self._ledger.path))
+
+    @property
+    def failures_in_a_row(self) -> tuple[int, str | None]:
+        """How many of the latest trials failed with one and the same reason, and that reason.
+
+        (0, None) again after a trial completes, a resume, and the opening of a session.
+        """
+        return self._ledger.failures
+
+    @property
+    def epochs_spent(self) -> int:
+        """Epochs trained in all attempts at all trials."""
+        return self._ledger.epochs_spent
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds spent on trials: ended attempts, and the ended epochs of the others."""
+        return self._ledger.busy_s
+
+    def has_tried(self, values: Mapping[str, Any]) -> bool:
+        """Tells whether a trial, whatever became of it, has exactly these values."""
+        return values_key(values) in self._ledger.numbers
+
+    def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
+        """Tells whether trial (or score) `a` beats `b`.
+
+        None, NaN and infinity beat nothing, and every finite score beats them. Equals don't beat.
+        """
+        return self._ledger.beats(_score(a), _score(b))
+
+    def pareto_front(self, *objectives: str) -> tuple[Trial, ...]:
+        """The completed trials that no other dominates, sorted by the objectives.
+
+        Args:
+            objectives: "score" (better in the search's direction) and names of costs (less is
+                better). A trial that lacks one of them, or has NaN there, takes no part.
+
+        Raises:
+            JournalError: No objective is given, or no completed trial has a cost of that name.
+        """
+        trials = self.completed
+        known = ("score", *dict.fromkeys(name for trial in trials for name in trial.costs))
+        for name in objectives or ("",):
+            if name not in known and (trials or not name):
+                raise JournalError(
+                    f"Expected objectives among {', '.join(known)}. "
+                    f"Received: {name!r}.{nearest(name, known)}"
+                )
+        points = ((self._point(trial, objectives), trial) for trial in trials)
+        entered = [(point, trial) for point, trial in points if point is not None]
+        return tuple(entered[at][1] for at in front([point for point, _ in entered]))
+
+    def _point(self, trial: Trial, objectives: Iterable[str]) -> tuple[float, ...] | None:
+        sign = -1 if self.direction == "max" else 1
+        point = []
+        for name in objectives:
+            number = comparable(trial.score if name == "score" else trial.costs.get(name))
+            if number is None:
+                return None
+            point.append(sign * number if name == "score" else number)
+        return tuple(point)
+
+    def _trial(self, number: int) -> Trial:
+        return self._refreshed()[number]
+
+    def _refreshed(self) -> list[Trial]:
+        """Takes new snapshots of the trials that changed since the last call."""
+        for number in sorted(self._ledger.changed):
+            trial = self._ledger.drafts[number].freeze()
+            self._trials[number : number + 1] = [trial]
+        self._ledger.changed.clear()
+        return self._trials
+
+    def _snapshot(self, name: str, take: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        with self._lock:
+            if name not in self._snapshots:
+                self._snapshots[name] = take()
+            return cast("tuple[T, ...]", self._snapshots[name])
+
+
+def fold(events: Iterable[Event]) -> History:
+    """Returns the history of the events.
+
+    Raises:
+        JournalError: An event lacks a field, or can't follow those before it.
+    """
+    history = History()
+    for event in events:
+        history.apply(event)
+    return history
+
+
+def _score(of: Trial | float | None) -> float | None:
+    return of.score if isinstance(of, Trial) else of
