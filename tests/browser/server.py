@@ -1,0 +1,105 @@
+"""A JupyterLab of the tests' own: free port, private folders, no news from the internet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+START_LIMIT_S = 120
+STOP_LIMIT_S = 20
+
+# By default JupyterLab draws only the cells in view, saves by itself and offers to show news.
+SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+FOLDERS = (
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+)
+
+
+class JupyterServer:
+    """``jupyter lab`` in a process group of its own, as a context manager.
+
+    Attributes:
+        files: The folder that the server shows; kernels start in it.
+        url: Address without a slash at the end, known after entering.
+        token: The server's secret, known after entering.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.files = home / "files"
+        self.files.mkdir()
+        self._log = home / "server.log"
+        self._folders = {name: home / name.lower() for name in FOLDERS}
+        for folder in self._folders.values():
+            folder.mkdir()
+        for plugin, values in SETTINGS.items():
+            package, name = plugin.split(":")
+            file = (
+                self._folders["JUPYTERLAB_SETTINGS_DIR"] / package / f"{name}.jupyterlab-settings"
+            )
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+
+    def __enter__(self) -> JupyterServer:
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": "0",  # the system chooses a free one
+            "ServerApp.root_dir": str(self.files),
+            "LabApp.expose_app_in_browser": "True",  # window.jupyterapp, which the driver commands
+            "LabApp.news_url": "None",
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command + [f"--{name}={value}" for name, value in options.items()],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **{name: str(path) for name, path in self._folders.items()}},
+                start_new_session=True,
+            )
+        self.url, self.token = self._wait_until_it_answers()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.send_signal(signal.SIGTERM)  # it shuts its kernels down
+        try:
+            self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _wait_until_it_answers(self) -> tuple[str, str]:
+        announced = self._folders["JUPYTER_RUNTIME_DIR"] / f"jpserver-{self._process.pid}.json"
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                info = json.loads(announced.read_text())
+                url = f"http://127.0.0.1:{info['port']}"
+                with urllib.request.urlopen(f"{url}/api?token={info['token']}", timeout=5):
+                    return url, info["token"]
+            except (OSError, ValueError):  # no file yet, half a file, or no answer yet
+                time.sleep(0.1)
+        raise RuntimeError(
+            f"JupyterLab did not start. Its log ends:\n{self._log.read_text()[-3000:]}"
+        )
