@@ -1,0 +1,130 @@
+"""What labels ask of a model, and how they are written as numbers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_nb.errors import DataError, nearest
+
+Array = NDArray[Any]
+
+MAX_CLASSES = 20
+"""Whole numbers of more kinds than this are taken for quantities, not for classes."""
+
+
+class Task(StrEnum):
+    """What the labels ask of a model."""
+
+    BINARY = "binary"
+    """One of two classes: y is (samples,) of 0 and 1; the model has 1 sigmoid output."""
+    MULTICLASS = "multiclass"
+    """One of several classes: y is (samples,) of class numbers; softmax, 1 output a class."""
+    MULTILABEL = "multilabel"
+    """Any of several labels: y is (samples, labels) of 0 and 1; 1 sigmoid output a label."""
+    REGRESSION = "regression"
+    """Quantities: y is (samples,) or (samples, quantities) of floats; linear outputs."""
+
+    @property
+    def has_one_class(self) -> bool:
+        """Whether each sample belongs to exactly one class."""
+        return self in (Task.BINARY, Task.MULTICLASS)
+
+
+def to_task(name: Task | str) -> Task:
+    """Returns the task of that name.
+
+    Raises:
+        DataError: There is none.
+    """
+    known = [str(task) for task in Task]
+    if name not in known:
+        raise DataError(
+            f"Expected a task: {', '.join(known)}. Received: {name!r}.{nearest(str(name), known)}"
+        )
+    return Task(name)
+
+
+def detect_task(y: Array) -> Task:
+    """Returns the task that labels read as, (samples,) or (samples, k).
+
+    Names, and whole numbers of up to 20 kinds, are classes; rows of 0 and 1 are one-hot classes
+    (when each has a single 1) or labels; the rest are quantities.
+    """
+    if y.ndim == 2:
+        if not np.isin(y, (0, 1)).all():
+            return Task.REGRESSION
+        return Task.MULTICLASS if (y.sum(axis=1) == 1).all() else Task.MULTILABEL
+    kinds = np.unique(y)
+    if y.dtype.kind in "iuf" and (len(kinds) > MAX_CLASSES or (np.mod(kinds, 1) != 0).any()):
+        return Task.REGRESSION
+    return Task.BINARY if len(kinds) == 2 else Task.MULTICLASS
+
+
+def encode(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
+    """Returns labels as the task writes them, and the names of the classes or labels.
+
+    Classes are numbered in the order of their sorted names or numbers, and become int32; 0/1
+    labels and quantities become float32.
+
+    Raises:
+        DataError: The labels can't be read as the task asks.
+    """
+    if task == Task.REGRESSION:
+        if y.dtype.kind not in "biuf":
+            raise DataError(
+                f"Expected numbers in y for regression. Received: dtype {y.dtype}. "
+                "Convert them, or give task='multiclass' if they are names."
+            )
+        return y.astype(np.float32), ()
+    if task == Task.MULTILABEL:
+        if y.ndim != 2 or not np.isin(y, (0, 1)).all():
+            raise DataError(
+                "Expected (samples, labels) of 0 and 1 in y for multilabel. "
+                f"Received: shape {y.shape}, dtype {y.dtype}."
+            )
+        return y.astype(np.float32), tuple(map(str, range(y.shape[1])))
+    return _encode_classes(y, task)
+
+
+def _encode_classes(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
+    if y.ndim == 2:
+        if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
+            raise DataError(
+                f"Expected one class a sample in y for {task}: (samples,) or one-hot rows. "
+                f"Received: shape {y.shape} with rows that don't have a single 1. "
+                "Use task='multilabel' if a sample may have several labels."
+            )
+        return y.argmax(axis=1).astype(np.int32), tuple(map(str, range(y.shape[1])))
+    kinds, numbers = np.unique(y, return_inverse=True)
+    if len(kinds) < 2 or (task == Task.BINARY and len(kinds) != 2):
+        raise DataError(
+            f"Expected {'2' if task == Task.BINARY else 'at least 2'} classes in y for {task}. "
+            f"Received: {len(kinds)}."
+        )
+    return numbers.astype(np.int32), tuple(_name(kind) for kind in kinds.tolist())
+
+
+def _name(kind: object) -> str:
+    return str(int(kind)) if isinstance(kind, float) and kind.is_integer() else str(kind)
+
+
+def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> None:
+    """Raises DataError unless the labels are written as the task says."""
+    if task == Task.REGRESSION:
+        expected, fits = "floats of shape (samples,) or (samples, quantities)", y.ndim in (1, 2)
+    elif task == Task.MULTILABEL:
+        expected = f"0 and 1 of shape (samples, {len(classes)})"
+        fits = y.ndim == 2 and y.shape[1] == len(classes) and bool(np.isin(y, (0, 1)).all())
+    else:
+        expected = f"class numbers 0 to {len(classes) - 1} of shape (samples,)"
+        fits = y.ndim == 1 and bool(np.isin(y, range(len(classes))).all())
+    if not fits:
+        raise DataError(
+            f"Expected {expected} in {where} for the task {task} with {len(classes)} classes. "
+            f"Received: shape {y.shape}, values from {y.min()} to {y.max()}. "
+            "Data.from_arrays(x, y) writes labels as numbers and splits them."
+        )
