@@ -1,0 +1,96 @@
+"""The control of a running search: flags that any thread sets and that the worker obeys."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Control:
+    """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away).
+
+    Setting a flag returns at once and is safe from any thread, widget callbacks included.
+
+    Args:
+        on_paused: Called by the worker with True when it begins to wait and False when it goes on.
+        time_left_s: Seconds that may still be spent, pauses left out; None for no limit.
+    """
+
+    def __init__(
+        self, on_paused: Callable[[bool], None], time_left_s: float | None = None
+    ) -> None:
+        self._on_paused = on_paused
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+        self._clock = Stopwatch()
+        self.time_left_s = time_left_s
+
+    def pause(self) -> None:
+        """Asks the worker to wait at its next checkpoint."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Lets the worker go on."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """Asks the worker to end at its next checkpoint, also when it waits."""
+        self._stop.set()
+        self._go.set()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the end was asked for."""
+        return self._stop.is_set()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the control was made, waiting left out."""
+        return self._clock.elapsed_s
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time that was left is spent."""
+        return self.time_left_s is not None and self.elapsed_s >= self.time_left_s
+
+    def checkpoint(self) -> bool:
+        """Waits while paused; returns True when the worker has to end. Called by the worker."""
+        if not self._go.is_set() and not self._stop.is_set():
+            self._wait()
+        return self._stop.is_set() or self.out_of_time
+
+    def end(self) -> None:
+        """Stops the clock for good. Called by the worker, last."""
+        self._clock.hold()
+
+    def _wait(self) -> None:
+        self._clock.hold()
+        self._on_paused(True)
+        self._go.wait()
+        self._clock.go()
+        if not self._stop.is_set():
+            self._on_paused(False)
+
+
+class Stopwatch:
+    """Measures seconds, those left out in which it was held. One thread holds, any may read."""
+
+    def __init__(self) -> None:
+        self._since: float | None = time.monotonic()
+        self._before_s = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds measured so far."""
+        since = self._since
+        return self._before_s + (time.monotonic() - since if since is not None else 0.0)
+
+    def hold(self) -> None:
+        """Stops measuring."""
+        self._before_s, self._since = self.elapsed_s, None
+
+    def go(self) -> None:
+        """Goes on measuring."""
+        self._since = time.monotonic()

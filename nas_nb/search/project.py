@@ -1,0 +1,54 @@
+"""The project folder of a search: where it is, and whether it belongs to the same search."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+from nas_nb.errors import SearchError
+from nas_nb.record.history import History, fold
+from nas_nb.record.journal import read_events
+
+JOURNAL = "journal.jsonl"
+PARENT = Path("nas_nb_runs")
+
+
+def choose_folder(directory: str | Path | None, name: str) -> Path:
+    """Returns the project folder: `directory`, or a new one in `nas_nb_runs`, named by the time."""
+    if directory is not None:
+        return Path(directory).expanduser().absolute()
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    for suffix in itertools.count(1):
+        folder = PARENT / (stem if suffix == 1 else f"{stem}-{suffix}")
+        if not folder.exists():
+            return folder.absolute()
+    raise AssertionError("unreachable: the suffixes are endless")
+
+
+def read_history(folder: Path) -> History:
+    """Returns what the project folder's journal holds; an empty history without one."""
+    journal = folder / JOURNAL
+    return fold(read_events(journal)) if journal.is_file() else History()
+
+
+def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:
+    """Checks that a project's trials can be compared with those that are about to come.
+
+    The strategy and the budget may have changed; what defines the trials may not.
+
+    Raises:
+        SearchError: The space, data, objective, seed or fidelity differ.
+    """
+    if not history.opened:
+        return
+    earlier = history.opened[-1]
+    for field in ("space", "data", "objective", "direction", "seed", "fidelity"):
+        if earlier.get(field) != opening.get(field):
+            detail = "" if field == "space" else f" ({earlier.get(field)!r}, now {opening[field]!r})"
+            raise SearchError(
+                f"The folder {folder} holds a search with another {field}{detail}: its "
+                f"{len(history.trials)} trials could not be compared with new ones. "
+                "Give another `directory`, or make the search as it was."
+            )

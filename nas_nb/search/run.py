@@ -1,0 +1,124 @@
+"""One run of a search: from the opening of its journal to the closing, in whatever thread."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from pathlib import Path
+
+import keras
+
+from nas_nb.record.journal import Journal
+from nas_nb.search.control import Control
+from nas_nb.search.project import JOURNAL, check_same_search
+from nas_nb.search.settings import Settings
+from nas_nb.search.state import SearchState
+from nas_nb.search.tuner import JournalTuner, SearchEnd
+from nas_nb.strategy.oracle import StrategyOracle
+
+
+class Run:
+    """Opens the project's journal, works until the end, and closes it.
+
+    Args:
+        settings: What defines the search.
+        folder: The project's folder.
+
+    Attributes:
+        state: What the run is doing.
+        reason: Why it ended, as a sentence; None while it is live.
+        error: The error that ended it, if it failed.
+        control: Pause and stop.
+        ended: Set when the run is over and nothing more will be written.
+        elapsed_before_s: Seconds that earlier runs of the same project have spent.
+
+    Raises:
+        JournalError: The folder can't be written, or another kernel is writing it.
+        SearchError: The folder holds another search.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.journal = _open_journal(settings, folder)
+        self.elapsed_before_s = self.journal.history.busy_s
+        limit_s = settings.budget.max_time_s
+        left_s = None if limit_s is None else limit_s - self.elapsed_before_s
+        self.control = Control(self._on_paused, left_s)
+        self.state = SearchState.RUNNING
+        self.reason: str | None = None
+        self.error: Exception | None = None
+        self.ended = threading.Event()
+        # Keras keeps the policy for each thread: the user's is carried into the worker's.
+        self._dtype_policy = keras.config.dtype_policy()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of search so far, earlier runs included and pauses left out."""
+        return self.elapsed_before_s + self.control.elapsed_s
+
+    def settled(self) -> bool:
+        """Whether the run is over or paused, so that waiting for it makes no sense."""
+        return self.ended.is_set() or self.state is SearchState.PAUSED
+
+    def work(self) -> None:
+        """Runs trials until the budget is spent, the space exhausted, or the control says so."""
+        ended, reason = SearchState.FAILED, None
+        try:
+            ended, reason = self._search()
+        except KeyboardInterrupt:
+            ended, reason = SearchState.STOPPED, "interrupted"
+        except Exception as error:
+            self.error = error
+            reason = "".join(traceback.format_exception_only(error)).strip()
+        finally:
+            self._close(ended, reason)
+
+    def _search(self) -> tuple[SearchState, str]:
+        keras.config.set_dtype_policy(self._dtype_policy)
+        oracle = StrategyOracle(
+            self.settings.strategy,
+            self.settings.objective,
+            hyperparameters=self.settings.space.hyperparameters(),
+            seed=self.settings.seed,
+            journal=self.journal,
+        )
+        tuner = JournalTuner(oracle, self.settings, self.journal, self.control, self.folder)
+        tuner.elapsed_before_s = self.elapsed_before_s
+        try:
+            tuner.search()
+        except SearchEnd:
+            if tuner.spent is None:
+                return SearchState.STOPPED, "stopped by its user"
+            return SearchState.FINISHED, tuner.spent
+        finally:
+            oracle.close()
+        if oracle.error is not None:
+            raise oracle.error
+        return SearchState.FINISHED, "every architecture of the space has been tried"
+
+    def _on_paused(self, waits: bool) -> None:
+        self.journal.append("steered", action="pause" if waits else "resume", detail={})
+        self.state = SearchState.PAUSED if waits else SearchState.RUNNING
+
+    def _close(self, state: SearchState, reason: str | None) -> None:
+        self.control.end()
+        try:
+            self.journal.append("search_closed", state=state.value, reason=reason)
+        except Exception as error:
+            state, self.error = SearchState.FAILED, self.error or error
+        self.journal.close()
+        self.reason = reason
+        self.state = state
+
+
+def _open_journal(settings: Settings, folder: Path) -> Journal:
+    journal = Journal.open(folder / JOURNAL)
+    try:
+        opening = settings.opening()
+        check_same_search(journal.history, opening, folder)
+        journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
+    except BaseException:
+        journal.close()
+        raise
+    return journal

@@ -1,0 +1,369 @@
+"""The search: configured once, then started, paused, resumed and stopped from anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import keras_tuner as kt
+
+from nas_nb.data import Data
+from nas_nb.errors import BudgetError, SearchError
+from nas_nb.record.history import History
+from nas_nb.record.table import trials_frame
+from nas_nb.search.budget import Budget, Duration, Progress, parse_duration
+from nas_nb.search.incumbent import Incumbent
+from nas_nb.search.project import check_same_search, choose_folder, read_history
+from nas_nb.search.run import Run
+from nas_nb.search.session import claim, release, remember
+from nas_nb.search.settings import Fidelity, Settings, SpaceLike, as_data, as_objective, as_space
+from nas_nb.search.state import SearchState
+from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.strategy.names import make_strategy
+from nas_nb.strategy.strategy import Strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Search:
+    """A neural architecture search: who proposes, on which space and data, within which budget.
+
+    Nothing is written and nothing trained before `start()`. A search whose `directory` holds an
+    earlier run of it shows that run's trials at once, and goes on from there.
+
+    Args:
+        space: The search space, or a dict as `SearchSpace.from_dict` takes it, or a KerasTuner
+            `build(hp)` function.
+        data: The data, or the name of one that `nas.load` knows; default: `nas.use(...)`.
+        strategy: Who proposes: a name (see `STRATEGIES`), a `Strategy`, or a function
+            `propose(history, rng)`.
+        options: Options of a strategy that is given by name.
+        objective: What is compared, a name in the logs ("val_accuracy") or a `kt.Objective`;
+            default: `val_accuracy` for classes, `val_loss` for numbers.
+        max_trials: Trials that may end.
+        max_time: Time for the search: "2 min", seconds or a timedelta.
+        max_epochs: Epochs of training over all trials together.
+        max_params: Weights of one candidate; larger ones fail without training.
+        epochs: Epochs that each trial is granted, 1 or more.
+        batch_size: Samples a batch, 1 or more.
+        seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
+        directory: The project folder; default: a new one in `nas_nb_runs`.
+        name: What the search is called on screen; default: the data's name.
+
+    Raises:
+        NasError: Something does not fit; said in one sentence before anything runs.
+    """
+
+    def __init__(
+        self,
+        space: SpaceLike,
+        data: Data | str | None = None,
+        *,
+        strategy: str | Strategy | Callable[..., Any] = "evolution",
+        options: Mapping[str, Any] | None = None,
+        objective: str | kt.Objective | None = None,
+        max_trials: int | None = None,
+        max_time: Duration | None = None,
+        max_epochs: int | None = None,
+        max_params: int | None = None,
+        epochs: int = 10,
+        batch_size: int = 32,
+        seed: int = 0,
+        directory: str | Path | None = None,
+        name: str | None = None,
+    ) -> None:
+        known = as_data(data)
+        bound = as_space(space).for_data(known.spec)
+        self._settings = Settings(
+            name=name or known.name,
+            space=bound,
+            data=known,
+            strategy=make_strategy(strategy, bound.domain, **(options or {})),
+            objective=as_objective(objective, known.task),
+            budget=Budget(max_trials, parse_duration(max_time), max_epochs, max_params),
+            fidelity=Fidelity(epochs, batch_size),
+            seed=seed,
+        )
+        self.directory = choose_folder(directory, self.name)
+        self._history = read_history(self.directory)
+        check_same_search(self._history, self._settings.opening(), self.directory)
+        self._run: Run | None = None
+        self._lock = threading.RLock()
+        remember(self)
+
+    # What it is
+
+    @property
+    def settings(self) -> Settings:
+        """Everything that defines the search."""
+        return self._settings
+
+    @property
+    def name(self) -> str:
+        """What the search is called on screen."""
+        return self._settings.name
+
+    @property
+    def space(self) -> SearchSpace:
+        """What may be built, bound to the data."""
+        return self._settings.space
+
+    @property
+    def data(self) -> Data:
+        """What candidates are trained and compared on."""
+        return self._settings.data
+
+    @property
+    def strategy(self) -> Strategy:
+        """Who proposes."""
+        return self._settings.strategy
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent."""
+        return self._settings.budget
+
+    @property
+    def seed(self) -> int:
+        """Decides proposals, initial weights and orders of samples."""
+        return self._settings.seed
+
+    @property
+    def objective(self) -> str:
+        """The name of what is compared, as in the logs."""
+        return str(self._settings.objective.name)
+
+    @property
+    def direction(self) -> str:
+        """ "max" or "min": which objective values are better."""
+        return str(self._settings.objective.direction)
+
+    # What has happened
+
+    @property
+    def state(self) -> SearchState:
+        """What the search is doing."""
+        if self._run is not None:
+            return self._run.state
+        return SearchState.STOPPED if self._history.opened else SearchState.NEW
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last run ended, as a sentence, or None."""
+        return self._run.reason if self._run is not None else None
+
+    @property
+    def error(self) -> Exception | None:
+        """The error that ended the last run, if it failed."""
+        return self._run.error if self._run is not None else None
+
+    @property
+    def history(self) -> History:
+        """What has happened so far; it grows while the search runs."""
+        return self._run.journal.history if self._run is not None else self._history
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: its values, status, score, epochs, params, duration_s and reason."""
+        return trials_frame(self.history)
+
+    @property
+    def best(self) -> Incumbent:
+        """The incumbent, also while the search runs.
+
+        Raises:
+            SearchError: No trial has completed yet.
+        """
+        trial = self.history.incumbent
+        if trial is None:
+            advice = "wait: `await search`" if self.state.live else "run it: `search.start()`"
+            raise SearchError(
+                f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
+                f"{len(self.history.finished)} trials ended and none completed; {advice}."
+            )
+        folder = self.directory / "checkpoints"
+        return Incumbent(trial, self.space, self.data, self.objective, folder)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of search so far, earlier runs included and pauses left out."""
+        return self._run.elapsed_s if self._run is not None else self._history.busy_s
+
+    @property
+    def progress(self) -> Progress:
+        """How far the search is, and how long the rest may take."""
+        return self.budget.progress(self.history, self.elapsed_s)
+
+    # What may be done with it
+
+    def configure(
+        self,
+        *,
+        strategy: str | Strategy | Callable[..., Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        max_time: Duration | None = None,
+        **limits: int | None,
+    ) -> None:
+        """Changes the strategy or the budget of a search that is not running.
+
+        Args:
+            strategy: Who proposes from now on.
+            options: Options of a strategy given by name.
+            epochs: Epochs a trial; only before the first start.
+            seed: Only before the first start.
+            max_time: The new limit; "" or 0 is an error, None keeps what was.
+            **limits: `max_trials`, `max_epochs`, `max_params`; None lifts the limit.
+
+        Raises:
+            SearchError: The search runs, or its trials would no longer be comparable.
+        """
+        with self._lock:
+            if self.state.live:
+                raise SearchError(f"The search '{self.name}' is {self.state}: stop it first.")
+            old = self._settings
+            changes: dict[str, Any] = {"budget": _changed_budget(old.budget, max_time, limits)}
+            if strategy is not None:
+                changes["strategy"] = make_strategy(
+                    strategy, self.space.domain, **(options or {})
+                )
+            if epochs is not None:
+                changes["fidelity"] = dataclasses.replace(old.fidelity, epochs=epochs)
+            if seed is not None:
+                changes["seed"] = seed
+            new = dataclasses.replace(old, **changes)
+            check_same_search(self.history, new.opening(), self.directory)
+            self._settings = new
+
+    def start(self) -> Self:
+        """Starts the search beside the kernel, or goes on with it, and returns at once.
+
+        Raises:
+            SearchError: It runs already, or another search does.
+            BudgetError: The budget is spent: nothing would happen.
+        """
+        run = self._begin()
+        # The name is unique: KerasTuner tells the holders of its locks apart by it.
+        name = f"nas_nb-search-{id(run):x}"
+        threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
+        return self
+
+    def run(self) -> Self:
+        """Runs the search in the calling thread to its end; an interrupt stops it gracefully.
+
+        Raises:
+            NasError: As for `start`, or the search ended by an error of its own.
+        """
+        run = self._begin()
+        with interrupt_stops(run.control.stop):
+            self._work(run)
+        self._raise_error()
+        return self
+
+    def pause(self) -> None:
+        """Asks the running search to wait; it does within one batch or one second."""
+        self._live_run("pause").control.pause()
+
+    def resume(self) -> None:
+        """Goes on: a paused search at once, a stopped one with the trial that was cut off."""
+        run = self._run
+        if run is not None and run.state.live:
+            run.control.resume()
+        else:
+            self.start()
+
+    def stop(self) -> None:
+        """Asks the search to end within one batch or one second; it can be resumed later."""
+        self._live_run("stop").control.stop()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until the search no longer runs; the kernel's interrupt stops it gracefully.
+
+        A paused search is not waited for: the buttons that resume it need the kernel.
+
+        Args:
+            timeout: Seconds after which to return anyway; None waits to the end.
+
+        Raises:
+            Exception: What ended the search, if it failed.
+        """
+        run = self._run
+        if run is not None:
+            wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
+        self._raise_error()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> None:
+        run = self._run
+        if run is not None:
+            await wait_until_async(run.settled, run.ended.is_set, run.control.stop)
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def _live_run(self, action: str) -> Run:
+        run = self._run
+        if run is None or not run.state.live:
+            raise SearchError(
+                f"There is nothing to {action}: the search '{self.name}' is {self.state}. "
+                "Start it with `search.start()`."
+            )
+        return run
+
+    def _begin(self) -> Run:
+        with self._lock:
+            if self.state.live:
+                raise SearchError(f"The search '{self.name}' is {self.state} already.")
+            spent = self.budget.spent(self.history, self.elapsed_s)
+            if spent:
+                raise BudgetError(
+                    f"Nothing is left of the budget ({spent}): raise it, for example with "
+                    "`search.configure(max_trials=...)`, and start again."
+                )
+            claim(self)
+            try:
+                self._run = Run(self._settings, self.directory)
+            except BaseException:
+                release(self)
+                raise
+            return self._run
+
+    def _work(self, run: Run) -> None:
+        try:
+            run.work()
+        finally:
+            release(self)
+            run.ended.set()
+
+    def __repr__(self) -> str:
+        best = self.history.incumbent
+        score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
+        progress = self.progress
+        total = "" if progress.total is None else f" of {progress.total}"
+        return (
+            f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
+            f"strategy {self.strategy.name}>"
+        )
+
+
+def _changed_budget(
+    old: Budget, max_time: Duration | None, limits: Mapping[str, int | None]
+) -> Budget:
+    known = ("max_trials", "max_epochs", "max_params")
+    unknown = [name for name in limits if name not in known]
+    if unknown:
+        raise SearchError(f"A search has no setting '{unknown[0]}' to change.")
+    changes: dict[str, Any] = dict(limits)
+    if max_time is not None:
+        changes["max_time_s"] = parse_duration(max_time)
+    return dataclasses.replace(old, **changes)

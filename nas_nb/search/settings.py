@@ -1,0 +1,144 @@
+"""The settings of a search: everything its user chose, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import keras_tuner as kt
+
+from nas_nb.data import Data, Task, default_data, load
+from nas_nb.errors import NasError, SearchError
+from nas_nb.search.budget import Budget
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.strategy.strategy import Strategy
+
+SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
+
+_RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How much training a trial is granted.
+
+    Attributes:
+        epochs: Epochs, 1 or more.
+        batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        check_whole("epochs", self.epochs, least=1)
+        check_whole("batch_size", self.batch_size, least=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What defines a search.
+
+    Attributes:
+        name: What it is called on screen.
+        space: What may be built, bound to `data`.
+        data: What candidates are trained and compared on.
+        strategy: Who proposes.
+        objective: What is compared.
+        budget: What may be spent.
+        fidelity: What each trial is granted.
+        seed: Decides proposals, initial weights and orders of samples; 0 or more.
+    """
+
+    name: str
+    space: SearchSpace
+    data: Data
+    strategy: Strategy
+    objective: kt.Objective
+    budget: Budget
+    fidelity: Fidelity
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_whole("seed", self.seed, least=0)
+
+    def opening(self) -> dict[str, Any]:
+        """Returns the fields of the journal's `search_opened` event."""
+        return {
+            "search": self.name,
+            "seed": self.seed,
+            "objective": self.objective.name,
+            "direction": self.objective.direction,
+            "strategy": self.strategy.name,
+            "options": self.strategy.options,
+            "space": self.space.domain.to_json(),
+            "budget": self.budget.to_json(),
+            "fidelity": asdict(self.fidelity),
+            "data": self.data.name,
+            "versions": {name: version(name) for name in _RECORDED_VERSIONS},
+        }
+
+
+def as_data(data: Data | str | None) -> Data:
+    """Returns the data meant: given, named, or the default set with `nas.use`."""
+    if isinstance(data, Data):
+        return data
+    if data is None:
+        return default_data()
+    if isinstance(data, str):
+        return load(data)
+    raise SearchError(
+        f"Expected `data` to be a `nas.Data` or a name for `nas.load`. "
+        f"Received: {type(data).__name__}. Wrap arrays with `nas.Data.from_arrays(x, y)`."
+    )
+
+
+def as_space(space: SpaceLike) -> SearchSpace:
+    """Returns the search space meant by a space, a dict, or a KerasTuner `build(hp)` function."""
+    if isinstance(space, SearchSpace):
+        return space
+    if isinstance(space, Mapping):
+        return SearchSpace.from_dict(dict(space))
+    return SearchSpace(space)
+
+
+def as_objective(objective: str | kt.Objective | None, task: Task) -> kt.Objective:
+    """Returns KerasTuner's objective; by default one that suits the task.
+
+    Raises:
+        SearchError: It can't be told from the name whether more or less is better.
+    """
+    if isinstance(objective, kt.Objective):
+        return objective
+    if objective is None:
+        return (
+            kt.Objective("val_loss", "min")
+            if task is Task.REGRESSION
+            else kt.Objective("val_accuracy", "max")
+        )
+    if not isinstance(objective, str):
+        raise SearchError(
+            f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
+            f"Received: objective={objective!r}."
+        )
+    direction = kt.engine.metrics_tracking.infer_metric_direction(objective)
+    if direction is None:
+        raise SearchError(
+            f"It can't be told whether a higher '{objective}' is better: pass "
+            f"objective=keras_tuner.Objective('{objective}', 'max') or 'min'."
+        )
+    return kt.Objective(objective, direction)
+
+
+def check_whole(name: str, value: object, *, least: int) -> None:
+    """Checks a setting that counts something.
+
+    Raises:
+        NasError: It is no whole number, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise NasError(
+            f"Expected `{name}` to be a whole number, {least} or more. Received: {name}={value!r}."
+        )

@@ -1,0 +1,162 @@
+"""The four steps of the textbook: generate candidates, evaluate, optimise, select.
+
+    candidates = generate_candidate_structures(space)
+    scores = evaluate_performance(candidates)
+    better = optimize_structure(candidates, scores)
+    best = select_best_structure(candidates, scores)
+
+They are made of the parts of a `Search`: the same spaces, the same trainer, the same seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas_nb.data import Data, Task
+from nas_nb.errors import NasError
+from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.trainer import train
+from nas_nb.search.settings import SpaceLike, as_data, as_space, check_whole
+from nas_nb.space.architecture import Architecture
+from nas_nb.space.search_space import SearchSpace
+
+BATCH_SIZE = 32
+
+
+def generate_candidate_structures(
+    space: SpaceLike, count: int = 8, *, seed: int = 0
+) -> list[Architecture]:
+    """Step 1: draws different architectures from the search space.
+
+    Args:
+        space: A search space, a dict as `SearchSpace.from_dict` takes it, or a `build(hp)`
+            function.
+        count: How many, 1 or more; all of them when the space has fewer.
+        seed: Decides which.
+
+    Returns:
+        At most `count` architectures, no two of them equal.
+    """
+    check_whole("count", count, least=1)
+    candidates = as_space(space)
+    rng = np.random.default_rng(seed)
+    if candidates.size <= count:
+        return [candidates.architecture(values) for values in candidates.domain.enumerate()]
+    drawn: dict[str, Architecture] = {}
+    while len(drawn) < count:
+        architecture = candidates.sample(rng)
+        drawn.setdefault(architecture.key, architecture)
+    return list(drawn.values())
+
+
+def evaluate_performance(
+    candidates: Sequence[Architecture],
+    data: Data | str | None = None,
+    *,
+    epochs: int = 3,
+    seed: int = 0,
+) -> list[float]:
+    """Step 2: trains every candidate for a few epochs and scores it on the validation part.
+
+    Args:
+        candidates: Architectures, as step 1 returns them.
+        data: The data or its name; default: what `nas.use(...)` set.
+        epochs: Epochs of training for each, 1 or more.
+        seed: Decides initial weights and orders of samples.
+
+    Returns:
+        One score a candidate, higher is better: the best validation accuracy over the epochs, or
+        minus the validation loss where numbers are predicted. NaN for one that can't be trained.
+    """
+    check_whole("epochs", epochs, least=1)
+    known = as_data(data)
+    return [
+        _score(architecture, known, epochs, trial_seed(seed, number))
+        for number, architecture in enumerate(candidates)
+    ]
+
+
+def optimize_structure(
+    candidates: Sequence[Architecture],
+    scores: Sequence[float],
+    data: Data | str | None = None,
+    *,
+    max_neighbours: int = 8,
+    epochs: int = 3,
+    seed: int = 0,
+) -> Architecture:
+    """Step 3: takes a greedy step: from the best candidate to the best of its neighbours.
+
+    A neighbour differs in exactly one choice. When no neighbour scores higher, the best candidate
+    is a local optimum (among the neighbours that were looked at) and is returned itself.
+
+    Args:
+        candidates: Architectures, as step 1 returns them.
+        scores: Their scores, as step 2 returns them.
+        data: The data or its name; default: what `nas.use(...)` set.
+        max_neighbours: How many neighbours to train, drawn at random when there are more.
+        epochs: Epochs of training for each; as in step 2, or the scores can't be compared.
+        seed: Decides which neighbours, their initial weights and orders of samples.
+
+    Returns:
+        The best architecture of the neighbourhood.
+    """
+    check_whole("max_neighbours", max_neighbours, least=1)
+    best = select_best_structure(candidates, scores)
+    neighbours = best.space.neighbours(best)
+    chosen = np.random.default_rng(seed).permutation(len(neighbours))[:max_neighbours]
+    neighbourhood = [neighbours[index] for index in sorted(chosen)]
+    measured = evaluate_performance(neighbourhood, data, epochs=epochs, seed=seed)
+    return select_best_structure([best, *neighbourhood], [max(_finite(scores)), *measured])
+
+
+def select_best_structure(
+    candidates: Sequence[Architecture], scores: Sequence[float]
+) -> Architecture:
+    """Step 4: returns the candidate with the highest score; the first of equals.
+
+    Raises:
+        NasError: There are not as many scores as candidates, or none is a number.
+    """
+    if not len(candidates) or len(candidates) != len(scores):
+        raise NasError(
+            f"Expected one score for each candidate. Received: {len(candidates)} candidates and "
+            f"{len(scores)} scores. Take scores = evaluate_performance(candidates)."
+        )
+    best = max(_finite(scores))
+    return candidates[list(scores).index(best)]
+
+
+def _finite(scores: Sequence[float]) -> list[float]:
+    finite = [score for score in scores if math.isfinite(score)]
+    if not finite:
+        raise NasError("No candidate could be trained: every score is NaN. Try other candidates.")
+    return finite
+
+
+def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> float:
+    space: SearchSpace = architecture.space.for_data(data.spec)
+    with seeded(seed):
+        model = space.build_values(architecture.values)
+    name, sign = ("val_loss", -1) if data.task is Task.REGRESSION else ("val_accuracy", 1)
+    seen: list[float] = []
+    train(
+        model,
+        data,
+        epochs=epochs,
+        batch_size=BATCH_SIZE,
+        seed=seed,
+        on_epoch=lambda epoch, logs, duration_s: seen.append(sign * logs[name]),
+        control=_NeverStops(),
+    )
+    return max(seen, default=math.nan)
+
+
+class _NeverStops:
+    """The control of a training that nobody steers."""
+
+    def checkpoint(self) -> bool:
+        return False
