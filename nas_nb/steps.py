@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +21,10 @@ from nas_nb.errors import NasError
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.settings import SpaceLike, as_data, as_space, check_whole
-from nas_nb.space.architecture import Architecture
-from nas_nb.space.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from nas_nb.space.architecture import Architecture
+    from nas_nb.space.search_space import SearchSpace
 
 BATCH_SIZE = 32
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 
-from nas_nb.data import Data
 from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+
+if TYPE_CHECKING:
+    from nas_nb.data import Data
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]
 
@@ -38,7 +40,7 @@ class TrainingResult:
     note: str | None = None
 
 
-class _Steered(keras.callbacks.Callback):
+class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports every epoch, and lets the control pause or end the training at every batch."""
 
     def __init__(self, control: Control, on_epoch: OnEpoch) -> None:

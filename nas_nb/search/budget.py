@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import BudgetError
-from nas_nb.record.history import History
 
-Duration = str | float | datetime.timedelta
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+
+Duration = str | float | dt.timedelta
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def parse_duration(duration: Duration | None) -> float | None:
     """
     if duration is None:
         return None
-    if isinstance(duration, datetime.timedelta):
+    if isinstance(duration, dt.timedelta):
         return duration.total_seconds()
     if isinstance(duration, str):
         return _parse_text(duration)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import bisect
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy.typing as npt
 
 from nas_nb.errors import SearchError
-from nas_nb.record.history import History, Trial
+
+if TYPE_CHECKING:
+    import keras
+
+    from nas_nb.record.history import History, Trial
 
 KEPT = 5
 
@@ -52,7 +54,7 @@ class Checkpoints:
         partial = self.folder / f"partial_{name}"
         model.set_weights(list(weights))
         model.save_weights(partial)
-        os.replace(partial, self.folder / name)
+        partial.replace(self.folder / name)
         self._enter(score, name)
         return name
 

@@ -17,9 +17,7 @@ class Control:
         time_left_s: Seconds that may still be spent, pauses left out; None for no limit.
     """
 
-    def __init__(
-        self, on_paused: Callable[[bool], None], time_left_s: float | None = None
-    ) -> None:
+    def __init__(self, on_paused: Callable[[bool], None], time_left_s: float | None = None) -> None:
         self._on_paused = on_paused
         self._stop = threading.Event()
         self._go = threading.Event()

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
-
-from nas_nb.data import Data
 from nas_nb.evaluate.seeds import seeded
-from nas_nb.record.history import Trial
-from nas_nb.record.values import Values
 from nas_nb.search.checkpoints import load_checkpoint
-from nas_nb.space.architecture import Architecture
 from nas_nb.space.code import keras_source
-from nas_nb.space.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    import keras
+
+    from nas_nb.data import Data
+    from nas_nb.record.history import Trial
+    from nas_nb.record.values import Values
+    from nas_nb.space.architecture import Architecture
+    from nas_nb.space.search_space import SearchSpace
 
 
 @dataclass(frozen=True, repr=False)

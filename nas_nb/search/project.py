@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nas_nb.errors import SearchError
-from nas_nb.record.history import History, fold
-from nas_nb.record.journal import read_events
+from nas_nb.record import journal
+from nas_nb.record.history import History
 
 JOURNAL = "journal.jsonl"
 PARENT = Path("nas_nb_runs")
@@ -29,8 +29,8 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
 
 def read_history(folder: Path) -> History:
     """Returns what the project folder's journal holds; an empty history without one."""
-    journal = folder / JOURNAL
-    return fold(read_events(journal)) if journal.is_file() else History()
+    path = folder / JOURNAL
+    return journal.read_history(path) if path.is_file() else History()
 
 
 def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:
@@ -46,7 +46,8 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     earlier = history.opened[-1]
     for field in ("space", "data", "objective", "direction", "seed", "fidelity"):
         if earlier.get(field) != opening.get(field):
-            detail = "" if field == "space" else f" ({earlier.get(field)!r}, now {opening[field]!r})"
+            was, now = earlier.get(field), opening.get(field)
+            detail = "" if field == "space" else f" ({was!r}, now {now!r})"
             raise SearchError(
                 f"The folder {folder} holds a search with another {field}{detail}: its "
                 f"{len(history.trials)} trials could not be compared with new ones. "

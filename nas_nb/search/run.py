@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
+from nas_nb.errors import JournalError
 from nas_nb.record.journal import Journal
 from nas_nb.search.control import Control
 from nas_nb.search.project import JOURNAL, check_same_search
-from nas_nb.search.settings import Settings
 from nas_nb.search.state import SearchState
 from nas_nb.search.tuner import JournalTuner, SearchEnd
+from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.strategy.oracle import StrategyOracle
+
+if TYPE_CHECKING:
+    from nas_nb.search.settings import Settings
 
 
 class Run:
@@ -68,7 +73,7 @@ class Run:
             ended, reason = self._search()
         except KeyboardInterrupt:
             ended, reason = SearchState.STOPPED, "interrupted"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - kept, and raised where the user waits
             self.error = error
             reason = "".join(traceback.format_exception_only(error)).strip()
         finally:
@@ -79,9 +84,10 @@ class Run:
         oracle = StrategyOracle(
             self.settings.strategy,
             self.settings.objective,
-            hyperparameters=self.settings.space.hyperparameters(),
+            hyperparameters=to_hyperparameters(self.settings.space.domain),
             seed=self.settings.seed,
             journal=self.journal,
+            epochs=self.settings.fidelity.epochs,
         )
         tuner = JournalTuner(oracle, self.settings, self.journal, self.control, self.folder)
         tuner.elapsed_before_s = self.elapsed_before_s
@@ -95,7 +101,7 @@ class Run:
             oracle.close()
         if oracle.error is not None:
             raise oracle.error
-        return SearchState.FINISHED, "every architecture of the space has been tried"
+        return SearchState.FINISHED, oracle.reason or "nothing is left to propose"
 
     def _on_paused(self, waits: bool) -> None:
         self.journal.append("steered", action="pause" if waits else "resume", detail={})
@@ -105,7 +111,7 @@ class Run:
         self.control.end()
         try:
             self.journal.append("search_closed", state=state.value, reason=reason)
-        except Exception as error:
+        except JournalError as error:
             state, self.error = SearchState.FAILED, self.error or error
         self.journal.close()
         self.reason = reason

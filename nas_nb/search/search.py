@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import keras_tuner as kt
-
-from nas_nb.data import Data
 from nas_nb.errors import BudgetError, SearchError
-from nas_nb.record.history import History
 from nas_nb.record.table import trials_frame
 from nas_nb.search.budget import Budget, Duration, Progress, parse_duration
 from nas_nb.search.incumbent import Incumbent
 from nas_nb.search.project import check_same_search, choose_folder, read_history
 from nas_nb.search.run import Run
 from nas_nb.search.session import claim, release, remember
-from nas_nb.search.settings import Fidelity, Settings, SpaceLike, as_data, as_objective, as_space
+from nas_nb.search.settings import (
+    Fidelity,
+    Settings,
+    SpaceLike,
+    as_data,
+    as_objective,
+    as_space,
+    changed,
+)
 from nas_nb.search.state import SearchState
 from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
-from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
-from nas_nb.strategy.strategy import Strategy
 
 if TYPE_CHECKING:
+    import keras_tuner as kt
     import pandas as pd
+
+    from nas_nb.data import Data
+    from nas_nb.record.history import History
+    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.strategy.strategy import Strategy
 
 
 class Search:
@@ -140,7 +147,7 @@ class Search:
 
     @property
     def direction(self) -> str:
-        """ "max" or "min": which objective values are better."""
+        """Which objective values are better: "max" or "min"."""
         return str(self._settings.objective.direction)
 
     # What has happened
@@ -201,25 +208,13 @@ class Search:
 
     # What may be done with it
 
-    def configure(
-        self,
-        *,
-        strategy: str | Strategy | Callable[..., Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-        epochs: int | None = None,
-        seed: int | None = None,
-        max_time: Duration | None = None,
-        **limits: int | None,
-    ) -> None:
+    def configure(self, **changes: Any) -> None:
         """Changes the strategy or the budget of a search that is not running.
 
         Args:
-            strategy: Who proposes from now on.
-            options: Options of a strategy given by name.
-            epochs: Epochs a trial; only before the first start.
-            seed: Only before the first start.
-            max_time: The new limit; "" or 0 is an error, None keeps what was.
-            **limits: `max_trials`, `max_epochs`, `max_params`; None lifts the limit.
+            **changes: As for the constructor: `strategy`, `options`, `max_trials`, `max_time`,
+                `max_epochs`, `max_params` (None lifts a limit); before the first start also
+                `epochs`, `batch_size` and `seed`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
@@ -227,17 +222,7 @@ class Search:
         with self._lock:
             if self.state.live:
                 raise SearchError(f"The search '{self.name}' is {self.state}: stop it first.")
-            old = self._settings
-            changes: dict[str, Any] = {"budget": _changed_budget(old.budget, max_time, limits)}
-            if strategy is not None:
-                changes["strategy"] = make_strategy(
-                    strategy, self.space.domain, **(options or {})
-                )
-            if epochs is not None:
-                changes["fidelity"] = dataclasses.replace(old.fidelity, epochs=epochs)
-            if seed is not None:
-                changes["seed"] = seed
-            new = dataclasses.replace(old, **changes)
+            new = changed(self._settings, changes)
             check_same_search(self.history, new.opening(), self.directory)
             self._settings = new
 
@@ -354,16 +339,3 @@ class Search:
             f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
             f"strategy {self.strategy.name}>"
         )
-
-
-def _changed_budget(
-    old: Budget, max_time: Duration | None, limits: Mapping[str, int | None]
-) -> Budget:
-    known = ("max_trials", "max_epochs", "max_params")
-    unknown = [name for name in limits if name not in known]
-    if unknown:
-        raise SearchError(f"A search has no setting '{unknown[0]}' to change.")
-    changes: dict[str, Any] = dict(limits)
-    if max_time is not None:
-        changes["max_time_s"] = parse_duration(max_time)
-    return dataclasses.replace(old, **changes)

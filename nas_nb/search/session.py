@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import SearchError
@@ -11,22 +12,28 @@ from nas_nb.errors import SearchError
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
-_LOCK = threading.Lock()
-_latest: weakref.ref[Search] | None = None
-_running: Search | None = None
+
+@dataclass
+class _Session:
+    running: Search | None = None
+    # A weak reference, so that a search nobody holds is freed with its data and models.
+    latest: weakref.ref[Search] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_SESSION = _Session()
 
 
 def current_search() -> Search | None:
     """Returns the search that runs in this kernel, else the one made or run last, else None."""
-    if _running is not None:
-        return _running
-    return _latest() if _latest is not None else None
+    if _SESSION.running is not None:
+        return _SESSION.running
+    return _SESSION.latest() if _SESSION.latest is not None else None
 
 
 def remember(search: Search) -> None:
     """Makes a new search the latest."""
-    global _latest
-    _latest = weakref.ref(search)
+    _SESSION.latest = weakref.ref(search)
 
 
 def claim(search: Search) -> None:
@@ -35,20 +42,19 @@ def claim(search: Search) -> None:
     Raises:
         SearchError: Another one runs: two trainings in one process disturb each other's seeds.
     """
-    global _running
-    with _LOCK:
-        if _running is not None and _running is not search:
+    with _SESSION.lock:
+        running = _SESSION.running
+        if running is not None and running is not search:
             raise SearchError(
-                f"The search '{_running.name}' is {_running.state} in this kernel, and only one "
+                f"The search '{running.name}' is {running.state} in this kernel, and only one "
                 "can be: wait for it, or stop it with `%nas stop` or `nas.current_search().stop()`."
             )
-        _running = search
+        _SESSION.running = search
         remember(search)
 
 
 def release(search: Search) -> None:
     """Lets another search run."""
-    global _running
-    with _LOCK:
-        if _running is search:
-            _running = None
+    with _SESSION.lock:
+        if _SESSION.running is search:
+            _SESSION.running = None

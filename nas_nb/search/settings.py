@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
 from nas_nb.data import Data, Task, default_data, load
-from nas_nb.errors import NasError, SearchError
-from nas_nb.search.budget import Budget
+from nas_nb.errors import NasError, SearchError, nearest
+from nas_nb.search.budget import Budget, parse_duration
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.names import make_strategy
+
+if TYPE_CHECKING:
+    from nas_nb.strategy.strategy import Strategy
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
+_LIMITS = ("max_trials", "max_epochs", "max_params")
+_GRANTS = ("epochs", "batch_size")
+CHANGEABLE = ("strategy", "options", *_LIMITS, "max_time", *_GRANTS, "seed")
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 
@@ -130,6 +136,35 @@ def as_objective(objective: str | kt.Objective | None, task: Task) -> kt.Objecti
             f"objective=keras_tuner.Objective('{objective}', 'max') or 'min'."
         )
     return kt.Objective(objective, direction)
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Returns settings with other values for some of what `Search` takes.
+
+    Raises:
+        NasError: No such setting can be changed, or its value is not legal.
+    """
+    unknown = [name for name in changes if name not in CHANGEABLE]
+    if unknown:
+        raise SearchError(
+            f"A search has no setting '{unknown[0]}' that can be changed."
+            f"{nearest(unknown[0], CHANGEABLE)}"
+        )
+    rest = dict(changes)
+    limits = {name: rest.pop(name) for name in _LIMITS if name in rest}
+    if "max_time" in rest:
+        limits["max_time_s"] = parse_duration(rest.pop("max_time"))
+    grants = {name: rest.pop(name) for name in _GRANTS if name in rest}
+    options = rest.pop("options", None) or {}
+    if "strategy" in rest or options:
+        who = rest.get("strategy", settings.strategy)
+        rest["strategy"] = make_strategy(who, settings.space.domain, **options)
+    return replace(
+        settings,
+        budget=replace(settings.budget, **limits),
+        fidelity=replace(settings.fidelity, **grants),
+        **rest,
+    )
 
 
 def check_whole(name: str, value: object, *, least: int) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from traceback import format_exc
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import keras
 import keras_tuner as kt
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,15 @@ from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
-from nas_nb.record.journal import Journal
 from nas_nb.search.checkpoints import Checkpoints
-from nas_nb.search.control import Control
-from nas_nb.search.settings import Settings
-from nas_nb.strategy.oracle import StrategyOracle
+
+if TYPE_CHECKING:
+    import keras
+
+    from nas_nb.record.journal import Journal
+    from nas_nb.search.control import Control
+    from nas_nb.search.settings import Settings
+    from nas_nb.strategy.oracle import StrategyOracle
 
 FAILURES_BEFORE_PAUSE = 10
 
@@ -30,7 +33,7 @@ class SearchEnd(BaseException):
     """Leaves KerasTuner's search loop; a `BaseException`, since the loop catches `Exception`."""
 
 
-class TrialFailure(Exception):
+class TrialError(Exception):
     """A candidate that can't be evaluated; its text is the reason in the trial's row."""
 
 
@@ -110,9 +113,9 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             scored = self.run_trial(trial)
             self.oracle.update_trial(trial.trial_id, scored.logs, step=scored.epoch)
             trial.status = kt_trial.TrialStatus.COMPLETED
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a candidate raises is its reason
             trial.status = kt_trial.TrialStatus.FAILED
-            trial.message = describe_failure(error)
+            trial.message = str(error) if isinstance(error, TrialError) else format_exc()
 
     def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> BestEpoch:
         """Builds and trains one candidate.
@@ -129,7 +132,8 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         seed = trial_seed(self.oracle.seed, number)
         model = self._build(trial.hyperparameters, number, seed)
         best = BestEpoch(self.oracle.objective, self.checkpoints)
-        epochs = int(min(self.settings.fidelity.epochs, self.settings.budget.epochs_left(self.journal.history)))
+        granted = self.settings.fidelity
+        epochs = int(min(granted.epochs, self.settings.budget.epochs_left(self.journal.history)))
 
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             self.journal.append(
@@ -141,14 +145,14 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             model,
             self.settings.data,
             epochs=epochs,
-            batch_size=self.settings.fidelity.batch_size,
+            batch_size=granted.batch_size,
             seed=seed,
             on_epoch=on_epoch,
             control=self.control,
         )
         if result.stopped:
             self._stop_trial(number)
-        trial.checkpoint = best.save(model, number)
+        self.oracle.checkpoints[trial.trial_id] = best.save(model, number)
         return best
 
     def _build(self, hp: kt.HyperParameters, number: int, seed: int) -> keras.Model:
@@ -158,7 +162,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.journal.append("trial_built", trial=number, costs={"params": params}, note=None)
         limit = self.settings.budget.max_params
         if limit is not None and params > limit:
-            raise TrialFailure(f"The model has {params:,} parameters, over max_params={limit:,}.")
+            raise TrialError(f"The model has {params:,} parameters, over max_params={limit:,}.")
         return model
 
     def _stop_trial(self, number: int) -> NoReturn:
@@ -200,16 +204,16 @@ class BestEpoch:
         """Takes one epoch's logs.
 
         Raises:
-            TrialFailure: The objective is missing, or the loss is not finite.
+            TrialError: The objective is missing, or the loss is not finite.
         """
         name = self.objective.name
         if name not in logs:
-            raise TrialFailure(
+            raise TrialError(
                 f"The objective '{name}' is not among what the model reports "
                 f"({', '.join(sorted(logs))}): compile that metric, or choose one of these."
             )
         if not math.isfinite(logs.get("loss", 0.0)) or not math.isfinite(logs[name]):
-            raise TrialFailure(f"The loss or {name} is not finite after epoch {epoch}.")
+            raise TrialError(f"The loss or {name} is not finite after epoch {epoch}.")
         if not self.logs or self.objective.better_than(logs[name], self.logs[name]):
             self.epoch, self.logs = epoch, dict(logs)
             wanted = self.checkpoints.is_wanted(logs[name])
@@ -220,12 +224,3 @@ class BestEpoch:
         if self.weights is None:
             return None
         return self.checkpoints.save(model, self.weights, number, self.logs[self.objective.name])
-
-
-def describe_failure(error: Exception) -> str:
-    """Returns one line for a trial's row: what kind of error, and its first sentence."""
-    if isinstance(error, TrialFailure):
-        return str(error)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else traceback.format_exception_only(error)[-1].strip()
-    return f"{type(error).__name__}: {text[:300]}"

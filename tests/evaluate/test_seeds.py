@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import random
+
+import keras
+import numpy as np
+
+from nas_nb.evaluate.seeds import seeded, trial_seed
+
+
+def test_trial_seeds_differ_between_trials_and_searches_and_repeat():
+    seeds = {trial_seed(search, number) for search in range(20) for number in range(20)}
+    assert len(seeds) == 400
+    assert trial_seed(0, 7) == trial_seed(0, 7)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_the_users_random_states_are_left_as_they_were():
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.rand()
+    random.seed(5)
+    np.random.seed(5)
+    with seeded(1):
+        random.random()
+        np.random.rand()
+    assert (random.random(), np.random.rand()) == expected
+
+
+def test_models_built_in_the_block_depend_on_the_seed_alone():
+    def first_weights(seed: int) -> np.ndarray:
+        random.random()
+        with seeded(seed):
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        return model.get_weights()[0]
+
+    assert np.array_equal(first_weights(1), first_weights(1))
+    assert not np.array_equal(first_weights(1), first_weights(2))

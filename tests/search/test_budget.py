@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from nas_nb.errors import BudgetError
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
+from nas_nb.search.budget import Budget, describe_duration, parse_duration
+
+
+def history_of(trials: int, epochs: int = 1) -> History:
+    journal = Journal.in_memory()
+    journal.append("search_opened", objective="val_accuracy", direction="max", seed=0)
+    for number in range(trials):
+        journal.append("trial_proposed", trial=number, values={"n": number}, origin="random")
+        journal.append("trial_started", trial=number)
+        for epoch in range(1, epochs + 1):
+            journal.append("epoch_ended", trial=number, epoch=epoch, logs={"val_accuracy": 0.5})
+        journal.append("trial_ended", trial=number, status="completed", score=0.5)
+    return journal.history
+
+
+def test_no_limit_at_all_is_refused_with_a_way_out():
+    with pytest.raises(BudgetError, match="max_trials=20"):
+        Budget()
+
+
+def test_a_limit_on_params_alone_does_not_end_a_search():
+    with pytest.raises(BudgetError, match="would never end"):
+        Budget(max_params=1000)
+
+
+@pytest.mark.parametrize("name", ["max_trials", "max_time_s", "max_epochs"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_a_budget_of_nothing_is_refused(name: str, value: int):
+    with pytest.raises(BudgetError, match=f"{name.removesuffix('_s')}={value}"):
+        Budget(**{name: value})
+
+
+@pytest.mark.parametrize("value", [2.5, "20", True])
+def test_trials_are_counted_in_whole_numbers(value: object):
+    with pytest.raises(BudgetError, match="whole number"):
+        Budget(max_trials=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2 min", 120.0),
+        ("90 s", 90.0),
+        ("1h 30min", 5400.0),
+        ("45", 45.0),
+        (45, 45.0),
+        (dt.timedelta(minutes=1), 60.0),
+    ],
+)
+def test_durations_are_read_as_people_write_them(text: object, seconds: float):
+    assert parse_duration(text) == seconds  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["soon", "", "NaT", float("nan"), float("inf"), True, [1]])
+def test_what_is_no_duration_is_refused(text: object):
+    with pytest.raises(BudgetError):
+        parse_duration(text)  # type: ignore[arg-type]
+
+
+def test_the_first_limit_to_be_reached_ends_the_search():
+    budget = Budget(max_trials=10, max_epochs=6)
+    assert budget.spent(history_of(2, epochs=2), elapsed_s=1.0) is None
+    assert budget.spent(history_of(3, epochs=2), elapsed_s=1.0) == "max_epochs=6 reached"
+
+
+def test_time_is_a_limit_too():
+    assert Budget(max_time_s=120).spent(history_of(0), 120.0) == "max_time of 2 min reached"
+
+
+def test_epochs_left_never_fall_below_zero():
+    assert Budget(max_epochs=5).epochs_left(history_of(3, epochs=2)) == 0
+
+
+def test_eta_follows_from_the_scarcest_part_of_the_budget():
+    progress = Budget(max_trials=100, max_time_s=40).progress(history_of(10), elapsed_s=30.0)
+    assert progress.fraction == 0.75
+    assert progress.eta_s == pytest.approx(10.0)
+
+
+def test_there_is_no_eta_before_the_first_trial_ended():
+    assert Budget(max_trials=4).progress(history_of(0), elapsed_s=3.0).eta_s is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.25, "0.25 s"), (45, "45 s"), (125, "2 min 5 s"), (120, "2 min"), (3780, "1 h 3 min")],
+)
+def test_durations_are_told_in_words(seconds: float, words: str):
+    assert describe_duration(seconds) == words
