@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.search import Search
-    from nas_nb.search.search import current_search
+    from nas_nb.search.session import current_search
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.steps import (
@@ -54,7 +54,7 @@ _HOMES = {
     "NasError": "nas_nb.errors",
     "Search": "nas_nb.notebook.search",
     "SearchSpace": "nas_nb.space.search_space",
-    "current_search": "nas_nb.search.search",
+    "current_search": "nas_nb.search.session",
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",
     "load": "nas_nb.data",

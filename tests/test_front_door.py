@@ -1,0 +1,76 @@
+"""`import nas_nb` and `%load_ext nas_nb`: everything by name, nothing heavy before its time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import nas_nb
+
+HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "pandas", "matplotlib", "ipywidgets")
+
+
+def run_python(source: str) -> str:
+    """The output of a program in a fresh interpreter, where nothing is imported yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def heavy_modules_after(source: str) -> set[str]:
+    loaded = run_python(f"{source}\nimport sys; print('LOADED', *sys.modules)")
+    return set(HEAVY) & set(loaded.split("LOADED")[1].split())
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert heavy_modules_after("import nas_nb; dir(nas_nb)") == set()
+
+
+def test_loading_the_extension_imports_nothing_heavy():
+    source = """
+from IPython.core.interactiveshell import InteractiveShell
+InteractiveShell.instance().run_line_magic("load_ext", "nas_nb")
+"""
+    assert heavy_modules_after(source) == set()
+
+
+def test_loading_adds_the_magic_and_unloading_takes_it_away():
+    source = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for step in ("load_ext", "reload_ext", "unload_ext", "load_ext"):
+    shell.run_line_magic(step, "nas_nb")
+    print(step, *("nas" in shell.magics_manager.magics[kind] for kind in ("line", "cell")))
+"""
+    assert run_python(source).splitlines() == [
+        "load_ext True True",
+        "reload_ext True True",
+        "unload_ext False False",
+        "load_ext True True",
+    ]
+
+
+@pytest.mark.parametrize("name", nas_nb.__all__)
+def test_every_public_name_leads_to_its_module(name):
+    value = getattr(nas_nb, name)
+    assert value is not None
+    assert getattr(nas_nb, name) is value
+    assert name in dir(nas_nb)
+
+
+def test_public_functions_and_classes_are_documented():
+    values = [getattr(nas_nb, name) for name in nas_nb.__all__]
+    assert [value for value in values if callable(value) and not value.__doc__] == []
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(AttributeError, match="Did you mean 'SearchSpace'"):
+        nas_nb.SearchSpaces  # noqa: B018
+
+
+def test_an_error_of_ours_is_a_value_error():
+    assert issubclass(nas_nb.NasError, ValueError)

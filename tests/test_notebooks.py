@@ -1,0 +1,82 @@
+"""Every notebook runs from top to bottom in a real kernel, and is committed without outputs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+MOST_CODE_CELLS = 20
+CELL_LIMIT_S = 240
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs_of(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
+    """The outputs of one MIME type, in the order in which a reader meets them."""
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    return [output.data[kind] for output in outputs if kind in output.get("data", {})]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Runs a notebook once in a folder of its own, and hands it to every test that asks."""
+    done: dict[Path, nbformat.NotebookNode] = {}
+
+    def execute(path: Path) -> nbformat.NotebookNode:
+        if path not in done:
+            notebook = nbformat.read(path, as_version=4)
+            folder = str(tmp_path_factory.mktemp(path.stem))
+            resources = {"metadata": {"path": folder}}
+            NotebookClient(notebook, timeout=CELL_LIMIT_S, resources=resources).execute()
+            done[path] = notebook
+        return done[path]
+
+    return execute
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_committed_without_outputs(path):
+    nbstripout = shutil.which("nbstripout", path=Path(sys.executable).parent)
+    assert nbstripout, "nbstripout is not installed beside this Python"
+    done = subprocess.run([nbstripout, "--verify", path], capture_output=True, check=False)
+    assert done.returncode == 0, f"strip it: nbstripout {path}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_short_and_explains_every_cell(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert len(code_cells(notebook)) <= MOST_CODE_CELLS
+    for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        assert "markdown" in (before.cell_type, cell.cell_type), cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_from_top_to_bottom(path, executed):
+    notebook = executed(path)
+    assert all(cell.execution_count for cell in code_cells(notebook))
+
+
+def test_the_executed_quickstart_keeps_a_record_that_needs_no_kernel(executed, root):
+    notebook = executed(root / "notebooks" / "01_quickstart.ipynb")
+    records = [html for html in outputs_of(notebook, "text/html") if "evolution" in html]
+    assert records
+    widgets = outputs_of(notebook, "application/vnd.jupyter.widget-view+json")
+    assert widgets == [], "a widget without its kernel shows nothing"
+
+
+def test_the_executed_quickstart_shows_its_pictures(executed, root):
+    notebook = executed(root / "notebooks" / "01_quickstart.ipynb")
+    assert len(outputs_of(notebook, "image/png")) >= 2
