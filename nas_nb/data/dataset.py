@@ -123,18 +123,38 @@ class Data:
         Raises:
             DataError: The arrays can't be used as given.
         """
-        rows, labels = np.asarray(x), np.asarray(y)
+        rows, labels = _array("x", x), _array("y", y)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         check_rows(rows, labels)
         kind = detect_task(labels) if task is None else to_task(task)
         numbers, classes = encode(labels, kind)
-        rows = rows.astype(np.float32)
+        with np.errstate(over="ignore"):  # what overflows is found by the check of the parts
+            rows = rows.astype(np.float32)
         arrays: dict[str, Array] = {}
         strata = numbers if kind.has_one_class else None
         for part, at in zip(PARTS, split(len(rows), strata, validation, test, seed), strict=True):
             arrays |= {f"x_{part}": rows[at], f"y_{part}": numbers[at]}
         return cls(name=name, task=kind, classes=classes, source=source, **arrays)
+
+
+def _array(name: str, given: Any) -> Array:
+    """Returns what NumPy reads in the argument; objects become numbers or text."""
+    try:
+        array = np.asarray(given)
+        if array.dtype == object:
+            array = np.array(array.tolist())
+    except ValueError as error:
+        raise DataError(
+            f"Expected rows of the same length in {name}. Received: {error}."
+        ) from error
+    if array.dtype.kind not in "biufU":
+        raise DataError(
+            f"Expected numbers or text in {name}, without gaps. "
+            f"Received: {type(given).__name__} of dtype {array.dtype}. "
+            "Fill in or drop what is missing, and make dense what is sparse."
+        )
+    return array
 
 
 def check_rows(x: Array, y: Array, part: str = "") -> None:

@@ -38,6 +38,8 @@ def load(name: str, *, limit: int | None = None) -> Data:
             f"Expected a data set: {', '.join(NAMES)}. Received: {name!r}."
             f"{nearest(str(name), NAMES)} Your own arrays go through nas.Data.from_arrays(x, y)."
         )
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise DataError(f"Expected a limit of so many rows. Received: limit={limit!r}.")
     data = _digits() if name == "digits" else _table(name)
     return data if limit is None else _limited(data, limit)
 
@@ -101,7 +103,7 @@ def _table(name: str) -> Data:
 
 def _standardised(numbers: Array, train: Array) -> Array:
     mean, deviation = train.mean(axis=0, dtype=float), train.std(axis=0, dtype=float)
-    return ((numbers - mean) / deviation).astype(np.float32)
+    return np.asarray((numbers - mean) / deviation, dtype=np.float32)
 
 
 def _limited(data: Data, limit: int) -> Data:
@@ -112,6 +114,8 @@ def _limited(data: Data, limit: int) -> Data:
         # A part's first rows hold the classes in their shares: see `split`.
         rows = len(x) * limit // total
         if rows < 1:
-            raise DataError(f"Expected a limit of at least 5 rows. Received: limit={limit!r}.")
+            raise DataError(
+                f"Expected a limit that leaves rows in each part, 6 or more. Received: {limit}."
+            )
         arrays |= {f"x_{part}": x[:rows], f"y_{part}": y[:rows]}
     return data if limit >= total else replace(data, **arrays)

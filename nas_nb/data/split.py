@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.data.task import Array
 from nas_nb.errors import DataError
+
+if TYPE_CHECKING:
+    from nas_nb.data.task import Array
 
 
 def split(
@@ -29,10 +32,11 @@ def split(
     Raises:
         DataError: The shares leave a part without rows.
     """
-    counts = [math.ceil(rows * share) for share in (test, validation)]
-    if min(counts) < 1 or sum(counts) >= rows:
+    fair = 0 < validation < 1 and 0 < test < 1
+    counts = [math.ceil(rows * share) for share in (test, validation)] if fair else []
+    if not fair or sum(counts) >= rows:
         raise DataError(
-            f"Expected shares that leave rows for training, validation and test of {rows} rows. "
+            f"Expected shares between 0 and 1 that leave training rows of {rows} rows. "
             f"Received: validation={validation}, test={test}."
         )
     order = np.random.default_rng(seed).permutation(rows)

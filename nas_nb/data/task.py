@@ -115,7 +115,8 @@ def _name(kind: object) -> str:
 def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> None:
     """Raises DataError unless the labels are written as the task says."""
     if task == Task.REGRESSION:
-        expected, fits = "floats of shape (samples,) or (samples, quantities)", y.ndim in (1, 2)
+        expected = "floats of shape (samples,) or (samples, quantities)"
+        fits = y.ndim in (1, 2) and y.dtype.kind in "biuf"
     elif task == Task.MULTILABEL:
         expected = f"0 and 1 of shape (samples, {len(classes)})"
         fits = y.ndim == 2 and y.shape[1] == len(classes) and bool(np.isin(y, (0, 1)).all())
@@ -124,7 +125,7 @@ def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> 
         fits = y.ndim == 1 and bool(np.isin(y, range(len(classes))).all())
     if not fits:
         raise DataError(
-            f"Expected {expected} in {where} for the task {task} with {len(classes)} classes. "
-            f"Received: shape {y.shape}, values from {y.min()} to {y.max()}. "
+            f"Expected {expected} in {where} for {task} with {len(classes)} classes. "
+            f"Received: shape {y.shape}, kinds {np.unique(y)[-5:].tolist()} among others. "
             "Data.from_arrays(x, y) writes labels as numbers and splits them."
         )

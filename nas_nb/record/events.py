@@ -44,20 +44,49 @@ class EventKind(StrEnum):
     """The session ended: state [, reason]."""
 
 
-REQUIRED: dict[str, dict[str, tuple[type, ...]]] = {
-    EventKind.SEARCH_OPENED: {"objective": (str,), "direction": (str,), "seed": (int,)},
+_NUMBER = (int, float)
+_MAYBE_NUMBER = (int, float, NoneType)
+_MAYBE_TEXT = (str, NoneType)
+
+FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    EventKind.SEARCH_OPENED: {
+        "objective": (str,),
+        "direction": (str,),
+        "seed": (int,),
+        "journal": _MAYBE_NUMBER,
+    },
     EventKind.TRIAL_PROPOSED: {"trial": (int,), "values": (dict,), "origin": (str,)},
-    EventKind.TRIAL_STARTED: {"trial": (int,)},
-    EventKind.TRIAL_BUILT: {"trial": (int,), "costs": (dict,)},
-    EventKind.EPOCH_ENDED: {"trial": (int,), "epoch": (int,), "logs": (dict,)},
-    EventKind.TRIAL_ENDED: {"trial": (int,), "status": (str,)},
+    EventKind.TRIAL_STARTED: {
+        "trial": (int,),
+        "attempt": _MAYBE_NUMBER,
+        "seed": _MAYBE_NUMBER,
+        "epochs": _MAYBE_NUMBER,
+        "from_epoch": (int, NoneType),
+    },
+    EventKind.TRIAL_BUILT: {"trial": (int,), "costs": (dict,), "note": _MAYBE_TEXT},
+    EventKind.EPOCH_ENDED: {
+        "trial": (int,),
+        "epoch": (int,),
+        "logs": (dict,),
+        "duration_s": _MAYBE_NUMBER,
+    },
+    EventKind.TRIAL_ENDED: {
+        "trial": (int,),
+        "status": (str,),
+        "score": _MAYBE_NUMBER,
+        "reason": _MAYBE_TEXT,
+        "duration_s": _MAYBE_NUMBER,
+        "checkpoint": _MAYBE_TEXT,
+    },
     EventKind.STEERED: {"action": (str,)},
     EventKind.SEARCH_CLOSED: {"state": (str,)},
 }
-"""The fields that an event of each kind can't be without, and their types."""
+"""The fields that are interpreted, and their types; only where None is one may it be left out."""
 
-_OPTIONAL_NUMBERS = ("score", "duration_s", "attempt", "epochs", "from_epoch", "time", "journal")
 _NUMBERS_IN = {EventKind.EPOCH_ENDED: "logs", EventKind.TRIAL_BUILT: "costs"}
+
+# json.loads would guess the encoding of every line, which costs as much as reading it.
+_parse = json.JSONDecoder().raw_decode
 
 # JSON has no word for these floats, so they travel as strings. A *string* that reads the same
 # travels with a backslash before it, and so everything comes back as it went.
@@ -66,19 +95,20 @@ _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def check_fields(event: Event) -> None:
     """Raises JournalError unless the event has the fields of its kind, with their types."""
-    for name, types in REQUIRED.get(event["event"], {}).items():
+    kind = event["event"]
+    for name, types in FIELDS.get(kind, {}).items():
         if not isinstance(event.get(name), types):
+            expected = " or ".join(one.__name__ for one in types)
             raise JournalError(
-                f"Expected {event['event']} with {name} of type {types[0].__name__}. "
-                f"Received: {name}={event.get(name)!r}."
+                f"Expected {name} of type {expected} in {kind}. Received: {event.get(name)!r}."
             )
-    for name in _OPTIONAL_NUMBERS:
-        if not isinstance(event.get(name), (int, float, NoneType)):
-            raise JournalError(f"Expected a number for {name}. Received: {event[name]!r}.")
-    if event["event"] in _NUMBERS_IN:
-        for name, number in event[_NUMBERS_IN[event["event"]]].items():
-            if not isinstance(number, (int, float)):
-                raise JournalError(f"Expected numbers to record. Received: {name}={number!r}.")
+    if kind in _NUMBERS_IN:
+        for name, number in event[_NUMBERS_IN[kind]].items():
+            if not isinstance(number, _NUMBER):
+                raise JournalError(
+                    f"Expected numbers in the {_NUMBERS_IN[kind]} of {kind}. "
+                    f"Received: {name}={number!r}."
+                )
 
 
 def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Event:
@@ -87,10 +117,10 @@ def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Ev
     Raises:
         JournalError: There is no such kind of event.
     """
-    if kind not in REQUIRED:
+    if kind not in FIELDS:
         raise JournalError(
-            f"Expected a kind of event: {', '.join(REQUIRED)}. Received: {kind!r}."
-            f"{nearest(str(kind), REQUIRED)}"
+            f"Expected a kind of event: {', '.join(FIELDS)}. Received: {kind!r}."
+            f"{nearest(str(kind), FIELDS)}"
         )
     event: Event = {"event": str(kind), "time": time, **fields}
     if kind == EventKind.SEARCH_OPENED:
@@ -122,10 +152,11 @@ def decode(line: bytes) -> Event | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        event = json.loads(line.decode("utf-8"))
+        text = line.decode("utf-8").strip()
+        event, end = _parse(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+    if end != len(text) or not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
     if b'NaN"' in line or b'Infinity"' in line:
         event = {name: _from_words(value) for name, value in event.items()}

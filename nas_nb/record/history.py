@@ -219,10 +219,11 @@ class History:
 
     def _refreshed(self) -> list[Trial]:
         """Takes new snapshots of the trials that changed since the last call."""
-        for number in sorted(self._ledger.changed):
-            trial = self._ledger.drafts[number].freeze()
+        books = self._ledger
+        for number in sorted(books.changed):
+            trial = books.finished.get(number) or books.drafts[number].freeze()
             self._trials[number : number + 1] = [trial]
-        self._ledger.changed.clear()
+        books.changed.clear()
         return self._trials
 
     def _snapshot(self, name: str, take: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:

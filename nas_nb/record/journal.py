@@ -89,7 +89,8 @@ class Journal:
         try:
             journal._file = _open_file(journal.path)
             journal.history, journal._end = _read(journal.path)
-            os.truncate(journal._file, journal._end)
+            if os.fstat(journal._file).st_size > journal._end:
+                os.truncate(journal._file, journal._end)
         except BaseException as error:
             journal.close()
             if isinstance(error, OSError):
@@ -148,8 +149,7 @@ class Journal:
     def _write(self, path: Path, line: bytes, sync: bool) -> None:
         assert self._file is not None
         try:
-            if os.fstat(self._file).st_nlink == 0:
-                raise FileNotFoundError("it was deleted while the search ran")
+            _check_there(path, self._file)
             if self._torn:
                 os.truncate(self._file, self._end)
             self._torn = True
@@ -221,8 +221,24 @@ def _acquire(path: Path) -> FileLock:
 
 
 def _open_file(path: Path) -> int:
+    is_new = not path.exists()
     binary = getattr(os, "O_BINARY", 0)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
+    if is_new and os.name == "posix":
+        # A power cut must not lose the name of the file: it is the folder's content.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return file
+
+
+def _check_there(path: Path, file: int) -> None:
+    """Raises FileNotFoundError if the open file has lost its name: writing would succeed."""
+    opened = os.fstat(file)
+    if opened.st_nlink == 0 and not (path.exists() and os.path.samestat(path.stat(), opened)):
+        raise FileNotFoundError("the file was deleted while the search ran")
 
 
 def _unwritable(path: Path, error: Exception) -> JournalError:

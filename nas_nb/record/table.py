@@ -1,0 +1,50 @@
+"""The trials as a data frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History, Trial
+
+FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin")
+
+
+def trials_frame(history: History) -> pd.DataFrame:
+    """Returns one row a trial, indexed by its number ("trial").
+
+    Columns: one for each name of the values, in the order in which the names appeared (empty
+    where the name was not active; "NAME (value)" where NAME is one of the following), then
+    status, score, epochs, params, duration_s (s), reason and origin. Whole numbers stay whole:
+    columns with gaps are pandas' nullable ones.
+    """
+    trials = history.trials
+    names = dict.fromkeys(name for trial in trials for name in trial.values)
+    columns = {
+        f"{name} (value)" if name in FACTS else name: _column([t.values.get(name) for t in trials])
+        for name in names
+    }
+    columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}
+    columns["score"] = columns["score"].astype("float64")
+    index = pd.RangeIndex(len(trials), name="trial")
+    return pd.DataFrame(columns).set_index(index)
+
+
+def _fact(trial: Trial, name: str) -> Any:
+    if name == "params":
+        return trial.costs.get("params")
+    value = getattr(trial, name)
+    return str(value) if name == "status" else value
+
+
+def _column(cells: list[Any]) -> pd.Series[Any]:
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds == {int}:
+        return pd.Series(cells, dtype="Int64" if None in cells else "int64")
+    if kinds == {bool}:
+        return pd.Series(cells, dtype="boolean" if None in cells else "bool")
+    if kinds == {float}:
+        return pd.Series(cells, dtype="float64")
+    return pd.Series(cells, dtype="object")
