@@ -105,6 +105,7 @@ def train(
         validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
         validation_batch_size=VALIDATION_BATCH_SIZE,
         callbacks=[steered],
+        shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
     return TrainingResult(stopped=steered.stopped)

@@ -83,4 +83,6 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
             f"The weights of trial {trial.number} are not in {folder}: only the best {KEPT} "
             "trials keep them. Build its architecture and train it again."
         )
+    # Before its variables exist, Keras would leave the optimizer's state in the file, and warn.
+    model.optimizer.build(model.trainable_variables)
     model.load_weights(file)

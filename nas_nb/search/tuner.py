@@ -162,7 +162,8 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.journal.append("trial_built", trial=number, costs={"params": params}, note=None)
         limit = self.settings.budget.max_params
         if limit is not None and params > limit:
-            raise TrialError(f"The model has {params:,} parameters, over max_params={limit:,}.")
+            # The number stands in the row: the reason is the same for all, so that they are counted.
+            raise TrialError(f"The model has more parameters than max_params={limit:,} allows.")
         return model
 
     def _stop_trial(self, number: int) -> NoReturn:

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import keras_tuner as kt
+import pytest
+
+from nas_nb.errors import BudgetError, NasError, SearchError, StrategyError
+from nas_nb.search.search import Search
+from nas_nb.search.session import current_search
+from nas_nb.search.state import SearchState
+from tests.search.tiny import CHOICES, tiny_data, tiny_search
+
+LONG = 100_000  # epochs that no test waits for
+
+
+def eventually(fact: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 60
+    while not fact() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return fact()
+
+
+def test_a_search_evaluates_its_budget_and_names_the_incumbent(tmp_path: Path):
+    search = tiny_search(tmp_path).run()
+    assert search.state is SearchState.FINISHED
+    assert search.reason == "max_trials=3 reached"
+    assert list(search.trials["status"]) == ["completed"] * 3
+    assert search.best.score == search.trials["score"].max()
+    assert list(search.trials["epochs"]) == [2, 2, 2]
+
+
+def test_nothing_is_written_before_the_start(tmp_path: Path):
+    search = tiny_search(tmp_path / "project")
+    assert search.state is SearchState.NEW
+    assert not (tmp_path / "project").exists()
+
+
+def test_start_returns_at_once_and_wait_waits(tmp_path: Path):
+    search = tiny_search(tmp_path).start()
+    assert search.state is SearchState.RUNNING
+    assert current_search() is search
+    search.wait()
+    assert search.state is SearchState.FINISHED
+
+
+def test_a_search_can_be_awaited(tmp_path: Path):
+    async def cell() -> SearchState:
+        search = tiny_search(tmp_path).start()
+        await search
+        return search.state
+
+    assert asyncio.run(cell()) is SearchState.FINISHED
+
+
+def test_waiting_gives_up_after_its_timeout(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG).start()
+    search.wait(timeout=0.2)
+    assert search.state is SearchState.RUNNING
+    search.stop()
+    search.wait()
+
+
+def test_a_stop_cuts_off_the_trial_and_a_resume_takes_it_up_again(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG, max_epochs=LONG).start()
+    assert eventually(lambda: search.history.epochs_spent > 0)
+    search.stop()
+    search.wait()
+    assert search.state is SearchState.STOPPED
+    first = search.history[0]
+    assert first.status == "stopped"
+    assert first.epochs > 0
+    search.resume()
+    assert eventually(lambda: search.history[0].attempt == 2)
+    search.stop()
+    search.wait()
+    assert len(search.history) == 1
+
+
+def test_a_paused_search_waits_in_its_place_and_goes_on(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG).start()
+    assert eventually(lambda: search.history.epochs_spent > 0)
+    search.pause()
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    spent = search.history.epochs_spent
+    search.wait()  # a paused search is not waited for
+    assert search.history.epochs_spent == spent
+    search.resume()
+    assert eventually(lambda: search.history.epochs_spent > spent)
+    assert search.history[0].attempt == 1
+    search.stop()
+    search.wait()
+    assert [event["action"] for event in search.history.steering] == ["pause", "resume"]
+
+
+def test_a_paused_search_can_be_stopped(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG).start()
+    search.pause()
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    search.stop()
+    assert eventually(lambda: search.state is SearchState.STOPPED)
+
+
+def test_time_that_is_up_ends_a_running_trial_and_keeps_its_epochs(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG, max_trials=None, max_time=3).run()
+    assert search.state is SearchState.FINISHED
+    assert search.reason == "max_time of 3 s reached"
+    assert search.history[0].epochs > 0
+
+
+def test_epochs_are_a_budget_over_all_trials(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=None, max_epochs=5).run()
+    assert search.reason == "max_epochs=5 reached"
+    assert list(search.trials["epochs"]) == [2, 2, 1]
+
+
+def test_an_exhausted_space_ends_the_search_and_says_so(tmp_path: Path):
+    small = {**CHOICES, "units": [2], "learning_rate": [0.1]}
+    search = tiny_search(tmp_path, space=small, max_trials=50).run()
+    assert search.state is SearchState.FINISHED
+    assert len(search.trials) == 2
+    assert "All 2 architectures" in (search.reason or "")
+
+
+def test_a_candidate_over_max_params_is_a_row_with_its_reason(tmp_path: Path):
+    search = tiny_search(tmp_path, max_params=5).run()
+    assert set(search.trials["status"]) == {"failed"}
+    assert search.trials["reason"].str.contains("more parameters than max_params=5").all()
+
+
+def diverging(hp: kt.HyperParameters) -> keras.Model:
+    rate = hp.Choice("learning_rate", [1e-2, 1e30])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse", metrics=["accuracy"])
+    return model
+
+
+def test_a_loss_that_is_not_finite_fails_the_trial_and_not_the_search(tmp_path: Path):
+    search = tiny_search(tmp_path, space=diverging, max_trials=2, objective="val_accuracy").run()
+    rows = search.trials.set_index("learning_rate")
+    assert rows.loc[1e-2, "status"] == "completed"
+    assert rows.loc[1e30, "status"] == "failed"
+    assert "not finite" in rows.loc[1e30, "reason"]
+
+
+def unbuildable(hp: kt.HyperParameters) -> keras.Model:
+    if hp.Choice("kernel", [1, 9]) == 9:
+        raise ValueError("a kernel of 9 does not fit\nsecond line")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_a_model_that_cannot_be_built_is_a_row_with_its_reason(tmp_path: Path):
+    search = tiny_search(tmp_path, space=unbuildable, max_trials=2).run()
+    failed = search.trials[search.trials["status"] == "failed"]
+    assert list(failed["reason"]) == ["ValueError: a kernel of 9 does not fit"]
+
+
+def test_an_objective_that_is_not_reported_names_those_that_are(tmp_path: Path):
+    objective = kt.Objective("val_f1", "max")
+    search = tiny_search(tmp_path, objective=objective, max_trials=1).run()
+    assert "val_f1" in search.trials["reason"][0]
+    assert "val_accuracy" in search.trials["reason"][0]
+
+
+def test_ten_failures_for_the_same_reason_pause_the_search_and_say_why(tmp_path: Path):
+    search = tiny_search(tmp_path, max_params=1, max_trials=12).start()
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    assert len(search.history.finished) == 10
+    assert "10 trials in a row failed" in search.history.steering[0]["detail"]["reason"]
+    search.resume()
+    search.wait()
+    assert len(search.history.finished) == 12
+
+
+def test_the_trained_model_of_the_incumbent_scores_what_was_recorded(tmp_path: Path):
+    search = tiny_search(tmp_path).run()
+    data = search.data
+    measured = search.best.model().evaluate(data.x_val, data.y_val, verbose=0, return_dict=True)
+    assert measured["accuracy"] == pytest.approx(search.best.score)
+
+
+def test_the_incumbents_test_metrics_come_from_rows_no_decision_has_seen(tmp_path: Path):
+    measured = tiny_search(tmp_path).run().best.evaluate()
+    assert set(measured) == {"loss", "accuracy"}
+    assert 0 <= measured["accuracy"] <= 1
+
+
+def test_the_incumbents_code_is_plain_keras(tmp_path: Path):
+    search = tiny_search(tmp_path).run()
+    code = search.best.code()
+    assert "nas_nb" not in code
+    scope: dict[str, Callable[[], keras.Model]] = {}
+    exec(code, scope)
+    model = scope["build_model"]()
+    assert model.count_params() == search.best.trial.costs["params"]
+
+
+def test_the_incumbent_before_any_trial_says_what_to_do(tmp_path: Path):
+    with pytest.raises(SearchError, match=r"search\.start\(\)"):
+        _ = tiny_search(tmp_path).best
+
+
+def test_only_the_best_trials_keep_their_weights(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=8, epochs=1).run()
+    kept = {file.name for file in (tmp_path / "checkpoints").iterdir()}
+    assert len(kept) == 5
+    assert search.best.trial.checkpoint in kept
+
+
+def test_the_same_seed_gives_the_same_trials(tmp_path: Path):
+    first = tiny_search(tmp_path / "a").run().trials
+    second = tiny_search(tmp_path / "b").run().trials
+    columns = [name for name in first.columns if name != "duration_s"]
+    assert first[columns].equals(second[columns])
+    other = tiny_search(tmp_path / "c", seed=1).run().trials
+    assert not first[columns].equals(other[columns])
+
+
+def test_the_users_dtype_policy_reaches_the_candidates_and_stays(tmp_path: Path):
+    seen: list[str] = []
+
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        hp.Choice("units", [1, 2])
+        layer = keras.layers.Dense(1, activation="sigmoid")
+        seen.append(layer.compute_dtype)
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        search = tiny_search(tmp_path, space=build, max_trials=2).start()
+        search.wait()
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert seen[-2:] == ["bfloat16", "bfloat16"]
+
+
+def test_a_second_search_is_refused_while_one_runs(tmp_path: Path):
+    first = tiny_search(tmp_path / "a", epochs=LONG, name="first").start()
+    try:
+        with pytest.raises(SearchError, match=r"'first' is running.*%nas stop"):
+            tiny_search(tmp_path / "b").start()
+        with pytest.raises(SearchError, match="running already"):
+            first.start()
+    finally:
+        first.stop()
+        first.wait()
+    assert tiny_search(tmp_path / "b").run().state is SearchState.FINISHED
+
+
+def test_no_thread_is_left_when_a_search_has_ended(tmp_path: Path):
+    tiny_search(tmp_path).start().wait()
+    assert eventually(lambda: not any("nas_nb" in t.name for t in threading.enumerate()))
+
+
+@pytest.mark.parametrize("action", ["pause", "stop"])
+def test_steering_a_search_that_does_not_run_is_refused(tmp_path: Path, action: str):
+    with pytest.raises(SearchError, match=f"nothing to {action}"):
+        getattr(tiny_search(tmp_path), action)()
+
+
+def test_a_spent_budget_can_be_raised_and_the_search_goes_on(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=1).run()
+    with pytest.raises(BudgetError, match="max_trials=1 reached"):
+        search.start()
+    search.configure(max_trials=2)
+    search.run()
+    assert len(search.trials) == 2
+
+
+def test_what_makes_trials_comparable_cannot_change_half_way(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=1).run()
+    with pytest.raises(SearchError, match="another seed"):
+        search.configure(seed=5)
+    with pytest.raises(SearchError, match="another fidelity"):
+        tiny_search(tmp_path, epochs=5)
+    search.configure(strategy="evolution", max_trials=2)
+    assert search.strategy.name == "evolution"
+
+
+def test_a_strategy_that_raises_ends_the_search_and_the_error_reaches_the_user(tmp_path: Path):
+    def broken(history: object, rng: object) -> dict[str, object]:
+        raise RuntimeError("no idea")
+
+    search = tiny_search(tmp_path, strategy=broken).start()
+    with pytest.raises(RuntimeError, match="no idea"):
+        search.wait()
+    assert search.state is SearchState.FAILED
+    search.configure(strategy="random")
+    search.resume()
+    search.wait()
+    assert search.state is SearchState.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"strategy": "evolutoin"}, StrategyError, "Did you mean 'evolution'"),
+        ({"max_trials": None}, BudgetError, "no budget"),
+        ({"max_trials": 0}, BudgetError, "could not evaluate anything"),
+        ({"epochs": 0}, NasError, "1 or more"),
+        ({"seed": -1}, NasError, "0 or more"),
+        ({"objective": "val_wonder"}, SearchError, r"kt\.Objective|keras_tuner\.Objective"),
+        ({"space": {}}, NasError, "layers"),
+        ({"data": "digitz"}, NasError, "Did you mean 'digits'"),
+        ({"data": 5}, NasError, "from_arrays"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_anything_runs(
+    tmp_path: Path, changes: dict[str, object], error: type[Exception], says: str
+):
+    with pytest.raises(error, match=says):
+        tiny_search(tmp_path / "project", **changes)
+    assert not (tmp_path / "project").exists()
+
+
+def test_the_repr_says_where_the_search_stands(tmp_path: Path):
+    search: Search = tiny_search(tmp_path)
+    assert repr(search) == (
+        "<Search 'tiny': new, 0 of 3 trials, no incumbent yet, strategy random>"
+    )
+    search.run()
+    assert "finished, 3 of 3 trials, best val_accuracy 0." in repr(search)
+
+
+def test_tiny_data_fits_the_spaces_of_these_tests():
+    assert tiny_data().spec.outputs == 1

@@ -1,0 +1,39 @@
+"""A search that takes a second: 96 rows of 4 numbers in 2 classes, and 12 architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas_nb.data import Data
+from nas_nb.search.search import Search
+
+CHOICES = {
+    "layers": ["Dense"],
+    "units": [2, 3, 4],
+    "activations": ["relu", "tanh"],
+    "depth": [1],
+    "learning_rate": [0.01, 0.1],
+}
+
+
+def tiny_data() -> Data:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 4)).astype("float32")
+    labels = np.where(x.sum(axis=1) > 0, "up", "down")
+    return Data.from_arrays(x, labels, name="tiny", seed=0)
+
+
+def tiny_search(directory: Path, **changes: Any) -> Search:
+    settings: dict[str, Any] = {
+        "strategy": "random",
+        "max_trials": 3,
+        "epochs": 2,
+        "directory": directory,
+        **changes,
+    }
+    space = settings.pop("space", CHOICES)
+    data = settings.pop("data", tiny_data())
+    return Search(space, data, **settings)
