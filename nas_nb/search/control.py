@@ -39,6 +39,11 @@ class Control:
         self._go.set()
 
     @property
+    def pause_requested(self) -> bool:
+        """Whether the worker waits, or will at its next checkpoint."""
+        return not self._go.is_set()
+
+    @property
     def stop_requested(self) -> bool:
         """Whether the end was asked for."""
         return self._stop.is_set()

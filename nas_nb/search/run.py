@@ -64,7 +64,9 @@ class Run:
 
     def settled(self) -> bool:
         """Whether the run is over or paused, so that waiting for it makes no sense."""
-        return self.ended.is_set() or self.state is SearchState.PAUSED
+        # Right after `resume()` the worker has not woken yet, but it will.
+        paused = self.state is SearchState.PAUSED and self.control.pause_requested
+        return paused or self.ended.is_set()
 
     def work(self) -> None:
         """Runs trials until the budget is spent, the space exhausted, or the control says so."""
