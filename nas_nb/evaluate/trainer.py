@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+from nas_nb.evaluate.fit_path import fit_reason
 
 if TYPE_CHECKING:
     from nas_nb.data import Data
@@ -84,6 +85,9 @@ def train(
 ) -> TrainingResult:
     """Trains a compiled model and reports every epoch.
 
+    Whole epochs run inside one compiled function that candidates of the same topology share; what
+    that can't honour is trained by `model.fit`, in the same order of samples.
+
     Args:
         model: A compiled Keras model for `data`.
         data: The data; the training part is shuffled anew in every epoch, by `seed`.
@@ -91,12 +95,16 @@ def train(
         batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
         seed: Decides the order of the samples.
         on_epoch: Called after every complete epoch with its number (from 1), its logs (names as
-            in `fit`: `loss`, `accuracy`, `val_loss` ...) and its duration in seconds.
-        control: Asked after every batch.
+            in `fit`: `loss`, `accuracy`, `val_loss` ...) and its duration in seconds. The model
+            has its weights of that moment; its optimizer's state is there when training ends.
+        control: Asked at least every half second, or after every batch where one takes longer.
 
     Returns:
         How the training ended.
     """
+    reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
+    if reason is None:
+        return _train_compiled(model, data, epochs, batch_size, seed, on_epoch, control)
     steered = _Steered(control, on_epoch)
     model.fit(
         shuffled_batches(data.x_train, data.y_train, batch_size, seed),
@@ -108,4 +116,23 @@ def train(
         shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
-    return TrainingResult(stopped=steered.stopped)
+    return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
+
+
+def _train_compiled(
+    model: keras.Model,
+    data: Data,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    on_epoch: OnEpoch,
+    control: Control,
+) -> TrainingResult:
+    # Imported here because the engine is TensorFlow's, and Keras may run on another backend.
+    from nas_nb.evaluate.engine.device import resident
+    from nas_nb.evaluate.engine.training import Schedule, train_compiled
+
+    training, validation = resident(data)
+    schedule = Schedule(training, validation, epochs, batch_size, VALIDATION_BATCH_SIZE, seed=seed)
+    outcome = train_compiled(model, schedule, on_epoch=on_epoch, control=control)
+    return TrainingResult(stopped=outcome.stopped, note=outcome.note)

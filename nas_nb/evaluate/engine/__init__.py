@@ -1,0 +1,1 @@
+"""The engine: whole epochs inside one compiled function, shared by the candidates of a topology."""

@@ -1,0 +1,170 @@
+"""A template: the copy of a candidate over whose variables the compiled functions are traced."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nas_nb.evaluate.engine.activations import ActivationSwitch
+from nas_nb.evaluate.engine.layers import rewrite
+from nas_nb.evaluate.engine.settings import Setting, free_settings
+from nas_nb.evaluate.engine.signature import Sharing, free_activation, keras_layers
+
+
+class Template:
+    """Holds the state of the candidate that is being trained, and serves one after the other.
+
+    A candidate's state is pushed into the template's variables before it is trained and pulled
+    back afterwards. Where a whole topology shares the template, the variables have unknown
+    dimensions, so that states of any width fit.
+
+    Args:
+        model: The first candidate, compiled and built.
+        sharing: Who will use the template.
+        batch: A batch `(x, y, sample_weight)` from which losses and metrics learn their shapes.
+        activations: The activations to choose between.
+
+    Attributes:
+        model: The model that is traced.
+        lock: Held while a candidate is trained.
+    """
+
+    def __init__(
+        self, model: keras.Model, sharing: Sharing, batch: Any, activations: tuple[str, ...]
+    ) -> None:
+        self.lock = threading.Lock()
+        self.sharing = sharing
+        self.model = model if sharing is Sharing.ALONE else _copy(model)
+        self.model._symbolic_build(data_batch=batch)
+        self._settings: list[tuple[int, str, Setting]] = []
+        self._switches: dict[int, ActivationSwitch] = {}
+        if sharing is Sharing.TOPOLOGY:
+            self._free_layers(activations)
+            self._free_variables()
+            self._free_optimizer()
+        self._weights = [v.value for v in self.model.variables]
+        self._state = self._weights + [v.value for v in optimizer_variables(self.model)]
+
+    def _free_layers(self, activations: tuple[str, ...]) -> None:
+        for index, layer in enumerate(keras_layers(self.model)):
+            for name, setting in rewrite(layer).items():
+                self._settings.append((index, name, setting))
+            if free_activation(self.model, layer):
+                self._switches[index] = ActivationSwitch(activations)
+                layer.activation = self._switches[index]
+
+    def _free_variables(self) -> None:
+        optimizers = _optimizers(self.model)
+        for variable in [*self.model.variables, *optimizer_variables(self.model)]:
+            unknown = [None] * len(variable.shape)
+            variable._value = tf.Variable(
+                variable.value, shape=unknown, trainable=variable.trainable
+            )
+            variable._shape = tuple(unknown)
+        for optimizer in optimizers:
+            # Keras finds a variable's moments by the identity of the TensorFlow variable.
+            optimizer._trainable_variables_indices = {
+                optimizer._var_key(v): i for i, v in enumerate(self.model.trainable_variables)
+            }
+
+    def _free_optimizer(self) -> None:
+        optimizer = _optimizers(self.model)[-1]
+        for name in free_settings(optimizer):
+            setting = Setting(getattr(optimizer, name))
+            setattr(optimizer, name, setting)
+            self._settings.append((-1, name, setting))
+
+    def push(self, model: keras.Model) -> None:
+        """Makes a candidate's weights, optimizer state and settings the template's own."""
+        if model is self.model:
+            return
+        values = [v.value for v in [*model.variables, *optimizer_variables(model)]]
+        for slot, own in zip(self._state, values, strict=True):
+            _assign(slot, own)
+        layers = keras_layers(model) if self._settings or self._switches else []
+        for index, name, setting in self._settings:
+            owner = _optimizers(model)[-1] if index < 0 else layers[index]
+            setting.set(getattr(owner, name))
+        for index, switch in self._switches.items():
+            switch.choose(free_activation(model, layers[index]) or "")
+
+    def pull(self, model: keras.Model) -> None:
+        """Gives the candidate its trained weights and optimizer state."""
+        if model is not self.model:
+            values = [v.value for v in [*model.variables, *optimizer_variables(model)]]
+            for own, slot in zip(values, self._state, strict=True):
+                _assign(own, slot)
+
+    def pull_weights(self, model: keras.Model) -> None:
+        """Gives the candidate its weights as they are now, and leaves its optimizer as it was."""
+        if model is not self.model:
+            for own, slot in zip((v.value for v in model.variables), self._weights, strict=True):
+                _assign(own, slot)
+
+
+def _assign(target: Any, source: Any) -> None:
+    # A search does this a hundred times a trial: the raw ops take a fifth of `assign`'s time.
+    value = tf.raw_ops.ReadVariableOp(resource=source.handle, dtype=source.dtype)
+    tf.raw_ops.AssignVariableOp(resource=target.handle, value=value)
+
+
+def _optimizers(model: keras.Model) -> list[Any]:
+    """Returns the optimizer and, behind a loss scale, the one that it wraps."""
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return [optimizer] if inner is None else [optimizer, inner]
+
+
+def optimizer_variables(model: keras.Model) -> list[Any]:
+    """Returns all variables of a built optimizer, those included that Keras does not list.
+
+    Nadam's running product and Adafactor's placeholders are state that `optimizer.variables` omits.
+    """
+    seen = {id(v) for v in model.variables}
+    found = []
+    for variable in _held(_optimizers(model)):
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            found.append(variable)
+    return found
+
+
+def _held(optimizers: list[Any]) -> Iterator[Any]:
+    for optimizer in optimizers:
+        yield from optimizer._variables
+        for name in sorted(vars(optimizer)):
+            value = vars(optimizer)[name]
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, keras.Variable):
+                    yield each
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
+    config: Mapping[str, Any] = model._compile_config.config
+    copy = keras.models.clone_model(model)
+    copy.compile(
+        optimizer=type(model.optimizer).from_config(model.optimizer.get_config()),
+        loss=config.get("loss"),
+        loss_weights=config.get("loss_weights"),
+        metrics=_fresh(config.get("metrics")),
+        weighted_metrics=_fresh(config.get("weighted_metrics")),
+        jit_compile=False,
+        auto_scale_loss=False,
+    )
+    return copy
+
+
+def _fresh(metrics: Any) -> Any:
+    """Copies metric objects, which hold state; names and functions stay what they are."""
+    if isinstance(metrics, Mapping):
+        return {name: _fresh(value) for name, value in metrics.items()}
+    if isinstance(metrics, list | tuple):
+        return [_fresh(value) for value in metrics]
+    if isinstance(metrics, keras.metrics.Metric):
+        return type(metrics).from_config(metrics.get_config())
+    return metrics

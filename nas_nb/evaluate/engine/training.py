@@ -1,0 +1,211 @@
+"""Training by the engine: epochs one after the other, with callbacks, reports and control."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import keras
+import tensorflow as tf
+
+from nas_nb.evaluate.engine.cache import CACHE, Compiled, TraceCache
+from nas_nb.evaluate.engine.signature import signature
+
+if TYPE_CHECKING:
+    from nas_nb.evaluate.engine.device import DeviceSet
+
+OnEpoch = Callable[[int, Mapping[str, float], float], None]
+
+# How long the compiled function may run before Python looks at pause and stop, seconds.
+SLICE_S = 0.4
+
+
+class Control(Protocol):
+    """What the engine asks between two slices of an epoch."""
+
+    def checkpoint(self) -> bool:
+        """Blocks while the search is paused; returns True when training has to end now."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a training consists of.
+
+    Attributes:
+        train: The training set.
+        validation: The validation set, or None.
+        epochs: The last epoch's number, 1 or more.
+        batch_size: Samples a batch; the last batch of an epoch may be smaller.
+        validation_batch_size: Samples a batch in validation.
+        seed: With the epoch's number, decides the order of the samples.
+        initial_epoch: Epochs that are done already.
+        shuffle: Whether to permute the samples at all.
+        callbacks: Keras callbacks without batch methods.
+    """
+
+    train: DeviceSet
+    validation: DeviceSet | None
+    epochs: int
+    batch_size: int
+    validation_batch_size: int
+    seed: int = 0
+    initial_epoch: int = 0
+    shuffle: bool = True
+    callbacks: Sequence[Any] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        stopped: Whether the control ended it before its last epoch was complete.
+        note: Why the compiled function is not shared by the whole topology, or None.
+    """
+
+    stopped: bool
+    note: str | None
+
+
+def train_compiled(
+    model: keras.Model,
+    schedule: Schedule,
+    *,
+    on_epoch: OnEpoch,
+    control: Control,
+    cache: TraceCache = CACHE,
+) -> Outcome:
+    """Trains a model as `fit` would, with whole epochs inside one compiled function.
+
+    When `on_epoch` or a callback is called, the model has its weights of that moment; a callback
+    also finds the optimizer's state, and may change both.
+
+    Args:
+        model: A compiled model; a `Sequential` one may still be without its input shape.
+        schedule: What to do.
+        on_epoch: Called after every complete epoch with its number (from 1), logs and seconds.
+        control: Asked at least every half second.
+        cache: Where compiled functions are found and kept.
+    """
+    if not model.built:
+        model.build((None, *schedule.train.x.shape[1:]))
+    signed = signature(model, schedule.train.spec)
+    _build_optimizer(model)
+    compiled = cache.acquire(model, signed, schedule.train.batch(2))
+    try:
+        compiled.template.push(model)
+        try:
+            stopped = _Run(model, schedule, compiled, on_epoch, control).run()
+        finally:
+            compiled.template.pull(model)
+    finally:
+        compiled.template.lock.release()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    return Outcome(stopped, signed.note)
+
+
+def _build_optimizer(model: keras.Model) -> None:
+    if not model.optimizer.built:
+        with keras.name_scope(model.optimizer.name):
+            model.optimizer.build(model.trainable_variables)
+
+
+class _Run:
+    """One training of one candidate whose state is in the template."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: Schedule,
+        compiled: Compiled,
+        on_epoch: OnEpoch,
+        control: Control,
+    ) -> None:
+        self.model = model
+        self.schedule = schedule
+        self.template = compiled.template
+        self.program = compiled.program
+        self.report = on_epoch
+        self.control = control
+        self.callbacks: Any = None
+        if schedule.callbacks:
+            self.callbacks = keras.callbacks.CallbackList(
+                list(schedule.callbacks),
+                add_history=True,
+                model=model,
+                epochs=schedule.epochs,
+                verbose=0,
+                steps=-(-schedule.train.samples // schedule.batch_size),
+            )
+
+    def run(self) -> bool:
+        """Trains; returns whether the control ended it early."""
+        self.model.stop_training = False
+        self._call("on_train_begin")
+        logs: dict[str, float] = {}
+        for epoch in range(self.schedule.initial_epoch, self.schedule.epochs):
+            began = time.perf_counter()
+            self._call("on_epoch_begin", epoch)
+            logs = self._epoch(epoch)
+            if not logs:
+                return True
+            self.template.pull_weights(self.model)
+            self.report(epoch + 1, logs, time.perf_counter() - began)
+            self._call("on_epoch_end", epoch, logs)
+            if self.model.stop_training:
+                break
+        self._call("on_train_end", logs)
+        return False
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Runs one epoch; returns its logs, empty if it was cut."""
+        schedule = self.schedule
+        train = schedule.train
+        key = tf.constant([schedule.seed, epoch], tf.int64)
+        shuffle = tf.constant(schedule.shuffle)
+        data = (train.x, train.y, train.sample_weight)
+
+        def go(start: Any, size: Any, deadline: Any) -> Any:
+            return self.program.train(data, key, shuffle, start, size, deadline)
+
+        logs = self._slices(go, train.samples, schedule.batch_size)
+        if logs and schedule.validation is not None:
+            measured = self._validation(schedule.validation)
+            return {**logs, **measured} if measured else {}
+        return logs
+
+    def _validation(self, held_out: DeviceSet) -> dict[str, float]:
+        data = (held_out.x, held_out.y, held_out.sample_weight)
+        self._call("on_test_begin")
+
+        def go(start: Any, size: Any, deadline: Any) -> Any:
+            return self.program.validate(data, start, size, deadline)
+
+        logs = self._slices(go, held_out.samples, self.schedule.validation_batch_size)
+        if logs:
+            self._call("on_test_end", logs)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def _slices(self, go: Any, samples: int, batch_size: int) -> dict[str, float]:
+        """Calls a compiled function until all rows are used, and obeys the control in between."""
+        size = tf.constant(batch_size, tf.int32)
+        start = 0
+        while start < samples:
+            if self.control.checkpoint():
+                return {}
+            deadline = tf.constant(time.time() + SLICE_S, tf.float64)
+            end, metrics = go(tf.constant(start, tf.int32), size, deadline)
+            start = int(end)
+        if self.control.checkpoint():
+            return {}
+        # Sorted, as `fit` has them: its logs come out of a TensorFlow function, which sorts names.
+        return {name: float(metrics[name]) for name in sorted(metrics)}
+
+    def _call(self, event: str, *arguments: Any) -> None:
+        """Calls the callbacks, if there are any, with the candidate's state at hand."""
+        if self.callbacks is not None:
+            self.template.pull(self.model)
+            getattr(self.callbacks, event)(*arguments)
+            self.template.push(self.model)
