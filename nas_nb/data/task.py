@@ -73,6 +73,8 @@ def encode(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
     Raises:
         DataError: The labels can't be read as the task asks.
     """
+    if y.ndim not in (1, 2):
+        raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: {y.shape}.")
     if task == Task.REGRESSION:
         if y.dtype.kind not in "biuf":
             raise DataError(

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nas_nb.errors import JournalError
+from nas_nb.record import History, Journal
+from tests.record.logbook import complete, end, everything, fail, opened, propose, start
+
+
+def refuse(journal: Journal, says: str, kind: str, **fields: Any) -> None:
+    """Checks that an event is refused with a reason, and that nothing was changed by it."""
+    before = everything(journal.history)
+    with pytest.raises(JournalError, match=says):
+        journal.append(kind, **fields)
+    assert everything(journal.history) == before
+
+
+def test_trials_are_proposed_in_the_order_of_their_numbers() -> None:
+    journal = opened()
+    refuse(journal, "Expected trial 0", "trial_proposed", trial=1, values={}, origin="test")
+    propose(journal)
+    refuse(journal, "Expected trial 1", "trial_proposed", trial=0, values={}, origin="test")
+
+
+def test_values_must_be_plain() -> None:
+    refuse(opened(), "'a' = None", "trial_proposed", trial=0, values={"a": None}, origin="test")
+
+
+def test_nothing_happens_to_a_trial_that_was_not_proposed() -> None:
+    journal = opened()
+    refuse(journal, "that was proposed", "trial_started", trial=0)
+    refuse(journal, "that was proposed", "epoch_ended", trial=-1, epoch=1, logs={})
+
+
+def test_epochs_end_only_while_a_trial_runs() -> None:
+    journal = opened()
+    propose(journal)
+    refuse(journal, "running.*proposed", "epoch_ended", trial=0, epoch=1, logs={})
+    complete(journal, 0.5)
+    refuse(journal, "running.*completed", "epoch_ended", trial=1, epoch=1, logs={})
+
+
+def test_epochs_go_up() -> None:
+    journal = opened()
+    start(journal)
+    refuse(journal, "after 0", "epoch_ended", trial=0, epoch=0, logs={})
+    journal.append("epoch_ended", trial=0, epoch=1, logs={})
+    refuse(journal, "after 1", "epoch_ended", trial=0, epoch=1, logs={})
+
+
+def test_what_completed_is_final() -> None:
+    journal = opened()
+    complete(journal, 0.5)
+    refuse(journal, "completed", "trial_started", trial=0)
+    refuse(journal, "completed", "trial_built", trial=0, costs={})
+    refuse(journal, "completed", "trial_ended", trial=0, status="failed")
+
+
+def test_what_failed_ends_once_an_attempt() -> None:
+    journal = opened()
+    fail(journal, "shape")
+    refuse(journal, "failed", "trial_ended", trial=0, status="completed", score=1.0)
+    journal.append("trial_started", trial=0)
+    end(journal, 0, score=1.0)
+
+
+def test_a_trial_ends_completed_failed_or_stopped() -> None:
+    journal = opened()
+    start(journal)
+    refuse(journal, "Received: 'running'", "trial_ended", trial=0, status="running")
+
+
+def test_a_direction_is_max_or_min() -> None:
+    refuse(
+        Journal.in_memory(),
+        "'max' or 'min'",
+        "search_opened",
+        objective="loss",
+        direction="auto",
+        seed=0,
+    )
+
+
+def test_a_newer_format_is_refused() -> None:
+    event = {"event": "search_opened", "objective": "loss", "direction": "min", "seed": 0}
+    history = History()
+    with pytest.raises(JournalError, match="newer nas_nb"):
+        history.apply({**event, "journal": 2})
+    history.apply({**event, "journal": 1})
+    assert history.objective == "loss"

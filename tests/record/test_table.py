@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from nas_nb.record import History
+from nas_nb.record.table import FACTS, trials_frame
+from tests.record.logbook import complete, end, fail, opened, propose, start
+
+
+def test_no_trials_make_an_empty_table_with_its_columns() -> None:
+    frame = trials_frame(History())
+    assert list(frame.columns) == list(FACTS)
+    assert frame.index.name == "trial"
+    assert len(frame) == 0
+
+
+def test_each_trial_is_a_row_with_its_values_and_facts() -> None:
+    journal = opened()
+    number = start(journal, depth=1, units_1=32)
+    journal.append("trial_built", trial=number, costs={"params": 10})
+    journal.append("epoch_ended", trial=number, epoch=1, logs={"loss": 1.0}, duration_s=0.5)
+    end(journal, number, score=0.75, duration_s=0.6)
+    fail(journal, "shape")
+    frame = trials_frame(journal.history)
+    assert list(frame.columns) == ["depth", "units_1", "n", *FACTS]
+    assert frame.loc[0].to_dict() | {"n": None} == {
+        "depth": 1,
+        "units_1": 32,
+        "n": None,
+        "status": "completed",
+        "score": 0.75,
+        "epochs": 1,
+        "params": 10,
+        "duration_s": 0.6,
+        "reason": None,
+        "origin": "test",
+    }
+    assert frame.loc[1, "reason"] == "shape"
+    assert type(frame.loc[1, "status"]) is str
+
+
+def test_whole_numbers_stay_whole_where_some_are_missing() -> None:
+    journal = opened()
+    propose(journal, units=32, rate=0.1, flag=True)
+    propose(journal, kind="Dense")
+    frame = trials_frame(journal.history)
+    assert str(frame["units"].dtype) == "Int64"
+    assert str(frame["flag"].dtype) == "boolean"
+    assert str(frame["score"].dtype) == "float64"
+    assert frame["units"][0] == 32
+    assert pd.isna(frame["units"][1])
+    assert pd.isna(frame["rate"][1])
+
+
+def test_a_value_that_is_called_like_a_fact_has_its_own_column() -> None:
+    journal = opened()
+    end(journal, start(journal, score=3), score=0.5)
+    frame = trials_frame(journal.history)
+    assert frame.loc[0, "score"] == 0.5
+    assert frame.loc[0, "score (value)"] == 3
+
+
+def test_the_best_trial_is_found_with_pandas() -> None:
+    journal = opened()
+    for score in (0.1, 0.9, 0.5):
+        complete(journal, score)
+    assert trials_frame(journal.history)["score"].idxmax() == 1
