@@ -74,7 +74,7 @@ def bench(journal: Journal, label: str) -> None:
             print(
                 f"append, {label}, at {number + 1:>6,} trials: "
                 f"{statistics.median(handed) * 1e6:6.1f} us, "
-                f"with fsync (end of a trial) {statistics.median(forced) * 1e6:7.1f} us"
+                f"end of a trial (fsync on disk) {statistics.median(forced) * 1e6:7.1f} us"
             )
 
 
