@@ -1,0 +1,247 @@
+"""The set of legal values: what may be proposed, and what is one change away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.space.counting import count_points, holds
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.values import Value, Values
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Parameters, some of which count only while others have certain values.
+
+    A *point* is a dictionary of values that names the active parameters and no others. Every
+    question about a domain is answered without building a model.
+
+    Attributes:
+        parameters: Parents before children. A name may occur again under conditions that
+            exclude the earlier ones; both then share one slot of the values. Where they don't
+            exclude each other, the first active one owns the slot.
+
+    Raises:
+        SpaceError: There is no parameter, a condition asks about an unknown or later parameter,
+            or a name is used twice with different ranges at the same time.
+    """
+
+    parameters: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            raise SpaceError(
+                "Expected a space with at least one parameter, got an empty one: "
+                "add a choice to it."
+            )
+        seen: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters:
+            for condition in parameter.conditions:
+                if condition.parent not in seen:
+                    raise SpaceError(
+                        f"Expected the condition of '{parameter.name}' to ask about an earlier "
+                        f"parameter, got '{condition.parent}'." + nearest(condition.parent, seen)
+                    )
+            for earlier in seen.setdefault(parameter.name, []):
+                _check_sharing(earlier, parameter)
+            seen[parameter.name].append(parameter)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all values, active or not, each once, in order."""
+        return tuple(dict.fromkeys(parameter.name for parameter in self.parameters))
+
+    @cached_property
+    def size(self) -> int | float:
+        """How many points there are: an exact int, or ``math.inf``."""
+        return count_points(self.parameters)
+
+    def active(self, values: Values) -> tuple[Parameter, ...]:
+        """Returns the parameters that count for `values`, in order."""
+        return tuple(parameter for parameter, _ in self._walk(values, _refuse))
+
+    def canonical(self, values: Values) -> dict[str, Value]:
+        """Returns the point that `values` means: active values only, in order, in our spelling.
+
+        Raises:
+            SpaceError: An active value is missing or illegal, or a name is unknown.
+        """
+        self._check_names(values)
+        return self._fill(values, _refuse)
+
+    def complete(self, partial: Values) -> dict[str, Value]:
+        """Returns the point that `partial` means, with defaults for active values it lacks.
+
+        Raises:
+            SpaceError: A value is illegal, or a name is unknown.
+        """
+        self._check_names(partial)
+        return self._fill(partial, lambda p: p.default if p.name not in partial else None)
+
+    def contains(self, values: Values) -> bool:
+        """Says whether `values` names a point; values that aren't active are overlooked."""
+        try:
+            self.canonical(values)
+        except SpaceError:
+            return False
+        return True
+
+    def sample(self, rng: np.random.Generator) -> dict[str, Value]:
+        """Draws a point: each active parameter on its own, parents first, as KerasTuner does."""
+        return self._fill({}, lambda p: p.sample(rng))
+
+    def neighbours(self, values: Values) -> list[dict[str, Value]]:
+        """Lists the points that differ from `values` in one active choice.
+
+        Parameters that become active take their default, and values that stay legal are kept.
+        Of long and continuous ranges only nearby values are tried (`Parameter.others`).
+        """
+        point = self.canonical(values)
+        return [
+            self._fill({**point, parameter.name: other}, lambda p: p.default)
+            for parameter in self.active(point)
+            for other in parameter.others(point[parameter.name])
+        ]
+
+    def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
+        """Draws a point that differs from `values` in one active choice, drawn uniformly.
+
+        Parameters that become active are drawn too, and values that stay legal are kept.
+
+        Raises:
+            SpaceError: Nothing can be changed, because the active parameters have one value each.
+        """
+        point = self.canonical(values)
+        free = [parameter for parameter in self.active(point) if parameter.count > 1]
+        if not free:
+            raise SpaceError(
+                "Expected a space with something to change, got one where every active parameter "
+                "has a single value: add a choice to it."
+            )
+        chosen = free[int(rng.integers(len(free)))]
+        other = chosen.sample_other(point[chosen.name], rng)
+        return self._fill({**point, chosen.name: other}, lambda p: p.sample(rng))
+
+    def enumerate(self) -> Iterator[dict[str, Value]]:
+        """Yields every point of a finite domain, in the order of the parameters' values.
+
+        Raises:
+            SpaceError: The domain is infinite.
+        """
+        if math.isinf(self.size):
+            raise SpaceError(
+                "Expected a finite space to enumerate, got an infinite one: give its continuous "
+                "parameters a step, or draw samples instead."
+            )
+        return self._points()
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the domain as plain lists and dictionaries, ready for ``json.dumps``."""
+        return {"parameters": [_parameter_to_json(parameter) for parameter in self.parameters]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Domain:
+        """Returns the domain that `to_json` wrote."""
+        return cls(tuple(_parameter_from_json(entry) for entry in data["parameters"]))
+
+    def _walk(
+        self, values: Values, otherwise: Callable[[Parameter], Value | None]
+    ) -> Iterator[tuple[Parameter, Value]]:
+        """Yields the active parameters with their values; `otherwise` mends what isn't legal."""
+        known: dict[str, Value] = {}
+        for parameter in self.parameters:
+            if parameter.name in known or not holds(parameter.conditions, known):
+                continue
+            value = parameter.match(values.get(parameter.name))
+            if value is None:
+                value = otherwise(parameter)
+            if value is None:
+                raise _illegal(parameter, values)
+            known[parameter.name] = value
+            yield parameter, value
+
+    def _fill(
+        self, values: Values, otherwise: Callable[[Parameter], Value | None]
+    ) -> dict[str, Value]:
+        return {parameter.name: value for parameter, value in self._walk(values, otherwise)}
+
+    def _check_names(self, values: Values) -> None:
+        if unknown := set(values) - set(self.names):
+            name = min(unknown)
+            raise SpaceError(
+                f"Expected values of the space's own parameters, got '{name}'."
+                + (nearest(name, self.names) or f" They are: {', '.join(self.names)}.")
+            )
+
+    def _points(self) -> Iterator[dict[str, Value]]:
+        # An odometer: the last wheel that can still turn does, and those after it start anew.
+        point: dict[str, Value] | None = self._fill({}, lambda p: p.value_at(0))
+        while point is not None:
+            yield dict(point)
+            point = self._next(point)
+
+    def _next(self, point: dict[str, Value]) -> dict[str, Value] | None:
+        active = self.active(point)
+        for number in range(len(active) - 1, -1, -1):
+            wheel = active[number]
+            index = wheel.index_of(point[wheel.name]) + 1
+            if index < wheel.count:
+                kept = {p.name: point[p.name] for p in active[:number]}
+                kept[wheel.name] = wheel.value_at(index)
+                return self._fill(kept, lambda p: p.value_at(0))
+        return None
+
+
+def _refuse(parameter: Parameter) -> None:
+    """Mends nothing: what isn't legal stays an error."""
+
+
+def _illegal(parameter: Parameter, values: Values) -> SpaceError:
+    got = f"got {values[parameter.name]!r}" if parameter.name in values else "got no value"
+    return SpaceError(f"Expected '{parameter.name}' to be {parameter.range_text()}, {got}.")
+
+
+def _check_sharing(earlier: Parameter, later: Parameter) -> None:
+    mine = {condition.parent: set(condition.values) for condition in later.conditions}
+    exclusive = any(
+        condition.parent in mine and not mine[condition.parent] & set(condition.values)
+        for condition in earlier.conditions
+    )
+    if not exclusive and earlier.range_text() != later.range_text():
+        raise SpaceError(
+            f"Expected '{later.name}' to have one range wherever it is active, got "
+            f"{earlier.range_text()} and {later.range_text()}: give one of them another name."
+        )
+
+
+def _parameter_to_json(parameter: Parameter) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": parameter.name, "kind": str(parameter.kind)}
+    fields = ("low", "high", "step", "ordered", "default")
+    entry |= {f: v for f in fields if (v := getattr(parameter, f)) is not None}
+    entry |= {flag: True for flag in ("log", "reverse") if getattr(parameter, flag)}
+    if parameter.choices and parameter.kind is not ParameterKind.BOOLEAN:
+        entry["choices"] = list(parameter.choices)
+    if parameter.conditions:
+        entry["conditions"] = [
+            {"parent": condition.parent, "values": list(condition.values)}
+            for condition in parameter.conditions
+        ]
+    return entry
+
+
+def _parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
+    fields = {**entry, "kind": ParameterKind(entry["kind"])}
+    fields["choices"] = tuple(entry.get("choices", ()))
+    fields["conditions"] = tuple(
+        Condition(c["parent"], tuple(c["values"])) for c in entry.get("conditions", ())
+    )
+    return Parameter(**fields)

@@ -1,0 +1,118 @@
+"""A domain as KerasTuner's HyperParameters, and back."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import keras_tuner as kt
+from keras_tuner.engine import hyperparameters as kt_parameters
+from keras_tuner.src.engine.conditions import Parent  # nothing public makes one
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+
+
+def to_hyperparameters(domain: Domain) -> kt.HyperParameters:
+    """Returns the domain in KerasTuner's terms, with default values for its active parameters."""
+    hp = kt.HyperParameters()
+    hp.merge([_to_kt(parameter) for parameter in domain.parameters])
+    return hp
+
+
+def from_hyperparameters(hp: kt.HyperParameters) -> Domain:
+    """Returns the domain of KerasTuner's HyperParameters, its conditional ones included.
+
+    Raises:
+        SpaceError: There is no parameter, or one is of a kind that KerasTuner doesn't have.
+    """
+    return Domain(tuple(from_hyperparameter(parameter) for parameter in hp.space))
+
+
+def _to_kt(parameter: Parameter) -> Any:
+    common = {
+        "name": parameter.name,
+        "conditions": [
+            Parent(condition.parent, list(condition.values))
+            for condition in parameter.conditions
+        ],
+    }
+    match parameter.kind:
+        case ParameterKind.FIXED:
+            return kt_parameters.Fixed(value=parameter.choices[0], **common)
+        case ParameterKind.BOOLEAN:
+            return kt_parameters.Boolean(default=parameter.default, **common)
+        case ParameterKind.CHOICE:
+            return kt_parameters.Choice(
+                values=list(parameter.choices),
+                ordered=parameter.ordered,
+                default=parameter.default,
+                **common,
+            )
+    numeric = kt_parameters.Int if parameter.kind is ParameterKind.INT else kt_parameters.Float
+    return numeric(
+        min_value=parameter.low,
+        max_value=parameter.high,
+        step=parameter.step,
+        sampling=_sampling(parameter),
+        default=parameter.default,
+        **common,
+    )
+
+
+def _sampling(parameter: Parameter) -> str:
+    if not parameter.log:
+        return "linear"
+    return "reverse_log" if parameter.reverse else "log"
+
+
+def from_hyperparameter(parameter: Any) -> Parameter:
+    """Returns one of KerasTuner's hyperparameters as ours.
+
+    Raises:
+        SpaceError: It is of a kind that KerasTuner doesn't have.
+    """
+    common: dict[str, Any] = {
+        "name": parameter.name,
+        "conditions": tuple(
+            Condition(condition.name, tuple(condition.values))
+            for condition in parameter.conditions
+        ),
+    }
+    if isinstance(parameter, kt_parameters.Fixed):
+        return Parameter(kind=ParameterKind.FIXED, choices=(parameter.value,), **common)
+    if isinstance(parameter, kt_parameters.Boolean):
+        return Parameter(kind=ParameterKind.BOOLEAN, default=bool(parameter.default), **common)
+    if isinstance(parameter, kt_parameters.Choice):
+        return _from_choice(parameter, common)
+    if isinstance(parameter, kt_parameters.Int | kt_parameters.Float):
+        return _from_numeric(parameter, common)
+    raise SpaceError(
+        f"Expected a hyperparameter of KerasTuner, got '{parameter.name}' "
+        f"(of type {type(parameter).__name__}): use hp.Choice, Int, Float, Boolean or Fixed."
+    )
+
+
+def _from_choice(choice: Any, common: dict[str, Any]) -> Parameter:
+    # KerasTuner takes the same value twice; one point may have only one spelling.
+    return Parameter(
+        kind=ParameterKind.CHOICE,
+        choices=tuple(dict.fromkeys(choice.values)),
+        ordered=choice.ordered,
+        default=choice.default,
+        **common,
+    )
+
+
+def _from_numeric(number: Any, common: dict[str, Any]) -> Parameter:
+    integer = isinstance(number, kt_parameters.Int)
+    return Parameter(
+        kind=ParameterKind.INT if integer else ParameterKind.FLOAT,
+        low=number.min_value,
+        high=number.max_value,
+        step=number.step,
+        log=number.sampling != "linear",
+        reverse=number.sampling == "reverse_log",
+        default=cast(float, number.default),
+        **common,
+    )

@@ -1,0 +1,99 @@
+"""The values of a numeric parameter: an interval, possibly on a grid, possibly on a log scale."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+GRID_TOLERANCE = 1e-9
+"""How far off the grid, relative to its spacing, a number may be and still be meant by it."""
+
+
+@dataclass(frozen=True)
+class NumericRange:
+    """An interval ``[low, high]``, both ends included.
+
+    Attributes:
+        low: Smallest value.
+        high: Largest value. On a grid, the largest grid point at or below it.
+        step: Distance between grid points (their ratio when `log`); ``None`` for no grid.
+        log: Whether values are spread evenly in their logarithm. Needs ``low > 0``.
+        reverse: With `log`, whether they crowd towards `high` (KerasTuner's ``"reverse_log"``).
+        integer: Whether only whole numbers count.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    reverse: bool = False
+    integer: bool = False
+
+    @property
+    def count(self) -> int | float:
+        """How many values there are: an int, or ``math.inf``."""
+        if self.step is not None:
+            span = (
+                math.log(self.high / self.low, self.step)
+                if self.log
+                else (self.high - self.low) / self.step
+            )
+            return math.floor(span + GRID_TOLERANCE) + 1
+        if self.integer:
+            return int(self.high) - int(self.low) + 1
+        return 1 if self.low == self.high else math.inf
+
+    def value_at(self, index: int) -> int | float:
+        """Returns the value number `index` (0-based) of a finite range."""
+        if self.step is None:
+            return self._plain(self.low + index if self.integer else self.low)
+        if not self.log:
+            return self._plain(self.low + index * self.step)
+        forward = self.low * math.pow(self.step, index)
+        return self._plain(self.high + self.low - forward if self.reverse else forward)
+
+    def index_of(self, value: float) -> int | None:
+        """Returns the number of `value` in a finite range, or ``None`` where it isn't in it."""
+        if not self.low - GRID_TOLERANCE <= value <= self.high * (1 + GRID_TOLERANCE) + 1e-12:
+            return None
+        index = round(self._grid_position(value))
+        if not 0 <= index < self.count:
+            return None
+        exact = self.value_at(index)
+        close = math.isclose(exact, value, rel_tol=GRID_TOLERANCE, abs_tol=1e-12)
+        return index if close else None
+
+    def from_unit(self, position: float) -> int | float:
+        """Returns the value at a `position` in ``[0, 1]`` along the (log) interval, off any grid."""
+        high = self.high + 1 if self.integer else self.high
+        if not self.log:
+            value = self.low + position * (high - self.low)
+        elif self.reverse:
+            value = high + self.low - self.low * math.pow(high / self.low, 1 - position)
+        else:
+            value = self.low * math.pow(high / self.low, position)
+        clipped = min(max(value, self.low), self.high)
+        return math.floor(clipped) if self.integer else clipped
+
+    def to_unit(self, value: float) -> float:
+        """Returns the position in ``[0, 1]`` of `value`: 0 at `low`, 1 at `high`."""
+        if self.low == self.high:
+            return 0.5
+        if not self.log:
+            return (value - self.low) / (self.high - self.low)
+        ratio = math.log(self.high / self.low)
+        if self.reverse:
+            return 1 - math.log((self.high + self.low - value) / self.low) / ratio
+        return math.log(value / self.low) / ratio
+
+    def _grid_position(self, value: float) -> float:
+        if self.step is None:
+            return value - self.low
+        if not self.log:
+            return (value - self.low) / self.step
+        forward = self.high + self.low - value if self.reverse else value
+        return math.log(forward / self.low, self.step) if forward > 0 else -1.0
+
+    def _plain(self, value: float) -> int | float:
+        # Twelve digits: 0.3 rather than 0.30000000000000004, which no reader would type.
+        return int(value + GRID_TOLERANCE) if self.integer else float(f"{value:.12g}")

@@ -1,0 +1,156 @@
+"""The search space: a set of architectures, and a KerasTuner HyperModel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras_tuner as kt
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.architecture import Architecture
+from nas_nb.space.blueprint import Blueprint
+from nas_nb.space.chain import Chain
+from nas_nb.space.hyperparameters import to_hyperparameters
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from nas_nb.data import DataSpec
+    from nas_nb.record.values import Values
+    from nas_nb.space.domain import Domain
+
+
+class SearchSpace(kt.HyperModel):
+    """A set of architectures.
+
+    It is a KerasTuner HyperModel, so every tuner of KerasTuner takes it, and it answers questions
+    about its architectures without building them.
+
+    Args:
+        build: A function ``build(hp)`` that returns a compiled model, a `kt.HyperModel`, or a
+            `Blueprint` (one of the package's own spaces).
+        name: A name for it. Default: none.
+
+    Raises:
+        SpaceError: `build` is none of these, or it fails with its default values.
+
+    Example:
+        >>> space = SearchSpace.from_dict({"layers": ["Dense"], "units": [32, 64],
+        ...                                "activations": ["relu"], "depth": [1, 2]})
+        >>> space.size
+        6
+    """
+
+    def __init__(
+        self,
+        build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel | Blueprint,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.blueprint = build if isinstance(build, Blueprint) else _discovered(build)
+
+    @classmethod
+    def from_dict(cls, choices: Mapping[str, Any], *, name: str | None = None) -> SearchSpace:
+        """Makes the space of chains of layers that a dictionary of choices describes.
+
+        Args:
+            choices: ``"layers"``, ``"units"`` and ``"activations"``, each a list; optionally
+                ``"depth"``, ``"optimizer"`` and ``"learning_rate"``. See `chain.Chain`.
+            name: A name for the space. Default: none.
+
+        Raises:
+            SpaceError: A key or a value is unknown, or a list is empty.
+        """
+        return cls(Chain.from_dict(choices), name=name)
+
+    @property
+    def domain(self) -> Domain:
+        """The legal values."""
+        return self.blueprint.domain
+
+    @property
+    def size(self) -> int | float:
+        """How many architectures there are: an exact int, or ``math.inf``."""
+        return self.domain.size
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draws an architecture: each choice on its own, parents first."""
+        return self.architecture(self.domain.sample(rng))
+
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """Lists the architectures that differ from one in a single active choice."""
+        return [self.architecture(values) for values in self.domain.neighbours(architecture.values)]
+
+    def contains(self, candidate: Architecture | Values) -> bool:
+        """Says whether an architecture, or its values, belongs to the space."""
+        values = candidate.values if isinstance(candidate, Architecture) else candidate
+        return self.domain.contains(values)
+
+    def architecture(self, values: Values) -> Architecture:
+        """Returns the architecture with these values.
+
+        Raises:
+            SpaceError: An active value is missing or illegal, or a name is unknown.
+        """
+        return Architecture(self, values)
+
+    def for_data(self, spec: DataSpec) -> SearchSpace:
+        """Returns the space for data of this shape and task; itself where that is no matter.
+
+        Raises:
+            SpaceError: Nothing in the space can take such data.
+        """
+        bound = self.blueprint.for_data(spec)
+        return self if bound is self.blueprint else SearchSpace(bound, name=self.name)
+
+    def build_values(self, values: Values) -> keras.Model:
+        """Returns a new compiled model of the architecture with these values.
+
+        Raises:
+            SpaceError: The values aren't legal, or the space needs data and has none.
+        """
+        return self.blueprint.build(self.domain.canonical(values))
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        """Returns a new compiled model for `hp`, as KerasTuner asks for it.
+
+        Parameters that `hp` doesn't know are added to it, with their defaults.
+        """
+        self.declare_hyperparameters(hp)
+        given = {name: hp.values[name] for name in self.domain.names if name in hp.values}
+        return self.blueprint.build(self.domain.complete(given))
+
+    def declare_hyperparameters(self, hp: kt.HyperParameters) -> None:
+        """Adds every parameter to `hp`, so that no tuner has to build models to find them."""
+        hp.merge(to_hyperparameters(self.domain), overwrite=False)
+
+    def describe(self) -> str:
+        """Returns the space as text: its size, and a line for each parameter."""
+        from nas_nb.space.description import describe
+
+        return describe(self.domain)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchSpace):
+            return NotImplemented
+        return self is other or self.blueprint.identity == other.blueprint.identity
+
+    def __hash__(self) -> int:
+        return hash(self.blueprint.identity)
+
+    def __repr__(self) -> str:
+        return f"SearchSpace({len(self.domain.names)} parameters, size {self.size:,})"
+
+
+def _discovered(build: object) -> Blueprint:
+    from nas_nb.space.discover import Discovered
+
+    if not (callable(build) or isinstance(build, kt.HyperModel)):
+        raise SpaceError(
+            "Expected a build(hp) function or a HyperModel, "
+            f"got {build!r} (of type {type(build).__name__}). "
+            "A dictionary makes a space through SearchSpace.from_dict."
+        )
+    return Discovered(build)
