@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.search.checkpoints import load_checkpoint
-from nas_nb.space.code import keras_source
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +70,8 @@ class Incumbent:
 
     def code(self) -> str:
         """Returns plain Keras source that builds and compiles the architecture."""
+        from nas_nb.space.code import keras_source
+
         return keras_source(self._untrained())
 
     def evaluate(self) -> dict[str, float]:
