@@ -35,8 +35,9 @@ class Chain(Blueprint):
     ``Dense`` may follow. The output layer and the loss are the task's.
 
     The values of an architecture are named ``depth``, then ``layer_1``, ``units_1``,
-    ``activation_1``, ``layer_2`` ... for the layers that it has. ``optimizer`` and
-    ``learning_rate`` are among them where the dictionary gives them.
+    ``activation_1``, ``layer_2`` ... for the layers that it has; after a ``Dense`` there is no
+    ``layer_`` value, because there is no choice. ``optimizer`` and ``learning_rate`` are among
+    them where the dictionary gives them.
 
     Attributes:
         choices: For each key of the dictionary, its parameter, not yet repeated by layer.
@@ -113,16 +114,8 @@ class Chain(Blueprint):
                 "Expected a space that knows the data's shape to build a model, got one without "
                 "data: take space.for_data(data.spec), or pass the data to the search."
             )
-        model = keras.Sequential([keras.Input(self.spec.input_shape)])
-        for position in range(1, cast(int, point["depth"]) + 1):
-            _add_layer(
-                model,
-                cast(str, point[f"layer_{position}"]),
-                units=cast(int, point[f"units_{position}"]),
-                activation=cast(str, point[f"activation_{position}"]),
-            )
-        _flatten(model)
-        model.add(output_layer(self.spec))
+        layers = [*_layers(point, self.spec.input_shape), output_layer(self.spec)]
+        model = keras.Sequential([keras.Input(self.spec.input_shape), *layers])
         return compile_for(
             model,
             self.spec,
@@ -138,30 +131,15 @@ def _layer_parameters(
     deep_enough = tuple(depth for depth in depths if depth >= position)
     # Every chain has the first layers; a condition that always holds would only be noise.
     exists = (Condition("depth", deep_enough),) if len(deep_enough) < len(depths) else ()
+    free = () if position == 1 else (Condition(f"layer_{position - 1}", ("Conv2D",)),)
     return [
-        replace(parameter, name=f"{about.parameter}_{position}")
+        replace(
+            named[key],
+            name=f"{about.parameter}_{position}",
+            conditions=((*exists, *free) if key == "layers" and named[key].count > 1 else exists),
+        )
         for key, about in KEYS.items()
         if about.per_layer
-        for parameter in (
-            _kinds_after(named[key], position, exists)
-            if key == "layers"
-            else [replace(named[key], conditions=exists)]
-        )
-    ]
-
-
-def _kinds_after(
-    kinds: Parameter, position: int, exists: tuple[Condition, ...]
-) -> list[Parameter]:
-    """Returns the layer's kind: free after a Conv2D, a Dense after a Dense."""
-    free = replace(kinds, conditions=exists)
-    if position == 1 or len(kinds.choices) == 1:
-        return [free]
-    before = f"{KEYS['layers'].parameter}_{position - 1}"
-    dense = Parameter(kinds.name, ParameterKind.FIXED, choices=("Dense",))
-    return [
-        replace(free, conditions=(*exists, Condition(before, ("Conv2D",)))),
-        replace(dense, conditions=(*exists, Condition(before, ("Dense",)))),
     ]
 
 
@@ -169,18 +147,26 @@ def _kind(values: tuple[Value, ...]) -> ParameterKind:
     return ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
 
 
-def _add_layer(model: keras.Sequential, kind: str, *, units: int, activation: str) -> None:
-    if kind == "Dense":
-        _flatten(model)
-        model.add(keras.layers.Dense(units, activation=activation))
-        return
-    model.add(
-        keras.layers.Conv2D(units, KERNEL_SIZE, padding="same", activation=activation)
-    )
-    if min(model.output_shape[1:3]) >= SMALLEST_POOLED:
-        model.add(keras.layers.MaxPooling2D(POOL_SIZE))
+def _layers(point: Values, input_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
+    """Returns the layers of a point up to the output layer, whose input they leave flat."""
+    layers: list[keras.layers.Layer] = []
+    shape = input_shape
+    for position in range(1, cast(int, point["depth"]) + 1):
+        units = cast(int, point[f"units_{position}"])
+        activation = point[f"activation_{position}"]
+        if point.get(f"layer_{position}", "Dense") == "Dense":
+            layers += _flattening(shape)
+            layers.append(keras.layers.Dense(units, activation=activation))
+            shape = (units,)
+            continue
+        layers.append(
+            keras.layers.Conv2D(units, KERNEL_SIZE, padding="same", activation=activation)
+        )
+        if min(shape[:2]) >= SMALLEST_POOLED:
+            layers.append(keras.layers.MaxPooling2D(POOL_SIZE))
+            shape = (shape[0] // POOL_SIZE, shape[1] // POOL_SIZE, units)
+    return [*layers, *_flattening(shape)]
 
 
-def _flatten(model: keras.Sequential) -> None:
-    if len(model.output_shape) > 2:
-        model.add(keras.layers.Flatten())
+def _flattening(shape: tuple[int, ...]) -> list[keras.layers.Layer]:
+    return [keras.layers.Flatten()] if len(shape) > 1 else []

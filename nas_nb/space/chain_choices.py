@@ -120,7 +120,9 @@ def _depth(given: Any) -> int:
 def _whole_number(given: Any, key: str, meaning: str) -> int:
     value = plain(given)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpaceError(f"Expected '{key}' ({meaning}) to be whole numbers above 0, got {given!r}.")
+        raise SpaceError(
+            f"Expected '{key}' ({meaning}) to be whole numbers above 0, got {given!r}."
+        )
     return value
 
 
@@ -163,9 +165,9 @@ def _optimizer(given: Any) -> str:
 
 def _learning_rate(given: Any) -> float:
     value = plain(given)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value > 0 and math.isfinite(value):
-            return float(value)
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if numeric and value > 0 and math.isfinite(value):
+        return float(value)
     raise SpaceError(f"Expected 'learning_rate' to be numbers above 0, got {given!r}.")
 
 

@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nas_nb.space.parameter import Condition, Parameter
-
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
+    from nas_nb.space.parameter import Condition, Parameter
 
 Count = int | float
 Frontier = tuple[tuple[str, "Value | None"], ...]

@@ -33,8 +33,7 @@ def _to_kt(parameter: Parameter) -> Any:
     common = {
         "name": parameter.name,
         "conditions": [
-            Parent(condition.parent, list(condition.values))
-            for condition in parameter.conditions
+            Parent(condition.parent, list(condition.values)) for condition in parameter.conditions
         ],
     }
     match parameter.kind:
@@ -75,8 +74,7 @@ def from_hyperparameter(parameter: Any) -> Parameter:
     common: dict[str, Any] = {
         "name": parameter.name,
         "conditions": tuple(
-            Condition(condition.name, tuple(condition.values))
-            for condition in parameter.conditions
+            Condition(condition.name, tuple(condition.values)) for condition in parameter.conditions
         ),
     }
     if isinstance(parameter, kt_parameters.Fixed):

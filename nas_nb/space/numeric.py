@@ -64,7 +64,7 @@ class NumericRange:
         return index if close else None
 
     def from_unit(self, position: float) -> int | float:
-        """Returns the value at a `position` in ``[0, 1]`` along the (log) interval, off any grid."""
+        """Returns the value at a `position` in ``[0, 1]`` along the interval, off any grid."""
         high = self.high + 1 if self.integer else self.high
         if not self.log:
             value = self.low + position * (high - self.low)
