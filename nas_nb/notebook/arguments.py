@@ -1,0 +1,130 @@
+"""The words of `%nas` and `%%nas`: parsers that explain themselves in one line."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
+
+from nas_nb.errors import nearest
+
+ACTIONS = {
+    "status": "say what the current search does and has found (the same as %%nas alone)",
+    "start": "start the current search beside the notebook, or go on with it",
+    "pause": "let it wait, the trial in its place",
+    "resume": "let it go on",
+    "stop": "end it within one batch or one second; it can be resumed",
+    "wait": "wait here until it ends; an interrupt stops it gracefully",
+    "best": "return the incumbent: the best completed trial",
+    "trials": "return all trials as a pandas.DataFrame",
+    "panel": "show the panel again: controls, buttons and live plots",
+    "report": "show the record of the search, which needs no kernel to be read",
+    "data": "use a data set by default: a variable, or a name such as digits",
+}
+"""What `%nas` can do, each with its help (in which argparse reads %% as %)."""
+
+
+class HelpAsked(Exception):  # noqa: N818 - not an error: the reader gets what was asked for
+    """Carries the help text that `-h` asked for."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser for a notebook: it neither exits nor prints, and knows what was meant."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, add_help=False, allow_abbrev=False)
+        self.add_argument("-h", "--help", action=_Help, nargs=0, help="show this text")
+
+    def read(self, line: str) -> argparse.Namespace:
+        """Returns the arguments of a magic's line.
+
+        Raises:
+            UsageError: They don't fit; one line says why.
+            HelpAsked: They ask for help.
+        """
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            self.error(f"{error}: {line!r}")
+        known, unknown = self.parse_known_args(words)
+        if unknown:
+            hint = nearest(unknown[0], self.options())
+            self.error(f"there is no argument '{unknown[0]}'.{hint}")
+        return known
+
+    def options(self) -> list[str]:
+        """Returns the long options, for completion and for suggestions."""
+        return [name for name in self._option_string_actions if name.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """Raises the UsageError that IPython shows in one line, without a traceback."""
+        raise UsageError(f"{self.prog}: {message.rstrip('.')}. See `{self.prog} -h`.")
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        raise HelpAsked(parser.format_help())
+
+
+class _Known(argparse.Action):
+    """Takes one of some words, and suggests the nearest for any other."""
+
+    def __init__(self, *args: Any, known: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known = known
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if values is not None and values not in self._known:
+            parser.error(f"there is no '{values}'.{nearest(values, self._known)}")
+        setattr(namespace, self.dest, values)
+
+
+def line_parser() -> Parser:
+    """Returns the parser of `%nas`."""
+    about = "\n".join(f"  {name:<8} {text.replace('%%', '%')}" for name, text in ACTIONS.items())
+    parser = Parser(
+        prog="%nas",
+        usage="%(prog)s [ACTION] [NAME]",
+        description="Steers the current search: the one that runs, else the latest.",
+        epilog=f"actions:\n{about}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "action", nargs="?", default="status", action=_Known, known=list(ACTIONS), help="see below"
+    )
+    parser.add_argument("name", nargs="?", help="the data set, for the action data")
+    return parser
+
+
+def cell_parser() -> Parser:
+    """Returns the parser of `%%nas`."""
+    parser = Parser(
+        prog="%%nas",
+        usage="%(prog)s NAME [options]",
+        description="Makes a search of the space that the cell describes, and shows its panel. The "
+        "cell defines a KerasTuner build(hp), or ends with a dict, or assigns one.",
+    )
+    parser.add_argument("name", help="the variable that will hold the search")
+    parser.add_argument("--strategy", metavar="NAME", help="who proposes: evolution, random, ...")
+    parser.add_argument("--max-trials", type=int, metavar="N", help="trials that may end")
+    parser.add_argument("--max-time", metavar="TIME", help="time for the search: '2 min', 90s")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs that a trial is granted")
+    parser.add_argument("--seed", type=int, metavar="N", help="decides all that is drawn")
+    parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
+    parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
+    parser.add_argument("--start", action="store_true", help="start it at once")
+    return parser
+
+
+def help_text() -> str:
+    """Returns the help of both magics, as `%nas?` shows it."""
+    return f"{line_parser().format_help()}\n{cell_parser().format_help()}"

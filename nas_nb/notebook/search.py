@@ -1,0 +1,119 @@
+"""The search as a notebook has it: the same, with a panel, plots and a report."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nas_nb.notebook import terminal, wording
+from nas_nb.search import search as engine
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.figures import Plots
+    from nas_nb.notebook.painter import Painter
+    from nas_nb.notebook.report import Report
+    from nas_nb.search.run import Run
+
+
+class Search(engine.Search):  # noqa: D101 - as documented below it
+    __doc__ = engine.Search.__doc__
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._painter: Painter | None = None
+        super().__init__(*args, **kwargs)
+
+    def panel(self) -> None:
+        """Shows the panel in the running cell, at any time and as often as wanted.
+
+        When the search ends, what the cell shows is replaced by the report, which the saved
+        notebook keeps. In a terminal the state is printed.
+        """
+        if not terminal.in_notebook():
+            terminal.say(self._as_text())
+            return
+        painter = self._made_painter()
+        painter.paint_once()
+        painter.panel.show()
+        if self.state.live:
+            painter.start()
+
+    @property
+    def plot(self) -> Plots:
+        """The plots: `search.plot.scores()` and `search.plot.curves()`, matplotlib Axes."""
+        from nas_nb.notebook.figures import Plots
+
+        return Plots(self)
+
+    def report(self) -> Report:
+        """Returns the record of the search so far, readable without a kernel: HTML or text."""
+        from nas_nb.notebook.report import Report
+
+        return Report(self)
+
+    def configure(self, **changes: Any) -> None:  # noqa: D102 - as documented below it
+        super().configure(**changes)
+        if self._painter is not None:
+            self._painter.panel.controls.sync()
+            self._painter.poke()
+
+    configure.__doc__ = engine.Search.configure.__doc__
+
+    def wait(self, timeout: float | None = None) -> None:  # noqa: D102 - likewise
+        try:
+            if terminal.in_notebook() or not sys.stdout.isatty():
+                super().wait(timeout)
+            else:
+                terminal.wait_with_line(self, super().wait, timeout)
+        finally:
+            self._settle()
+
+    wait.__doc__ = engine.Search.wait.__doc__
+
+    def run(self) -> Search:  # noqa: D102 - likewise
+        try:
+            return super().run()
+        finally:
+            self._settle()
+
+    run.__doc__ = engine.Search.run.__doc__
+
+    async def _wait_async(self) -> None:
+        try:
+            await super()._wait_async()
+        finally:
+            self._settle()
+
+    def _begin(self) -> Run:
+        run = super()._begin()
+        if self._painter is not None:
+            self._painter.start()
+        return run
+
+    def _settle(self) -> None:
+        """Lets the last paint be part of the cell that waited."""
+        if self._painter is not None and (not self.state.live or self.state == "paused"):
+            self._painter.settle()
+
+    def _made_painter(self) -> Painter:
+        """Returns the painter with its panel; a new one if somebody has closed the widgets."""
+        from nas_nb.notebook.painter import Painter
+
+        if self._painter is None or self._painter.panel.closed:
+            self._painter = Painter(self)
+        return self._painter
+
+    def _ipython_display_(self) -> None:
+        if not terminal.in_notebook():
+            terminal.say(self._as_text())
+        elif self._run is not None and not self.state.live:
+            from IPython.display import display
+
+            display(self.report())
+        else:
+            self.panel()
+
+    def _as_text(self) -> str:
+        lines = [repr(self), wording.status_line(self), wording.budget_text(self)]
+        if not self.state.live:
+            lines.append("Start it with search.start(), and wait for it with search.wait().")
+        return "\n".join(lines)
