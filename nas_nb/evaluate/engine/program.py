@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from nas_nb.evaluate.engine.device import DeviceSet
 
 
 class EpochProgram:
@@ -22,8 +25,33 @@ class EpochProgram:
         self._model = model
         outputs = getattr(model, "outputs", None) or ()
         self._shapes = [tuple(tensor.shape) for tensor in outputs]
-        self.train = tf.function(self._train, autograph=False)
-        self.validate = tf.function(self._validate, autograph=False)
+        self._traced: dict[str, Any] = {}
+
+    def train(self, data: DeviceSet, *scalars: Any) -> Any:
+        """Trains on `data`; see `_train` for the scalars and the result."""
+        return self._call_traced("train", self._train, data, scalars)
+
+    def validate(self, data: DeviceSet, *scalars: Any) -> Any:
+        """Evaluates on `data`; see `_validate` for the scalars and the result."""
+        return self._call_traced("validate", self._validate, data, scalars)
+
+    def _call_traced(self, name: str, function: Any, data: DeviceSet, scalars: Any) -> Any:
+        # Traced by hand, for any number of rows: `tf.function` would do it again for every number,
+        # and warn that one function of many programs is traced too often.
+        nest = (data.x, data.y, data.sample_weight)
+        tensors = [t for t in keras.tree.flatten(nest) if t is not None]
+        if name not in self._traced:
+
+            def call(tensors: Any, *scalars: Any) -> Any:
+                rest = iter(tensors)
+                data = keras.tree.map_structure(lambda t: None if t is None else next(rest), nest)
+                return function(data, *scalars)
+
+            rows = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors]
+            specs = [tf.TensorSpec(s.shape, s.dtype) for s in scalars]
+            traced = tf.function(call, autograph=False)
+            self._traced[name] = traced.get_concrete_function(rows, *specs)
+        return self._traced[name](tensors, *scalars)
 
     def _train(
         self, data: Any, key: Any, shuffle: Any, start: Any, batch_size: Any, deadline: Any

@@ -30,7 +30,7 @@ def free_settings(optimizer: Any) -> tuple[str, ...]:
     names = FREE_SETTINGS.get(type(optimizer).__name__, ())
     if type(optimizer) is not getattr(keras.optimizers, type(optimizer).__name__, None):
         return ()
-    return tuple(name for name in names if getattr(optimizer, name))
+    return tuple(name for name in names if (getattr(optimizer, name) or 0) > 0)
 
 
 class Setting:
@@ -54,6 +54,10 @@ class Setting:
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         value = self._value.read_value()
         return value if dtype is None else tf.cast(value, dtype, name=name)
+
+    def __gt__(self, other: Any) -> bool:
+        # Optimizers ask whether a term is switched on; only what is above zero is a setting.
+        return bool(other == 0)
 
     def __rsub__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:

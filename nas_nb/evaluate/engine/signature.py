@@ -65,7 +65,7 @@ def signature(model: keras.Model, data_spec: str) -> Signature:
         data_spec,
         _structure(model, model.get_config(), free),
         _shapes(model.outputs) if free else _shapes(model.variables),
-        list(model.output_names) if len(model.output_names) > 1 else None,
+        list(model.output_names) if len(model.outputs) > 1 else None,
         _optimizer(model.optimizer, free),
         _compiled(model),
         [layer.trainable for layer in layers],
@@ -96,7 +96,7 @@ def _why_alone(model: keras.Model) -> str | None:
         return f"{type(model).__name__} is a model class of its own"
     for layer in keras_layers(model):
         known = is_keras(layer) or _is_plain(layer)
-        if isinstance(layer, keras.layers.Lambda) or not known:
+        if isinstance(layer, keras.layers.Lambda) or not known or _is_foreign(layer.get_config()):
             return f"the layer '{layer.name}' ({type(layer).__name__}) has Python code of its own"
     optimizer = model.optimizer
     for each in (optimizer, getattr(optimizer, "inner_optimizer", optimizer)):
@@ -127,6 +127,19 @@ def _is_plain(model: Any) -> bool:
     return _of_keras(model) and type(model).__name__ in ("Functional", "Sequential")
 
 
+def _is_foreign(config: Any) -> bool:
+    """Whether a config names a Python object that isn't Keras's, such as an activation function.
+
+    Two functions may have one name, and reading one back from its name may fail.
+    """
+    if isinstance(config, Mapping):
+        module = config.get("module", "keras") if "class_name" in config else "keras"
+        if str(module).split(".")[0] != "keras" or set(config) == {"value"}:  # a lambda's bytecode
+            return True
+        return any(_is_foreign(value) for value in config.values())
+    return isinstance(config, list | tuple) and any(_is_foreign(value) for value in config)
+
+
 def _of_keras(thing: Any) -> bool:
     return type(thing).__module__.split(".")[0] == "keras"
 
@@ -138,7 +151,9 @@ def _why_sized(model: keras.Model) -> str | None:
             return f"{type(node).__name__} reads its sizes when it is called"
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     name = type(inner).__name__
-    return None if name in FREE_SETTINGS else f"{name} reads the shapes of weights"
+    if name not in FREE_SETTINGS or inner.gradient_accumulation_steps:
+        return f"{name} reads the shapes of weights"
+    return None
 
 
 def _shapes(tensors: Any) -> list[list[int | None]]:

@@ -146,7 +146,9 @@ def _held(optimizers: list[Any]) -> Iterator[Any]:
 def _copy(model: keras.Model) -> keras.Model:
     """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
     config: Mapping[str, Any] = model._compile_config.config
-    copy = keras.models.clone_model(model)
+    copy = type(model).from_config(model.get_config())
+    if not copy.built:
+        copy.build(model.input_shape)
     copy.compile(
         optimizer=type(model.optimizer).from_config(model.optimizer.get_config()),
         loss=config.get("loss"),

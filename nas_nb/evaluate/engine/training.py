@@ -165,23 +165,21 @@ class _Run:
         train = schedule.train
         key = tf.constant([schedule.seed, epoch], tf.int64)
         shuffle = tf.constant(schedule.shuffle)
-        data = (train.x, train.y, train.sample_weight)
 
         def go(start: Any, size: Any, deadline: Any) -> Any:
-            return self.program.train(data, key, shuffle, start, size, deadline)
+            return self.program.train(train, key, shuffle, start, size, deadline)
 
         logs = self._slices(go, train.samples, schedule.batch_size)
         if logs and schedule.validation is not None:
             measured = self._validation(schedule.validation)
-            return {**logs, **measured} if measured else {}
-        return logs
+            logs = {**logs, **measured} if measured else {}
+        return {name: logs[name] for name in sorted(logs)}  # the order that `fit` has them in
 
     def _validation(self, held_out: DeviceSet) -> dict[str, float]:
-        data = (held_out.x, held_out.y, held_out.sample_weight)
         self._call("on_test_begin")
 
         def go(start: Any, size: Any, deadline: Any) -> Any:
-            return self.program.validate(data, start, size, deadline)
+            return self.program.validate(held_out, start, size, deadline)
 
         logs = self._slices(go, held_out.samples, self.schedule.validation_batch_size)
         if logs:
@@ -200,8 +198,7 @@ class _Run:
             start = int(end)
         if self.control.checkpoint():
             return {}
-        # Sorted, as `fit` has them: its logs come out of a TensorFlow function, which sorts names.
-        return {name: float(metrics[name]) for name in sorted(metrics)}
+        return {name: float(value) for name, value in metrics.items()}
 
     def _call(self, event: str, *arguments: Any) -> None:
         """Calls the callbacks, if there are any, with the candidate's state at hand."""

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from nas_nb.evaluate.seeds import seeded
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_in_every_run():
+    with seeded(0):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_activation_met_before(monkeypatch):
+    monkeypatch.setattr("nas_nb.evaluate.engine.activations._met", [])

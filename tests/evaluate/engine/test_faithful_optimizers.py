@@ -1,0 +1,79 @@
+"""Every optimizer of Keras does in the engine what it does in `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import pytest
+from keras import layers, optimizers
+
+from nas_nb.evaluate.engine.cache import TraceCache
+from tests.evaluate.engine.paths import assert_same, by_engine, images
+
+OPTIMIZERS: dict[str, Callable[[float], Any]] = {
+    "SGD": lambda lr: optimizers.SGD(lr),
+    "momentum": lambda lr: optimizers.SGD(lr, momentum=0.9),
+    "Nesterov": lambda lr: optimizers.SGD(lr, momentum=0.8, nesterov=True, weight_decay=0.01),
+    "RMSprop": lambda lr: optimizers.RMSprop(lr, rho=0.8),
+    "RMSprop centered": lambda lr: optimizers.RMSprop(lr, momentum=0.5, centered=True),
+    "Adam": lambda lr: optimizers.Adam(lr),
+    "AMSGrad": lambda lr: optimizers.Adam(lr, beta_1=0.8, beta_2=0.99, amsgrad=True),
+    "AdamW": lambda lr: optimizers.AdamW(lr, weight_decay=0.02),
+    "Nadam": lambda lr: optimizers.Nadam(lr),
+    "Adamax": lambda lr: optimizers.Adamax(lr),
+    "Adagrad": lambda lr: optimizers.Adagrad(lr),
+    "Adadelta": lambda lr: optimizers.Adadelta(lr),
+    "Ftrl": lambda lr: optimizers.Ftrl(lr, l1_regularization_strength=0.001),
+    "Lion": lambda lr: optimizers.Lion(lr),
+    "Lamb": lambda lr: optimizers.Lamb(lr),
+    "Adafactor": lambda lr: optimizers.Adafactor(lr),
+    "Muon": lambda lr: optimizers.Muon(lr),
+    "ScheduleFreeAdamW": lambda lr: optimizers.ScheduleFreeAdamW(lr),
+    "loss scale": lambda lr: optimizers.LossScaleOptimizer(optimizers.Adam(lr)),
+    "clipped": lambda lr: optimizers.Adam(lr, clipnorm=0.1),
+    "clipped together": lambda lr: optimizers.SGD(lr, global_clipnorm=0.1),
+    "averaged": lambda lr: optimizers.Adam(lr, use_ema=True, ema_overwrite_frequency=7),
+    "accumulating": lambda lr: optimizers.SGD(lr, gradient_accumulation_steps=3),
+    "cosine": lambda lr: optimizers.Adam(optimizers.schedules.CosineDecay(lr, 20)),
+    "step": lambda lr: optimizers.SGD(optimizers.schedules.ExponentialDecay(lr, 5, 0.5)),
+}
+
+
+def chain(width: int, optimizer: Any) -> keras.Model:
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(width, 3, padding="same", activation="tanh"),
+            layers.Flatten(),
+            layers.Dense(width, activation="gelu"),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_twenty_steps_agree_with_fit(name: str) -> None:
+    cache = TraceCache()
+    make = OPTIMIZERS[name]
+    # The second candidate has another width and rate, and where it can, the first one's trace.
+    by_engine(chain(3, make(0.01)), *images(), cache=cache, epochs=1)
+    outcome = assert_same(lambda: chain(5, make(0.003)), *images(seed=1), cache=cache)
+    sized = name in ("Muon", "ScheduleFreeAdamW", "accumulating")
+    assert (outcome.note is not None) == sized
+    # The rate of a schedule is one of its constants.
+    assert cache.traced == (2 if sized or name in ("cosine", "step") else 1)
+
+
+def test_settings_of_an_optimizer_may_differ_without_a_new_trace() -> None:
+    cache = TraceCache()
+    for beta_1, beta_2, epsilon in [(0.9, 0.999, 1e-7), (0.5, 0.9, 1e-3), (0.99, 0.9999, 1e-8)]:
+
+        def build(b1: float = beta_1, b2: float = beta_2, eps: float = epsilon) -> keras.Model:
+            return chain(4, optimizers.Adam(0.01, beta_1=b1, beta_2=b2, epsilon=eps))
+
+        assert_same(build, *images(), cache=cache)
+    assert (cache.traced, cache.reused) == (1, 2)
