@@ -104,7 +104,7 @@ def test_multiple_inputs_and_outputs_agree() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: layers.LayerNormalization(),
+        layers.LayerNormalization,
         lambda: layers.SeparableConv2D(4, 3),
         lambda: layers.Conv2D(4, 3, groups=1, data_format="channels_last", padding="same"),
         lambda: layers.DepthwiseConv2D(3),
