@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
+    import keras_tuner as kt
 
     from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
@@ -36,6 +37,11 @@ class Blueprint(ABC):
             SpaceError: Nothing in the space can take such data.
         """
         return self
+
+    @property
+    def hypermodel(self) -> kt.HyperModel | None:
+        """The user's HyperModel, whose own `fit` a tuner has to call; None where there is none."""
+        return None
 
     @property
     @abstractmethod

@@ -63,6 +63,15 @@ class NumericRange:
         close = math.isclose(exact, value, rel_tol=GRID_TOLERANCE, abs_tol=1e-12)
         return index if close else None
 
+    def clip(self, value: float) -> float | None:
+        """Returns `value` of a continuous range, or ``None`` where it isn't in it.
+
+        A rounding error beyond an end is forgiven.
+        """
+        clipped = min(max(value, self.low), self.high)
+        close = math.isclose(clipped, value, rel_tol=GRID_TOLERANCE, abs_tol=1e-12)
+        return float(clipped) if close else None
+
     def from_unit(self, position: float) -> int | float:
         """Returns the value at a `position` in ``[0, 1]`` along the interval, off any grid."""
         high = self.high + 1 if self.integer else self.high

@@ -157,6 +157,11 @@ class Parameter:
         if self.ordered is None and self.kind is ParameterKind.CHOICE:
             object.__setattr__(self, "ordered", type(choices[0]) in (int, float))
 
+    @property
+    def slot(self) -> tuple[str, tuple[Condition, ...]]:
+        """What tells it from other parameters: its name and conditions, as in KerasTuner."""
+        return self.name, self.conditions
+
     @cached_property
     def _range(self) -> NumericRange:
         return NumericRange(
@@ -200,8 +205,7 @@ class Parameter:
         if isinstance(given, bool) or not isinstance(given, int | float):
             return None
         if math.isinf(self.count):
-            inside = cast(float, self.low) <= given <= cast(float, self.high)
-            return float(given) if inside else None
+            return self._range.clip(given)
         index = self._range.index_of(given)
         return None if index is None else self._range.value_at(index)
 
@@ -242,7 +246,7 @@ class Parameter:
             index, last = self.index_of(value), cast(int, self.count) - 1
             moves = [-1, 1, *(round(distance * last) for distance in NEARBY if self.step)]
             near += [self.value_at(index + move) for move in moves if 0 <= index + move <= last]
-        return sorted({other for other in near if other != value})  # type: ignore[type-var]
+        return sorted({other for other in near if other != value})
 
     def range_text(self) -> str:
         """Says in a few words what it may be: ``32, 64, 128`` or ``0.001 to 0.1 (log)``."""

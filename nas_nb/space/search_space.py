@@ -122,6 +122,13 @@ class SearchSpace(kt.HyperModel):
         given = {name: hp.values[name] for name in self.domain.names if name in hp.values}
         return self.blueprint.build(self.domain.complete(given))
 
+    def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **options: Any) -> Any:
+        """Trains the model as KerasTuner asks for it; as the user's own HyperModel says, if any."""
+        own = self.blueprint.hypermodel
+        if own is not None:
+            return own.fit(hp, model, *args, **options)
+        return super().fit(hp, model, *args, **options)
+
     def declare_hyperparameters(self, hp: kt.HyperParameters) -> None:
         """Adds every parameter to `hp`, so that no tuner has to build models to find them."""
         hp.merge(to_hyperparameters(self.domain), overwrite=False)
