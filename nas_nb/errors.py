@@ -30,6 +30,10 @@ class BudgetError(NasError):
     """The budget allows nothing, or is missing."""
 
 
+class MeasureError(NasError):
+    """A cost or a proxy is not defined for this model."""
+
+
 class JournalError(NasError):
     """The journal can't be read, or is being written by another kernel."""
 
