@@ -1,0 +1,139 @@
+"""Bayesian optimisation: KerasTuner's oracle, rebuilt from the history at each proposal."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.values import plain_values
+from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.record.values import Value
+
+_BEST = 100
+_RECENT = 100
+_WINDOW = 1000
+
+
+@dataclass(frozen=True)
+class Bayesian(Strategy):
+    """Fits a Gaussian process to the scores and proposes where its bound is most promising.
+
+    Use it for a handful of numeric parameters and trials that take minutes. Don't use it when a
+    trial takes seconds (a proposal takes as long: it grows with the trials and the parameters),
+    or where most parameters are unordered choices, which it treats as if they were ordered.
+
+    The algorithm is KerasTuner's: a Matern 5/2 kernel, and the lower confidence bound
+    mean - beta * deviation of the negated scores, minimised from 50 random starts. What it
+    proposes a second time is replaced by a new random architecture, and the process sees at most
+    200 trials: the last 100, and the best 100 of the 900 before them.
+
+    Paper: Srinivas, Krause, Kakade & Seeger, Gaussian Process Optimization in the Bandit Setting,
+    ICML 2010 (the bound). Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
+
+    Args:
+        num_initial_points: Random trials before the first fit, 1 or more; by default three times
+            the number of parameters, at least 3.
+        alpha: Noise variance of the (standardised) scores, above 0.
+        beta: Weight of the deviation in the bound, 0 or more: the larger, the more it explores.
+    """
+
+    name: ClassVar[str] = "bayesian"
+
+    num_initial_points: int | None = None
+    alpha: float = 1e-4
+    beta: float = 2.6
+
+    def __post_init__(self) -> None:
+        if self.num_initial_points is not None:
+            whole_number(self.name, "num_initial_points", self.num_initial_points, 1)
+        if not self.alpha > 0 or not math.isfinite(self.alpha):
+            raise StrategyError(
+                f"Strategy 'bayesian' expected `alpha` above 0. Received: alpha={self.alpha!r}."
+            )
+        if not self.beta >= 0 or not math.isfinite(self.beta):
+            raise StrategyError(
+                f"Strategy 'bayesian' expected `beta` to be 0 or more. Received: "
+                f"beta={self.beta!r}."
+            )
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the minimum of the confidence bound, or a random point while there are few."""
+        initial = self.num_initial_points or max(3 * len(self.domain.parameters), 3)
+        seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
+        if len(seen) < initial:
+            return sample_new(self.domain, history, rng)
+        proposed = self._oracle(seen, history.direction, rng).populate_space("next")
+        values = self.domain.canonical(plain_values(proposed["values"]))
+        return sample_new(self.domain, history, rng) if history.has_tried(values) else values
+
+    def _oracle(self, seen: Sequence[Trial], direction: str, rng: np.random.Generator) -> Any:
+        """KerasTuner's oracle, as if it had made exactly these trials."""
+        import keras_tuner as kt
+        from keras_tuner.engine import trial as kt_trial
+        from keras_tuner.oracles import BayesianOptimizationOracle
+
+        from nas_nb.space.hyperparameters import to_hyperparameters
+
+        space = to_hyperparameters(self.domain)
+        oracle = BayesianOptimizationOracle(
+            objective=kt.Objective("score", direction),
+            max_trials=None,
+            num_initial_points=1,
+            alpha=self.alpha,
+            beta=self.beta,
+            seed=int(rng.integers(1, 2**31)),
+            hyperparameters=space,
+        )
+        oracle.gpr.kernel, oracle.gpr.optimizer = quiet_process()
+        for trial in seen:
+            filled = copy.copy(space)
+            filled.values = dict(trial.values)
+            done = kt_trial.Trial(filled, str(trial.number), kt_trial.TrialStatus.COMPLETED)
+            done.score = trial.score
+            oracle.trials[done.trial_id] = done
+        return oracle
+
+
+def informative(history: History) -> tuple[Trial, ...]:
+    """Returns up to 200 completed trials: the last 100, and the best 100 of the 900 before them.
+
+    A Gaussian process costs the cube of its points, so it can't see them all.
+    """
+    window = history.completed[-_WINDOW:]
+    older, recent = window[:-_RECENT], window[-_RECENT:]
+    sign = -1.0 if history.direction == "max" else 1.0
+    best = sorted(older, key=lambda trial: sign * (trial.score or 0.0))[:_BEST]
+    return (*sorted(best, key=lambda trial: trial.number), *recent)
+
+
+def quiet_process() -> tuple[Any, Any]:
+    """Returns KerasTuner's kernel and scikit-learn's optimizer, without their warnings.
+
+    Scikit-learn warns at every fit that a length scale lies near its bound, which is the right
+    answer for a parameter that doesn't matter. Filtering warnings would change the filters of the
+    user's thread too, since Python keeps one list of them for all threads.
+    """
+    import scipy.optimize
+    import sklearn.gaussian_process
+
+    class Matern(sklearn.gaussian_process.kernels.Matern):  # type: ignore[misc]
+        def _check_bounds_params(self) -> None:
+            """Says nothing."""
+
+    def optimizer(objective: Any, theta: Any, bounds: Any) -> tuple[Any, float]:
+        found = scipy.optimize.minimize(
+            objective, theta, method="L-BFGS-B", jac=True, bounds=bounds
+        )
+        return found.x, found.fun
+
+    return Matern(nu=2.5), optimizer

@@ -1,0 +1,27 @@
+"""Why a trial failed, in one line."""
+
+from __future__ import annotations
+
+_LIMIT = 300
+
+
+def one_line(message: str | None) -> str:
+    """Returns the sentence of a failure.
+
+    KerasTuner keeps a whole stack trace as a trial's message. Its first line after the last
+    frame names the error; any other message gives its first line.
+
+    Args:
+        message: A sentence, a stack trace, or None.
+
+    Returns:
+        One line of at most 300 characters; "It gave no reason." for an empty message.
+    """
+    lines = [line for line in (message or "").splitlines() if line.strip()]
+    if not lines:
+        return "It gave no reason."
+    frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+    start = frames[-1] if frames else 0
+    # The source lines of a frame are indented; the error's own line is not.
+    line = next((line for line in lines[start:] if not line.startswith(" ")), lines[-1]).strip()
+    return line if len(line) <= _LIMIT else line[: _LIMIT - 1] + "…"

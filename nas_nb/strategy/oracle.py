@@ -1,0 +1,400 @@
+"""The one adapter: any strategy as a KerasTuner oracle whose only memory is the journal."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras_tuner as kt
+from keras_tuner.src.engine import oracle as kt_oracle
+from keras_tuner.src.engine import trial as kt_trial
+
+from nas_nb.errors import StrategyError
+from nas_nb.evaluate.seeds import trial_seed
+from nas_nb.record.events import EventKind
+from nas_nb.record.journal import Journal
+from nas_nb.record.trial import TrialStatus
+from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
+from nas_nb.strategy.failure import one_line
+from nas_nb.strategy.names import StrategyLike, make_strategy
+from nas_nb.strategy.strategy import SpaceExhausted, Strategy, generator, whole_number
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.record.values import Value
+
+_KT = kt_trial.TrialStatus
+_OURS = {
+    _KT.COMPLETED: TrialStatus.COMPLETED,
+    _KT.FAILED: TrialStatus.FAILED,
+    _KT.INVALID: TrialStatus.FAILED,
+    _KT.STOPPED: TrialStatus.STOPPED,
+}
+
+
+class StrategyOracle(kt.Oracle):  # type: ignore[misc]
+    """Lets a strategy propose to any `kt.Tuner`, or to a plain create, update, end loop.
+
+    Trials that the journal holds unfinished are handed out first, so that a search goes on where
+    it was cut off. Nothing else is kept: KerasTuner's own files are not written.
+
+    KerasTuner's lock stays held when a method under it raises; this class doesn't use that lock,
+    and a strategy that fails ends the search: `create_trial` answers `STOPPED`, and `error` holds
+    the exception for the tuner to raise.
+
+    Args:
+        strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
+        objective: A metric's name or a `kt.Objective`; by default that of the journal, or
+            KerasTuner's own default (the single number that a trial returns, minimised).
+        max_trials: Trials to propose at most, those in the journal included; None for no limit.
+        hyperparameters: The space; by default the strategy's, or what the tuner finds out.
+        seed: 0 or more; by default that of the journal, or a random one.
+        journal: Where everything is written down; by default one in memory.
+        epochs: Epochs that each trial is granted, for the journal only.
+
+    Attributes:
+        error: What the strategy raised, or None.
+        reason: Why no trial was handed out any more, in a sentence, or None.
+        checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
+
+    Raises:
+        StrategyError: An argument makes no sense, or there are several objectives.
+    """
+
+    def __init__(
+        self,
+        strategy: StrategyLike,
+        objective: str | kt.Objective | None = None,
+        max_trials: int | None = None,
+        hyperparameters: kt.HyperParameters | None = None,
+        seed: int | None = None,
+        journal: Journal | None = None,
+        *,
+        epochs: int | None = None,
+    ) -> None:
+        made = make_strategy(strategy)
+        self._owns_journal = journal is None
+        self.journal = Journal.in_memory() if journal is None else journal
+        if hyperparameters is None and made.domain is not None:
+            hyperparameters = to_hyperparameters(made.domain)
+        super().__init__(_objective(objective, self.history), max_trials, hyperparameters)
+        self.seed = _seed(seed, self.history)  # KerasTuner takes 0 for "none given"
+        self.verbose = 0
+        self.epochs = epochs
+        self.error: Exception | None = None
+        self.reason: str | None = None
+        self.checkpoints: dict[str, str | None] = {}
+        self._guard = threading.RLock()
+        self._steps: dict[str, list[float]] = {}
+        self._strategy: Strategy = made
+        self._parameters: int = len(self.hyperparameters.space)
+        self._restore()
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.journal.history
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy, bound to the space as it is known by now. It may be changed half-way."""
+        known = len(self.hyperparameters.space)
+        if self._strategy.domain is None or known != self._parameters:
+            self._strategy = self._strategy.over(from_hyperparameters(self.hyperparameters))
+            self._parameters = known
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, strategy: StrategyLike) -> None:
+        self._strategy = make_strategy(strategy)
+        self._parameters = len(self.hyperparameters.space)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Asks the strategy for the values of one trial.
+
+        Args:
+            trial_id: The trial's number, as text.
+
+        Returns:
+            KerasTuner's answer: a "status" and the "values". `STOPPED` when the space is used up,
+            or when the strategy failed: then `error` is set. It raises nothing.
+        """
+        try:
+            self._open()
+            rng = generator(self.seed, int(trial_id))
+            return {"status": _KT.RUNNING, "values": self.strategy.propose(self.history, rng)}
+        except SpaceExhausted as exhausted:
+            self.reason = str(exhausted)
+        except Exception as error:  # noqa: BLE001 - it may be anything, and must not be lost
+            self.error = error
+            self.reason = f"'{self._strategy.name}' made no proposal: {error}"
+        return {"status": _KT.STOPPED, "values": None}
+
+    def create_trial(self, tuner_id: str) -> kt_trial.Trial:
+        """Hands out the next trial: one that was cut off, or else a new one.
+
+        Args:
+            tuner_id: Who asks. What it was working on counts as cut off.
+
+        Returns:
+            KerasTuner's trial. Its status is `STOPPED` when there is nothing left to do: `reason`
+            says why, and `error` holds what the strategy raised, if it did.
+        """
+        with self._guard:
+            self.ongoing_trials.pop(tuner_id, None)
+            number = self._waiting()
+            if number is None:
+                number = self._proposed()
+            if number is None:
+                return kt_trial.Trial(self.get_space(), status=_KT.STOPPED)
+            trial = self._started(self.history[number])
+            self.ongoing_trials[tuner_id] = trial
+            return trial
+
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: float = 0
+    ) -> kt_trial.Trial:
+        """Takes what a trial measured.
+
+        It is written down as one more epoch, unless the tuner writes the epochs itself.
+
+        Args:
+            trial_id: Which trial.
+            metrics: Names and numbers; the objective has to be among them.
+            step: Which epoch. Numbers for a step that is known already are averaged with it.
+
+        Raises:
+            ValueError: The objective is missing.
+        """
+        self._check_objective_found(metrics)
+        with self._guard:
+            trial = self.trials[trial_id]
+            for name, value in metrics.items():
+                if not trial.metrics.exists(name):
+                    known = self.objective.direction if name == self.objective.name else None
+                    trial.metrics.register(name, direction=known)
+                trial.metrics.update(name, value, step=step)
+            self._write_epoch(trial_id, metrics, step)
+            return trial
+
+    def end_trial(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial and writes down how it ended.
+
+        A trial that completed without a finite score has failed.
+
+        Args:
+            trial: With its `status`: `COMPLETED`, `INVALID` or `FAILED` (the same here: there are
+                no retries), or `STOPPED` (to be taken up again). `RUNNING` counts as completed.
+        """
+        with self._guard:
+            mine = self.trials[trial.trial_id]
+            mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
+            mine.status = _KT.COMPLETED if trial.status == _KT.RUNNING else trial.status
+            self.update_space(mine.hyperparameters)
+            if mine.status == _KT.COMPLETED:
+                self._score(mine)
+            elif mine.status == _KT.INVALID:
+                mine.status = _KT.FAILED
+            if mine.status != _KT.STOPPED:
+                self.end_order.append(mine.trial_id)
+            self._write_end(mine)
+            for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
+                del self.ongoing_trials[tuner_id]
+
+    def save(self) -> None:
+        """Does nothing: the journal is the record."""
+
+    def reload(self) -> None:
+        """Takes nothing from KerasTuner's files: the journal is the record.
+
+        Raises:
+            StrategyError: The space is unknown, since a tuner that reloads doesn't look for it.
+        """
+        if not self.hyperparameters.space:
+            raise StrategyError(
+                "Expected an oracle that knows the space, to go on with an earlier project. "
+                "Received: neither `hyperparameters` nor a strategy with a domain. Pass "
+                "`hyperparameters`, or start anew with overwrite=True or another project_name."
+            )
+
+    def close(self) -> None:
+        """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
+        kt_oracle.LOCKS.pop(self, None)
+        kt_oracle.THREADS.pop(self, None)
+        if self._owns_journal:
+            self.journal.close()
+
+    def _save_trial(self, trial: kt_trial.Trial) -> None:
+        """Does nothing: the journal is the record."""
+
+    def _restore(self) -> None:
+        """Shows KerasTuner the trials that the journal holds."""
+        for trial in self.history.finished:
+            done = kt_trial.Trial(self._filled(trial.values), _trial_id(trial.number))
+            completed = trial.status == TrialStatus.COMPLETED
+            done.status = _KT.COMPLETED if completed else _KT.FAILED
+            done.score, done.message = trial.score, trial.reason
+            self.trials[done.trial_id] = done
+            self.start_order.append(done.trial_id)
+            self.end_order.append(done.trial_id)
+
+    def _filled(self, values: Mapping[str, Value]) -> kt.HyperParameters:
+        # A shallow copy: a deep one of each of 10,000 trials would take a minute.
+        filled = copy.copy(self.hyperparameters)
+        filled.values = dict(values)
+        return filled
+
+    def _waiting(self) -> int | None:
+        """The first trial that is in the history, unfinished, and nobody's work."""
+        taken = {int(trial.trial_id) for trial in self.ongoing_trials.values()}
+        free = (trial.number for trial in self.history.unfinished if trial.number not in taken)
+        return next(free, None)
+
+    def _proposed(self) -> int | None:
+        """Adds a new trial to the journal and returns its number, or None if there is none."""
+        number = len(self.history)
+        if self.max_trials is not None and number >= self.max_trials:
+            self.reason = f"all {self.max_trials} trials are done"
+            return None
+        answer = self.populate_space(_trial_id(number))
+        if answer["status"] == _KT.STOPPED:
+            return None
+        self.journal.append(
+            EventKind.TRIAL_PROPOSED,
+            trial=number,
+            values=answer["values"],
+            origin=self._strategy.name,
+        )
+        return number
+
+    def _open(self) -> None:
+        """Opens the journal, if nobody has."""
+        if self.history.opened:
+            return
+        self.journal.append(
+            EventKind.SEARCH_OPENED,
+            objective=self.objective.name,
+            direction=self.objective.direction,
+            seed=self.seed,
+            strategy=self.strategy.name,
+            options=self.strategy.options,
+            space=self.strategy.domain.to_json(),
+            budget={"max_trials": self.max_trials},
+            session=1,
+        )
+
+    def _started(self, trial: Trial) -> kt_trial.Trial:
+        """Writes down that an attempt at the trial begins, and returns KerasTuner's trial."""
+        self.journal.append(
+            EventKind.TRIAL_STARTED,
+            trial=trial.number,
+            attempt=trial.attempt + 1,
+            seed=trial_seed(self.seed, trial.number),
+            epochs=self.epochs,
+        )
+        space = self.get_space()
+        space.values = dict(trial.values)
+        started = kt_trial.Trial(space, _trial_id(trial.number), _KT.RUNNING)
+        self.trials[started.trial_id] = started
+        self._steps[started.trial_id] = []
+        if started.trial_id not in self.start_order[-1:]:
+            self.start_order.append(started.trial_id)
+        return started
+
+    def _score(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial, or fails it if it has no finite score."""
+        name = self.objective.name
+        if not trial.metrics.exists(name):
+            trial.status, trial.message = _KT.FAILED, f"It ended without a value of {name}."
+            return
+        self.score_trial(trial)
+        if not math.isfinite(trial.score):
+            trial.status, trial.message = _KT.FAILED, f"{name} is {trial.score}, not finite."
+
+    def _write_epoch(self, trial_id: str, metrics: Mapping[str, float], step: float) -> None:
+        """Writes an epoch down, unless it is known or the tuner does that itself."""
+        steps, curve = self._steps[trial_id], self.history[int(trial_id)].curve
+        if step in steps or len(curve) > len(steps):
+            return
+        steps.append(step)
+        logs = {name: float(value) for name, value in metrics.items()}
+        self.journal.append(EventKind.EPOCH_ENDED, trial=int(trial_id), epoch=len(steps), logs=logs)
+
+    def _write_end(self, trial: kt_trial.Trial) -> None:
+        """Writes down how an attempt ended, unless the tuner did that itself."""
+        recorded = self.history[int(trial.trial_id)]
+        self._steps.pop(trial.trial_id, None)
+        if recorded.status != TrialStatus.RUNNING:
+            return
+        completed = trial.status == _KT.COMPLETED
+        self.journal.append(
+            EventKind.TRIAL_ENDED,
+            trial=recorded.number,
+            status=_OURS[trial.status],
+            score=float(trial.score) if completed else None,
+            reason=None if completed else one_line(trial.message),
+            duration_s=time.time() - (recorded.started or time.time()),
+            checkpoint=self.checkpoints.pop(trial.trial_id, None),
+        )
+
+
+def oracle(
+    strategy: StrategyLike,
+    objective: str | kt.Objective | None = None,
+    max_trials: int | None = None,
+    hyperparameters: kt.HyperParameters | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> StrategyOracle:
+    """Returns a strategy as a KerasTuner oracle, for a `kt.Tuner` or a loop of your own.
+
+    Args:
+        strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
+        objective: A metric's name or a `kt.Objective`; by default the number a trial returns.
+        max_trials: Trials to propose at most; None for no limit but the space.
+        hyperparameters: The space, if the tuner doesn't find it out.
+        seed: 0 or more; None for a random one.
+        **options: Options of the strategy.
+
+    Raises:
+        StrategyError: An argument or option makes no sense.
+
+    Example:
+        ```python
+        evolution = nas.oracle("evolution", "val_accuracy", max_trials=60, seed=0, population=10)
+        tuner = kt.Tuner(evolution, build, directory="runs")
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        ```
+    """
+    made = make_strategy(strategy, **options)
+    return StrategyOracle(made, objective, max_trials, hyperparameters, seed)
+
+
+def _trial_id(number: int) -> str:
+    return f"{number:06d}"
+
+
+def _objective(objective: Any, history: History) -> Any:
+    """The objective as KerasTuner takes it: one, and by default that of the journal."""
+    if isinstance(objective, list) or hasattr(objective, "objectives"):
+        raise StrategyError(
+            "Expected one objective, a metric's name or a kt.Objective. Received: several "
+            f"({objective}). Choose the one to compare trials by."
+        )
+    if objective is None and history.opened:
+        return kt.Objective(history.objective, history.direction)
+    return objective
+
+
+def _seed(seed: int | None, history: History) -> int:
+    """The seed that was given, or that of the journal, or a random one."""
+    if seed is None:
+        return history.seed if history.opened else random.randrange(2**31)
+    whole_number("a search", "seed", seed, 0)
+    return seed

@@ -1,0 +1,148 @@
+"""A strategy: a function from the history, and a generator, to the next architecture."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+import numpy as np
+
+from nas_nb.errors import StrategyError
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.values import Value
+    from nas_nb.space.domain import Domain
+
+_DRAWS = 256
+_POOL = 4096
+
+
+class SpaceExhausted(StrategyError):  # noqa: N818 - it is an end, not a mistake
+    """Every architecture of the space has been tried: the search is over."""
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """Proposes the next architecture from what happened so far.
+
+    A strategy has no state. All it may use is the history, its options (the fields of the
+    dataclass) and the generator that it is handed, which is derived from the search's seed and
+    the trial's number. So resuming a search is replaying it, and the strategy may be changed
+    half-way.
+
+    Subclasses are frozen dataclasses whose fields are the options, with the paper's names.
+
+    Args:
+        domain: The space to propose from. Usually left out, and bound later by `over`.
+    """
+
+    name: ClassVar[str]
+
+    domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
+
+    @abstractmethod
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the values of the next architecture: legal, and never tried before.
+
+        Args:
+            history: What happened so far; only read.
+            rng: The only source of chance.
+
+        Returns:
+            Values of the active parameters of `domain`.
+
+        Raises:
+            SpaceExhausted: No architecture is left that was not tried.
+        """
+
+    def over(self, domain: Domain) -> Self:
+        """Returns a copy of this strategy that proposes from `domain`."""
+        return dataclasses.replace(self, domain=domain)
+
+    @property
+    def options(self) -> dict[str, Value | None]:
+        """The options by name, as the journal keeps them."""
+        return {name: getattr(self, name) for name in self.option_names()}
+
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """The names of the options."""
+        return tuple(option.name for option in dataclasses.fields(cls) if option.name != "domain")
+
+
+def sample_new(
+    domain: Domain | None, history: History, rng: np.random.Generator, tries: int = _DRAWS
+) -> dict[str, Value]:
+    """Returns a random architecture that was never tried.
+
+    It draws until it meets a new one. When `tries` draws met none, the space is nearly used up:
+    then it goes through a finite space in order, so that the last architectures are found, and
+    found to be the last.
+
+    Args:
+        domain: The space to draw from.
+        history: What was tried, whatever came of it.
+        rng: The source of chance.
+        tries: Draws before the space is searched in order, 0 or more.
+
+    Raises:
+        SpaceExhausted: Nothing new is left (in an infinite space: nothing new was met).
+        StrategyError: There is no space: the strategy was not bound to one.
+    """
+    if domain is None:
+        raise StrategyError(
+            "Expected a strategy that is bound to a space. Received: one without. Bind it with "
+            "`strategy.over(space.domain)`, or leave that to Search."
+        )
+    for _ in range(tries):
+        values = domain.sample(rng)
+        if not history.has_tried(values):
+            return values
+    if not isinstance(domain.size, int):
+        raise SpaceExhausted(
+            f"{tries} draws from the space met no architecture that is new. Its free part "
+            "seems used up: widen the space, or end the search here."
+        )
+    untried = (values for values in domain.enumerate() if not history.has_tried(values))
+    # The pool bounds the memory: it matters for huge spaces whose draws all fall in one corner.
+    pool = list(islice(untried, _POOL))
+    if not pool:
+        raise SpaceExhausted(
+            f"All {domain.size} architectures of the space have been tried. The search is "
+            "complete: widen the space to go on."
+        )
+    return pool[int(rng.integers(len(pool)))]
+
+
+def generator(seed: int, number: int) -> np.random.Generator:
+    """Returns the generator for a trial's proposal: a function of seed and number alone.
+
+    Args:
+        seed: The search's seed, 0 or more.
+        number: The trial's number, from 0.
+    """
+    return np.random.default_rng(np.random.SeedSequence([seed, number]))
+
+
+def whole_number(owner: str, option: str, value: object, low: int, high: int | None = None) -> None:
+    """Raises a `StrategyError` unless `value` is an int in [low, high].
+
+    Args:
+        owner: The strategy's name, for the message.
+        option: The option's name, for the message.
+        value: What the user gave.
+        low: The least legal value.
+        high: The greatest legal value, or None for no limit.
+    """
+    legal = isinstance(value, int) and not isinstance(value, bool)
+    if legal and low <= cast("int", value) and (high is None or cast("int", value) <= high):
+        return
+    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
+    raise StrategyError(
+        f"Strategy '{owner}' expected `{option}` to be a whole number, {wanted}. "
+        f"Received: {option}={value!r}."
+    )

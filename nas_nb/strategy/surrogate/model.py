@@ -1,0 +1,115 @@
+"""The surrogate: trials in, predictions for any points out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas_nb.record.trial import Trial, TrialStatus
+from nas_nb.strategy.surrogate.encoding import Encoding
+from nas_nb.strategy.surrogate.features import feature_rows
+from nas_nb.strategy.surrogate.process import Covariance, Points, Posterior, condition, fit
+from nas_nb.strategy.surrogate.shaping import shape_scores
+
+if TYPE_CHECKING:
+    from nas_nb.record.values import Values
+    from nas_nb.space.domain import Domain
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+_FITTED_ON = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """How points are shown to the process: encoded, with features scaled as in what was seen."""
+
+    encoding: Encoding
+    centre: Vector
+    spread: Vector
+
+    def points(self, points: Sequence[Values]) -> Points:
+        """Returns the encoded points."""
+        features = (feature_rows(self.encoding.domain, points) - self.centre) / self.spread
+        return Points(self.encoding.rows(points), self.encoding.blocks, features)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Predicts scores, standardised and larger being better.
+
+    Attributes:
+        best: The best score that was seen, on the scale of the predictions.
+    """
+
+    sight: Sight
+    posterior: Posterior
+    best: float
+
+    def predict(self, points: Sequence[Values]) -> tuple[Vector, Vector]:
+        """Returns the mean and the standard deviation of the scores of the points."""
+        return self.posterior.predict(self.sight.points(points))
+
+
+def learn(domain: Domain, trials: Sequence[Trial], sign: float, window: int) -> Model:
+    """Returns the model of up to `window` trials: the best half, and the latest half.
+
+    The weights of the process are those of an earlier moment, when the number of trials was last
+    a multiple of its tenth: they change slowly, and cost more than all the rest.
+
+    Args:
+        domain: The space.
+        trials: Completed and failed, in the order in which they ended; at least one completed.
+        sign: 1 where larger scores are better, -1 where smaller are.
+        window: The most trials to show.
+    """
+    moment = len(trials) - len(trials) % max(len(trials) // 10, 1)
+    _, seen, scores = _shown(domain, trials[:moment], sign, min(window, _FITTED_ON))
+    covariance = _remembered_fit(
+        *(_frozen(part) for part in (seen.rows, seen.blocks, seen.features, scores))
+    )
+    sight, seen, scores = _shown(domain, trials, sign, window)
+    return Model(sight, condition(covariance, seen, scores), float(scores.max()))
+
+
+def _shown(
+    domain: Domain, trials: Sequence[Trial], sign: float, window: int
+) -> tuple[Sight, Points, Vector]:
+    """The trials that inform most, encoded, and their scores."""
+    chosen = [t for t in informative(trials, sign, window) if domain.contains(t.values)]
+    done = [trial for trial in chosen if trial.status is TrialStatus.COMPLETED]
+    failed = [trial for trial in chosen if trial.status is not TrialStatus.COMPLETED]
+    values = [trial.values for trial in (*done, *failed)]
+    facts = feature_rows(domain, values)
+    spread = facts.std(0)
+    sight = Sight(Encoding(domain), facts.mean(0), np.where(spread > 1e-9, spread, 1.0))
+    scores = np.array([sign * (trial.score or 0.0) for trial in done])
+    return sight, sight.points(values), shape_scores(scores, len(failed))
+
+
+def informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial]:
+    """Returns up to `window` trials: the latest half of it, and the best of those before."""
+    if len(trials) <= window:
+        return list(trials)
+    older, latest = trials[: -(window // 2)], trials[-(window // 2) :]
+    scored = [trial for trial in older if trial.score is not None]
+    best = sorted(scored, key=lambda trial: -sign * (trial.score or 0.0))[: window - len(latest)]
+    return [*best, *latest]
+
+
+def _frozen(array: np.ndarray) -> tuple[bytes, tuple[int, ...], str]:
+    return array.tobytes(), array.shape, array.dtype.str
+
+
+@lru_cache(maxsize=16)
+def _remembered_fit(*frozen: tuple[bytes, tuple[int, ...], str]) -> Covariance:
+    """Fits once, since the same weights serve several proposals."""
+    rows, blocks, features, scores = (
+        np.frombuffer(data, dtype).reshape(shape) for data, shape, dtype in frozen
+    )
+    return fit(Points(rows, blocks, features), scores)

@@ -1,0 +1,72 @@
+"""The candidates that the surrogate chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nas_nb.errors import SpaceError
+from nas_nb.record.values import values_key
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.values import Value, Values
+    from nas_nb.space.domain import Domain
+
+_CENTRES = 2
+_NEIGHBOURS = 100
+
+
+def candidate_pool(
+    domain: Domain,
+    history: History,
+    best: Sequence[Values],
+    rng: np.random.Generator,
+    size: int,
+) -> list[dict[str, Value]]:
+    """Returns new architectures near the best, and some from everywhere.
+
+    All one-change neighbours of the two best (100 of them where there are more), one- and
+    two-step mutants of all of `best`, and a quarter drawn uniformly; each once, and none that
+    was tried.
+
+    Args:
+        domain: The space.
+        history: What was tried.
+        best: Points to look around, the best first.
+        rng: The source of chance.
+        size: How many candidates to draw, before the known ones are left out.
+    """
+    drawn = [*_neighbours(domain, best[:_CENTRES], rng)]
+    uniform = size // 4
+    mutants = max(size - uniform - len(drawn), uniform)
+    drawn += _mutants(domain, best, rng, mutants)
+    drawn += (domain.sample(rng) for _ in range(uniform))
+    distinct = {values_key(point): point for point in drawn}
+    return [point for point in distinct.values() if not history.has_tried(point)]
+
+
+def _neighbours(
+    domain: Domain, centres: Sequence[Values], rng: np.random.Generator
+) -> Iterator[dict[str, Value]]:
+    for centre in centres:
+        around = domain.neighbours(centre)
+        if len(around) > _NEIGHBOURS:
+            around = [around[i] for i in rng.permutation(len(around))[:_NEIGHBOURS]]
+        yield from around
+
+
+def _mutants(
+    domain: Domain, parents: Sequence[Values], rng: np.random.Generator, count: int
+) -> list[dict[str, Value]]:
+    """Mutants of each parent in turn: one step, and another step from there."""
+    mutants: list[dict[str, Value]] = []
+    try:
+        while len(mutants) < count:
+            once = domain.mutate(parents[len(mutants) // 2 % len(parents)], rng)
+            mutants += [once, domain.mutate(once, rng)]
+    except SpaceError:  # a parent without free choices; uniform draws remain
+        return mutants
+    return mutants

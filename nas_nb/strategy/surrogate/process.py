@@ -1,0 +1,161 @@
+"""A Gaussian process over encoded architectures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+Blocks = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+_STEPS = 25
+_JITTER = 1e-8
+_PRIORS = {"weight": (0.3, 1.0), "slope": (0.1, 1.0), "amplitude": (1.0, 1.0), "noise": (0.02, 1.0)}
+"""Median, and standard deviation of the logarithm, of what the process learns."""
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """How alike the scores of two architectures are.
+
+    k(x, x') = amplitude * exp(-sum_b weight_b * |x_b - x'_b|^2) + sum_f slope_f * x_f * x'_f,
+
+    with a weight for each block b of the encoding (one choice), and a slope for each feature f,
+    which acts on the score in a straight line (Rasmussen & Williams 2006, eq. 5.1 and 2.11).
+
+    Attributes:
+        weights: One for each block, above 0: how much that choice matters.
+        slopes: One for each feature, above 0.
+        amplitude: Variance of what the features don't explain.
+        noise: Variance of a score measured twice.
+    """
+
+    weights: Vector
+    slopes: Vector
+    amplitude: float
+    noise: float
+
+    def between(self, a: Points, b: Points) -> Matrix:
+        """Returns the covariances of points `a` with points `b`, without noise."""
+        scale = np.sqrt(self.weights)[a.blocks]
+        left, right = a.rows * scale, b.rows * scale
+        squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * left @ right.T
+        alike = self.amplitude * np.exp(-np.maximum(squares, 0.0))
+        result: Matrix = alike + (a.features * self.slopes) @ b.features.T
+        return result
+
+    def variances(self, points: Points) -> Vector:
+        """Returns the covariance of each point with itself, without noise."""
+        result: Vector = self.amplitude + (points.features**2) @ self.slopes
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Encoded architectures.
+
+    Attributes:
+        rows: Shape (points, columns).
+        blocks: The block of each column.
+        features: Standardised, shape (points, features); there may be none.
+    """
+
+    rows: Matrix
+    blocks: Blocks
+    features: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What the process knows after seeing scores (Rasmussen & Williams 2006, algorithm 2.1)."""
+
+    covariance: Covariance
+    seen: Points
+    factor: Matrix
+    alpha: Vector
+
+    def predict(self, points: Points) -> tuple[Vector, Vector]:
+        """Returns the mean score, and its standard deviation without noise, of each point."""
+        cross = self.covariance.between(self.seen, points)
+        reduced = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        variance = self.covariance.variances(points) - (reduced**2).sum(0)
+        return cross.T @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
+
+
+def condition(covariance: Covariance, seen: Points, scores: Vector) -> Posterior:
+    """Returns the posterior after `scores`, which have mean 0 and variance 1 or so."""
+    total = covariance.between(seen, seen)
+    total[np.diag_indices_from(total)] += covariance.noise + _JITTER
+    factor = cholesky(total, lower=True, check_finite=False)
+    return Posterior(covariance, seen, factor, cho_solve((factor, True), scores))
+
+
+def fit(seen: Points, scores: Vector) -> Covariance:
+    """Returns the covariance under which the scores are most likely, given weak priors.
+
+    L-BFGS on the logarithms of all weights, slopes, amplitude and noise, at most 25 steps from
+    the medians of the log-normal priors: a function of its arguments alone.
+
+    Args:
+        seen: The points.
+        scores: Their scores, standardised.
+    """
+    blocks = int(seen.blocks.max()) + 1 if len(seen.blocks) else 0
+    counts = {"weight": blocks, "slope": seen.features.shape[1], "amplitude": 1, "noise": 1}
+    middle = np.concatenate([np.full(n, np.log(_PRIORS[k][0])) for k, n in counts.items()])
+    spread = np.concatenate([np.full(n, _PRIORS[k][1]) for k, n in counts.items()])
+    gaps = _gaps(seen, blocks)
+
+    def loss(logs: Vector) -> tuple[float, Vector]:
+        value, slope = _surprise(_unpack(logs, blocks), gaps, seen.features, scores)
+        off = (logs - middle) / spread
+        return value + 0.5 * float(off @ off), slope + off / spread
+
+    bounds = [(low, high) for low, high in zip(middle - 6, middle + 6, strict=True)]
+    found = minimize(
+        loss, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}
+    )
+    return _unpack(found.x, blocks)
+
+
+def _unpack(logs: Vector, blocks: int) -> Covariance:
+    numbers = np.exp(logs)
+    return Covariance(numbers[:blocks], numbers[blocks:-2], float(numbers[-2]), float(numbers[-1]))
+
+
+def _gaps(seen: Points, blocks: int) -> Matrix:
+    """The squared distance of each pair in each block, of shape (blocks, points * points)."""
+    gaps = np.empty((blocks, len(seen.rows) ** 2))
+    for block in range(blocks):
+        part = seen.rows[:, seen.blocks == block]
+        squares = (part**2).sum(1)
+        gaps[block] = (squares[:, None] + squares[None] - 2 * part @ part.T).ravel()
+    return np.maximum(gaps, 0.0, out=gaps)
+
+
+def _surprise(
+    covariance: Covariance, gaps: Matrix, features: Matrix, scores: Vector
+) -> tuple[float, Vector]:
+    """The negative log marginal likelihood (eq. 2.30) and its gradient in the logs (eq. 5.9)."""
+    n = len(scores)
+    alike = covariance.amplitude * np.exp(-(covariance.weights @ gaps)).reshape(n, n)
+    total = alike + (features * covariance.slopes) @ features.T
+    total[np.diag_indices(n)] += covariance.noise + _JITTER
+    factor = cholesky(total, lower=True, check_finite=False)
+    alpha = cho_solve((factor, True), scores)
+    value = 0.5 * float(scores @ alpha) + float(np.log(np.diag(factor)).sum())
+    # d value / d log t = 1/2 trace((K^-1 - alpha alpha^T) dK / d log t)
+    pull = 0.5 * (cho_solve((factor, True), np.eye(n)) - np.outer(alpha, alpha))
+    pulled = pull * alike
+    slope = np.concatenate(
+        [
+            -covariance.weights * (gaps @ pulled.ravel()),
+            covariance.slopes * np.einsum("if,ij,jf->f", features, pull, features, optimize=True),
+            [pulled.sum(), covariance.noise * np.trace(pull)],
+        ]
+    )
+    return value, slope
