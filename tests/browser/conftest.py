@@ -72,7 +72,7 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def context(browser: Browser, server: JupyterServer) -> Iterator[BrowserContext]:
     """A browser profile whose pages may speak to the server alone: nothing we show needs a CDN."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context = browser.new_context(viewport={"width": 1200, "height": 1600})
     refused: list[str] = []
 
     def guard(route: Route) -> None:
@@ -115,10 +115,12 @@ def open_notebook(
         return opened[-1]
 
     yield open_one
-    for notebook in opened:
-        if request.node.stash.get(FAILED, True):
-            notebook.screenshot(f"failed-{request.node.name}")
-        assert not notebook.errors, f"the page reported {notebook.errors}"
+    if request.node.stash.get(FAILED, True):
+        for number, notebook in enumerate(opened):
+            notebook.screenshot(f"failed-{request.node.name}-{number}")
+    errors = [error for notebook in opened for error in notebook.errors]
+    server.stop_kernels()
+    assert not errors, f"the page reported {errors}"
 
 
 def notebook_of(*sources: str) -> nbformat.NotebookNode:

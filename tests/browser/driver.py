@@ -31,8 +31,8 @@ START = """([name, run]) => {
 class NotebookPage:
     """An open notebook whose kernel is idle.
 
-    Cells are named by a piece of their source, so that a test reads like the notebook and keeps
-    working when a cell is added above.
+    A cell is named by its source, or by a piece of it that no cell above has, so that a test reads
+    like the notebook and keeps working when a cell is added.
 
     Args:
         page: A new browser page.
@@ -57,16 +57,16 @@ class NotebookPage:
         self._command("notebook:run-all-cells", limit_ms)
 
     def run(self, source: str, limit_ms: int = CELL_LIMIT_MS) -> None:
-        """Runs the first code cell that contains `source` and returns when it has ended."""
+        """Runs a code cell and returns when it has ended."""
         self._run_position(self._position(source), limit_ms)
 
     def run_through(self, source: str, limit_ms: int = CELL_LIMIT_MS) -> None:
-        """Runs the code cells from the top, up to and with the first that contains `source`."""
+        """Runs the code cells from the top, up to and with the one named."""
         for position in range(self._position(source) + 1):
             self._run_position(position, limit_ms)
 
     def output(self, source: str) -> Locator:
-        """The output of the first code cell that contains `source`.
+        """The output of a code cell.
 
         Texts are looked for in here and not in the page, which also shows the source.
         """
@@ -96,10 +96,12 @@ class NotebookPage:
             f"() => {PANEL}.content.widgets.filter(cell => cell.model.type === 'code')"
             ".map(cell => cell.model.sharedModel.getSource())"
         )
-        places = [place for place, text in enumerate(sources) if source in text]
-        if not places:
-            raise LookupError(f"no code cell contains {source!r}: {sources}")
-        return places[0]
+        if source in sources:
+            return sources.index(source)
+        for place, text in enumerate(sources):
+            if source in text:
+                return place
+        raise LookupError(f"no code cell contains {source!r}: {sources}")
 
     def _run_position(self, position: int, limit_ms: int) -> None:
         self.page.evaluate(
