@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
 _MOST = 1_000_000
-_LABEL = {"description_width": "96px"}
 
 
 class Controls:
@@ -44,10 +43,11 @@ class Controls:
         self._syncing = False
         self.inputs: dict[str, Any] = _inputs(list(self._strategies))
         self._complaints = {name: widgets.HTML() for name in self.inputs}
-        rows = [
-            widgets.HBox([control, self._complaints[name]]) for name, control in self.inputs.items()
+        fields = [
+            widgets.VBox([control, self._complaints[name]]) for name, control in self.inputs.items()
         ]
-        self.widget = widgets.VBox(rows)
+        self.widget = widgets.HBox(fields)
+        self.widget.add_class("nas-controls")
         self.sync()
         for name, control in self.inputs.items():
             control.observe(lambda _, name=name: self._changed(name), "value")
@@ -124,18 +124,23 @@ class Controls:
 
 def _inputs(strategies: list[str]) -> dict[str, Any]:
     """Returns the input widgets by the name of what they set, in the order of the panel."""
-    number = {"style": _LABEL, "layout": widgets.Layout(width="190px")}
-    text = {"style": _LABEL, "layout": widgets.Layout(width="250px"), "continuous_update": False}
+    trials = widgets.BoundedIntText(
+        min=0, max=_MOST, description="Max trials", tooltip="0 is no limit", **_field(150)
+    )
+    epochs = widgets.BoundedIntText(
+        min=1, max=_MOST, description="Epochs a trial", tooltip="Epochs of training", **_field(170)
+    )
+    # Each letter would be a change of its own, most of them no duration yet.
+    time = widgets.Text(description="Max time", placeholder="no limit", **_field(170))
+    time.continuous_update = False
     return {
-        "strategy": widgets.Dropdown(
-            options=strategies, description="Strategy", style=_LABEL, layout={"width": "250px"}
-        ),
-        "max_trials": widgets.BoundedIntText(
-            min=0, max=_MOST, description="Max trials", tooltip="0 is no limit", **number
-        ),
-        "max_time": widgets.Text(description="Max time", placeholder="no limit", **text),
-        "epochs": widgets.BoundedIntText(
-            min=1, max=_MOST, description="Epochs a trial", tooltip="Epochs of training", **number
-        ),
-        "seed": widgets.BoundedIntText(min=0, max=2**31 - 1, description="Seed", **number),
+        "strategy": widgets.Dropdown(options=strategies, description="Strategy", **_field(190)),
+        "max_trials": trials,
+        "max_time": time,
+        "epochs": epochs,
+        "seed": widgets.BoundedIntText(min=0, max=2**31 - 1, description="Seed", **_field(130)),
     }
+
+
+def _field(width: int) -> dict[str, Any]:
+    return {"style": {"description_width": "initial"}, "layout": {"width": f"{width}px"}}

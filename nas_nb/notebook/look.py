@@ -13,7 +13,10 @@ STYLE = """
 .nas-panel progress { width: 240px; height: 12px; vertical-align: middle; accent-color: #0072B2; }
 .nas-panel [role="alert"] { color: var(--jp-error-color0, #B00020); max-width: 560px; }
 .nas-panel img { max-width: 100%; height: auto; border-radius: 4px; }
-.nas-beside { flex-wrap: wrap; gap: 8px 28px; align-items: flex-start; overflow: visible; }
+.nas-controls { flex-wrap: wrap; gap: 2px 18px; margin: 6px 0; overflow: visible; }
+.nas-controls > .widget-vbox { overflow: visible; }
+.nas-controls [role="alert"] { max-width: 190px; }
+.nas-incumbent .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px; }
 .nas-panel .nas-table { border-collapse: collapse; font-size: 0.95em; }
 .nas-panel .nas-table caption { text-align: left; font-weight: 600; padding: 4px 0; }
 .nas-panel .nas-table th, .nas-panel .nas-table td {

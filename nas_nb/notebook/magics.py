@@ -114,7 +114,8 @@ def _current() -> Search:
 def _say_status(search: Search) -> None:
     from nas_nb.notebook import wording
 
-    terminal.say(f"{search.name}: {wording.status_line(search)} {wording.time_line(search)}.")
+    time = wording.time_line(search)
+    terminal.say(f"{search.name}: {wording.status_line(search)}{f' {time}.' if time else ''}")
 
 
 def _ask(action: str) -> Callable[[Search], None]:

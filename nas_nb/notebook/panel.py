@@ -97,12 +97,12 @@ class Panel:
 
     def _arranged(self) -> Any:
         views = self._views
-        settings = widgets.VBox([self.controls.widget, self.buttons.widget])
-        tables_beside = widgets.HBox([views["incumbent"], views["leaderboard"]])
-        parts = [views["title"], settings, views["status"], self._clock, self._image]
-        panel = widgets.VBox([*parts, tables_beside])
+        views["incumbent"].add_class("nas-incumbent")
+        inputs = [self.controls.widget, self.buttons.widget]
+        outputs = [views["status"], self._clock, self._image]
+        outputs += [views["incumbent"], views["leaderboard"]]
+        panel = widgets.VBox([views["title"], *inputs, *outputs])
         panel.add_class("nas-panel")
-        tables_beside.add_class("nas-beside")
         return panel
 
 
@@ -122,7 +122,8 @@ def _status(search: Search) -> str:
 
 def _progress(search: Search) -> str:
     progress = search.progress
-    text = html.escape(f"{wording.progress_text(search)}, {wording.time_line(search)}")
+    texts = (wording.progress_text(search), wording.epoch_text(search), wording.time_line(search))
+    text = html.escape(", ".join(text for text in texts if text))
     return (
         f'<p class="nas-progress"><progress max="100" value="{100 * progress.fraction:.0f}" '
         f'aria-label="Share of the budget that is spent"></progress> {text}</p>'

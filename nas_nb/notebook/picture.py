@@ -30,7 +30,7 @@ class LivePicture:
     def __init__(self) -> None:
         self._figure = Figure(figsize=(_WIDTH, _HEIGHT), dpi=_DPI, facecolor="white")
         FigureCanvasAgg(self._figure)
-        self._scores, self._curves = self._figure.subplots(1, 2, width_ratios=(3, 2))
+        self._scores, self._curves = self._figure.subplots(1, 2, width_ratios=(5, 4))
         self._figure.subplots_adjust(**_MARGINS)
         self.alt = ""
         self.png = b""

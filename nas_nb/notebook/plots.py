@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import AutoLocator, MaxNLocator
 
 from nas_nb.record.trial import TrialStatus
 
@@ -28,7 +29,7 @@ BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#595959"
 INK, RULE = "#333333", "#E4E4E4"
 
 # Scores this many times further from the median than the best one is leave the scale.
-_OFF_SCALE = 6
+_OFF_SCALE = 30
 _ENOUGH = 5
 _LEGEND: dict[str, Any] = {
     "loc": "lower left",
@@ -96,12 +97,9 @@ def scores_info(history: History) -> ScoresInfo:
     edge = 0 if history.direction == "max" else 1
     off = tuple((number, edge) for number, score in scored if _beyond(score, far, edge))
     on = tuple((number, score) for number, score in scored if not _beyond(score, far, edge))
-    path = history.incumbent_path
-    if path:
-        latest = max(trial.number for trial in history.finished)
-        path = (*path, (max(latest, path[-1][0]), path[-1][1]))
     failed = tuple(t.number for t in history.finished if t.status is TrialStatus.FAILED)
-    return ScoresInfo(history.objective, on, off, failed, _so_far(history), path)
+    line = _incumbent_line(history, far, edge)
+    return ScoresInfo(history.objective, on, off, failed, _so_far(history), line)
 
 
 def curves_info(history: History) -> CurvesInfo:
@@ -138,8 +136,10 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         dots = "o" if len(known.validation) <= _DOTS else ""
         solid = {"color": color, "linewidth": 2, "marker": dots, "markersize": 4}
         dashed = {"color": color, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.85}
+        # One dashed line of the two explains what dashes mean.
+        name = "training" if curve is (info.best or info.running) else "_"
+        _draw(ax, f"{role}, training", known.train, label=name, **dashed)
         _draw(ax, role, known.validation, label=f"{role}: trial {known.trial}", **solid)
-        _draw(ax, f"{role}, training", known.train, label="training part", **dashed)
     return _finish(ax, "Learning curves", "epoch", info.objective.removeprefix("val_"))
 
 
@@ -170,6 +170,15 @@ def _far_limit(scores: Sequence[float], direction: str) -> float | None:
 
 def _beyond(score: float, limit: float | None, edge: int) -> bool:
     return limit is not None and (score < limit if edge == 0 else score > limit)
+
+
+def _incumbent_line(history: History, far: float | None, edge: int) -> Points:
+    """Returns the corners, with an end half a trial past the latest, so that each level shows."""
+    path = tuple(corner for corner in history.incumbent_path if not _beyond(corner[1], far, edge))
+    if not path:
+        return ()
+    latest = max(trial.number for trial in history.finished)
+    return (*path, (max(latest, path[-1][0]) + 0.5, path[-1][1]))
 
 
 def _so_far(history: History) -> Points:
@@ -211,12 +220,25 @@ def _finish(ax: Axes, title: str, x: str, y: str) -> Axes:
     ax.spines[["left", "bottom"]].set_color(GREY)
     ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
     ax.set_axisbelow(True)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _tell_emptiness(ax, empty=not any(np.size(line.get_xdata()) for line in ax.lines))
     ax.relim()
     ax.margins(x=0.04, y=0.12)
     ax.autoscale_view()
     _legend(ax)
     return ax
+
+
+def _tell_emptiness(ax: Axes, *, empty: bool) -> None:
+    """Says that nothing is there yet, instead of inventing a scale."""
+    words = next((text for text in ax.texts if text.get_gid() == "empty"), None)
+    if words is None:
+        words = ax.text(0.5, 0.5, "no trial yet", transform=ax.transAxes, ha="center", color=GREY)
+        words.set_gid("empty")
+    words.set_visible(empty)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    ax.yaxis.set_major_locator(AutoLocator())
+    if empty:
+        ax.set(xticks=[], yticks=[], ylabel="")
 
 
 def _legend(ax: Axes) -> None:
@@ -226,4 +248,6 @@ def _legend(ax: Axes) -> None:
     if old is not None:
         old.remove()
     if handles:
-        ax.legend(handles, labels, fontsize=9, ncols=5, frameon=False, **_LEGEND)
+        order = sorted(range(len(labels)), key=lambda place: labels[place] == "training")
+        shown = ([handles[place] for place in order], [labels[place] for place in order])
+        ax.legend(*shown, fontsize=9, ncols=5, frameon=False, **_LEGEND)

@@ -53,7 +53,7 @@ def html_record(search: Search, picture: LivePicture) -> str:
         tables.incumbent_table(history),
         tables.leaderboard(history, BEST_SHOWN),
         tables.failures_table(history, FAILURES_SHOWN),
-        tables.pairs_table("What was searched, and how", _facts(search)),
+        tables.table("What was searched, and how", (), _facts(search)),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -85,7 +85,7 @@ def _facts(search: Search) -> list[tuple[str, object]]:
         ("strategy", f"{search.strategy.name}{f' ({options})' if options else ''}"),
         ("budget", wording.budget_text(search)),
         ("seed", search.seed),
-        ("time", wording.time_line(search)),
+        ("time", wording.time_line(search) or "not started"),
         ("journal", _journal(search)),
     ]
 

@@ -1,6 +1,6 @@
 """Tables as HTML that reads the same in a widget, a saved notebook and a screen reader.
 
-Plain tags and attributes only: code hosts strip styles and scripts from what they show.
+Tags and attributes carry it: code hosts strip styles and scripts from what they show.
 """
 
 from __future__ import annotations
@@ -11,44 +11,56 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nas_nb.notebook.wording import number_text, value_text, values_text
+from nas_nb.notebook.wording import by_number, number_text, value_text, values_text
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History, Trial
 
+# The attribute is for readers that strip styles, the style for pages whose own would win.
+_LEFT = 'align="left" style="text-align: left"'
+_RIGHT = 'align="right" style="text-align: right"'
 _SHORT = 160
 _NUMBER = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
 
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Returns an HTML table whose first column names the rows. All text is escaped."""
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
-    body = "".join(_row(row) for row in rows)
-    return (
-        f'<table class="nas-table"><caption align="top">{_text(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    """Returns an HTML table whose first column names the rows. All text is escaped.
 
-
-def pairs_table(caption: str, pairs: Iterable[tuple[str, object]]) -> str:
-    """Returns an HTML table of names and values, without a header row."""
-    body = "".join(_row(pair) for pair in pairs)
+    Args:
+        caption: What the table shows.
+        header: The names of the columns; empty for a table of names and values.
+        rows: The cells, row by row.
+    """
+    head = "".join(f'<th scope="col" {_LEFT}>{_text(name)}</th>' for name in header)
+    body = "".join(_row(row, aligned=bool(header)) for row in rows)
     return (
-        f'<table class="nas-table"><caption align="top">{_text(caption)}</caption>'
-        f"<tbody>{body}</tbody></table>"
+        f'<table class="nas-table"><caption {_LEFT}>{_text(caption)}</caption>'
+        f"{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
     )
 
 
 def incumbent_table(history: History) -> str:
-    """Returns the incumbent's score, costs and values; a sentence while there is none."""
+    """Returns the incumbent's score, costs and values; a sentence while there is none.
+
+    Values of one layer (`units_2`, `layer_2`) make a row of a table of their own.
+    """
     best = history.incumbent
     if best is None:
         return "<p>No incumbent yet: the first completed trial will be it.</p>"
+    layers, others = by_number(best.values)
     rows: list[tuple[str, object]] = [(history.objective, number_text(best.score))]
     rows += [(name, f"{cost:,.0f}") for name, cost in best.costs.items()]
-    rows += [(name, value_text(value)) for name, value in best.values.items()]
-    return pairs_table(f"Incumbent: trial {best.number}", rows)
+    rows += [(name, value_text(value)) for name, value in others.items()]
+    html_text = table(f"Incumbent: trial {best.number}", (), rows)
+    if layers:
+        stems = list(dict.fromkeys(stem for layer in layers.values() for stem in layer))
+        cells = (
+            (number, *(value_text(layer[stem]) if stem in layer else "" for stem in stems))
+            for number, layer in layers.items()
+        )
+        html_text += table("Its choices by layer", ("", *stems), cells)
+    return html_text
 
 
 def leaderboard(history: History, most: int) -> str:
@@ -95,15 +107,13 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
-def _row(cells: Sequence[object]) -> str:
+def _row(cells: Sequence[object], *, aligned: bool) -> str:
+    """Returns a row; `aligned` puts numbers to the right, so that a column compares them."""
     first, *rest = cells
-    return f'<tr><th scope="row">{_text(first)}</th>{"".join(map(_cell, rest))}</tr>'
-
-
-def _cell(cell: object) -> str:
-    text = _text(cell)
-    side = "right" if _NUMBER.fullmatch(text) else "left"
-    return f'<td align="{side}">{text}</td>'
+    texts = [_text(cell) for cell in rest]
+    sides = [_RIGHT if aligned and _NUMBER.fullmatch(text) else _LEFT for text in texts]
+    body = "".join(f"<td {side}>{text}</td>" for side, text in zip(sides, texts, strict=True))
+    return f'<tr><th scope="row" {_LEFT}>{_text(first)}</th>{body}</tr>'
 
 
 def _text(value: object) -> str:

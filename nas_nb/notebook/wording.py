@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nas_nb.search.budget import describe_duration
@@ -27,11 +26,25 @@ def status_line(search: Search) -> str:
 
 def time_line(search: Search) -> str:
     """Returns the time that passed, and the time that is left where that can be told."""
+    if search.state is SearchState.NEW:
+        return ""
     progress = search.progress
-    passed = f"{describe_duration(progress.elapsed_s)} so far"
-    if not search.state.live or progress.eta_s is None:
-        return passed
-    return f"{passed}, about {describe_duration(progress.eta_s)} left"
+    passed = describe_duration(progress.elapsed_s)
+    if not search.state.live:
+        return f"{passed} in all"
+    if progress.eta_s is None:
+        return f"{passed} so far"
+    return f"{passed} so far, about {describe_duration(progress.eta_s)} left"
+
+
+def epoch_text(search: Search) -> str:
+    """Returns where the running trial is: 'epoch 3 of 10'; '' without one."""
+    running = search.history.running
+    if running is None:
+        return ""
+    granted = running.epochs_granted
+    epoch = running.epochs + 1 if granted is None else min(running.epochs + 1, granted)
+    return f"epoch {epoch}{'' if granted is None else f' of {granted}'}"
 
 
 def progress_text(search: Search) -> str:
@@ -77,26 +90,39 @@ def value_text(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def by_number(values: Values) -> tuple[dict[str, dict[str, Value]], dict[str, Value]]:
+    """Sorts the choices into those of a numbered layer and the others.
+
+    Returns:
+        The choices by number and name, and the others. A number with one choice is no layer.
+
+    Example:
+        >>> by_number({"depth": 1, "layer_1": "Conv2D", "units_1": 64})
+        ({'1': {'layer': 'Conv2D', 'units': 64}}, {'depth': 1})
+    """
+    layers: dict[str, dict[str, Value]] = {}
+    for name, value in values.items():
+        if match := _NUMBERED.fullmatch(name):
+            layers.setdefault(match[2], {})[match[1]] = value
+    if max(map(len, layers.values()), default=0) < 2:
+        return {}, dict(values)
+    return layers, {name: v for name, v in values.items() if not _NUMBERED.fullmatch(name)}
+
+
 def values_text(values: Values) -> str:
     """Returns the choices in one line; those of one layer (`units_2`, `layer_2`) stand together.
 
     Example:
-        >>> values_text({"depth": 2, "layer_1": "Conv2D", "units_1": 64, "rate": 0.5})
-        'depth=2, 1: Conv2D 64, rate=0.5'
+        >>> values_text({"depth": 2, "layer_1": "Conv2D", "units_1": 64, "units_2": 32})
+        'depth=2, 1: Conv2D 64, 2: 32'
     """
-    pieces = []
-    for number, names in groupby(values, key=_number_of):
-        group = list(names)
-        if number is not None and len(group) > 1:
-            pieces.append(f"{number}: {' '.join(value_text(values[name]) for name in group)}")
-        else:
-            pieces += [f"{name}={value_text(values[name])}" for name in group]
+    layers, others = by_number(values)
+    pieces = [f"{name}={value_text(value)}" for name, value in others.items()]
+    pieces += [
+        f"{number}: {' '.join(value_text(value) for value in layer.values())}"
+        for number, layer in layers.items()
+    ]
     return ", ".join(pieces)
-
-
-def _number_of(name: str) -> str | None:
-    match = _NUMBERED.fullmatch(name)
-    return match[2] if match else None
 
 
 def _state(search: Search) -> str:
