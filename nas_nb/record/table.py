@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,22 +10,23 @@ import pandas as pd
 if TYPE_CHECKING:
     from nas_nb.record.history import History, Trial
 
-FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin")
+FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
 
 
-def trials_frame(history: History) -> pd.DataFrame:
+def trials_frame(history: History, names: Sequence[str] = ()) -> pd.DataFrame:
     """Returns one row a trial, indexed by its number ("trial").
 
-    Columns: one for each name of the values, in the order in which the names appeared (empty
+    Columns: one for each name of the values, in the order of `names` and then of appearance (empty
     where the name was not active; "NAME (value)" where NAME is one of the following), then
-    status, score, epochs, params, duration_s (s), reason and origin. Whole numbers stay whole:
+    status, score, epochs, params, duration_s (s), reason, origin and note. Whole numbers stay whole:
     columns with gaps are pandas' nullable ones.
     """
     trials = history.trials
-    names = dict.fromkeys(name for trial in trials for name in trial.values)
+    seen = dict.fromkeys(name for trial in trials for name in trial.values)
+    ordered = [name for name in names if name in seen]
     columns = {
         f"{name} (value)" if name in FACTS else name: _column([t.values.get(name) for t in trials])
-        for name in names
+        for name in dict.fromkeys([*ordered, *seen])
     }
     columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}
     columns["score"] = columns["score"].astype("float64")

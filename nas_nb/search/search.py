@@ -176,8 +176,8 @@ class Search:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its values, status, score, epochs, params, duration_s and reason."""
-        return trials_frame(self.history)
+        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note."""
+        return trials_frame(self.history, self.space.domain.names)
 
     @property
     def best(self) -> Incumbent:

@@ -150,6 +150,9 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             on_epoch=on_epoch,
             control=self.control,
         )
+        if result.note is not None:
+            costs = self.journal.history[number].costs
+            self.journal.append("trial_built", trial=number, costs=costs, note=result.note)
         if result.stopped:
             self._stop_trial(number)
         self.oracle.checkpoints[trial.trial_id] = best.save(model, number)

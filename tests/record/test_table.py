@@ -34,6 +34,7 @@ def test_each_trial_is_a_row_with_its_values_and_facts() -> None:
         "duration_s": 0.6,
         "reason": None,
         "origin": "test",
+        "note": None,
     }
     assert frame.loc[1, "reason"] == "shape"
     assert type(frame.loc[1, "status"]) is str
@@ -65,3 +66,10 @@ def test_the_best_trial_is_found_with_pandas() -> None:
     for score in (0.1, 0.9, 0.5):
         complete(journal, score)
     assert trials_frame(journal.history)["score"].idxmax() == 1
+
+
+def test_columns_stand_in_the_order_that_is_asked_for() -> None:
+    journal = opened()
+    propose(journal, depth=1, late=2, first=3)
+    names = list(trials_frame(journal.history, ("first", "absent", "depth")).columns)
+    assert names[:3] == ["first", "depth", "late"]
