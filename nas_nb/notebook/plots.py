@@ -160,8 +160,11 @@ def describe_plots(scores: ScoresInfo, curves: CurvesInfo) -> str:
 
 
 def _far_limit(scores: Sequence[float], direction: str) -> float | None:
-    """Returns the score from which on the rest would be squeezed flat; None if none is so bad."""
-    if len(scores) < _ENOUGH:
+    """Returns the score from which on the rest would be squeezed flat; None if none is so bad.
+
+    Shares, such as accuracies, are always on the scale: their readers know it.
+    """
+    if len(scores) < _ENOUGH or all(0 <= score <= 1 for score in scores):
         return None
     middle = median(scores)
     best = max(scores) if direction == "max" else min(scores)

@@ -1,0 +1,124 @@
+"""A search that only says what it is told, for tests of what shows it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from nas_nb.errors import SearchError
+from nas_nb.record.history import History
+from nas_nb.search.budget import Budget, parse_duration
+from nas_nb.search.state import SearchState
+from nas_nb.strategy.names import make_strategy
+
+FAILED = object()
+RUNNING = object()
+
+_TIMES = itertools.count(1.0)
+
+
+def tell(history: History, event: str, **fields: Any) -> None:
+    history.apply({"event": event, "time": next(_TIMES), **fields})
+
+
+def history_of(*scores: Any, direction: str = "max", objective: str = "val_accuracy") -> History:
+    """A history with a trial per score; FAILED and RUNNING stand for trials without one."""
+    history = History()
+    tell(history, "search_opened", seed=0, objective=objective, direction=direction)
+    for score in scores:
+        add_trial(history, score)
+    return history
+
+
+def add_trial(history: History, score: Any, **values: Any) -> int:
+    number = len(history)
+    choices = values or {"depth": 1, "layer_1": "Dense", "units_1": number + 1}
+    tell(history, "trial_proposed", trial=number, values=choices, origin="random")
+    tell(history, "trial_started", trial=number, attempt=1, seed=1, epochs=2)
+    if score is FAILED:
+        reason = "it is too <deep>"
+        tell(history, "trial_ended", trial=number, status="failed", reason=reason, duration_s=1.0)
+        return number
+    tell(history, "trial_built", trial=number, costs={"params": 1234})
+    last = 0.5 if score is RUNNING else score
+    train = history.objective.removeprefix("val_")
+    logs = {train: last, history.objective: last}
+    tell(history, "epoch_ended", trial=number, epoch=1, logs=logs, duration_s=1.0)
+    if score is not RUNNING:
+        ended = {"status": "completed", "score": score, "duration_s": 1.0}
+        tell(history, "trial_ended", trial=number, **ended)
+    return number
+
+
+class FakeSearch:
+    """What views and inputs use of a `Search`; it keeps what was asked of it in `asked`."""
+
+    def __init__(self, *scores: Any, state: SearchState = SearchState.NEW, **history: Any) -> None:
+        self.history = history_of(*scores, **history) if scores else History()
+        self.state = state
+        self.name = "digits"
+        self.reason: str | None = None
+        self.settings = SimpleNamespace(
+            strategy=make_strategy("evolution"),
+            budget=Budget(max_trials=10),
+            fidelity=SimpleNamespace(epochs=2),
+            seed=0,
+        )
+        self.space = SimpleNamespace(size=984)
+        self.data = SimpleNamespace(describe=lambda: "digits: 10 train / 5 validation / 5 test")
+        self.directory = Path("nas_nb_runs") / "digits"
+        self.asked: list[str] = []
+        self.refusal: str | None = None
+        self.elapsed_s = 20.0
+
+    @property
+    def strategy(self) -> Any:
+        return self.settings.strategy
+
+    @property
+    def budget(self) -> Budget:
+        return self.settings.budget
+
+    @property
+    def seed(self) -> int:
+        return self.settings.seed
+
+    @property
+    def objective(self) -> str:
+        return self.history.objective
+
+    @property
+    def direction(self) -> str:
+        return self.history.direction
+
+    @property
+    def progress(self) -> Any:
+        return self.budget.progress(self.history, self.elapsed_s)
+
+    def configure(self, **changes: Any) -> None:
+        self.settings = SimpleNamespace(
+            strategy=make_strategy(changes["strategy"]),
+            budget=Budget(changes["max_trials"], parse_duration(changes["max_time"])),
+            fidelity=SimpleNamespace(epochs=changes["epochs"]),
+            seed=changes["seed"],
+        )
+
+    def start(self) -> None:
+        self._ask("start", SearchState.RUNNING)
+
+    def pause(self) -> None:
+        self._ask("pause", SearchState.PAUSED)
+
+    def resume(self) -> None:
+        self._ask("resume", SearchState.RUNNING)
+
+    def stop(self) -> None:
+        self._ask("stop", SearchState.STOPPED)
+
+    def _ask(self, action: str, then: SearchState) -> None:
+        if self.refusal is not None:
+            raise SearchError(self.refusal)
+        self.asked.append(action)
+        self.state = then

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nas_nb.notebook import wording
+from nas_nb.search.budget import Budget
+from nas_nb.search.state import SearchState
+from tests.notebook.fakes import FAILED, RUNNING, FakeSearch
+
+
+def test_a_new_search_is_ready():
+    assert wording.status_line(FakeSearch()) == "Ready to start."
+    assert wording.time_line(FakeSearch()) == ""
+
+
+def test_a_running_search_says_trial_counts_and_incumbent():
+    search = FakeSearch(0.5, FAILED, RUNNING, state=SearchState.RUNNING)
+    assert wording.status_line(search) == (
+        "Running trial 2. 2 of 10 trials ended, 1 of them failed. Best val_accuracy 0.5000 in trial 0."
+    )
+    assert wording.epoch_text(search) == "epoch 2 of 2"
+    assert wording.time_line(search) == "20 s so far, about 1 min 20 s left"
+
+
+def test_a_pause_after_equal_failures_says_why():
+    search = FakeSearch(FAILED, FAILED, FAILED, state=SearchState.PAUSED)
+    assert "The last 3 trials failed alike: it is too <deep>." in wording.status_line(search)
+
+
+def test_an_ended_search_gives_its_reason():
+    search = FakeSearch(0.5, state=SearchState.FINISHED)
+    search.reason = "max_trials=1 reached"
+    assert wording.status_line(search).startswith("Finished: max_trials=1 reached.")
+    assert wording.time_line(search) == "20 s in all"
+
+
+def test_a_budget_without_trials_names_what_it_limits():
+    search = FakeSearch()
+    search.settings.budget = Budget(max_time_s=90, max_epochs=1000, max_params=10_000)
+    assert wording.budget_text(search) == (
+        "1 min 30 s or 1,000 epochs; at most 10,000 params a model; 2 epochs a trial"
+    )
+    assert wording.progress_text(search) == "0 trials"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (1, "1 architecture"),
+        (15_625, "15,625 architectures"),
+        (10**30, "about 10^30 architectures"),
+        (math.inf, "infinitely many architectures"),
+    ],
+)
+def test_sizes_of_spaces(size, text):
+    assert wording.size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.97222, "0.9722"), (0.0, "0.0000"), (1.5e-5, "1.500e-05"), (None, "")]
+)
+def test_numbers_keep_four_digits(number, text):
+    assert wording.number_text(number) == text
+
+
+def test_the_choices_of_a_layer_stand_together():
+    values = {"depth": 2, "layer_1": "Conv2D", "units_1": 64, "units_2": 32, "rate": 0.1 + 0.2}
+    assert wording.values_text(values) == "depth=2, rate=0.3, 1: Conv2D 64, 2: 32"
+
+
+def test_numbers_that_name_no_layer_keep_their_names():
+    assert wording.values_text({"units_1": 64, "units_2": 32}) == "units_1=64, units_2=32"
