@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.values import plain_values
@@ -56,15 +56,8 @@ class Bayesian(Strategy):
     def __post_init__(self) -> None:
         if self.num_initial_points is not None:
             whole_number(self.name, "num_initial_points", self.num_initial_points, 1)
-        if not self.alpha > 0 or not math.isfinite(self.alpha):
-            raise StrategyError(
-                f"Strategy 'bayesian' expected `alpha` above 0. Received: alpha={self.alpha!r}."
-            )
-        if not self.beta >= 0 or not math.isfinite(self.beta):
-            raise StrategyError(
-                f"Strategy 'bayesian' expected `beta` to be 0 or more. Received: "
-                f"beta={self.beta!r}."
-            )
+        _number("alpha", self.alpha, above=0.0)
+        _number("beta", self.beta, least=0.0)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
@@ -137,3 +130,16 @@ def quiet_process() -> tuple[Any, Any]:
         return found.x, found.fun
 
     return Matern(nu=2.5), optimizer
+
+
+def _number(option: str, value: object, *, above: float = -1.0, least: float = 0.0) -> None:
+    """Raises a `StrategyError` unless the option is a finite number, > `above` and >= `least`."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    number = float(cast("float", value)) if real else math.nan
+    if math.isfinite(number) and number > above and number >= least:
+        return
+    wanted = f"above {above:g}" if above >= least else f"of {least:g} or more"
+    raise StrategyError(
+        f"Strategy 'bayesian' expected `{option}` to be a number {wanted}. "
+        f"Received: {option}={value!r}."
+    )

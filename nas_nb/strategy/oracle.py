@@ -6,7 +6,6 @@ import copy
 import math
 import random
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,10 @@ from keras_tuner.src.engine import oracle as kt_oracle
 from keras_tuner.src.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError
-from nas_nb.evaluate.seeds import trial_seed
-from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
 from nas_nb.record.trial import TrialStatus
 from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
+from nas_nb.strategy.attempts import Attempts
 from nas_nb.strategy.failure import one_line
 from nas_nb.strategy.names import StrategyLike, make_strategy
 from nas_nb.strategy.strategy import SpaceExhausted, Strategy, generator, whole_number
@@ -27,13 +25,11 @@ from nas_nb.strategy.strategy import SpaceExhausted, Strategy, generator, whole_
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value
 
 _KT = kt_trial.TrialStatus
 _OURS = {
     _KT.COMPLETED: TrialStatus.COMPLETED,
     _KT.FAILED: TrialStatus.FAILED,
-    _KT.INVALID: TrialStatus.FAILED,
     _KT.STOPPED: TrialStatus.STOPPED,
 }
 
@@ -44,9 +40,9 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     Trials that the journal holds unfinished are handed out first, so that a search goes on where
     it was cut off. Nothing else is kept: KerasTuner's own files are not written.
 
-    KerasTuner's lock stays held when a method under it raises; this class doesn't use that lock,
-    and a strategy that fails ends the search: `create_trial` answers `STOPPED`, and `error` holds
-    the exception for the tuner to raise.
+    KerasTuner's lock stays held when a method under it raises, so this class has its own. A
+    strategy that fails ends the search: `create_trial` answers `STOPPED`, and `error` holds the
+    exception for the tuner to raise.
 
     Args:
         strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
@@ -79,22 +75,28 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         epochs: int | None = None,
     ) -> None:
         made = make_strategy(strategy)
+        if max_trials is not None:
+            whole_number(made.name, "max_trials", max_trials, 1)
         self._owns_journal = journal is None
-        self.journal = Journal.in_memory() if journal is None else journal
+        journal = Journal.in_memory() if journal is None else journal
         if hyperparameters is None and made.domain is not None:
             hyperparameters = to_hyperparameters(made.domain)
-        super().__init__(_objective(objective, self.history), max_trials, hyperparameters)
-        self.seed = _seed(seed, self.history)  # KerasTuner takes 0 for "none given"
+        super().__init__(_objective(objective, journal.history), max_trials, hyperparameters)
+        self.seed = _seed(made, seed, journal.history)  # KerasTuner takes 0 for "none given"
         self.verbose = 0
-        self.epochs = epochs
         self.error: Exception | None = None
         self.reason: str | None = None
         self.checkpoints: dict[str, str | None] = {}
+        self._attempts = Attempts(journal, self.seed, epochs)
         self._guard = threading.RLock()
-        self._steps: dict[str, list[float]] = {}
         self._strategy: Strategy = made
         self._parameters: int = len(self.hyperparameters.space)
         self._restore()
+
+    @property
+    def journal(self) -> Journal:
+        """Where everything is written down."""
+        return self._attempts.journal
 
     @property
     def history(self) -> History:
@@ -112,8 +114,8 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
 
     @strategy.setter
     def strategy(self, strategy: StrategyLike) -> None:
-        self._strategy = make_strategy(strategy)
-        self._parameters = len(self.hyperparameters.space)
+        domain = self.strategy.domain
+        self._strategy = make_strategy(strategy, domain)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Asks the strategy for the values of one trial.
@@ -126,12 +128,13 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             or when the strategy failed: then `error` is set. It raises nothing.
         """
         try:
-            self._open()
+            strategy, objective = self.strategy, self.objective
+            self._attempts.open(strategy, objective.name, objective.direction, self.max_trials)
             rng = generator(self.seed, int(trial_id))
-            return {"status": _KT.RUNNING, "values": self.strategy.propose(self.history, rng)}
+            return {"status": _KT.RUNNING, "values": strategy.propose(self.history, rng)}
         except SpaceExhausted as exhausted:
             self.reason = str(exhausted)
-        except Exception as error:  # noqa: BLE001 - it may be anything, and must not be lost
+        except Exception as error:  # noqa: BLE001 - kept in `error`, for the tuner to raise
             self.error = error
             self.reason = f"'{self._strategy.name}' made no proposal: {error}"
         return {"status": _KT.STOPPED, "values": None}
@@ -150,10 +153,10 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self.ongoing_trials.pop(tuner_id, None)
             number = self._waiting()
             if number is None:
-                number = self._proposed()
+                number = self._propose()
             if number is None:
                 return kt_trial.Trial(self.get_space(), status=_KT.STOPPED)
-            trial = self._started(self.history[number])
+            trial = self._start(number)
             self.ongoing_trials[tuner_id] = trial
             return trial
 
@@ -180,7 +183,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
                     known = self.objective.direction if name == self.objective.name else None
                     trial.metrics.register(name, direction=known)
                 trial.metrics.update(name, value, step=step)
-            self._write_epoch(trial_id, metrics, step)
+            self._attempts.measure(int(trial_id), metrics, step)
             return trial
 
     def end_trial(self, trial: kt_trial.Trial) -> None:
@@ -195,15 +198,22 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         with self._guard:
             mine = self.trials[trial.trial_id]
             mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
-            mine.status = _KT.COMPLETED if trial.status == _KT.RUNNING else trial.status
+            mine.status = trial.status
             self.update_space(mine.hyperparameters)
-            if mine.status == _KT.COMPLETED:
+            if mine.status in (_KT.COMPLETED, _KT.RUNNING):
                 self._score(mine)
             elif mine.status == _KT.INVALID:
                 mine.status = _KT.FAILED
             if mine.status != _KT.STOPPED:
                 self.end_order.append(mine.trial_id)
-            self._write_end(mine)
+            completed = mine.status == _KT.COMPLETED
+            self._attempts.end(
+                int(mine.trial_id),
+                _OURS[mine.status],
+                score=float(mine.score) if completed else None,
+                reason=None if completed else one_line(mine.message),
+                checkpoint=self.checkpoints.pop(mine.trial_id, None),
+            )
             for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
                 del self.ongoing_trials[tuner_id]
 
@@ -236,7 +246,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     def _restore(self) -> None:
         """Shows KerasTuner the trials that the journal holds."""
         for trial in self.history.finished:
-            done = kt_trial.Trial(self._filled(trial.values), _trial_id(trial.number))
+            done = kt_trial.Trial(self._past(trial), _trial_id(trial.number))
             completed = trial.status == TrialStatus.COMPLETED
             done.status = _KT.COMPLETED if completed else _KT.FAILED
             done.score, done.message = trial.score, trial.reason
@@ -244,19 +254,17 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self.start_order.append(done.trial_id)
             self.end_order.append(done.trial_id)
 
-    def _filled(self, values: Mapping[str, Value]) -> kt.HyperParameters:
-        # A shallow copy: a deep one of each of 10,000 trials would take a minute.
+    def _past(self, trial: Trial) -> kt.HyperParameters:
+        # A shallow copy: a deep one for each of 10,000 trials would take many seconds.
         filled = copy.copy(self.hyperparameters)
-        filled.values = dict(values)
+        filled.values = dict(trial.values)
         return filled
 
     def _waiting(self) -> int | None:
-        """The first trial that is in the history, unfinished, and nobody's work."""
-        taken = {int(trial.trial_id) for trial in self.ongoing_trials.values()}
-        free = (trial.number for trial in self.history.unfinished if trial.number not in taken)
-        return next(free, None)
+        """The first trial that waits for another attempt and is nobody's work."""
+        return self._attempts.waiting({int(t.trial_id) for t in self.ongoing_trials.values()})
 
-    def _proposed(self) -> int | None:
+    def _propose(self) -> int | None:
         """Adds a new trial to the journal and returns its number, or None if there is none."""
         number = len(self.history)
         if self.max_trials is not None and number >= self.max_trials:
@@ -265,83 +273,31 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         answer = self.populate_space(_trial_id(number))
         if answer["status"] == _KT.STOPPED:
             return None
-        self.journal.append(
-            EventKind.TRIAL_PROPOSED,
-            trial=number,
-            values=answer["values"],
-            origin=self._strategy.name,
-        )
+        self._attempts.propose(number, answer["values"], self._strategy.name)
         return number
 
-    def _open(self) -> None:
-        """Opens the journal, if nobody has."""
-        if self.history.opened:
-            return
-        self.journal.append(
-            EventKind.SEARCH_OPENED,
-            objective=self.objective.name,
-            direction=self.objective.direction,
-            seed=self.seed,
-            strategy=self.strategy.name,
-            options=self.strategy.options,
-            space=self.strategy.domain.to_json(),
-            budget={"max_trials": self.max_trials},
-            session=1,
-        )
-
-    def _started(self, trial: Trial) -> kt_trial.Trial:
-        """Writes down that an attempt at the trial begins, and returns KerasTuner's trial."""
-        self.journal.append(
-            EventKind.TRIAL_STARTED,
-            trial=trial.number,
-            attempt=trial.attempt + 1,
-            seed=trial_seed(self.seed, trial.number),
-            epochs=self.epochs,
-        )
+    def _start(self, number: int) -> kt_trial.Trial:
+        """Begins an attempt, and returns KerasTuner's trial."""
         space = self.get_space()
-        space.values = dict(trial.values)
-        started = kt_trial.Trial(space, _trial_id(trial.number), _KT.RUNNING)
-        self.trials[started.trial_id] = started
-        self._steps[started.trial_id] = []
-        if started.trial_id not in self.start_order[-1:]:
+        space.values = dict(self._attempts.start(number).values)
+        started = kt_trial.Trial(space, _trial_id(number), _KT.RUNNING)
+        if started.trial_id not in self.trials:
             self.start_order.append(started.trial_id)
+        self.trials[started.trial_id] = started
         return started
 
     def _score(self, trial: kt_trial.Trial) -> None:
         """Scores a trial, or fails it if it has no finite score."""
         name = self.objective.name
+        trial.status = _KT.FAILED
         if not trial.metrics.exists(name):
-            trial.status, trial.message = _KT.FAILED, f"It ended without a value of {name}."
+            trial.message = f"It ended without a value of {name}."
             return
         self.score_trial(trial)
-        if not math.isfinite(trial.score):
-            trial.status, trial.message = _KT.FAILED, f"{name} is {trial.score}, not finite."
-
-    def _write_epoch(self, trial_id: str, metrics: Mapping[str, float], step: float) -> None:
-        """Writes an epoch down, unless it is known or the tuner does that itself."""
-        steps, curve = self._steps[trial_id], self.history[int(trial_id)].curve
-        if step in steps or len(curve) > len(steps):
-            return
-        steps.append(step)
-        logs = {name: float(value) for name, value in metrics.items()}
-        self.journal.append(EventKind.EPOCH_ENDED, trial=int(trial_id), epoch=len(steps), logs=logs)
-
-    def _write_end(self, trial: kt_trial.Trial) -> None:
-        """Writes down how an attempt ended, unless the tuner did that itself."""
-        recorded = self.history[int(trial.trial_id)]
-        self._steps.pop(trial.trial_id, None)
-        if recorded.status != TrialStatus.RUNNING:
-            return
-        completed = trial.status == _KT.COMPLETED
-        self.journal.append(
-            EventKind.TRIAL_ENDED,
-            trial=recorded.number,
-            status=_OURS[trial.status],
-            score=float(trial.score) if completed else None,
-            reason=None if completed else one_line(trial.message),
-            duration_s=time.time() - (recorded.started or time.time()),
-            checkpoint=self.checkpoints.pop(trial.trial_id, None),
-        )
+        if math.isfinite(trial.score):
+            trial.status = _KT.COMPLETED
+        else:
+            trial.message = f"{name} is {trial.score}, not a finite number."
 
 
 def oracle(
@@ -392,9 +348,9 @@ def _objective(objective: Any, history: History) -> Any:
     return objective
 
 
-def _seed(seed: int | None, history: History) -> int:
+def _seed(strategy: Strategy, seed: int | None, history: History) -> int:
     """The seed that was given, or that of the journal, or a random one."""
     if seed is None:
         return history.seed if history.opened else random.randrange(2**31)
-    whole_number("a search", "seed", seed, 0)
+    whole_number(strategy.name, "seed", seed, 0)
     return seed
