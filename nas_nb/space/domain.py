@@ -65,6 +65,11 @@ class Domain:
         """How many points there are: an exact int, or ``math.inf``."""
         return count_points(self.parameters)
 
+    @cached_property
+    def _unconditional(self) -> bool:
+        """Whether every parameter is always active: then one choice never bears on another."""
+        return not any(parameter.conditions for parameter in self.parameters)
+
     def active(self, values: Values) -> tuple[Parameter, ...]:
         """Returns the parameters that count for `values`, in order."""
         return tuple(parameter for parameter, _ in self._walk(values, _refuse))
@@ -107,7 +112,7 @@ class Domain:
         """
         point = self.canonical(values)
         return [
-            self._fill({**point, parameter.name: other}, lambda p: p.default)
+            self._change(point, parameter, other, lambda p: p.default)
             for parameter in self.active(point)
             for other in parameter.others(point[parameter.name])
         ]
@@ -121,7 +126,8 @@ class Domain:
             SpaceError: Nothing can be changed, because the active parameters have one value each.
         """
         point = self.canonical(values)
-        free = [parameter for parameter in self.active(point) if parameter.count > 1]
+        active = self.parameters if self._unconditional else self.active(point)
+        free = [parameter for parameter in active if parameter.count > 1]
         if not free:
             raise SpaceError(
                 "Expected a space with something to change, got one where every active parameter "
@@ -129,7 +135,7 @@ class Domain:
             )
         chosen = free[int(rng.integers(len(free)))]
         other = chosen.sample_other(point[chosen.name], rng)
-        return self._fill({**point, chosen.name: other}, lambda p: p.sample(rng))
+        return self._change(point, chosen, other, lambda p: p.sample(rng))
 
     def enumerate(self) -> Iterator[dict[str, Value]]:
         """Yields every point of a finite domain, in the order of the parameters' values.
@@ -153,13 +159,26 @@ class Domain:
         """Returns the domain that `to_json` wrote."""
         return cls(tuple(_parameter_from_json(entry) for entry in data["parameters"]))
 
+    def _change(
+        self,
+        point: dict[str, Value],
+        parameter: Parameter,
+        value: Value,
+        otherwise: Callable[[Parameter], Value | None],
+    ) -> dict[str, Value]:
+        changed = {**point, parameter.name: value}
+        # Strategies draw hundreds of mutants for one proposal: don't check what can't be wrong.
+        return changed if self._unconditional else self._fill(changed, otherwise)
+
     def _walk(
         self, values: Values, otherwise: Callable[[Parameter], Value | None]
     ) -> Iterator[tuple[Parameter, Value]]:
         """Yields the active parameters with their values; `otherwise` mends what isn't legal."""
         known: dict[str, Value] = {}
         for parameter in self.parameters:
-            if parameter.name in known or not holds(parameter.conditions, known):
+            if parameter.name in known:
+                continue
+            if parameter.conditions and not holds(parameter.conditions, known):
                 continue
             value = parameter.match(values.get(parameter.name))
             if value is None:
