@@ -62,7 +62,7 @@ class Painter:
         with self._painting:
             state = self._search.state
             now = (self._search.history.version, state, self.panel.controls.legal)
-            before, self._seen = self._seen, now
+            before = self._seen
             if now != before:
                 self.panel.paint()
                 self._clock_painted = time.monotonic()
@@ -70,6 +70,7 @@ class Painter:
                 self.panel.paint_clock()
             if before is None or before[1] is not state:
                 self._on_state(state)
+            self._seen = now
 
     def settle(self, limit_s: float = 10.0) -> None:
         """Waits for the last paint after the search's end, so that it is in the saved notebook.

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import ipywidgets as widgets
+
+from nas_nb.notebook.bundle import WIDGET_VIEW, live_bundle, record_bundle
+
+
+def test_the_live_output_is_the_widget_and_the_record():
+    widget = widgets.HTML()
+    record = record_bundle("<p>", b"png", "text")
+    live = live_bundle(widget, record)
+    assert live.pop(WIDGET_VIEW)["model_id"] == widget.model_id
+    assert live == record == {"text/html": "<p>", "image/png": "cG5n", "text/plain": "text"}

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from nas_nb.notebook.controls import Controls
+from nas_nb.search.budget import Budget
+from nas_nb.strategy.evolution import Evolution
+from tests.notebook.fakes import FakeSearch
+
+
+@pytest.fixture
+def search():
+    return FakeSearch()
+
+
+@pytest.fixture
+def controls(search):
+    return Controls(search, lambda: None)
+
+
+def complaints(controls):
+    return {name: html.value for name, html in controls._complaints.items() if html.value}
+
+
+def test_they_show_the_search_as_it_is(controls):
+    shown = {name: control.value for name, control in controls.inputs.items()}
+    expected = {"strategy": "evolution", "max_trials": 10, "max_time": "", "epochs": 2, "seed": 0}
+    assert shown == expected
+
+
+def test_a_change_that_fits_is_the_searchs_at_once(search, controls):
+    controls.inputs["strategy"].value = "random"
+    controls.inputs["max_time"].value = "2 min"
+    assert search.strategy.name == "random"
+    assert search.budget == Budget(max_trials=10, max_time_s=120)
+    assert controls.legal
+
+
+def test_what_does_not_fit_is_said_beside_the_control(search, controls):
+    controls.inputs["max_time"].value = "2 <b>apples"
+    assert not controls.legal
+    assert list(complaints(controls)) == ["max_time"]
+    assert "2 &lt;b&gt;apples" in complaints(controls)["max_time"]
+    assert search.budget == Budget(max_trials=10)
+    controls.inputs["max_time"].value = ""
+    assert controls.legal
+
+
+def test_no_limit_at_all_does_not_fit_until_there_is_another(search, controls):
+    controls.inputs["max_trials"].value = 0
+    assert "no budget" in complaints(controls)["max_trials"]
+    controls.inputs["max_time"].value = "90 s"
+    assert complaints(controls) == {}
+    assert search.budget == Budget(max_time_s=90)
+
+
+def test_a_complaint_stays_where_its_cause_is(controls):
+    controls.inputs["max_time"].value = "apples"
+    controls.inputs["epochs"].value = 5
+    assert list(complaints(controls)) == ["max_time"]
+
+
+def test_a_strategy_with_options_can_be_chosen_again(search):
+    search.settings.strategy = given = Evolution(population=7, sample=3)
+    controls = Controls(search, lambda: None)
+    controls.inputs["strategy"].value = "random"
+    controls.inputs["strategy"].value = "evolution"
+    assert search.strategy == given
+
+
+def test_a_strategy_of_the_users_own_is_among_the_choices(search):
+    class Mine(Evolution):
+        name = "mine"
+
+    search.settings.strategy = Mine()
+    controls = Controls(search, lambda: None)
+    assert controls.inputs["strategy"].value == "mine"
+
+
+def test_a_time_stays_exact_though_it_is_shown_rounded(search):
+    search.settings.budget = Budget(max_time_s=90.4)
+    controls = Controls(search, lambda: None)
+    controls.inputs["epochs"].value = 5
+    assert search.budget.max_time_s == 90.4
+
+
+def test_code_that_configures_the_search_moves_them(search, controls):
+    search.settings.budget = Budget(max_trials=33, max_time_s=60)
+    controls.sync()
+    assert controls.inputs["max_trials"].value == 33
+    assert controls.inputs["max_time"].value == "1 min"
+
+
+def test_a_live_search_locks_them_and_trials_lock_what_defines_them(controls):
+    controls.enable(live=True, started=True)
+    assert all(control.disabled for control in controls.inputs.values())
+    controls.enable(live=False, started=True)
+    locked = [name for name, control in controls.inputs.items() if control.disabled]
+    assert locked == ["epochs", "seed"]
+
+
+def test_every_control_has_a_name(controls):
+    assert all(control.description for control in controls.inputs.values())

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from nas_nb.notebook.painter import Painter
+from nas_nb.search.state import SearchState
+from tests.notebook.fakes import RUNNING, FakeSearch, add_trial
+
+
+class Handle:
+    """A display handle that keeps what it was told."""
+
+    def __init__(self):
+        self.bundles = []
+
+    def update(self, bundle, raw):
+        assert raw
+        self.bundles.append(bundle)
+
+
+@pytest.fixture
+def search():
+    return FakeSearch(0.5)
+
+
+@pytest.fixture
+def painter(search):
+    painter = Painter(search)
+    painter.paint_once()
+    return painter
+
+
+@pytest.fixture
+def painted(painter, monkeypatch):
+    """What the painter asked of the panel, in order."""
+    asked = []
+    for name in ("paint", "paint_clock", "keep", "refresh"):
+        monkeypatch.setattr(painter.panel, name, lambda name=name: asked.append(name))
+    return asked
+
+
+def finished_within(seconds, condition):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_it_paints_only_what_has_changed(search, painter, painted):
+    painter.paint_once()
+    assert painted == []
+    add_trial(search.history, 0.75)
+    painter.paint_once()
+    assert painted == ["paint"]
+
+
+def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):
+    search.state = SearchState.RUNNING
+    painter.paint_once()
+    painter._clock_painted -= 5
+    painter.paint_once()
+    painter.paint_once()
+    assert painted == ["paint", "paint_clock"]
+
+
+def test_the_record_is_refreshed_at_a_pause_and_kept_at_the_end(search, painter, painted):
+    for state in (SearchState.RUNNING, SearchState.PAUSED, SearchState.STOPPED):
+        search.state = state
+        painter.paint_once()
+    assert painted == ["paint", "paint", "refresh", "paint", "keep"]
+
+
+def test_at_the_end_the_cell_holds_the_record_without_widgets(search, painter):
+    handle = Handle()
+    painter.panel._handles.append(handle)
+    search.state = SearchState.PAUSED
+    painter.paint_once()
+    search.state = SearchState.FINISHED
+    painter.paint_once()
+    paused, kept = handle.bundles
+    assert "application/vnd.jupyter.widget-view+json" in paused
+    assert sorted(kept) == ["image/png", "text/html", "text/plain"]
+    assert "Finished" in kept["text/html"]
+
+
+def test_without_a_running_search_a_click_paints_at_once(search, painter):
+    painter.panel.buttons.start.click()
+    assert search.state is SearchState.RUNNING
+    assert not painter.panel.buttons.stop.disabled
+    assert "Running" in painter.panel._views["status"].value
+
+
+def test_its_thread_follows_the_search_to_the_end_and_goes(search, painter):
+    search.state = SearchState.RUNNING
+    painter.start()
+    painter.start()
+    names = [thread.name for thread in threading.enumerate() if "painter" in thread.name]
+    assert len(names) == 1
+    add_trial(search.history, RUNNING)
+    assert finished_within(10, lambda: "Running trial 1" in painter.panel._views["status"].value)
+    search.state = SearchState.FINISHED
+    painter.settle()
+    assert painter._thread is None
+    assert "Finished" in painter.panel._views["status"].value
+
+
+def test_settling_waits_until_a_pause_is_painted(search, painter):
+    search.state = SearchState.RUNNING
+    painter.start()
+    search.state = SearchState.PAUSED
+    painter.settle()
+    assert "Paused" in painter.panel._views["status"].value
+    search.state = SearchState.STOPPED
+    painter.settle()
+
+
+def test_a_search_that_goes_on_is_followed_again(search, painter):
+    for _ in range(2):
+        search.state = SearchState.RUNNING
+        painter.start()
+        search.state = SearchState.STOPPED
+        painter.settle()
+        assert painter._thread is None
+
+
+def test_a_panel_that_breaks_tells_who_waits_and_not_the_search(search, painter, monkeypatch):
+    def broken(history):
+        raise ZeroDivisionError("no ink")
+
+    monkeypatch.setattr(painter.panel._picture, "draw", broken)
+    search.state = SearchState.RUNNING
+    painter.start()
+    with pytest.warns(RuntimeWarning, match="could not be drawn.*no ink"):
+        painter.settle()
+    assert 'role="alert"' in painter.panel._views["status"].value
+    assert search.state is SearchState.RUNNING

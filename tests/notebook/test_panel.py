@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import re
+
+import ipywidgets as widgets
+import pytest
+
+from nas_nb.notebook.panel import Panel
+from nas_nb.search.state import SearchState
+from tests.notebook.fakes import FAILED, RUNNING, FakeSearch
+
+
+@pytest.fixture
+def panel():
+    search = FakeSearch(0.5, FAILED, RUNNING, state=SearchState.RUNNING)
+    search.name = "<script>"
+    panel = Panel(search, lambda: None)
+    panel.paint()
+    return panel
+
+
+def all_widgets(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_widgets(child)
+
+
+def shown(panel):
+    """All HTML of the panel, in reading order."""
+    parts = [one.value for one in all_widgets(panel.widget) if isinstance(one, widgets.HTML)]
+    return "\n".join(parts)
+
+
+def test_it_says_what_is_searched_and_what_was_found(panel):
+    text = shown(panel)
+    assert "984 architectures" in text
+    assert "Running trial 2" in text
+    assert "2 of 10 trials, epoch 2 of 2, 20 s so far" in text
+    assert "Incumbent: trial 0" in text
+    assert "The best 1 of 1 trials" in text
+
+
+def test_status_progress_and_picture_have_names_for_a_screen_reader(panel):
+    text = shown(panel)
+    assert '<p role="status" aria-live="polite"' in text
+    assert re.search(r'<progress max="100" value="20" aria-label="[^"]+"', text)
+    assert re.search(r'<img alt="Left: val_accuracy per trial[^"]+" width="960" height="340"', text)
+
+
+def test_names_are_escaped(panel):
+    assert "&lt;script&gt;" in shown(panel)
+    assert "<script>" not in shown(panel)
+
+
+def test_it_uses_nothing_that_fails_to_load_or_to_be_named(panel):
+    kinds = {type(one).__name__ for one in all_widgets(panel.widget)}
+    assert kinds <= {"VBox", "HBox", "HTML", "Button", "Dropdown", "BoundedIntText", "Text"}
+
+
+def test_a_status_that_has_not_changed_is_not_sent_again(panel):
+    seen = []
+    panel._views["status"].observe(seen.append, "value")
+    panel._search.elapsed_s += 1
+    panel.paint()
+    assert seen == []
+
+
+def test_the_clock_alone_can_be_brought_up_to_date(panel):
+    panel._search.elapsed_s = 50
+    panel.paint_clock()
+    assert "50 s so far" in shown(panel)
+
+
+def test_it_knows_when_its_widgets_were_closed(panel):
+    panel.widget.close()
+    assert panel.closed

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+
+from nas_nb.notebook.report import Report
+from nas_nb.search.state import SearchState
+from tests.notebook.fakes import FAILED, FakeSearch, add_trial
+
+
+@pytest.fixture
+def search():
+    search = FakeSearch(0.5, FAILED, 0.75, state=SearchState.FINISHED)
+    search.reason = "max_trials=3 reached"
+    return search
+
+
+def test_it_holds_html_a_picture_and_text(search):
+    bundle = Report(search)._repr_mimebundle_()
+    assert sorted(bundle) == ["image/png", "text/html", "text/plain"]
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "984 architectures",
+        "digits: 10 train",
+        "val_accuracy (higher is better)",
+        "evolution (population=",
+        "10 trials; 2 epochs a trial",
+        "Finished: max_trials=3 reached",
+        "Incumbent: trial 2",
+        "1 failed trial",
+        "it is too &lt;deep&gt;",
+        "The best 2 of 2 trials",
+    ],
+)
+def test_the_html_says_all_a_reader_has_to_know(search, fact):
+    assert fact in Report(search).html
+
+
+def test_the_html_needs_nothing_from_outside(search):
+    html = Report(search).html
+    assert set(re.findall(r"<(\w+)", html)) <= {
+        *("p", "strong", "img", "table", "caption", "thead", "tbody", "tr", "th", "td")
+    }
+    assert not re.search(r"<script|<style|http|class=\"jp|on\w+=", html)
+    assert re.search(r'<img alt="Left: [^"]+" width="\d+" height="\d+" src="data:', html)
+
+
+def test_it_says_where_the_journal_is(search, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    search.directory = tmp_path / "runs" / "one"
+    assert "not written before the start" in Report(search).text
+    search.directory.mkdir(parents=True)
+    (search.directory / "journal.jsonl").touch()
+    assert "journal: runs/one/journal.jsonl" in Report(search).text
+
+
+def test_the_text_is_the_leaderboard_and_the_facts(search):
+    text = repr(Report(search))
+    assert "Architecture search 'digits'" in text
+    assert "  trial    2  0.7500  depth=1, 1: Dense 3" in text
+    assert "seed: 0" in text
+
+
+def test_it_stays_as_it_was_when_the_search_goes_on(search):
+    report = Report(search)
+    add_trial(search.history, 0.99)
+    assert "0.9900" not in report.html
