@@ -1,0 +1,210 @@
+"""The body of a functional model's source: one line for each call of a layer."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.code_values import (
+    Expression,
+    broken,
+    exact_expression,
+    is_automatic,
+    object_expression,
+    quoted,
+    snake_case,
+)
+
+Tensor = tuple[str, int, int]
+"""Where a tensor comes from: the layer's name, which call of it, which of its outputs."""
+
+
+class Graph:
+    """Writes the calls of a functional model in an order in which each has its inputs.
+
+    Args:
+        config: What ``model.get_config()`` returns.
+        nested: Writes a model inside the model, and returns the call that builds it.
+    """
+
+    def __init__(self, config: Mapping[str, Any], nested: Any) -> None:
+        self._layers = {layer["name"]: layer for layer in config["layers"]}
+        self._nested = nested
+        self._inputs = list(_tensors_of(config["input_layers"]))
+        self._outputs = list(_tensors_of(config["output_layers"]))
+        self._config = config
+        self._names: dict[Tensor, str] = {}
+        self._waiting = [
+            (name, number)
+            for name, layer in self._layers.items()
+            for number in range(len(layer["inbound_nodes"]))
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """Yields the body up to ``model = keras.Model(...)``, indented by four spaces."""
+        for number, tensor in enumerate(self._inputs, start=1):
+            self._names[tensor] = "inputs" if len(self._inputs) == 1 else f"inputs_{number}"
+            yield f"    {self._names[tensor]} = {input_text(self._layers[tensor[0]]['config'])}"
+        while self._waiting:
+            node = next(n for n in self._waiting if self._needs(n) <= self._names.keys())
+            self._waiting.remove(node)
+            yield from self._call(node)
+        ends = (self._structure(self._config[key]) for key in ("input_layers", "output_layers"))
+        name = self._config["name"]
+        named = () if is_automatic(name, "Functional") else (f"name={quoted(name)}",)
+        yield broken("    model = ", "keras.Model", (*ends, *named))
+
+    def _needs(self, node: tuple[str, int]) -> set[Tensor]:
+        inbound = self._layers[node[0]]["inbound_nodes"][node[1]]
+        return set(_tensors_in(inbound["args"])) | set(_tensors_in(inbound["kwargs"]))
+
+    def _call(self, node: tuple[str, int]) -> Iterator[str]:
+        name, number = node
+        layer = self._layers[name]
+        inbound = layer["inbound_nodes"][number]
+        arguments = [self._text(argument) for argument in inbound["args"]]
+        options = {k: self._text(v) for k, v in inbound["kwargs"].items() if v is not None}
+        target = self._target(node)
+        if layer["module"].startswith("keras.src.ops"):
+            yield _operation(f"    {target} = ", layer, arguments, options)
+            return
+        inputs = ", ".join([*arguments, *(f"{key}={text}" for key, text in options.items())])
+        made = self._layer(layer)
+        if len(layer["inbound_nodes"]) > 1:
+            shared = re.sub(r"\W", "_", name)
+            if number == 0:
+                yield broken(f"    {shared} = ", made.head, made.arguments)
+            yield f"    {target} = {shared}({inputs})"
+            return
+        yield broken(f"    {target} = ", made.head, made.arguments, f"({inputs})")
+
+    def _layer(self, layer: Mapping[str, Any]) -> Expression:
+        if "layers" in layer["config"]:
+            return Expression("", None, self._nested(layer))
+        return object_expression(layer)
+
+    def _target(self, node: tuple[str, int]) -> str:
+        """Chooses a name for the call's outputs: ``x`` unless another ``x`` is still needed."""
+        mine = sorted(
+            {t for other in self._waiting for t in self._needs(other) if t[:2] == node}
+            | {t for t in self._outputs if t[:2] == node}
+        ) or [(*node, 0)]
+        needed = {t for other in self._waiting for t in self._needs(other)} | set(self._outputs)
+        taken = {self._names[tensor] for tensor in needed if tensor in self._names}
+        for tensor in mine:
+            free = (name for name in _variable_names() if name not in taken)
+            only = not self._waiting and len(self._outputs) == 1
+            self._names[tensor] = "outputs" if only else next(free)
+            taken.add(self._names[tensor])
+        return self._unpacked(node, mine)
+
+    def _unpacked(self, node: tuple[str, int], mine: list[Tensor]) -> str:
+        last = max(tensor[2] for tensor in mine)
+        if last == 0:
+            return self._names[mine[0]]
+        return ", ".join(self._names.get((*node, n), "_") for n in range(last + 1)) + ", *_"
+
+    def _text(self, argument: Any) -> str:
+        """Returns the source of an argument: tensors by name, anything else as a literal."""
+        if isinstance(argument, Mapping) and argument.get("class_name") == "__keras_tensor__":
+            return self._names[_tensor(argument)]
+        if isinstance(argument, Mapping) and argument.get("class_name") == "__slice__":
+            return _slice_text(argument["config"])
+        if isinstance(argument, list | tuple):
+            return f"[{', '.join(self._text(item) for item in argument)}]"
+        return exact_expression(argument).text
+
+    def _structure(self, references: Any) -> str:
+        if _is_reference(references):
+            return self._names[_reference(references)]
+        if isinstance(references, Mapping):
+            items = (f"{quoted(key)}: {self._structure(item)}" for key, item in references.items())
+            return f"{{{', '.join(items)}}}"
+        if len(references) == 1:
+            return self._structure(references[0])
+        return f"[{', '.join(self._structure(item) for item in references)}]"
+
+
+def input_text(config: Mapping[str, Any]) -> str:
+    """Returns the call of ``keras.Input`` for the config of an input layer."""
+    batch, *shape = config["batch_shape"]
+    options = {"batch_size": batch} if batch is not None else {}
+    if config["dtype"] != keras.config.floatx():
+        options["dtype"] = config["dtype"]
+    options |= {flag: True for flag in ("sparse", "ragged", "optional") if config.get(flag)}
+    if not is_automatic(config["name"], "InputLayer"):
+        options["name"] = config["name"]
+    texts = (f"{name}={exact_expression(value).text}" for name, value in options.items())
+    return f"keras.Input({', '.join([exact_expression(tuple(shape)).text, *texts])})"
+
+
+def _operation(
+    prefix: str, layer: Mapping[str, Any], arguments: list[str], options: Mapping[str, str]
+) -> str:
+    name = snake_case(layer["class_name"])
+    if name == "get_item":
+        return f"{prefix}{arguments[0]}[{arguments[1].strip('[]')}]"
+    function = getattr(keras.ops, name, None)
+    if function is None:
+        raise SpaceError(
+            f"Expected operations of keras.ops in the model to write its source, got "
+            f"{layer['class_name']}: copy the source of your build function instead."
+        )
+    defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}
+    own = {
+        key: exact_expression(value).text
+        for key, value in layer["config"].items()
+        if key in defaults and key != "name" and value != defaults[key]
+    }
+    named = (f"{key}={text}" for key, text in {**own, **options}.items())
+    return broken(prefix, f"keras.ops.{name}", (*arguments, *named))
+
+
+def _slice_text(config: Mapping[str, Any]) -> str:
+    start, stop, step = ("" if config[k] is None else config[k] for k in ("start", "stop", "step"))
+    return f"{start}:{stop}" + (f":{step}" if step else "")
+
+
+def _variable_names() -> Iterator[str]:
+    yield "x"
+    number = 1
+    while True:
+        yield f"x_{number}"
+        number += 1
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            yield _tensor(value)
+        else:
+            for item in value.values():
+                yield from _tensors_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors_in(item)
+
+
+def _tensors_of(references: Any) -> Iterator[Tensor]:
+    if _is_reference(references):
+        yield _reference(references)
+    else:
+        for item in references.values() if isinstance(references, Mapping) else references:
+            yield from _tensors_of(item)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str)
+
+
+def _reference(value: Any) -> Tensor:
+    return str(value[0]), int(value[1]), int(value[2])
+
+
+def _tensor(serialised: Mapping[str, Any]) -> Tensor:
+    return _reference(serialised["config"]["keras_history"])
