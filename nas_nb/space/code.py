@@ -16,7 +16,6 @@ from nas_nb.space.code_values import (
     is_automatic,
     object_expression,
     quoted,
-    value_expressions,
 )
 from nas_nb.space.symbolic import undisturbed_random_state
 
@@ -110,7 +109,7 @@ def _foreign(name: str) -> SpaceError:
 def _compile_lines(config: Mapping[str, Any]) -> list[str]:
     if not config:
         return []
-    arguments = [f"optimizer={next(iter(value_expressions(config['optimizer']))).text}"]
+    arguments = [f"optimizer={exact_expression(config['optimizer']).text}"]
     arguments += [
         f"{name}={_listed(config[name])}" for name in ("loss", "metrics") if config.get(name)
     ]

@@ -159,7 +159,8 @@ def _mapping_expressions(value: Mapping[str, Any]) -> Iterator[Expression]:
         name = snake_case(str(kind))
         if value["module"] in _NAMED_BY_STRINGS and _is_named(value, name):
             yield Expression(quoted(name), name)
-        yield from _object_expressions(value)
+        else:
+            yield from _object_expressions(value)
 
 
 def _is_named(serialised: Mapping[str, Any], name: str) -> bool:
@@ -167,7 +168,7 @@ def _is_named(serialised: Mapping[str, Any], name: str) -> bool:
     module = importlib.import_module(str(serialised["module"]))
     try:
         named = keras.saving.serialize_keras_object(module.get(name))
-    except ValueError:
+    except (KeyError, TypeError, ValueError):  # no such name, or one that needs arguments
         return False
     return bool(_plain(named) == _plain(serialised))
 
