@@ -71,3 +71,13 @@ def output_layers(model: keras.Model) -> list[Any]:
     return [
         inner for layer in last for inner in (output_layers(layer) if has_graph(layer) else [layer])
     ]
+
+
+def keras_family(layer: Any) -> str:
+    """Returns the folder of Keras that a layer comes from: "pooling", "merging", "core" ...
+
+    Empty for an operation, and for a layer of the user's own, which may do anything.
+    """
+    if getattr(keras.layers, type(layer).__name__, None) is not type(layer):
+        return ""
+    return type(layer).__module__.split(".layers.")[-1].split(".")[0]

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from nas_nb.evaluate.layer_graph import keras_family
+
 Shape = tuple[int, ...]
 Rule = Callable[[Any, tuple[Any, ...], Any], int]
 """``rule(layer, inputs, outputs)``: inputs and outputs are symbolic tensors of one sample."""
@@ -40,10 +42,10 @@ def multiply_adds(
         MeasureError: There is no rule, and its graph can't be counted either.
     """
     name = type(operation).__name__
-    ours = getattr(keras.layers, name, None) is type(operation)
-    if ours and _is_free(operation):
+    family = keras_family(operation)
+    if family and _is_free(operation):
         return 0
-    if ours and name in RULES:
+    if family and name in RULES:
         symbols = _query_value_key(args, kwargs) if name == "MultiHeadAttention" else args
         if name != "MultiHeadAttention" or all(len(shape_of(s)) == 3 for s in symbols):
             return RULES[name](operation, symbols, outputs)
@@ -63,8 +65,7 @@ def _size(shape: Any) -> int:
 
 def _is_free(layer: Any) -> bool:
     name = type(layer).__name__
-    family = type(layer).__module__.split(".layers.")[-1].split(".")[0]
-    return name in _FREE or (family in _FREE_FAMILIES and name not in _NOT_FREE)
+    return name in _FREE or (keras_family(layer) in _FREE_FAMILIES and name not in _NOT_FREE)
 
 
 def _query_value_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -55,6 +55,12 @@ class TraceCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def clear(self) -> None:
+        """Forgets everything that was compiled, and the counts."""
+        with self._lock:
+            self._entries.clear()
+            self.traced = self.reused = 0
+
     def acquire(self, model: keras.Model, signed: Signature, batch: Any) -> Compiled:
         """Returns compiled functions for a candidate, with the template's lock held.
 
