@@ -1,0 +1,85 @@
+"""naswot: how well the untrained net's units tell the samples of a batch apart.
+
+Mellor, Turner, Storkey and Crowley, "Neural architecture search without training", 2021.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from nas_nb.errors import MeasureError
+from nas_nb.evaluate.layer_graph import walk
+from nas_nb.evaluate.proxies.forward import as_inputs, call
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SIGN_KEEPING = frozenset(
+    {
+        "celu",
+        "elu",
+        "gelu",
+        "hard_silu",
+        "hard_tanh",
+        "leaky_relu",
+        "mish",
+        "relu",
+        "relu6",
+        "selu",
+        "silu",
+        "softsign",
+        "tanh",
+    }
+)
+"""Activation functions that are positive exactly where their input is: their units are on or off.
+
+The paper's units are rectified linear; the code of any of these is the same.
+"""
+
+_LAYERS = ("ELU", "LeakyReLU", "PReLU", "ReLU")
+
+
+def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
+    """Returns the logarithm of the determinant of the kernel of the samples' activation codes.
+
+    The code of a sample says for each unit whether it is on; K_H holds for each pair of samples
+    the number of units in which their codes agree, N_A - d_H, and the score is log |det K_H|
+    (section 3 of the paper). It is minus infinity, or far below 0, where two samples of the
+    batch have the same code.
+
+    Args:
+        model: A built, untrained model with rectifying activations.
+        x: A batch of different samples, `(samples, ...)`.
+        y: Not looked at.
+
+    Raises:
+        MeasureError: The model's layers can't be seen, or none has an activation that is on or
+            off.
+    """
+    codes: list[npt.NDArray[np.float64]] = []
+
+    def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = call(operation, *args, **kwargs)
+        if _switches(operation):
+            on = np.asarray(outputs) > 0
+            codes.append(on.reshape(len(on), -1).astype(np.float64))
+        return outputs
+
+    with keras.StatelessScope():
+        walk(model, as_inputs(model, x), visit)
+    if not codes:
+        raise MeasureError(
+            f"Expected a model with rectifying activations for naswot, got {model.name!r}, which "
+            f"has none of {', '.join(sorted(SIGN_KEEPING))}: use another proxy."
+        )
+    agreeing = sum(code @ code.T + (1 - code) @ (1 - code).T for code in codes)
+    return float(np.linalg.slogdet(agreeing)[1])
+
+
+def _switches(operation: Any) -> bool:
+    activation = getattr(operation, "activation", None)
+    name = getattr(activation, "__name__", type(activation).__name__)
+    return type(operation).__name__ in _LAYERS or name in SIGN_KEEPING or name in _LAYERS

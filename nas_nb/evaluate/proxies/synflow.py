@@ -1,0 +1,82 @@
+"""synflow: how much flows through the net, whatever the data.
+
+Tanaka, Kunin, Yamins and Ganguli, "Pruning neural networks without any data by iteratively
+conserving synaptic flow", 2020.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from nas_nb.errors import MeasureError
+from nas_nb.evaluate.layer_graph import keras_family, walk
+from nas_nb.evaluate.proxies.forward import as_inputs, finite, kernels, linearised, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LINEAR = ("Dense", "EinsumDense")
+_PASSED_OVER = ("activations", "normalization", "regularization")
+_AS_IT_IS = ("merging", "pooling", "reshaping")
+_SCALING = ("Normalization", "Rescaling")
+
+
+def synflow(model: keras.Model, x: Any, y: Any = None) -> float:
+    """Returns the sum of the synaptic saliencies.
+
+    R = 1' (prod |W|) 1 (section 6 of the paper) is what a net without activation functions, with
+    the absolute values of its weights, makes of an input of ones, and the saliency of a weight is
+    |W| * dR/d|W| (equation 1). Normalisation is passed over, as Abdelfattah et al., 2021, do,
+    because it would bound the flow. Of the batch only the shape is used.
+
+    Args:
+        model: A built, untrained feed-forward model.
+        x: A batch of samples, `(samples, ...)`.
+        y: Not looked at.
+
+    Raises:
+        MeasureError: A layer is neither linear, nor an activation, a normalisation, a pooling or
+            a merge (an embedding, a recurrent layer, attention, one of the user's own), or the
+            flow overflows.
+    """
+    trainable = kernels(model)
+    others = [weight for weight in model.weights if not any(weight is one for one in trainable)]
+    with tf.GradientTape() as tape:
+        values = watch(tape, trainable)
+        flow = _flow(model, x, [*trainable, *others], [*values, *(v.value for v in others)])
+    gradients = tape.gradient(flow, values, unconnected_gradients="zero")
+    saliencies = [
+        tf.reduce_sum(value * tf.convert_to_tensor(gradient))
+        for value, gradient in zip(values, gradients, strict=True)
+    ]
+    return finite(tf.add_n(saliencies), "synflow", model)
+
+
+def _flow(
+    model: keras.Model, x: Any, variables: Sequence[keras.Variable], values: Sequence[Any]
+) -> tf.Tensor:
+    ones = keras.tree.map_structure(lambda tensor: tf.ones_like(tensor[:1]), as_inputs(model, x))
+    positive = [
+        (variable, tf.abs(value)) for variable, value in zip(variables, values, strict=True)
+    ]
+    with keras.StatelessScope(state_mapping=positive):
+        outputs = walk(model, ones, _visit)
+    return tf.add_n([tf.reduce_sum(output) for output in keras.tree.flatten(outputs)])
+
+
+def _visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
+    name, family = type(operation).__name__, keras_family(operation)
+    if family == "convolutional" or (family and name in _LINEAR):
+        with linearised(operation):
+            return operation(*args, **kwargs)
+    if family in _PASSED_OVER or (family and name in _SCALING):
+        return args[0]
+    if family in _AS_IT_IS or name == "Identity" or not isinstance(operation, keras.layers.Layer):
+        return operation(*args, **kwargs)
+    raise MeasureError(
+        "Expected a feed-forward net of dense and convolutional layers for synflow, got the layer "
+        f"{operation.name!r} (of type {name}): use another proxy."
+    )
