@@ -10,13 +10,8 @@ import keras
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.code_graph import Graph, input_text
-from nas_nb.space.code_values import (
-    broken,
-    exact_expression,
-    is_automatic,
-    object_expression,
-    quoted,
-)
+from nas_nb.space.code_text import broken, is_automatic, quoted
+from nas_nb.space.code_values import exact_expression, object_expression
 from nas_nb.space.symbolic import undisturbed_random_state
 
 _COMPILE_DEFAULTS: dict[str, Any] = {

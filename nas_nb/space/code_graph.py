@@ -10,15 +10,8 @@ from typing import Any
 import keras
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.code_values import (
-    Expression,
-    broken,
-    exact_expression,
-    is_automatic,
-    object_expression,
-    quoted,
-    snake_case,
-)
+from nas_nb.space.code_text import broken, is_automatic, quoted, snake_case
+from nas_nb.space.code_values import Expression, exact_expression, object_expression
 
 Tensor = tuple[str, int, int]
 """Where a tensor comes from: the layer's name, which call of it, which of its outputs."""
@@ -73,8 +66,10 @@ class Graph:
         if layer["module"].startswith("keras.src.ops"):
             yield _operation(f"    {target} = ", layer, arguments, options)
             return
-        inputs = ", ".join([*arguments, *(f"{key}={text}" for key, text in options.items())])
         made = self._layer(layer)
+        implied = _call_defaults(made.value)
+        named = [f"{key}={text}" for key, text in options.items() if implied.get(key) != text]
+        inputs = ", ".join([*arguments, *named])
         if len(layer["inbound_nodes"]) > 1:
             shared = re.sub(r"\W", "_", name)
             if number == 0:
@@ -163,6 +158,13 @@ def _operation(
     }
     named = (f"{key}={text}" for key, text in {**own, **options}.items())
     return broken(prefix, f"keras.ops.{name}", (*arguments, *named))
+
+
+def _call_defaults(layer: Any) -> dict[str, str]:
+    if layer is None:
+        return {}
+    parameters = inspect.signature(layer.call).parameters.items()
+    return {name: repr(about.default) for name, about in parameters}
 
 
 def _slice_text(config: Mapping[str, Any]) -> str:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from nas_nb.space.condition import holds
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
-    from nas_nb.space.parameter import Condition, Parameter
+    from nas_nb.space.parameter import Parameter
 
 Count = int | float
 Frontier = tuple[tuple[str, "Value | None"], ...]
 """What later parameters still ask about: the names, with a value, or None where not active."""
-
-
-def holds(conditions: Iterable[Condition], values: Mapping[str, Value | None]) -> bool:
-    """Says whether all `conditions` hold for the active `values`."""
-    return all(values.get(c.parent) in c.values for c in conditions)
 
 
 def count_points(parameters: tuple[Parameter, ...]) -> Count:
@@ -89,26 +86,34 @@ def _unnamed(parameter: Parameter, named: set[Value]) -> Value:
 def _children_near_parents(parameters: tuple[Parameter, ...]) -> list[Parameter]:
     """Reorders the parameters so that few values have to be remembered at any time.
 
-    Children follow their parents at once where nothing else that they ask about is still to come;
-    parameters that share a name keep their order.
+    Depth first: children follow as soon as all that they ask about is known. Parameters that
+    share a name keep their order.
     """
-    waiting = list(parameters)
-    ordered: list[Parameter] = []
-    while waiting:
-        open_names = {p.name for p in ordered if any(_asks(w, p.name) for w in waiting)}
-        ready = [w for n, w in enumerate(waiting) if not _blocked(w, waiting[:n])]
-        chosen = max(ready, key=lambda w: sum(_asks(w, name) for name in open_names))
-        waiting.remove(chosen)
-        ordered.append(chosen)
-    return ordered
+    needs = _needs(parameters)
+    dependants: dict[int, list[int]] = defaultdict(list)
+    for number, before in enumerate(needs):
+        for other in before:
+            dependants[other].append(number)
+    ordered: dict[int, Parameter] = {}
+    for number in range(len(parameters)):
+        stack = [number]
+        while stack:
+            chosen = stack.pop()
+            if chosen not in ordered and needs[chosen] <= ordered.keys():
+                ordered[chosen] = parameters[chosen]
+                stack += reversed(dependants[chosen])
+    return list(ordered.values())
 
 
-def _asks(parameter: Parameter, name: str) -> bool:
-    return parameter.name == name or any(c.parent == name for c in parameter.conditions)
-
-
-def _blocked(parameter: Parameter, earlier: list[Parameter]) -> bool:
-    return any(_asks(parameter, other.name) for other in earlier)
+def _needs(parameters: tuple[Parameter, ...]) -> list[set[int]]:
+    """Returns, for each parameter, which earlier ones own a name that it asks about."""
+    owners: dict[str, list[int]] = defaultdict(list)
+    needs = []
+    for number, parameter in enumerate(parameters):
+        names = {parameter.name, *(condition.parent for condition in parameter.conditions)}
+        needs.append({owner for name in names for owner in owners[name]})
+        owners[parameter.name].append(number)
+    return needs
 
 
 def _last_asked(ordered: list[Parameter]) -> dict[str, int]:

@@ -9,13 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.space.counting import count_points, holds
-from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.condition import holds
+from nas_nb.space.counting import count_points
+from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
 if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.values import Value, Values
+    from nas_nb.space.parameter import Parameter
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,11 @@ class Domain:
         other = chosen.sample_other(point[chosen.name], rng)
         return self._change(point, chosen, other, lambda p: p.sample(rng))
 
-    def enumerate(self) -> Iterator[dict[str, Value]]:
+    def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every point of a finite domain, in the order of the parameters' values.
+
+        Args:
+            after: A point: only those that follow it. Default: from the first.
 
         Raises:
             SpaceError: The domain is infinite.
@@ -148,16 +153,16 @@ class Domain:
                 "Expected a finite space to enumerate, got an infinite one: give its continuous "
                 "parameters a step, or draw samples instead."
             )
-        return self._points()
+        return self._points(after)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the domain as plain lists and dictionaries, ready for ``json.dumps``."""
-        return {"parameters": [_parameter_to_json(parameter) for parameter in self.parameters]}
+        return {"parameters": [parameter_to_json(parameter) for parameter in self.parameters]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         """Returns the domain that `to_json` wrote."""
-        return cls(tuple(_parameter_from_json(entry) for entry in data["parameters"]))
+        return cls(tuple(parameter_from_json(entry) for entry in data["parameters"]))
 
     def _change(
         self,
@@ -201,9 +206,13 @@ class Domain:
                 + (nearest(name, self.names) or f" They are: {', '.join(self.names)}.")
             )
 
-    def _points(self) -> Iterator[dict[str, Value]]:
+    def _points(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         # An odometer: the last wheel that can still turn does, and those after it start anew.
-        point: dict[str, Value] | None = self._fill({}, lambda p: p.value_at(0))
+        point: dict[str, Value] | None
+        if after is None:
+            point = self._fill({}, lambda p: p.value_at(0))
+        else:
+            point = self._next(self.canonical(after))
         while point is not None:
             yield dict(point)
             point = self._next(point)
@@ -240,27 +249,3 @@ def _check_sharing(earlier: Parameter, later: Parameter) -> None:
             f"Expected '{later.name}' to have one range wherever it is active, got "
             f"{earlier.range_text()} and {later.range_text()}: give one of them another name."
         )
-
-
-def _parameter_to_json(parameter: Parameter) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": parameter.name, "kind": str(parameter.kind)}
-    fields = ("low", "high", "step", "ordered", "default")
-    entry |= {f: v for f in fields if (v := getattr(parameter, f)) is not None}
-    entry |= {flag: True for flag in ("log", "reverse") if getattr(parameter, flag)}
-    if parameter.choices and parameter.kind is not ParameterKind.BOOLEAN:
-        entry["choices"] = list(parameter.choices)
-    if parameter.conditions:
-        entry["conditions"] = [
-            {"parent": condition.parent, "values": list(condition.values)}
-            for condition in parameter.conditions
-        ]
-    return entry
-
-
-def _parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
-    fields = {**entry, "kind": ParameterKind(entry["kind"])}
-    fields["choices"] = tuple(entry.get("choices", ()))
-    fields["conditions"] = tuple(
-        Condition(c["parent"], tuple(c["values"])) for c in entry.get("conditions", ())
-    )
-    return Parameter(**fields)

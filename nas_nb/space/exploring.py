@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nas_nb.space.counting import holds
+from nas_nb.space.condition import holds
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 
@@ -158,27 +158,9 @@ class Survey:
         other.pop(parameter.name, None)
         return tuple(
             Condition(name, self._values_with(parameter, having, name))
-            for name in self._culprits(parameter, having, other)
+            for name, value in other.items()
+            if not self._asked_with(parameter, having, {name: value})
         )
-
-    def _culprits(
-        self, parameter: Parameter, having: Trace, other: Mapping[str, Value]
-    ) -> list[str]:
-        """Returns the names in `other` each of whose values alone makes the parameter go.
-
-        Halves of them are changed together: most parameters steer nothing.
-        """
-        if not other or self._asked_with(parameter, having, other):
-            return []
-        if len(other) == 1:
-            return list(other)
-        pairs = list(other.items())
-        middle = len(pairs) // 2
-        return [
-            name
-            for half in (pairs[:middle], pairs[middle:])
-            for name in self._culprits(parameter, having, dict(half))
-        ]
 
     def _values_with(self, parameter: Parameter, having: Trace, name: str) -> tuple[Value, ...]:
         parent = next(asked for asked in having.asked if asked.name == name and having.asks(asked))

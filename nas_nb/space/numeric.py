@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 GRID_TOLERANCE = 1e-9
 """How far off the grid, relative to its spacing, a number may be and still be meant by it."""
+
+NEARBY = (-0.1, -0.01, 0.01, 0.1)
+"""How far the nearby values of a long or continuous range lie, as fractions of its length."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,22 @@ class NumericRange:
         if self.reverse:
             return 1 - math.log((self.high + self.low - value) / self.low) / ratio
         return math.log(value / self.low) / ratio
+
+    def nearby(self, value: float) -> list[int | float]:
+        """Returns values close to `value`, in order, perhaps itself among them.
+
+        Those 1% and 10% of the range away, on its scale, and the two next to it on a grid.
+        """
+        near: set[int | float] = set()
+        if self.step is None:
+            position = self.to_unit(value)
+            units = (min(max(position + distance, 0.0), 1.0) for distance in NEARBY)
+            near |= {self.from_unit(unit) for unit in units}
+        if not math.isinf(self.count):
+            index, last = cast(int, self.index_of(value)), cast(int, self.count) - 1
+            moves = [-1, 1, *(round(distance * last) for distance in NEARBY if self.step)]
+            near |= {self.value_at(index + move) for move in moves if 0 <= index + move <= last}
+        return sorted(near)
 
     def _grid_position(self, value: float) -> float:
         if self.step is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from nas_nb.errors import SpaceError
 from nas_nb.record.values import plain
+from nas_nb.space.condition import Condition
 from nas_nb.space.numeric import NumericRange
 
 if TYPE_CHECKING:
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 
     from nas_nb.record.values import Value
 
+__all__ = ["Condition", "Parameter", "ParameterKind"]
+
 LISTED_ALTERNATIVES = 100
 """Up to so many values, every other value is one change away; beyond, only nearby ones are."""
-
-NEARBY = (-0.1, -0.01, 0.01, 0.1)
-"""How far the nearby values of a long or continuous range lie, as fractions of its length."""
 
 
 class ParameterKind(StrEnum):
@@ -38,18 +38,6 @@ class ParameterKind(StrEnum):
     """True or False."""
     FIXED = "fixed"
     """One value: recorded, never searched."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """The parameter counts only while `parent` is active and has one of `values`."""
-
-    parent: str
-    values: tuple[Value, ...]
-
-    def __post_init__(self) -> None:
-        if not self.values:
-            raise SpaceError(f"Expected the condition on '{self.parent}' to name values, got none.")
 
 
 @dataclass(frozen=True)
@@ -238,15 +226,8 @@ class Parameter:
         """
         if self.count <= LISTED_ALTERNATIVES:
             return [other for other in self.values() if other != value]
-        near: list[Value] = []
-        if self.step is None:
-            position = self._range.to_unit(cast(float, value))
-            near += [self._range.from_unit(_clip(position + distance)) for distance in NEARBY]
-        if not math.isinf(self.count):
-            index, last = self.index_of(value), cast(int, self.count) - 1
-            moves = [-1, 1, *(round(distance * last) for distance in NEARBY if self.step)]
-            near += [self.value_at(index + move) for move in moves if 0 <= index + move <= last]
-        return sorted({other for other in near if other != value})
+        near = self._range.nearby(cast(float, value))
+        return [other for other in near if other != value]
 
     def range_text(self) -> str:
         """Says in a few words what it may be: ``32, 64, 128`` or ``0.001 to 0.1 (log)``."""
@@ -255,10 +236,6 @@ class Parameter:
         step = f" step {self.step}" if self.step not in (None, 1) else ""
         scale = " (reverse log)" if self.reverse else " (log)" if self.log else ""
         return f"{self.low} to {self.high}{step}{scale}"
-
-
-def _clip(position: float) -> float:
-    return min(max(position, 0.0), 1.0)
 
 
 def _typed(value: Value) -> tuple[bool, Value]:

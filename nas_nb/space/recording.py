@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
-from nas_nb.space.counting import holds
+from nas_nb.space.condition import holds
 from nas_nb.space.hyperparameters import from_hyperparameter
 from nas_nb.space.parameter import Condition
 
