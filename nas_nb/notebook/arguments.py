@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from nas_nb.errors import nearest
 
 ACTIONS = {
-    "status": "say what the current search does and has found (the same as %%nas alone)",
+    "status": "say what the current search does and has found (the same as %nas alone)",
     "start": "start the current search beside the notebook, or go on with it",
     "pause": "let it wait, the trial in its place",
     "resume": "let it go on",
@@ -24,7 +24,7 @@ ACTIONS = {
     "report": "show the record of the search, which needs no kernel to be read",
     "data": "use a data set by default: a variable, or a name such as digits",
 }
-"""What `%nas` can do, each with its help (in which argparse reads %% as %)."""
+"""What `%nas` can do, each with its help."""
 
 
 class HelpAsked(Exception):  # noqa: N818 - not an error: the reader gets what was asked for
@@ -90,7 +90,7 @@ class _Known(argparse.Action):
 
 def line_parser() -> Parser:
     """Returns the parser of `%nas`."""
-    about = "\n".join(f"  {name:<8} {text.replace('%%', '%')}" for name, text in ACTIONS.items())
+    about = "\n".join(f"  {name:<8} {text}" for name, text in ACTIONS.items())
     parser = Parser(
         prog="%nas",
         usage="%(prog)s [ACTION] [NAME]",

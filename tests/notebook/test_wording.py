@@ -18,7 +18,8 @@ def test_a_new_search_is_ready():
 def test_a_running_search_says_trial_counts_and_incumbent():
     search = FakeSearch(0.5, FAILED, RUNNING, state=SearchState.RUNNING)
     assert wording.status_line(search) == (
-        "Running trial 2. 2 of 10 trials ended, 1 of them failed. Best val_accuracy 0.5000 in trial 0."
+        "Running trial 2. 2 of 10 trials ended, 1 of them failed. "
+        "Best val_accuracy 0.5000 in trial 0."
     )
     assert wording.epoch_text(search) == "epoch 2 of 2"
     assert wording.time_line(search) == "20 s so far, about 1 min 20 s left"

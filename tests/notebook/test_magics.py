@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from IPython.core.error import UsageError
+
+import nas_nb
+from nas_nb.notebook.search import Search
+from nas_nb.search.state import SearchState
+from tests.search.tiny import CHOICES, tiny_data
+
+CELL = f"{CHOICES!r}"
+SHORT = "--max-trials 2 --epochs 1"
+
+
+@pytest.fixture
+def shell_with_data(shell):
+    shell.user_ns["rows"] = tiny_data()
+    return shell
+
+
+@pytest.fixture
+def search(shell_with_data):
+    shell_with_data.run_cell_magic("nas", f"mine {SHORT} --data rows", CELL)
+    return shell_with_data.user_ns["mine"]
+
+
+def refusal(shell, line, cell=None):
+    kind = "line" if cell is None else "cell"
+    arguments = (line,) if cell is None else (line, cell)
+    with pytest.raises(UsageError) as caught:
+        getattr(shell, f"run_{kind}_magic")("nas", *arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_cell_makes_a_search_under_its_name(search):
+    assert isinstance(search, Search)
+    assert search.name == "mine"
+    assert search.state is SearchState.NEW
+    assert search.data.name == "tiny"
+    assert search.budget.max_trials == 2
+
+
+def test_a_cell_takes_the_default_data(shell):
+    nas_nb.use(tiny_data())
+    shell.run_cell_magic("nas", f"mine {SHORT} --strategy random --seed 3", CELL)
+    assert shell.user_ns["mine"].seed == 3
+    assert shell.user_ns["mine"].strategy.name == "random"
+
+
+def test_a_cell_may_start_its_search_at_once(shell_with_data):
+    shell_with_data.run_cell_magic("nas", f"mine {SHORT} --data rows --start", CELL)
+    shell_with_data.run_line_magic("nas", "wait")
+    assert shell_with_data.user_ns["mine"].state is SearchState.FINISHED
+
+
+def test_the_line_runs_a_search_from_start_to_report(shell, search, capsys):
+    shell.run_line_magic("nas", "start")
+    shell.run_line_magic("nas", "wait")
+    assert "Finished: max_trials=2 reached. 2 of 2 trials ended." in capsys.readouterr().out
+    assert shell.run_line_magic("nas", "best").score == search.best.score
+    trials = shell.run_line_magic("nas", "trials")
+    assert isinstance(trials, pd.DataFrame)
+    assert len(trials) == 2
+    assert "Architecture search 'mine'" in repr(shell.run_line_magic("nas", "report"))
+
+
+def test_without_words_it_says_the_status(shell, search, capsys):
+    shell.run_line_magic("nas", "")
+    assert capsys.readouterr().out == "mine: Ready to start.\n"
+
+
+def test_the_panel_is_text_in_a_terminal(shell, search, capsys):
+    shell.run_line_magic("nas", "panel")
+    assert "Start it with search.start()" in capsys.readouterr().out
+
+
+def test_help_is_printed_and_ends_nothing(shell, capsys):
+    shell.run_line_magic("nas", "-h")
+    shell.run_cell_magic("nas", "-h", CELL)
+    out = capsys.readouterr().out
+    assert "usage: %nas" in out
+    assert "usage: %%nas NAME" in out
+    assert "%nas" in shell.magics_manager.magics["line"]["nas"].__doc__
+
+
+def test_a_data_set_becomes_the_default(shell_with_data, capsys):
+    shell_with_data.run_line_magic("nas", "data rows")
+    assert nas_nb.data.default_data() is shell_with_data.user_ns["rows"]
+    shell_with_data.run_line_magic("nas", "data wine")
+    assert nas_nb.data.default_data().name == "wine"
+    assert "Default data: tiny" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("stat", "Did you mean 'start'?"),
+        ("data", "which one?"),
+        ("data digitz", "'digitz' is no variable and no data set"),
+        ("data digitz", "Did you mean 'digits'?"),
+        ("data number", "'number' is not data"),
+        ("stop it", "takes no argument"),
+    ],
+)
+def test_a_bad_line_is_refused_in_one_line(shell, line, message):
+    shell.user_ns["number"] = 3
+    assert message in refusal(shell, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "message"),
+    [
+        (f"9mine {SHORT} --data rows", CELL, "'9mine' is no name"),
+        (f"mine {SHORT} --data row", CELL, "Did you mean 'rows'?"),
+        (f"mine {SHORT} --data rows --strategy evolutoin", CELL, "Did you mean 'evolution'?"),
+        ("mine --data rows", CELL, "no budget"),
+        (f"mine {SHORT} --data rows", "x = 1", "Expected one search space"),
+        (f"mine {SHORT} --data rows --max-time abc", CELL, "no duration"),
+    ],
+)
+def test_a_bad_cell_is_refused_in_one_line(shell_with_data, line, cell, message):
+    assert message in refusal(shell_with_data, line, cell)
+    assert "mine" not in shell_with_data.user_ns
+
+
+def test_what_a_search_can_not_do_now_is_refused_in_one_line(shell, search):
+    assert "nothing to stop" in refusal(shell, "stop")
+    assert "no incumbent yet" in refusal(shell, "best")
+
+
+def test_an_error_of_the_users_own_code_is_not_shortened(shell):
+    with pytest.raises(ZeroDivisionError):
+        shell.run_cell_magic("nas", f"mine {SHORT}", "1 / 0")

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from nas_nb.errors import SearchError
+from nas_nb.notebook import panel as panel_module
+from nas_nb.notebook import terminal
+from nas_nb.notebook.search import Search
+from nas_nb.search.search import Search as Engine
+from nas_nb.search.state import SearchState
+from tests.search.tiny import CHOICES, tiny_data
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(**changes):
+        settings = {"strategy": "random", "max_trials": 2, "epochs": 1, **changes}
+        return Search(CHOICES, tiny_data(), directory=tmp_path / "project", **settings)
+
+    return make
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    """Makes the test a notebook, and keeps what each shown output holds now."""
+    kept = []
+
+    class Handle:
+        def __init__(self, bundle):
+            self.place = len(kept)
+            kept.append(bundle)
+
+        def update(self, bundle, raw):
+            kept[self.place] = bundle
+
+    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    monkeypatch.setattr(panel_module, "display", lambda bundle, **_: Handle(bundle))
+    return kept
+
+
+def is_live(bundle):
+    return WIDGET_VIEW in bundle
+
+
+def until(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_every_output_that_shows_the_panel_becomes_the_record(make, outputs):
+    search = make()
+    search.panel()
+    search.panel()
+    assert [is_live(bundle) for bundle in outputs] == [True, True]
+    assert outputs[0][WIDGET_VIEW] == outputs[1][WIDGET_VIEW]
+    search.start().wait()
+    assert [is_live(bundle) for bundle in outputs] == [False, False]
+    assert "2 of 2 trials ended" in outputs[0]["text/html"]
+
+
+def test_awaiting_and_running_in_the_cell_keep_the_record_too(make, outputs):
+    search = make(max_trials=3)
+    search.panel()
+    search.run()
+    assert not is_live(outputs[0])
+    assert "3 of 3 trials ended" in outputs[0]["text/html"]
+
+    async def cell():
+        await search.start()
+
+    search.configure(max_trials=4)
+    search.panel()
+    asyncio.run(cell())
+    assert not is_live(outputs[1])
+    assert "4 of 4 trials ended" in outputs[1]["text/html"]
+
+
+def test_clicks_start_pause_resume_and_stop_while_a_model_trains(make, outputs):
+    search = make(max_trials=1000, epochs=2000, max_time="5 min")
+    search.panel()
+    buttons = search._painter.panel.buttons
+    buttons.start.click()
+    until(lambda: search.history.running is not None and search.history.running.epochs)
+    buttons.pause.click()
+    until(lambda: search.state is SearchState.PAUSED)
+    until(lambda: buttons.pause.description == "Resume")
+    epochs = search.history.epochs_spent
+    buttons.pause.click()
+    until(lambda: search.history.epochs_spent > epochs)
+    until(lambda: not buttons.stop.disabled)
+    buttons.stop.click()
+    search.wait()
+    assert search.state is SearchState.STOPPED
+    assert not is_live(outputs[0])
+
+
+def test_a_panel_opened_while_the_search_runs_follows_it(make, outputs):
+    search = make().start()
+    search.panel()
+    search.wait()
+    assert not is_live(outputs[0])
+
+
+def test_what_code_configures_the_panel_shows(make, outputs):
+    search = make()
+    search.panel()
+    search.configure(strategy="evolution", max_trials=7)
+    inputs = search._painter.panel.controls.inputs
+    assert inputs["strategy"].value == "evolution"
+    assert inputs["max_trials"].value == 7
+    inputs["max_trials"].value = 9
+    assert search.budget.max_trials == 9
+
+
+def test_closed_widgets_are_made_anew(make, outputs):
+    search = make()
+    search.panel()
+    search._painter.panel.widget.close()
+    search.panel()
+    assert outputs[0][WIDGET_VIEW] != outputs[1][WIDGET_VIEW]
+
+
+def test_a_second_search_is_refused_beside_its_button(make, outputs, tmp_path):
+    first = make(max_trials=1000, max_time="5 min").start()
+    second = Search(CHOICES, tiny_data(), max_trials=1, directory=tmp_path / "second")
+    second.panel()
+    buttons = second._painter.panel.buttons
+    buttons.start.click()
+    assert "in this kernel, and only one can be" in buttons._refusal.value
+    first.stop()
+    first.wait()
+
+
+def test_a_search_whose_output_is_asked_for_shows_panel_then_record(make, outputs, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    search = make()
+    search._ipython_display_()
+    assert len(outputs) == 1
+    search.start().wait()
+    search._ipython_display_()
+    assert len(outputs) == 1
+    assert "2 of 2 trials ended" in shown[0].html
+
+
+def test_without_a_notebook_it_is_text(make, capsys):
+    search = make()
+    search._ipython_display_()
+    search.panel()
+    out = capsys.readouterr().out
+    assert out.count("Ready to start.") == 2
+    search.start().wait()
+    assert "2 of 2 trials ended" in repr(search.report())
+
+
+def test_it_is_documented_as_the_engine_is():
+    assert Search.__doc__ == Engine.__doc__
+    assert all(getattr(Search, name).__doc__ for name in ("wait", "run", "configure", "panel"))
+
+
+def test_an_engine_refusal_passes_through(make):
+    with pytest.raises(SearchError, match="nothing to pause"):
+        make().pause()
