@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
+Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
+
 _LISTED = 32
 _APART = float(np.sqrt(0.5))
 
@@ -52,15 +54,15 @@ class Encoding:
         return tuple(tuple(alike) for alike in ranges.values())
 
     @cached_property
-    def _codes(self) -> tuple[tuple[str, dict[Value, list[float]] | NumericRange, list[float]], ...]:
+    def _codes(self) -> tuple[Code, ...]:
         """Of each range: its name, its codes by value or its scale, and the code of absence."""
-        codes: list[tuple[str, dict[Value, list[float]] | NumericRange, list[float]]] = []
+        codes: list[Code] = []
         for alike in self._ranges:
             parameter = alike[0]
-            if parameter.count <= _LISTED:
+            if parameter.choices or parameter.count <= _LISTED:
                 table = _table(parameter)
-                absent = list(np.mean(list(table.values()), axis=0)) if _ordered(parameter) else []
-                codes.append((parameter.name, table, absent or [0.0] * len(parameter.choices)))
+                absent = np.mean(list(table.values()), axis=0) * _ordered(parameter)
+                codes.append((parameter.name, table, absent.tolist()))
             else:
                 codes.append((parameter.name, _scale(parameter), [0.5]))
         return tuple(codes)
@@ -120,7 +122,8 @@ def _ordered(parameter: Parameter) -> bool:
 def _table(parameter: Parameter) -> dict[Value, list[float]]:
     values = list(parameter.values())
     if not _ordered(parameter):
-        return {value: list(row) for value, row in zip(values, np.eye(len(values)) * _APART, strict=True)}
+        rows = (np.eye(len(values)) * _APART).tolist()
+        return dict(zip(values, rows, strict=True))
     height = 1.0 / float(np.sqrt(len(values) - 1))
     return {
         value: [height * (step < index) for step in range(len(values) - 1)]

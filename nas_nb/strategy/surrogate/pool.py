@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import SpaceError
-from nas_nb.record.values import values_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +43,7 @@ def candidate_pool(
     mutants = max(size - uniform - len(drawn), uniform)
     drawn += _mutants(domain, best, rng, mutants)
     drawn += (domain.sample(rng) for _ in range(uniform))
-    distinct = {values_key(point): point for point in drawn}
+    distinct = {tuple(point.items()): point for point in drawn}
     return [point for point in distinct.values() if not history.has_tried(point)]
 
 

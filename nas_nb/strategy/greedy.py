@@ -1,0 +1,115 @@
+"""Greedy hill climbing: the best of the neighbours, with patience and restarts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from nas_nb.record.values import values_key
+from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.record.values import Value
+    from nas_nb.space.domain import Domain
+
+_WINDOW = 1000
+
+
+@dataclass(frozen=True)
+class Greedy(Strategy):
+    """Tries the neighbours of an architecture, moves to the best of them, and goes on from there.
+
+    Use it to see what each single change is worth, or as the textbook's greedy step. Don't use it
+    when trials are dear: it pays for a whole neighbourhood before each step, and `local`, which
+    moves at the first improvement, is ahead of it at every budget that was measured.
+
+    Algorithm: best-improvement (steepest-ascent) hill climbing with random restarts, e.g. Russell
+    & Norvig, Artificial Intelligence, Section 4.1; as local search for architectures in White,
+    Nolen & Savani, UAI 2021, Algorithm 1.
+
+    Args:
+        patience: How many neighbours to try without meeting a better one before it gives up and
+            starts again elsewhere, 1 or more; None to try them all.
+    """
+
+    name: ClassVar[str] = "greedy"
+
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.patience is not None:
+            whole_number(self.name, "patience", self.patience, 1)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns an untried neighbour of where the climb stands, or a random start."""
+        climb = _Climb(self.domain, history, self.patience)
+        for trial in history.finished[-_WINDOW:]:
+            climb.take(trial)
+        untried = [near for near in climb.around.values() if not history.has_tried(near)]
+        if not untried:
+            return sample_new(self.domain, history, rng)
+        return untried[int(rng.integers(len(untried)))]
+
+
+@dataclass
+class _Climb:
+    """Where the climb stands, replayed from the trials.
+
+    Attributes:
+        top: The trial it stands on.
+        around: Its neighbours that are still to be tried, by key. None left: start again.
+        best: The best neighbour so far that is better than the top.
+        misses: Neighbours tried in vain since.
+        seen: The completed trials so far, by key.
+    """
+
+    domain: Domain
+    history: History
+    patience: int | None
+    top: Trial | None = None
+    around: dict[str, dict[str, Value]] = field(default_factory=dict)
+    best: Trial | None = None
+    misses: int = 0
+    seen: dict[str, Trial] = field(default_factory=dict)
+
+    def take(self, trial: Trial) -> None:
+        """Takes the next trial into account."""
+        key = trial.key
+        if trial.score is not None:
+            self.seen[key] = trial
+        if self.around.pop(key, None) is not None:
+            if self.history.is_better(trial, self.best or self.top):
+                self.best, self.misses = trial, 0
+            else:
+                self.misses += 1
+            self._settle()
+        elif trial.score is not None and self.domain.contains(trial.values):
+            # A random start, or what someone else proposed: that counts where it is better.
+            if not self.around or self.history.is_better(trial, self.top):
+                self._stand(trial)
+                self._settle()
+
+    def _stand(self, trial: Trial) -> None:
+        """Looks around from a trial; what is known already need not be tried."""
+        self.top, self.best, self.misses = trial, None, 0
+        near = {values_key(values): values for values in self.domain.neighbours(trial.values)}
+        self.around = {key: values for key, values in near.items() if key not in self.seen}
+        for known in (self.seen[key] for key in near if key in self.seen):
+            if self.history.is_better(known, self.best or trial):
+                self.best = known
+
+    def _settle(self) -> None:
+        """Moves while the neighbourhood is known, or patience is lost.
+
+        neighbor <- a highest-valued successor of current; if it is no better, return current;
+        current <- neighbor.
+        """
+        while not self.around or self.misses == self.patience:
+            if self.best is None:
+                self.around = {}
+                return
+            self._stand(self.best)

@@ -1,0 +1,99 @@
+"""Grid search: every point in order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from nas_nb.space.domain import Domain
+from nas_nb.space.numeric import NumericRange
+from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.strategy.strategy import SpaceExhausted, Strategy, whole_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.values import Value, Values
+
+
+@dataclass(frozen=True)
+class Grid(Strategy):
+    """Goes through the points of the space in order; the last parameter changes fastest.
+
+    Use it for a space that is small enough to be tried in full. Don't use it for any other: cut
+    short, it has seen one corner.
+
+    It goes on after the latest trial that it proposed itself, in whichever session, and leaves
+    out what was tried. Continuous parameters are tried at `points` values, evenly spread on their
+    own scale, both ends included.
+
+    Args:
+        points: Values of a continuous parameter, 2 or more; KerasTuner takes 10.
+    """
+
+    name: ClassVar[str] = "grid"
+
+    points: int = 10
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "points", self.points, 2)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the next point that was not tried; chance has no part in it."""
+        for point in self._in_order(history):
+            values = self.domain.canonical(point)
+            if not history.has_tried(values):
+                return values
+        raise SpaceExhausted(
+            f"All {self._grid.size} architectures of the grid have been tried. The search is complete: "
+            "widen the space, or take more `points` of its continuous parameters, to go on."
+        )
+
+    def _in_order(self, history: History) -> Iterator[Values]:
+        """Yields the points after the last one of the grid, then the ones before it."""
+        mine = (t.values for t in reversed(history.trials) if t.origin == self.name)
+        last = next((values for values in mine if self._grid.contains(values)), None)
+        if last is not None:
+            yield from self._grid.enumerate(after=last)
+        yield from self._grid.enumerate()
+
+    @cached_property
+    def _grid(self) -> Domain:
+        """The space, with lists of values in place of its continuous parameters."""
+        if self.domain.size != float("inf"):
+            return self.domain
+        return Domain(tuple(self._listed(parameter) for parameter in self.domain.parameters))
+
+    def _listed(self, parameter: Parameter) -> Parameter:
+        if parameter.count != float("inf"):
+            return parameter
+        scale = NumericRange(
+            low=cast(float, parameter.low),
+            high=cast(float, parameter.high),
+            log=parameter.log,
+            reverse=parameter.reverse,
+        )
+        asked = [
+            float(value)
+            for other in self.domain.parameters
+            for condition in other.conditions
+            if condition.parent == parameter.name
+            for value in condition.values
+        ]
+        ends = [scale.from_unit(n / (self.points - 1)) for n in range(self.points)]
+        listed = tuple(sorted({*map(float, ends), *filter(parameter.contains, asked)}))
+        return dataclasses.replace(
+            parameter,
+            kind=ParameterKind.CHOICE,
+            choices=listed,
+            low=None,
+            high=None,
+            step=None,
+            log=False,
+            reverse=False,
+            default=None,
+        )

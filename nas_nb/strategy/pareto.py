@@ -1,0 +1,107 @@
+"""Multi-objective evolution (NSGA-II, Deb et al. 2002)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.strategy.mutants import new_mutant
+from nas_nb.strategy.ranking import crowded_order
+from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.record.values import Value, Values
+
+_WINDOW = 500
+_DEAR = 1e300
+
+
+@dataclass(frozen=True)
+class Pareto(Strategy):
+    """Breeds architectures that trade the score against a cost, spread along the Pareto front.
+
+    Use it when a good score is not all: small and fast models count too, and you want to choose
+    among the trade-offs afterwards (`history.pareto_front("score", "params")`). Don't use it when
+    only the score counts: half of its trials go to cheap, bad architectures.
+
+    The cost is what the trials record when they are built. Where no trial has it, this is
+    elitist evolution on the score alone. Unlike the paper's, generations overlap: each trial is
+    one child of the best that are known by then.
+
+    Paper: Deb, Pratap, Agarwal & Meyarivan, A Fast and Elitist Multiobjective Genetic Algorithm:
+    NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
+
+    Args:
+        cost: The name of the cost, as the trials record it; less is better.
+        population: N, how many of the best are parents, 2 or more. The paper takes 100.
+        crossover: Probability that a child has two parents, 0 to 1. The paper takes 0.9.
+    """
+
+    name: ClassVar[str] = "pareto"
+
+    cost: str = "params"
+    population: int = 20
+    crossover: float = 0.9
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "population", self.population, 2)
+        if not 0 <= self.crossover <= 1:
+            raise StrategyError(
+                "Strategy 'pareto' expected `crossover` to be a probability, 0 to 1. Received: "
+                f"crossover={self.crossover!r}."
+            )
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns a new child of two parents that won a tournament each."""
+        # A random parent population P_0 of size N is created.
+        parents = self._parents(history)
+        if len(parents) < self.population:
+            return sample_new(self.domain, history, rng)
+        # Binary tournament selection by the crowded comparison: parents are in its order.
+        first, second = (parents[min(rng.integers(len(parents), size=2))] for _ in range(2))
+        # Recombination and mutation make the child.
+        child = dict(first)
+        if rng.random() < self.crossover:
+            child = self._crossed(first, second, rng)
+        if rng.random() < 0.5 and not history.has_tried(child):
+            return child
+        return new_mutant(self.domain, child, history, rng)
+
+    def _parents(self, history: History) -> list[dict[str, Value]]:
+        """The N best of the last trials, the fittest first."""
+        trials = [
+            trial
+            for trial in history.completed[-_WINDOW:]
+            if self.domain.contains(trial.values)
+        ]
+        if not trials:
+            return []
+        sign = -1.0 if history.direction == "max" else 1.0
+        points = np.array([[sign * (t.score or 0.0), self._cost(t)] for t in trials])
+        # Sort by non-domination, and take the first N.
+        order = crowded_order(points)[: self.population]
+        return [trials[position].values for position in order]
+
+    def _cost(self, trial: Trial) -> float:
+        """The cost; one that isn't known is the same for all, so that only the score counts."""
+        cost = trial.costs.get(self.cost, math.inf)
+        return cost if math.isfinite(cost) else _DEAR
+
+    def _crossed(
+        self, first: Values, second: Values, rng: np.random.Generator
+    ) -> dict[str, Value]:
+        """Takes each value from either parent; what only one has, and counts, from that one."""
+        either = {
+            name: first[name] if name in first and rng.random() < 0.5 else second[name]
+            for name in second
+        }
+        try:
+            return self.domain.complete({**first, **either})
+        except SpaceError:  # a space may refuse combinations that its parameters allow
+            return dict(first)
