@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.search import Search
+    from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
+    from nas_nb.search.fast_tuner import FastTuner
     from nas_nb.search.session import current_search
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.search_space import SearchSpace
@@ -33,8 +35,13 @@ __version__ = "0.1.0"
 __all__ = [
     "STRATEGIES",
     "Architecture",
+    "BayesianOptimization",
     "Data",
+    "FastTuner",
+    "GridSearch",
+    "Hyperband",
     "NasError",
+    "RandomSearch",
     "Search",
     "SearchSpace",
     "current_search",
@@ -50,8 +57,13 @@ __all__ = [
 _HOMES = {
     "STRATEGIES": "nas_nb.strategy.names",
     "Architecture": "nas_nb.space.architecture",
+    "BayesianOptimization": "nas_nb.search.drop_in",
     "Data": "nas_nb.data",
+    "FastTuner": "nas_nb.search.fast_tuner",
+    "GridSearch": "nas_nb.search.drop_in",
+    "Hyperband": "nas_nb.search.drop_in",
     "NasError": "nas_nb.errors",
+    "RandomSearch": "nas_nb.search.drop_in",
     "Search": "nas_nb.notebook.search",
     "SearchSpace": "nas_nb.space.search_space",
     "current_search": "nas_nb.search.session",

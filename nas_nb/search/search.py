@@ -229,10 +229,16 @@ class Search:
     def start(self) -> Self:
         """Starts the search beside the kernel, or goes on with it, and returns at once.
 
+        It is no error when the search runs already, from the panel or an earlier cell: a paused
+        one goes on.
+
         Raises:
-            SearchError: It runs already, or another search does.
+            SearchError: Another search runs in this kernel.
             BudgetError: The budget is spent: nothing would happen.
         """
+        if self._run is not None and self._run.state.live:
+            self._run.control.resume()
+            return self
         run = self._begin()
         # The name is unique: KerasTuner tells the holders of its locks apart by it.
         name = f"nas_nb-search-{id(run):x}"

@@ -165,7 +165,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.journal.append("trial_built", trial=number, costs={"params": params}, note=None)
         limit = self.settings.budget.max_params
         if limit is not None and params > limit:
-            # The number stands in the row: the reason is the same for all, so that they are counted.
+            # The same words for all, so that failures for one reason are counted together.
             raise TrialError(f"The model has more parameters than max_params={limit:,} allows.")
         return model
 

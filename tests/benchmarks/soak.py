@@ -142,7 +142,11 @@ def _check_same(
     """Checks that the search went where it would have gone undisturbed."""
     for name, kind in (("values", "trial_proposed"), ("score", "trial_ended")):
         found = [
-            {e["trial"]: e[name] for e in events if e["event"] == kind and e.get("status") != "stopped"}
+            {
+                event["trial"]: event[name]
+                for event in events
+                if event["event"] == kind and event.get("status") != "stopped"
+            }
             for events in (damaged, calm)
         ]
         differing = [number for number in found[1] if found[0].get(number) != found[1][number]]

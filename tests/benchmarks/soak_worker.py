@@ -48,8 +48,14 @@ def make_search(folder: Path, trials: int) -> Search:
     """The search that every kernel of a soak test opens."""
     options = {"population": 8, "sample": 4}
     return Search(
-        build, data(), strategy="evolution", options=options, max_trials=trials, epochs=EPOCHS,
-        seed=0, directory=folder,
+        build,
+        data(),
+        strategy="evolution",
+        options=options,
+        max_trials=trials,
+        epochs=EPOCHS,
+        seed=0,
+        directory=folder,
     )
 
 

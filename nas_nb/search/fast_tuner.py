@@ -1,0 +1,182 @@
+"""KerasTuner's tuner with trials that cost little more than their arithmetic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import keras_tuner as kt
+from keras_tuner.src import utils
+from keras_tuner.src.engine import tuner_utils
+from keras_tuner.src.engine.stateful import Stateful
+from keras_tuner.src.errors import FailedTrialError, FatalTypeError
+
+from nas_nb.evaluate.fit import fit
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SAVED_EVERY_S = 1.0
+
+
+class FastTuner(kt.Tuner):  # type: ignore[misc]
+    """A `kt.Tuner` that trains by the engine, and keeps KerasTuner's files without its cost.
+
+    It takes what `kt.Tuner` takes and proposes what `kt.Tuner` proposes. It differs in three ways:
+    a trial's model is trained by the engine where it can be (see `evaluate.fit`); the best epoch's
+    weights are written once, at the end of a training; `oracle.json`, which holds all trials'
+    hashes, is written at most once a second, and whole or not at all.
+    """
+
+    def __init__(self, oracle: kt.Oracle, *args: Any, **kwargs: Any) -> None:
+        self._saved_at = -SAVED_EVERY_S
+        super().__init__(oracle, *args, **kwargs)
+        # KerasTuner's oracle calls its own `save` at each step of a trial: here it is the tuner
+        # that decides when, since only it knows when the search ends.
+        self.oracle.save = self.save
+
+    def save(self) -> None:
+        """Writes the oracle's state if the last time is a second ago; trials have own files."""
+        if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
+            self._save_now()
+
+    def on_search_end(self) -> None:
+        """Writes the oracle's last state."""
+        self._save_now()
+        super().on_search_end()
+
+    def _save_now(self) -> None:
+        file = Path(self.project_dir) / "oracle.json"
+        partial = file.with_name(f"partial_{file.name}")
+        Stateful.save(self.oracle, str(partial))
+        partial.replace(file)
+        Stateful.save(self, self._get_tuner_fname())
+        self._saved_at = time.monotonic()
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """Builds and trains one candidate, `executions_per_trial` times.
+
+        Args:
+            trial: KerasTuner's trial.
+            *args: What `search` was given.
+            **kwargs: What `search` was given.
+
+        Returns:
+            The results of the trainings, as `kt.Tuner.run_trial`.
+        """
+        best = BestWeights(self.oracle.objective, self._get_checkpoint_fname(trial.trial_id))
+        given = kwargs.pop("callbacks", None) or []
+        results = []
+        for execution in range(self.executions_per_trial):
+            callbacks = self._deepcopy_callbacks(given)
+            self._configure_tensorboard_dir(callbacks, trial, execution)
+            callbacks = [*callbacks, self._reporter(trial), best]
+            results.append(self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs))
+        return results
+
+    def _build_and_fit_model(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        hp = trial.hyperparameters
+        model = self._try_build(hp)
+        if type(self.hypermodel).fit is kt.HyperModel.fit:
+            results = fit(model, *args, **kwargs)
+        else:
+            results = self.hypermodel.fit(hp, model, *args, **kwargs)
+        utils.save_json(self._get_build_config_fname(trial.trial_id), model.get_build_config())
+        objective = self.oracle.objective
+        tuner_utils.validate_trial_results(results, objective, "HyperModel.fit()")
+        return results
+
+    def _build_hypermodel(self, hp: kt.HyperParameters) -> keras.Model:
+        model = super()._build_hypermodel(hp)
+        # Hyperband loads a checkpoint next. Without variables to load it into, Keras would drop
+        # the optimizer's state, and each rung would begin with empty moments.
+        if isinstance(model, keras.Model) and model.built and model.optimizer is not None:
+            model.optimizer.build(model.trainable_variables)
+        return model
+
+    def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
+        # KerasTuner clears the session first. That resets Keras for all threads, the user's dtype
+        # policy included, and frees nothing that matters here.
+        model = self._build_hypermodel(hp)
+        if not isinstance(model, keras.Model):
+            raise FatalTypeError(
+                "Expected the hypermodel's `build` to return a Keras model. "
+                f"Received: {model!r} (of type {type(model).__name__})."
+            )
+        if self.max_model_size and model.built and model.count_params() > self.max_model_size:
+            raise FailedTrialError(
+                f"The model has {model.count_params():,} parameters, over "
+                f"max_model_size={self.max_model_size:,}."
+            )
+        return model
+
+    def _reporter(self, trial: Any) -> keras.callbacks.Callback:
+        hooks = ("on_batch_begin", "on_batch_end")
+        if any(getattr(type(self), name) is not getattr(kt.Tuner, name) for name in hooks):
+            return tuner_utils.TunerCallback(self, trial)
+        return EpochReporter(self, trial)
+
+
+class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells a tuner about epochs, and spares a training the calls at every batch."""
+
+    def __init__(self, tuner: kt.Tuner, trial: Any) -> None:
+        super().__init__()
+        self.tuner = tuner
+        self.trial = trial
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Calls the tuner's hook."""
+        self.tuner.on_epoch_begin(self.trial, self.model, epoch, logs=logs)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Calls the tuner's hook."""
+        self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
+
+
+class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the best epoch's weights of all executions, and writes them when a training ends.
+
+    Args:
+        objective: KerasTuner's objective; where it is not among the logs, the last epoch is best.
+        path: The file.
+    """
+
+    def __init__(self, objective: kt.Objective, path: str) -> None:
+        super().__init__()
+        self.objective = objective
+        self.path = path
+        self.value: float | None = None
+        self.best: list[npt.NDArray[np.generic]] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Copies the variables, the optimizer's among them, if no epoch was better."""
+        if self.objective.has_value(logs):
+            value = self.objective.get_value(logs)
+            if self.value is not None and not self.objective.better_than(value, self.value):
+                return
+            self.value = value
+        self.best = [variable.numpy() for variable in _state(self.model)]
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Writes the file, and leaves the model as it was trained last."""
+        if self.best is None:
+            return
+        last = [variable.numpy() for variable in _state(self.model)]
+        _assign(self.model, self.best)
+        self.model.save_weights(self.path)
+        _assign(self.model, last)
+        self.best = None
+
+
+def _state(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(model: keras.Model, values: list[Any]) -> None:
+    for variable, value in zip(_state(model), values, strict=True):
+        variable.assign(value)

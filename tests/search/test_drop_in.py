@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from nas_nb.search import drop_in
+from nas_nb.search.fast_tuner import FastTuner
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+Y = (X.sum(axis=1) > 0).astype("int64")
+TUNERS: dict[str, dict[str, Any]] = {
+    "RandomSearch": {"max_trials": 4},
+    "GridSearch": {"max_trials": 4},
+    "BayesianOptimization": {"max_trials": 4, "num_initial_points": 4},
+    "Hyperband": {"max_epochs": 3},
+}
+
+
+def build(hp: kt.HyperParameters) -> keras.Model:
+    model = keras.Sequential([keras.Input((4,))])
+    for number in range(hp.Int("depth", 1, 2)):
+        model.add(keras.layers.Dense(hp.Choice(f"units_{number}", [2, 3, 5]), activation="relu"))
+    model.add(keras.layers.Dense(2, activation="softmax"))
+    optimizer = keras.optimizers.Adam(hp.Choice("learning_rate", [0.01, 0.1]))
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def search(tuner: kt.Tuner) -> kt.Tuner:
+    tuner.search(X, Y, validation_data=(X, Y), epochs=2, verbose=0)
+    return tuner
+
+
+def make(module: Any, name: str, folder: Path, **changes: Any) -> kt.Tuner:
+    given = {"objective": "val_accuracy", "seed": 3, "directory": folder, **TUNERS[name]}
+    return getattr(module, name)(build, **{**given, **changes})
+
+
+def proposals(tuner: kt.Tuner) -> list[dict[str, Any]]:
+    return [trial.hyperparameters.values for trial in tuner.oracle.trials.values()]
+
+
+def scores(tuner: kt.Tuner) -> dict[str, float]:
+    return {trial.trial_id: trial.score for trial in tuner.oracle.trials.values()}
+
+
+@pytest.mark.parametrize("name", ["RandomSearch", "GridSearch", "BayesianOptimization"])
+def test_the_same_seed_gives_the_proposals_of_keras_tuner(tmp_path: Path, name: str):
+    ours = search(make(drop_in, name, tmp_path / "ours"))
+    theirs = search(make(kt, name, tmp_path / "theirs"))
+    assert proposals(ours) == proposals(theirs)
+
+
+@pytest.mark.parametrize("name", TUNERS)
+def test_the_best_model_scores_what_its_trial_recorded(tmp_path: Path, name: str):
+    tuner = search(make(drop_in, name, tmp_path))
+    best = tuner.oracle.get_best_trials(1)[0]
+    measured = tuner.get_best_models(1)[0].evaluate(X, Y, verbose=0, return_dict=True)
+    assert measured["accuracy"] == pytest.approx(best.score)
+    assert tuner.get_best_hyperparameters(1)[0].values == best.hyperparameters.values
+
+
+@pytest.mark.parametrize("name", TUNERS)
+def test_an_existing_project_is_reloaded(tmp_path: Path, name: str):
+    first = search(make(drop_in, name, tmp_path))
+    again = make(drop_in, name, tmp_path)
+    assert scores(again) == scores(first)
+    assert make(drop_in, name, tmp_path, overwrite=True).oracle.trials == {}
+
+
+def test_hyperband_takes_the_optimizers_state_from_rung_to_rung(tmp_path: Path):
+    tuner = search(make(drop_in, "Hyperband", tmp_path))
+    promoted = [
+        trial.hyperparameters
+        for trial in tuner.oracle.trials.values()
+        if "tuner/trial_id" in trial.hyperparameters.values
+    ]
+    model = tuner._try_build(promoted[0])
+    assert int(model.optimizer.iterations) == 2  # two batches of the one epoch of the rung before
+
+
+def test_executions_are_averaged_and_the_best_weights_are_kept(tmp_path: Path):
+    tuner = search(make(drop_in, "RandomSearch", tmp_path, executions_per_trial=2, max_trials=2))
+    assert len(tuner.oracle.trials) == 2
+    assert (Path(tuner.project_dir) / "trial_0" / "checkpoint.weights.h5").is_file()
+
+
+def test_a_model_over_max_model_size_fails_its_trial(tmp_path: Path):
+    tuner = make(
+        drop_in, "RandomSearch", tmp_path, max_model_size=5, max_consecutive_failed_trials=9
+    )
+    search(tuner)
+    assert {trial.status for trial in tuner.oracle.trials.values()} == {"FAILED"}
+    assert "max_model_size=5" in tuner.oracle.trials["0"].message
+
+
+def test_the_oracles_file_is_whole_at_the_end(tmp_path: Path):
+    tuner = search(make(drop_in, "RandomSearch", tmp_path))
+    state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())
+    assert len(state["end_order"]) == 4
+    assert not list(Path(tuner.project_dir).glob("partial_*"))
+
+
+def test_batch_hooks_of_a_subclass_are_called(tmp_path: Path):
+    seen: list[int] = []
+
+    class Watching(drop_in.RandomSearch):
+        def on_batch_end(self, trial: Any, model: Any, batch: int, logs: Any = None) -> None:
+            seen.append(batch)
+
+    search(Watching(build, "val_accuracy", 1, seed=1, directory=tmp_path))
+    assert len(seen) == 4  # two batches in each of two epochs
+
+
+def test_the_users_session_is_left_alone(tmp_path: Path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        search(make(drop_in, "RandomSearch", tmp_path, max_trials=1))
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_a_hypermodels_own_fit_is_used(tmp_path: Path):
+    class Own(kt.HyperModel):
+        def build(self, hp: kt.HyperParameters) -> keras.Model:
+            return build(hp)
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> float:
+            return 0.25
+
+    tuner = drop_in.RandomSearch(Own(), kt.Objective("mine", "max"), 1, directory=tmp_path)
+    search(tuner)
+    assert tuner.oracle.trials["0"].score == 0.25
+
+
+def test_our_strategies_run_as_tuners_too(tmp_path: Path):
+    from nas_nb.strategy.oracle import oracle
+
+    evolution = oracle("evolution", "val_accuracy", max_trials=3, seed=0, population=2, sample=1)
+    tuner = search(FastTuner(evolution, build, directory=str(tmp_path), project_name="p"))
+    assert len(tuner.oracle.history.completed) == 3
+    assert tuner.get_best_models(1)[0].count_params() > 0
+
+
+def test_a_script_for_keras_tuner_runs_after_changing_the_import(tmp_path: Path, root: Path):
+    script = """
+import sys
+import keras, numpy as np
+import nas_nb as keras_tuner
+from tests.search.test_drop_in import build, X, Y
+tuner = keras_tuner.RandomSearch(
+    build, objective="val_accuracy", max_trials=2, executions_per_trial=2,
+    overwrite=True, directory=sys.argv[1], project_name="helloworld",
+)
+tuner.search_space_summary()
+tuner.search(X, Y, epochs=2, validation_data=(X, Y))
+tuner.results_summary()
+print("best", tuner.get_best_models(num_models=2)[0].count_params())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, check=False, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Search space summary" in done.stdout
+    assert "best " in done.stdout
