@@ -24,8 +24,9 @@ def describe(domain: Domain) -> str:
         layer_2       Conv2D, Dense   if depth is 2 or 3 and layer_1 is Conv2D
     """
     size = "infinitely many" if math.isinf(domain.size) else f"{domain.size:,}"
-    noun = "architecture" if domain.size == 1 else "architectures"
-    head = f"{size} {noun}, {len(domain.names)} parameters"
+    architectures = "architecture" if domain.size == 1 else "architectures"
+    parameters = "parameter" if len(domain.names) == 1 else "parameters"
+    head = f"{size} {architectures}, {len(domain.names)} {parameters}"
     rows = [(p.name, p.range_text(), _condition_text(p)) for p in domain.parameters]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [

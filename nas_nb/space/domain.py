@@ -48,10 +48,11 @@ class Domain:
         seen: dict[str, list[Parameter]] = {}
         for parameter in self.parameters:
             for condition in parameter.conditions:
-                if condition.parent not in seen:
+                if condition.parent not in seen or condition.parent == parameter.name:
                     raise SpaceError(
-                        f"Expected the condition of '{parameter.name}' to ask about an earlier "
-                        f"parameter, got '{condition.parent}'." + nearest(condition.parent, seen)
+                        f"Expected the condition of '{parameter.name}' to ask about another, "
+                        f"earlier parameter, got '{condition.parent}'."
+                        + nearest(condition.parent, seen)
                     )
             for earlier in seen.setdefault(parameter.name, []):
                 _check_sharing(earlier, parameter)

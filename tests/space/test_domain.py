@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
+from tests.space.domains import TREE, brute_force, choice, conditional_domains, fixed
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def changed_choices(domain: Domain, one: dict, other: dict) -> list[str]:
+    """The parameters active in both points, with more than one value, that differ."""
+    both = set(domain.active(one)) & set(domain.active(other))
+    return [p.name for p in both if p.count > 1 and one[p.name] != other[p.name]]
+
+
+@given(conditional_domains())
+@settings(max_examples=200, deadline=None)
+def test_enumeration_lists_every_point_once(domain: Domain) -> None:
+    points = [tuple(point.items()) for point in domain.enumerate()]
+    assert len(points) == len(set(points))
+    assert set(points) == brute_force(domain)
+
+
+@given(conditional_domains(), SEEDS)
+@settings(max_examples=200, deadline=None)
+def test_sample_is_a_point(domain: Domain, seed: int) -> None:
+    point = domain.sample(np.random.default_rng(seed))
+    assert tuple(point.items()) in brute_force(domain)
+    assert domain.contains(point)
+    assert domain.canonical(point) == point
+
+
+@given(conditional_domains(), SEEDS)
+@settings(max_examples=200, deadline=None)
+def test_neighbour_differs_in_exactly_one_active_choice(domain: Domain, seed: int) -> None:
+    point = domain.sample(np.random.default_rng(seed))
+    neighbours = domain.neighbours(point)
+    for neighbour in neighbours:
+        assert len(changed_choices(domain, point, neighbour)) == 1
+        assert domain.canonical(neighbour) == neighbour
+    keys = {tuple(neighbour.items()) for neighbour in neighbours}
+    assert len(keys) == len(neighbours)
+    assert len(neighbours) == sum(int(p.count) - 1 for p in domain.active(point))
+
+
+@given(conditional_domains(), SEEDS)
+@settings(max_examples=200, deadline=None)
+def test_mutant_is_legal_and_differs_in_one_active_choice(domain: Domain, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parent = domain.sample(rng)
+    if not domain.neighbours(parent):
+        with pytest.raises(SpaceError, match="something to change"):
+            domain.mutate(parent, rng)
+        return
+    child = domain.mutate(parent, rng)
+    assert child != parent
+    assert domain.canonical(child) == child
+    assert len(changed_choices(domain, parent, child)) == 1
+
+
+@given(conditional_domains(), SEEDS)
+@settings(max_examples=100, deadline=None)
+def test_json_round_trip_keeps_the_domain(domain: Domain, seed: int) -> None:
+    assert Domain.from_json(json.loads(json.dumps(domain.to_json()))) == domain
+
+
+def test_json_keeps_every_field_of_every_kind() -> None:
+    domain = Domain(
+        (
+            choice("c", 8, 16),
+            fixed("f", 0),
+            Parameter("b", ParameterKind.BOOLEAN, default=True),
+            Parameter("i", ParameterKind.INT, low=0, high=9, step=3, default=3),
+            Parameter("x", ParameterKind.FLOAT, low=0.1, high=1, log=True, reverse=True),
+            Parameter("o", ParameterKind.CHOICE, choices=(1, 2), ordered=False, default=2),
+            choice("d", "a", "b", on=(("c", (8,)), ("b", (True,)))),
+        )
+    )
+    assert Domain.from_json(json.loads(json.dumps(domain.to_json()))) == domain
+
+
+def test_same_generator_gives_the_same_sample() -> None:
+    draws = [TREE.sample(np.random.default_rng(7)) for _ in range(2)]
+    assert draws[0] == draws[1]
+
+
+def test_every_active_parameter_is_mutated_equally_often() -> None:
+    rng = np.random.default_rng(0)
+    parent = {"model": "mlp", "layers": 1, "units": 8}
+    changed = [changed_choices(TREE, parent, TREE.mutate(parent, rng))[0] for _ in range(900)]
+    assert all(240 < changed.count(name) < 360 for name in parent)
+
+
+def test_neighbour_keeps_values_that_stay_legal_and_takes_defaults_for_new_ones() -> None:
+    neighbours = TREE.neighbours({"model": "mlp", "layers": 2, "units": 8})
+    other_branch = [point for point in neighbours if point["model"] == "cnn"]
+    # 8 is legal in the other branch's range as well; "max" and 2 are defaults.
+    assert other_branch == [{"model": "cnn", "units": 8, "pool": "max", "size": 2}]
+
+
+def test_value_that_is_not_legal_in_the_new_branch_becomes_its_default() -> None:
+    neighbours = TREE.neighbours({"model": "mlp", "layers": 2, "units": 32})
+    assert {"model": "cnn", "units": 4, "pool": "max", "size": 2} in neighbours
+
+
+def test_neighbours_of_a_continuous_value_are_near_it() -> None:
+    rate = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1e-2, log=True)
+    near = [point["rate"] for point in Domain((rate,)).neighbours({"rate": 1e-3})]
+    assert near == pytest.approx([6.31e-4, 9.55e-4, 1.047e-3, 1.585e-3], rel=1e-2)
+
+
+def test_canonical_drops_inactive_values_and_orders_the_rest() -> None:
+    given_values = {"size": 3, "units": 8.0, "layers": np.int64(1), "model": "mlp"}
+    point = TREE.canonical(given_values)
+    assert list(point.items()) == [("model", "mlp"), ("layers", 1), ("units", 8)]
+    assert type(point["units"]) is int
+
+
+def test_completion_fills_defaults_of_active_parameters_only() -> None:
+    assert TREE.complete({"model": "cnn"}) == {"model": "cnn", "units": 4, "pool": "max", "size": 2}
+    assert TREE.complete({}) == {"model": "mlp", "layers": 1, "units": 8}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model": "mlp", "layers": 1}, "'units' to be 8, 16, 32, got no value"),
+        ({"model": "mlp", "layers": 3, "units": 8}, "'layers' to be 1, 2, got 3"),
+        ({"model": "mlp", "layer": 1}, "got 'layer'. Did you mean 'layers'"),
+        ({"model": "mlp", "zzz": 1}, "They are: model, layers, units, pool, size"),
+    ],
+)
+def test_illegal_values_are_told_apart(values: dict, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        TREE.canonical(values)
+    assert not TREE.contains(values)
+
+
+def test_completion_refuses_illegal_values() -> None:
+    with pytest.raises(SpaceError, match="'pool' to be max, none, got 'avg'"):
+        TREE.complete({"model": "cnn", "pool": "avg"})
+
+
+def test_names_are_listed_once_in_order() -> None:
+    assert TREE.names == ("model", "layers", "units", "pool", "size")
+
+
+def test_infinite_domain_is_not_enumerated() -> None:
+    rate = Parameter("rate", ParameterKind.FLOAT, low=0, high=1)
+    with pytest.raises(SpaceError, match="finite space to enumerate"):
+        Domain((rate,)).enumerate()
+
+
+def test_empty_domain_is_refused() -> None:
+    with pytest.raises(SpaceError, match="at least one parameter"):
+        Domain(())
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (choice("b", 1, 2, on=(("model", (1,)),)),),
+        (choice("b", 1, 2, on=(("a", (1,)),)), choice("a", 1, 2)),
+        (choice("a", 1, 2), choice("b", 1, 2, on=(("b", (1,)),))),
+    ],
+)
+def test_condition_on_an_unknown_parent_is_refused(parameters: tuple[Parameter, ...]) -> None:
+    with pytest.raises(SpaceError, match="condition of 'b' to ask about another, earlier"):
+        Domain(parameters)
+
+
+def test_unknown_parent_gets_the_nearest_name() -> None:
+    with pytest.raises(SpaceError, match="Did you mean 'model'"):
+        Domain((choice("model", 1, 2), choice("b", 1, 2, on=(("modle", (1,)),))))
+
+
+def test_name_with_two_ranges_at_the_same_time_is_refused() -> None:
+    with pytest.raises(SpaceError, match="'units' to have one range wherever it is active"):
+        Domain((choice("units", 1, 2), choice("units", 3, 4)))
+
+
+def test_domain_needs_no_keras() -> None:
+    code = (
+        "import sys, nas_nb.space.domain, nas_nb.space.architecture;"
+        "heavy = {'keras', 'tensorflow', 'keras_tuner', 'pandas', 'IPython'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
