@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.layer_graph import walk
@@ -59,24 +60,30 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
         MeasureError: The model's layers can't be seen, or none has an activation that is on or
             off.
     """
-    codes: list[npt.NDArray[np.float64]] = []
+    agreeing: list[npt.NDArray[np.float64]] = []
 
     def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = call(operation, *args, **kwargs)
         if _switches(operation):
-            on = np.asarray(outputs) > 0
-            codes.append(on.reshape(len(on), -1).astype(np.float64))
+            agreeing.append(_agreements(outputs))
         return outputs
 
     with keras.StatelessScope():
         walk(model, as_inputs(model, x), visit)
-    if not codes:
+    if not agreeing:
         raise MeasureError(
             f"Expected a model with rectifying activations for naswot, got {model.name!r}, which "
             f"has none of {', '.join(sorted(SIGN_KEEPING))}: use another proxy."
         )
-    agreeing = sum(code @ code.T + (1 - code) @ (1 - code).T for code in codes)
-    return float(np.linalg.slogdet(agreeing)[1])
+    return float(np.linalg.slogdet(sum(agreeing))[1])
+
+
+def _agreements(outputs: tf.Tensor) -> npt.NDArray[np.float64]:
+    """Counts, for each pair of samples, the units that are on for both or off for both."""
+    signs = tf.reshape(tf.where(outputs > 0, 1.0, -1.0), [len(outputs), -1])
+    # A product of signs is the agreements less the disagreements, and both together are N_A.
+    products = np.asarray(tf.matmul(signs, signs, transpose_b=True), dtype=np.float64)
+    return (int(signs.shape[1]) + products) / 2
 
 
 def _switches(operation: Any) -> bool:
