@@ -87,11 +87,15 @@ class _Climb:
             else:
                 self.misses += 1
             self._settle()
-        elif trial.score is not None and self.domain.contains(trial.values):
-            # A random start, or what someone else proposed: that counts where it is better.
-            if not self.around or self.history.is_better(trial, self.top):
-                self._stand(trial)
-                self._settle()
+        elif self._starts(trial):
+            self._stand(trial)
+            self._settle()
+
+    def _starts(self, trial: Trial) -> bool:
+        """Whether a trial from elsewhere is a start: a random one, or someone's better one."""
+        if trial.score is None or not self.domain.contains(trial.values):
+            return False
+        return not self.around or self.history.is_better(trial, self.top)
 
     def _stand(self, trial: Trial) -> None:
         """Looks around from a trial; what is known already need not be tried."""

@@ -49,8 +49,9 @@ class Grid(Strategy):
             if not history.has_tried(values):
                 return values
         raise SpaceExhausted(
-            f"All {self._grid.size} architectures of the grid have been tried. The search is complete: "
-            "widen the space, or take more `points` of its continuous parameters, to go on."
+            f"All {self._grid.size} architectures of the grid have been tried. The search is "
+            "complete: widen the space, or take more `points` of its continuous parameters, to "
+            "go on."
         )
 
     def _in_order(self, history: History) -> Iterator[Values]:

@@ -76,9 +76,7 @@ class Pareto(Strategy):
     def _parents(self, history: History) -> list[dict[str, Value]]:
         """The N best of the last trials, the fittest first."""
         trials = [
-            trial
-            for trial in history.completed[-_WINDOW:]
-            if self.domain.contains(trial.values)
+            trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
         ]
         if not trials:
             return []
@@ -93,9 +91,7 @@ class Pareto(Strategy):
         cost = trial.costs.get(self.cost, math.inf)
         return cost if math.isfinite(cost) else _DEAR
 
-    def _crossed(
-        self, first: Values, second: Values, rng: np.random.Generator
-    ) -> dict[str, Value]:
+    def _crossed(self, first: Values, second: Values, rng: np.random.Generator) -> dict[str, Value]:
         """Takes each value from either parent; what only one has, and counts, from that one."""
         either = {
             name: first[name] if name in first and rng.random() < 0.5 else second[name]

@@ -10,11 +10,11 @@ import numpy as np
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.numeric import NumericRange
-from nas_nb.space.parameter import Parameter
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Columns = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -149,7 +149,7 @@ def _value(parameter: Parameter, column: int, rng: np.random.Generator) -> Value
     position = (column + float(rng.random())) / _BINS
     if isinstance(parameter.count, int):
         return parameter.value_at(int(position * parameter.count))
-    return _scale(parameter).from_unit(position)
+    return scale_of(parameter).from_unit(position)
 
 
 def _bin(parameter: Parameter, value: Value) -> int | None:
@@ -158,11 +158,12 @@ def _bin(parameter: Parameter, value: Value) -> int | None:
     if isinstance(parameter.count, int):
         position = parameter.index_of(value) / parameter.count
     else:
-        position = _scale(parameter).to_unit(cast(float, value))
+        position = scale_of(parameter).to_unit(cast(float, value))
     return min(int(position * _BINS), _BINS - 1)
 
 
-def _scale(parameter: Parameter) -> NumericRange:
+def scale_of(parameter: Parameter) -> NumericRange:
+    """Returns the scale, without a grid, of a numeric parameter."""
     return NumericRange(
         low=cast(float, parameter.low),
         high=cast(float, parameter.high),

@@ -47,7 +47,7 @@ class Predictor(Strategy):
     name: ClassVar[str] = "predictor"
 
     t0: int = 5
-    candidates: int = 240
+    candidates: int = 160
     window: int = 200
 
     def __post_init__(self) -> None:

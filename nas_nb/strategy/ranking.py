@@ -26,9 +26,8 @@ def crowded_order(points: Matrix) -> list[int]:
 
 def fronts(points: Matrix) -> list[Positions]:
     """Returns the non-dominated fronts, the best first (fast non-dominated sort, III-A)."""
-    nowhere_worse = (points[:, None] <= points[None]).all(axis=2)
-    somewhere_better = (points[:, None] < points[None]).any(axis=2)
-    dominates = nowhere_worse & somewhere_better
+    dominates = np.all(points[:, None] <= points[None], axis=2)
+    dominates &= np.any(points[:, None] < points[None], axis=2)
     dominators = dominates.sum(axis=0)
     found: list[Positions] = []
     left = np.ones(len(points), dtype=bool)

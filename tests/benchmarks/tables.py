@@ -193,7 +193,9 @@ def fcnet(folder: Path, task: str) -> Table:
     with np.load(folder / "fcnet_hpolib.npz") as file:
         space = json.loads(bytes(file["space_json"]).decode())
         index = file["index"]
-        name = next(n.removeprefix("val_mse__") for n in file.files if n.startswith(f"val_mse__{task}"))
+        name = next(
+            n.removeprefix("val_mse__") for n in file.files if n.startswith(f"val_mse__{task}")
+        )
         scores = -np.log(file[f"val_mse__{name}"].astype(float))
         params = file[f"params__{name}"].astype(float)
     choices = list(space.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -109,7 +109,6 @@ def _frozen(array: np.ndarray) -> tuple[bytes, tuple[int, ...], str]:
 @lru_cache(maxsize=16)
 def _remembered_fit(*frozen: tuple[bytes, tuple[int, ...], str]) -> Covariance:
     """Fits once, since the same weights serve several proposals."""
-    rows, blocks, features, scores = (
-        np.frombuffer(data, dtype).reshape(shape) for data, shape, dtype in frozen
-    )
+    parts: list[Any] = [np.frombuffer(data, dtype).reshape(shape) for data, shape, dtype in frozen]
+    rows, blocks, features, scores = parts
     return fit(Points(rows, blocks, features), scores)

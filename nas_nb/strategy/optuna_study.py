@@ -1,0 +1,169 @@
+"""The history as Optuna sees it."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from nas_nb.errors import StrategyError
+from nas_nb.strategy.policy import counts, scale_of
+from nas_nb.strategy.surrogate.model import informative
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.values import Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
+
+_LISTED = 100
+
+
+def require(strategy: str, *packages: str) -> None:
+    """Raises a `StrategyError` that says what to install, unless all packages are there."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise StrategyError(
+            f"Strategy '{strategy}' needs {' and '.join(missing)}, which isn't installed. Run "
+            '`pip install "nas_nb[optuna]"`.'
+        )
+
+
+class Translation:
+    """Parameters as Optuna's distributions, and points as its `params`, both ways.
+
+    An unordered choice is a categorical of positions, an ordered one an integer position, a long
+    or continuous range a float, 0 to 1 on the parameter's own scale. Parameters that share a
+    name are told apart by their number.
+
+    Args:
+        domain: The space.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.distributions = {
+            f"{number}:{parameter.name}": _distribution(parameter)
+            for number, parameter in enumerate(domain.parameters)
+        }
+
+    def params(self, values: Values) -> dict[str, Any]:
+        """Returns the params of a canonical point."""
+        known: dict[str, Value] = {}
+        params: dict[str, Any] = {}
+        for key, parameter in zip(self.distributions, self.domain.parameters, strict=True):
+            if counts(parameter, known):
+                value = known[parameter.name] = values[parameter.name]
+                params[key] = _inward(parameter, value)
+        return params
+
+    def ask(self, study: Any) -> dict[str, Value]:
+        """Returns the values that the study's sampler suggests, parents first."""
+        trial = study.ask()
+        values: dict[str, Value] = {}
+        for (key, distribution), parameter in zip(
+            self.distributions.items(), self.domain.parameters, strict=True
+        ):
+            if counts(parameter, values):
+                values[parameter.name] = _outward(parameter, _suggest(trial, key, distribution))
+        return values
+
+
+def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
+    """Returns a study in memory that was told these trials, and says nothing.
+
+    Args:
+        sampler: An Optuna sampler, seeded.
+        direction: Of the score, "max" or "min"; further objectives are minimised.
+        told: Optuna's trials, at least one.
+    """
+    import optuna
+
+    # Each study announces itself; a search would print one line for each proposal.
+    logging.getLogger("optuna.storages").setLevel(logging.WARNING)
+    maximised, minimised = (
+        optuna.study.StudyDirection.MAXIMIZE,
+        optuna.study.StudyDirection.MINIMIZE,
+    )
+    directions = [maximised if direction == "max" else minimised]
+    directions += [minimised] * (len(told[0].values) - 1)
+    study = optuna.create_study(sampler=sampler, directions=directions)
+    study.add_trials(told)
+    return study
+
+
+def told_trials(
+    translation: Translation, history: History, window: int, cost: str | None = None
+) -> list[Any]:
+    """Returns what the history holds as Optuna's trials, by number.
+
+    Args:
+        translation: How points are written.
+        history: What happened so far.
+        window: The most trials to tell: the latest half of it, and the best of those before.
+        cost: The name of a cost to tell beside the score; trials without it are left out.
+    """
+    import optuna
+
+    sign = 1.0 if history.direction == "max" else -1.0
+    chosen = informative(history.completed, sign, window)
+    told = []
+    for trial in sorted(chosen, key=lambda trial: trial.number):
+        asked = [trial.score] + ([trial.costs.get(cost)] if cost else [])
+        numbers = [number for number in asked if number is not None and math.isfinite(number)]
+        if len(numbers) < len(asked) or not translation.domain.contains(trial.values):
+            continue
+        params = translation.params(trial.values)
+        distributions = {key: translation.distributions[key] for key in params}
+        told.append(
+            optuna.trial.create_trial(params=params, distributions=distributions, values=numbers)
+        )
+    return told
+
+
+def _distribution(parameter: Parameter) -> Any:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if not _listed(parameter):
+        return FloatDistribution(0.0, 1.0)
+    last = cast(int, parameter.count) - 1
+    if parameter.ordered or not parameter.choices:
+        return IntDistribution(0, last)
+    return CategoricalDistribution(tuple(range(last + 1)))
+
+
+def is_number(distribution: Any) -> bool:
+    """Says whether it is one of numbers, more than one of them."""
+    return hasattr(distribution, "low") and not distribution.single()
+
+
+def _suggest(trial: Any, key: str, distribution: Any) -> Any:
+    kind = type(distribution).__name__
+    if kind == "CategoricalDistribution":
+        return trial.suggest_categorical(key, distribution.choices)
+    suggest = trial.suggest_int if kind == "IntDistribution" else trial.suggest_float
+    return suggest(key, distribution.low, distribution.high)
+
+
+def _listed(parameter: Parameter) -> bool:
+    return bool(parameter.choices) or parameter.count <= _LISTED
+
+
+def _inward(parameter: Parameter, value: Value) -> int | float:
+    if isinstance(parameter.count, int) and _listed(parameter):
+        return parameter.index_of(value)
+    return min(max(scale_of(parameter).to_unit(cast(float, value)), 0.0), 1.0)
+
+
+def _outward(parameter: Parameter, position: int | float) -> Value:
+    if _listed(parameter):
+        return parameter.value_at(int(position))
+    if isinstance(parameter.count, int):
+        return parameter.value_at(round(position * (parameter.count - 1)))
+    return scale_of(parameter).from_unit(position)
