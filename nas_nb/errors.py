@@ -38,6 +38,10 @@ class JournalError(NasError):
     """The journal can't be read, or is being written by another kernel."""
 
 
+class JournalWriteError(JournalError):
+    """The journal can't be written now: a full disk, a deleted or read-only folder."""
+
+
 class SearchError(NasError):
     """The search can't do that in the state it is in."""
 

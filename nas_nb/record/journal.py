@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from nas_nb.errors import JournalError
+from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.record.events import Event, EventKind, decode, encode, make_event
 from nas_nb.record.history import History
 from nas_nb.record.rules import check_version
@@ -109,8 +109,9 @@ class Journal:
             The event as a reader of the file will see it, with its time.
 
         Raises:
-            JournalError: The event can't happen now, or can't be written (a full disk, a deleted
-                folder). File and history are then as before, and a later append may succeed.
+            JournalError: The event can't happen now.
+            JournalWriteError: It can't be written (a full disk, a deleted folder).
+                In both cases file and history are as before, and a later append may succeed.
         """
         line = encode(make_event(kind, time.time(), fields))
         event = decode(line)
@@ -123,6 +124,28 @@ class Journal:
                 self._write(self.path, line, sync=kind in _SYNCED)
             self.history.apply(event)
         return event
+
+    def recreate(self) -> None:
+        """Puts the file back if it, or its folder, was deleted; what it held is not lost.
+
+        Raises:
+            JournalWriteError: It can't be written there.
+        """
+        with self._writing:
+            if self.path is None or self._file is None or os.fstat(self._file).st_nlink:
+                return
+            # The deleted file lives on while it is open here.
+            held = os.pread(self._file, self._end, 0)
+            lock = _acquire(self.path)
+            try:
+                file = _open_file(self.path)
+                os.write(file, held)
+                os.fsync(file)
+            except OSError as error:
+                lock.release()
+                raise _unwritable(self.path, error) from error
+            os.close(self._file)
+            self._file, self._lock, self._torn = file, lock, False
 
     def close(self) -> None:
         """Lets other kernels write; the history stays readable. May be called again."""
@@ -241,9 +264,9 @@ def _check_there(path: Path, file: int) -> None:
         raise FileNotFoundError("the file was deleted while the search ran")
 
 
-def _unwritable(path: Path, error: Exception) -> JournalError:
+def _unwritable(path: Path, error: Exception) -> JournalWriteError:
     why = getattr(error, "strerror", None) or str(error)
-    return JournalError(
+    return JournalWriteError(
         f"Expected to write the journal {path}. Received: {why}. "
         "Give the search a directory that is writable and has room, or make room in this one."
     )

@@ -24,9 +24,11 @@ class Control:
         self._go.set()
         self._clock = Stopwatch()
         self.time_left_s = time_left_s
+        self.pause_reason: str | None = None
 
-    def pause(self) -> None:
-        """Asks the worker to wait at its next checkpoint."""
+    def pause(self, reason: str | None = None) -> None:
+        """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
+        self.pause_reason = reason
         self._go.clear()
 
     def resume(self) -> None:
@@ -61,20 +63,21 @@ class Control:
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the worker has to end. Called by the worker."""
         if not self._go.is_set() and not self._stop.is_set():
-            self._wait()
+            self.wait()
         return self._stop.is_set() or self.out_of_time
 
-    def end(self) -> None:
-        """Stops the clock for good. Called by the worker, last."""
-        self._clock.hold()
-
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Waits until `resume` or `stop`. Called by the worker."""
         self._clock.hold()
         self._on_paused(True)
         self._go.wait()
         self._clock.go()
         if not self._stop.is_set():
             self._on_paused(False)
+
+    def end(self) -> None:
+        """Stops the clock for good. Called by the worker, last."""
+        self._clock.hold()
 
 
 class Stopwatch:

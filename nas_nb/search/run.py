@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 
-from nas_nb.errors import JournalError
-from nas_nb.record.journal import Journal
+from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.search.control import Control
+from nas_nb.search.patience import PatientJournal
 from nas_nb.search.project import JOURNAL, check_same_search
 from nas_nb.search.state import SearchState
 from nas_nb.search.tuner import JournalTuner, SearchEnd
@@ -46,6 +47,7 @@ class Run:
         self.settings = settings
         self.folder = folder
         self.journal = _open_journal(settings, folder)
+        self.journal.on_blocked = self._on_blocked
         self.elapsed_before_s = self.journal.history.busy_s
         limit_s = settings.budget.max_time_s
         left_s = None if limit_s is None else limit_s - self.elapsed_before_s
@@ -106,13 +108,23 @@ class Run:
         return SearchState.FINISHED, oracle.reason or "nothing is left to propose"
 
     def _on_paused(self, waits: bool) -> None:
-        self.journal.append("steered", action="pause" if waits else "resume", detail={})
+        self.reason = self.control.pause_reason if waits else None
+        detail = {"reason": self.reason} if self.reason else {}
+        # Where the journal can't be written the search waits for just that.
+        with suppress(JournalWriteError):
+            self.journal.append_now("steered", action="pause" if waits else "resume", detail=detail)
         self.state = SearchState.PAUSED if waits else SearchState.RUNNING
+
+    def _on_blocked(self, error: JournalWriteError) -> None:
+        self.control.pause(f"{error} Then resume; nothing was lost.")
+        self.control.wait()
+        if self.control.stop_requested:
+            raise SearchEnd
 
     def _close(self, state: SearchState, reason: str | None) -> None:
         self.control.end()
         try:
-            self.journal.append("search_closed", state=state.value, reason=reason)
+            self.journal.append_now("search_closed", state=state.value, reason=reason)
         except JournalError as error:
             state, self.error = SearchState.FAILED, self.error or error
         self.journal.close()
@@ -120,8 +132,8 @@ class Run:
         self.state = state
 
 
-def _open_journal(settings: Settings, folder: Path) -> Journal:
-    journal = Journal.open(folder / JOURNAL)
+def _open_journal(settings: Settings, folder: Path) -> PatientJournal:
+    journal = PatientJournal.open(folder / JOURNAL)
     try:
         opening = settings.opening()
         check_same_search(journal.history, opening, folder)

@@ -104,9 +104,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         raise SearchEnd
 
     def _pause_after_failures(self, count: int, reason: str | None) -> None:
-        why = f"{count} trials in a row failed for the same reason: {reason}"
-        self.journal.append("steered", action="pause", detail={"reason": why})
-        self.control.pause()
+        self.control.pause(f"{count} trials in a row failed for the same reason: {reason}")
 
     def _try_run_and_update_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> None:
         try:

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nas_nb.errors import JournalError
+from nas_nb.record.journal import read_history
+from nas_nb.search.search import Search
+from nas_nb.search.state import SearchState
+from tests.search.test_search import LONG, eventually
+from tests.search.tiny import tiny_search
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB, which a search soon fills."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a tiny file system needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def running_search(directory: Path) -> Search:
+    search = tiny_search(directory, epochs=LONG).start()
+    assert eventually(lambda: search.history.epochs_spent > 2)
+    return search
+
+
+def test_a_full_disk_pauses_the_search_and_room_lets_it_go_on(tiny_disk: Path):
+    (tiny_disk / "ballast").write_bytes(b"x" * 32_768)
+    search = running_search(tiny_disk / "project")
+    try:
+        assert eventually(lambda: search.state is SearchState.PAUSED)
+        assert "No space left" in (search.reason or "")
+        assert "nothing was lost" in (search.reason or "")
+        measured = search.history[0].curve
+        (tiny_disk / "ballast").unlink()
+        search.resume()
+        assert eventually(lambda: len(search.history[0].curve) > len(measured))
+        assert search.history[0].curve[: len(measured)] == measured
+    finally:
+        search.stop()
+        search.wait()
+    assert read_history(tiny_disk / "project" / "journal.jsonl")[0].curve == search.history[0].curve
+
+
+def test_a_full_disk_lets_the_search_be_stopped_and_resumed_later(tiny_disk: Path):
+    (tiny_disk / "ballast").write_bytes(b"x" * 32_768)
+    search = running_search(tiny_disk / "project")
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    search.stop()
+    assert eventually(lambda: not search.state.live)
+    measured = len(search.history[0].curve)
+    (tiny_disk / "ballast").unlink()
+    search.start()
+    assert eventually(lambda: search.history[0].attempt == 2)
+    search.stop()
+    search.wait()
+    assert measured > 2
+
+
+def test_a_deleted_folder_pauses_the_search_and_comes_back_whole(tmp_path: Path):
+    search = running_search(tmp_path / "project")
+    shutil.rmtree(tmp_path / "project")
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    assert "deleted" in (search.reason or "")
+    search.resume()
+    assert eventually(lambda: (tmp_path / "project" / "journal.jsonl").is_file())
+    search.stop()
+    search.wait()
+    back = read_history(tmp_path / "project" / "journal.jsonl")
+    assert back[0].curve == search.history[0].curve
+    assert search.state is SearchState.STOPPED
+
+
+def test_a_newer_journal_is_not_touched(tmp_path: Path):
+    opening = {"event": "search_opened", "time": 0.0, "journal": 99, "seed": 0}
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text(json.dumps({**opening, "objective": "x", "direction": "max"}) + "\n")
+    before = journal.read_bytes()
+    with pytest.raises(JournalError, match="newer nas_nb"):
+        tiny_search(tmp_path)
+    assert journal.read_bytes() == before
+
+
+def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=1).run()
+    journal = tmp_path / "journal.jsonl"
+    with journal.open("ab") as file:
+        file.write(b'{"event": "trial_prop')
+    again = tiny_search(tmp_path, max_trials=2)
+    assert again.history.completed == search.history.completed
+    assert len(again.run().history.completed) == 2
+
+
+def test_a_missing_checkpoint_is_told_when_the_model_is_asked_for(tmp_path: Path):
+    search = tiny_search(tmp_path).run()
+    shutil.rmtree(tmp_path / "checkpoints")
+    with pytest.raises(ValueError, match="weights of trial"):
+        search.best.model()
+    assert search.best.score > 0
