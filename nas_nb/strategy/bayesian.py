@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.values import plain_values
+from nas_nb.space.condition import holds
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -61,13 +62,29 @@ class Bayesian(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         initial = self.num_initial_points or max(3 * len(self.domain.parameters), 3)
         seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
         if len(seen) < initial:
             return sample_new(self.domain, history, rng)
-        proposed = self._oracle(seen, history.direction, rng).populate_space("next")
-        values = self.domain.canonical(plain_values(proposed["values"]))
+        oracle = self._oracle(seen, history.direction, rng)
+        # With matrices this small, threads of the linear algebra only wait for each other,
+        # and the last digits would depend on how many there are.
+        with threadpool_limits(limits=1, user_api="blas"):
+            proposed = oracle.populate_space("next")
+        values = self._legal(plain_values(proposed["values"]))
         return sample_new(self.domain, history, rng) if history.has_tried(values) else values
+
+    def _legal(self, proposed: dict[str, Value]) -> dict[str, Value]:
+        """The nearest point: KerasTuner goes one past the end of a logarithmic range of ints."""
+        for parameter in self.domain.parameters:
+            value = proposed.get(parameter.name)
+            if parameter.high is None or not holds(parameter.conditions, proposed):
+                continue
+            if isinstance(value, int | float) and value > parameter.high:
+                proposed[parameter.name] = parameter.high
+        return self.domain.canonical(proposed)
 
     def _oracle(self, seen: Sequence[Trial], direction: str, rng: np.random.Generator) -> Any:
         """KerasTuner's oracle, as if it had made exactly these trials."""
@@ -76,6 +93,7 @@ class Bayesian(Strategy):
         from keras_tuner.oracles import BayesianOptimizationOracle
 
         from nas_nb.space.hyperparameters import to_hyperparameters
+        from nas_nb.strategy.gaussian import keras_tuner_process
 
         space = to_hyperparameters(self.domain)
         oracle = BayesianOptimizationOracle(
@@ -87,7 +105,7 @@ class Bayesian(Strategy):
             seed=int(rng.integers(1, 2**31)),
             hyperparameters=space,
         )
-        oracle.gpr.kernel, oracle.gpr.optimizer = quiet_process()
+        oracle.gpr = keras_tuner_process(self.alpha, oracle.seed)
         for trial in seen:
             filled = copy.copy(space)
             filled.values = dict(trial.values)
@@ -107,29 +125,6 @@ def informative(history: History) -> tuple[Trial, ...]:
     sign = -1.0 if history.direction == "max" else 1.0
     best = sorted(older, key=lambda trial: sign * (trial.score or 0.0))[:_BEST]
     return (*sorted(best, key=lambda trial: trial.number), *recent)
-
-
-def quiet_process() -> tuple[Any, Any]:
-    """Returns KerasTuner's kernel and scikit-learn's optimizer, without their warnings.
-
-    Scikit-learn warns at every fit that a length scale lies near its bound, which is the right
-    answer for a parameter that doesn't matter. Filtering warnings would change the filters of the
-    user's thread too, since Python keeps one list of them for all threads.
-    """
-    import scipy.optimize
-    import sklearn.gaussian_process
-
-    class Matern(sklearn.gaussian_process.kernels.Matern):  # type: ignore[misc]
-        def _check_bounds_params(self) -> None:
-            """Says nothing."""
-
-    def optimizer(objective: Any, theta: Any, bounds: Any) -> tuple[Any, float]:
-        found = scipy.optimize.minimize(
-            objective, theta, method="L-BFGS-B", jac=True, bounds=bounds
-        )
-        return found.x, found.fun
-
-    return Matern(nu=2.5), optimizer
 
 
 def _number(option: str, value: object, *, above: float = -1.0, least: float = 0.0) -> None:

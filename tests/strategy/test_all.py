@@ -1,0 +1,224 @@
+"""One contract that every strategy keeps, in every kind of space."""
+
+from __future__ import annotations
+
+import gc
+import math
+import weakref
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+from keras_tuner.src.engine import oracle as kt_oracle
+
+from nas_nb.record.history import fold
+from nas_nb.record.trial import TrialStatus
+from nas_nb.record.values import Values, values_key
+from nas_nb.strategy.names import STRATEGIES, make_strategy
+from nas_nb.strategy.oracle import StrategyOracle, oracle
+from nas_nb.strategy.strategy import Strategy, generator
+from tests.strategy.worlds import (
+    DOMAINS,
+    MAXIMISE,
+    MINIMISE,
+    Recorder,
+    journal_of,
+    quality,
+    run,
+)
+
+# Few random trials before each strategy does what it is named for. KerasTuner's Gaussian process
+# takes a second or two for each proposal: here it makes three in a long run, all but three in a
+# short one, and its searches are cut in fewer places.
+OPTIONS: dict[str, dict[str, int]] = {
+    "evolution": {"population": 5, "sample": 2},
+    "bayesian": {"num_initial_points": 21},
+}
+LONG, SHORT = 24, 6
+EVENTS_BETWEEN_CUTS = {"bayesian": 11}
+
+everyone = pytest.mark.parametrize("name", list(STRATEGIES))
+everywhere = pytest.mark.parametrize("world", list(DOMAINS))
+
+
+def strategy(name: str, world: str, **options: int) -> Strategy:
+    return make_strategy(name, DOMAINS[world](), **{**OPTIONS.get(name, {}), **options})
+
+
+def short(name: str, world: str) -> Strategy:
+    return strategy(name, world, **({"num_initial_points": 3} if name == "bayesian" else {}))
+
+
+def flaky(values: Values) -> float | Exception:
+    """Every third architecture can't be built, every fourth of the others has no score."""
+    draw = sum(values_key(values).encode()) % 12
+    if draw % 3 == 0:
+        return RuntimeError("out of memory")
+    return math.nan if draw % 4 == 0 else quality(values)
+
+
+@everyone
+@everywhere
+def test_proposals_are_legal_new_and_the_same_again(name: str, world: str) -> None:
+    bound = strategy(name, world)
+    runs = []
+    for _ in range(2):
+        seen = StrategyOracle(bound, MAXIMISE, LONG, seed=3)
+        runs.append(run(seen))
+        assert seen.error is None
+        seen.close()
+    assert runs[0] == runs[1]
+    assert all(bound.domain.canonical(values) == values for values in runs[0])
+    keys = [values_key(values) for values in runs[0]]
+    assert len(set(keys)) == len(keys) == min(LONG, bound.domain.size)
+
+
+@everyone
+def test_another_seed_proposes_otherwise(name: str) -> None:
+    bound = short(name, "mixed")
+    assert run(StrategyOracle(bound, MAXIMISE, 3, seed=0)) != run(
+        StrategyOracle(bound, MAXIMISE, 3, seed=1)
+    )
+
+
+@everyone
+@everywhere
+def test_each_proposal_follows_from_the_events_before_it(name: str, world: str) -> None:
+    bound, journal = strategy(name, world), Recorder()
+    run(StrategyOracle(bound, MAXIMISE, LONG, seed=0, journal=journal), flaky)
+    for at, event in enumerate(journal.events):
+        if event["event"] == "trial_proposed":
+            before = fold(journal.events[:at])
+            again = bound.propose(before, generator(0, event["trial"]))
+            assert again == event["values"]
+
+
+@everyone
+@everywhere
+def test_a_search_cut_anywhere_resumes_with_the_same_trials(name: str, world: str) -> None:
+    bound, journal = short(name, world), Recorder()
+    trials = run(StrategyOracle(bound, MINIMISE, SHORT, seed=5, journal=journal), flaky)
+    for cut in range(1, len(journal.events), EVENTS_BETWEEN_CUTS.get(name, 1)):
+        resumed = journal_of(journal.events[:cut])
+        run(StrategyOracle(bound, max_trials=SHORT, journal=resumed), flaky)
+        assert [trial.values for trial in resumed.history.trials] == trials
+        assert not resumed.history.unfinished
+
+
+@pytest.mark.parametrize("name", ["random", "evolution"])
+@everywhere
+def test_a_long_search_cut_before_any_trial_resumes_with_the_same_trials(
+    name: str, world: str
+) -> None:
+    bound, journal = strategy(name, world), Recorder()
+    trials = run(StrategyOracle(bound, MAXIMISE, 30, seed=1, journal=journal), flaky)
+    starts = [at for at, event in enumerate(journal.events) if event["event"] == "trial_proposed"]
+    for cut in starts:
+        resumed = journal_of(journal.events[:cut])
+        run(StrategyOracle(bound, max_trials=30, journal=resumed), flaky)
+        assert [trial.values for trial in resumed.history.trials] == trials
+
+
+@everyone
+def test_proposing_leaves_history_and_options_as_they_were(name: str) -> None:
+    bound, journal = short(name, "chain"), Recorder()
+    run(StrategyOracle(bound, MAXIMISE, 4, seed=0, journal=journal))
+    before = (journal.history.version, journal.history.trials, repr(bound))
+    bound.propose(journal.history, generator(0, 4))
+    assert (journal.history.version, journal.history.trials, repr(bound)) == before
+
+
+@everyone
+@everywhere
+def test_failed_trials_are_tried_trials(name: str, world: str) -> None:
+    bound = strategy(name, world)
+    seen = StrategyOracle(bound, MAXIMISE, LONG, seed=2)
+    handed_out = run(seen, flaky)
+    assert seen.error is None
+    assert len({values_key(values) for values in handed_out}) == len(handed_out)
+    ends = {TrialStatus.COMPLETED, TrialStatus.FAILED}
+    assert {trial.status for trial in seen.history.trials} == ends
+
+
+@everyone
+def test_nothing_but_failures_ends_with_the_space(name: str) -> None:
+    seen = StrategyOracle(strategy(name, "twelve"), MAXIMISE, seed=0)
+    assert len(run(seen, lambda values: ValueError("no"))) == 12
+    assert seen.error is None
+    assert len(seen.history.finished) == 12
+    assert seen.history.incumbent is None
+
+
+@everyone
+def test_twelve_architectures_are_found_and_then_the_space_is_exhausted(name: str) -> None:
+    seen = StrategyOracle(short(name, "twelve"), MAXIMISE, seed=0)
+    assert len({values_key(values) for values in run(seen)}) == 12
+    assert seen.error is None
+    assert seen.reason is not None
+    assert "All 12 architectures" in seen.reason
+
+
+@everyone
+@pytest.mark.parametrize("objective", [MAXIMISE, MINIMISE], ids=lambda o: o.direction)
+def test_a_smooth_score_is_improved_in_both_directions(name: str, objective: Any) -> None:
+    seen = StrategyOracle(short(name, "mixed"), objective, 12, seed=0)
+    run(seen)
+    scores = [trial.score for trial in seen.history.completed]
+    better = max if objective.direction == "max" else min
+    assert seen.history.incumbent is not None
+    assert seen.history.incumbent.score == better(scores)
+    assert better(scores) != scores[0]
+
+
+class StockTuner(kt.Tuner):  # type: ignore[misc]
+    """A tuner of KerasTuner's, with a formula in place of training."""
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        result = flaky(trial.hyperparameters.values)
+        if isinstance(result, Exception):
+            raise result
+        return {"quality": result}
+
+
+def build(hp: kt.HyperParameters) -> None:
+    depth = hp.Int("depth", 1, 3)
+    for layer in range(1, depth + 1):
+        with hp.conditional_scope("depth", list(range(layer, 4))):
+            hp.Choice(f"units_{layer}", [16, 32, 64])
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+
+
+@everyone
+def test_a_stock_tuner_runs_it_and_the_journal_says_the_same(name: str, tmp_path: Path) -> None:
+    seen = oracle(name, MAXIMISE, max_trials=LONG, seed=0, **OPTIONS.get(name, {}))
+    tuner = StockTuner(seen, build, directory=tmp_path, project_name="stock")
+    tuner.search()
+    assert seen.error is None
+    history = seen.history
+    assert [t.number for t in history.finished] == list(range(LONG))
+    for number, trial in enumerate(seen.trials.values()):
+        mine = history[number]
+        assert int(trial.trial_id) == number
+        assert trial.hyperparameters.values == mine.values
+        assert trial.status == mine.status.upper()
+        assert mine.score == (trial.score if trial.status == "COMPLETED" else None)
+        assert bool(mine.reason) == (trial.status == "FAILED")
+    best = tuner.get_best_hyperparameters()[0]
+    assert history.incumbent is not None
+    assert best.values == history.incumbent.values
+    assert not list(tmp_path.rglob("oracle.json"))
+    assert not list(tmp_path.rglob("trial.json"))
+
+
+@everyone
+def test_a_closed_oracle_is_forgotten(name: str) -> None:
+    seen = StrategyOracle(strategy(name, "twelve"), MAXIMISE, 2, seed=0)
+    run(seen)
+    seen.close()
+    assert seen not in kt_oracle.LOCKS
+    assert seen not in kt_oracle.THREADS
+    gone = weakref.ref(seen)
+    del seen
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,137 @@
+"""Small spaces with made-up scores, and a plain loop over an oracle: no model is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+
+from nas_nb.record.events import Event
+from nas_nb.record.history import History, fold
+from nas_nb.record.journal import Journal
+from nas_nb.record.values import Values
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.oracle import StrategyOracle
+
+MAXIMISE = kt.Objective("quality", "max")
+MINIMISE = kt.Objective("quality", "min")
+
+Score = Callable[[Values], float]
+
+
+def choice(name: str, *values: Any, when: tuple[Condition, ...] = ()) -> Parameter:
+    return Parameter(name, ParameterKind.CHOICE, values, conditions=when)
+
+
+def chain() -> Domain:
+    """Up to three layers, each with its own kind and width: finite and conditional."""
+    parameters = [choice("depth", 1, 2, 3)]
+    for layer in (1, 2, 3):
+        deep_enough = (Condition("depth", tuple(range(layer, 4))),)
+        parameters.append(choice(f"layer_{layer}", "Conv2D", "Dense", when=deep_enough))
+        parameters.append(choice(f"units_{layer}", 32, 64, 128, when=deep_enough))
+    return Domain(tuple(parameters))
+
+
+def mixed() -> Domain:
+    """Every kind of parameter, some of them continuous and conditional: infinite."""
+    trained = (Condition("train", (True,)),)
+    return Domain(
+        (
+            Parameter("width", ParameterKind.INT, low=4, high=512, log=True),
+            Parameter("dropout", ParameterKind.FLOAT, low=0.0, high=0.5),
+            Parameter("train", ParameterKind.BOOLEAN),
+            Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=0.1, log=True, conditions=trained),
+            Parameter("loss", ParameterKind.FIXED, ("mse",)),
+        )
+    )
+
+
+def twelve() -> Domain:
+    """Twelve points: an optimizer alone, or one with a rate; three widths each."""
+    return Domain(
+        (
+            choice("optimizer", "adam", "sgd"),
+            choice("rate", 0.1, 0.01, 0.001, when=(Condition("optimizer", ("sgd",)),)),
+            choice("units", 8, 16, 32),
+        )
+    )
+
+
+DOMAINS: dict[str, Callable[[], Domain]] = {"chain": chain, "mixed": mixed, "twelve": twelve}
+
+
+def quality(values: Values) -> float:
+    """A made-up score: a smooth function of the numbers, and an offset for each word."""
+    total = 0.0
+    for name, value in values.items():
+        weight = 1 + sum(map(ord, name)) % 5
+        if isinstance(value, str):
+            total += weight * len(value)
+        else:
+            total += weight * math.cos(math.log(1e-6 + float(value)))
+    return total
+
+
+def answer(oracle: StrategyOracle, trial: Any, score: float | Exception) -> None:
+    """Reports one result as a tuner would."""
+    if isinstance(score, Exception):
+        trial.status, trial.message = "INVALID", f"{type(score).__name__}: {score}"
+    else:
+        oracle.update_trial(trial.trial_id, {oracle.objective.name: score})
+        trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+
+
+def run(oracle: StrategyOracle, score: Callable[[Values], Any] = quality) -> list[dict[str, Any]]:
+    """Drives an oracle to its end, as a plain loop; returns the values it handed out."""
+    handed_out = []
+    while (trial := oracle.create_trial("loop")).status == "RUNNING":
+        values = dict(trial.hyperparameters.values)
+        handed_out.append(values)
+        answer(oracle, trial, score(values))
+    return handed_out
+
+
+def journal_of(events: Iterable[Event]) -> Journal:
+    """A journal in memory that already holds these events, as one that was opened from disk."""
+    journal = Journal.in_memory()
+    journal.history = fold(events)
+    return journal
+
+
+class Recorder(Journal):
+    """A journal in memory that keeps its events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+
+    def append(self, kind: Any, /, **fields: Any) -> Event:
+        event = super().append(kind, **fields)
+        self.events.append(event)
+        return event
+
+
+def told(scores: list[tuple[Values, float | None]], direction: str = "max") -> History:
+    """A history of trials that ended with these scores, None for a failure."""
+    history = History()
+    opened = {"objective": "quality", "direction": direction, "seed": 0}
+    history.apply({"event": "search_opened", "time": 0.0, **opened})
+    for number, (values, score) in enumerate(scores):
+        status = "failed" if score is None else "completed"
+        for event in (
+            {"event": "trial_proposed", "values": dict(values), "origin": "user"},
+            {"event": "trial_started"},
+            {"event": "trial_ended", "status": status, "score": score},
+        ):
+            history.apply({"time": 0.0, "trial": number, **event})
+    return history
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
