@@ -77,10 +77,13 @@ def read_choices(choices: Mapping[str, Any]) -> dict[str, Parameter]:
 
 
 def _read(key: str, about: Key, given: Any) -> Parameter:
-    listed = list(given) if isinstance(given, list | tuple | set | range) else [given]
+    given = plain(given)
+    listed = list(given) if isinstance(given, list | tuple | range | set) else [given]
     if not listed:
         raise SpaceError(f"Expected '{key}' to list at least one value, got an empty list.")
-    values = tuple(about.read(value) for value in listed)
+    read = [about.read(value) for value in listed]
+    # A set has another order in every process, and an order is part of a space.
+    values = tuple(sorted(read) if isinstance(given, set) else read)
     for number, value in enumerate(values):
         if value in values[:number]:
             raise SpaceError(

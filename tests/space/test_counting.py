@@ -11,7 +11,7 @@ from tests.space.domains import TREE, brute_force, choice, conditional_domains, 
 
 
 @given(conditional_domains())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_size_is_the_number_of_points_found_by_brute_force(domain: Domain) -> None:
     assert domain.size == len(brute_force(domain))
 

@@ -24,7 +24,7 @@ def changed_choices(domain: Domain, one: dict, other: dict) -> list[str]:
 
 
 @given(conditional_domains())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_enumeration_lists_every_point_once(domain: Domain) -> None:
     points = [tuple(point.items()) for point in domain.enumerate()]
     assert len(points) == len(set(points))
@@ -32,7 +32,7 @@ def test_enumeration_lists_every_point_once(domain: Domain) -> None:
 
 
 @given(conditional_domains(), SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_sample_is_a_point(domain: Domain, seed: int) -> None:
     point = domain.sample(np.random.default_rng(seed))
     assert tuple(point.items()) in brute_force(domain)
@@ -41,7 +41,7 @@ def test_sample_is_a_point(domain: Domain, seed: int) -> None:
 
 
 @given(conditional_domains(), SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_neighbour_differs_in_exactly_one_active_choice(domain: Domain, seed: int) -> None:
     point = domain.sample(np.random.default_rng(seed))
     neighbours = domain.neighbours(point)
@@ -54,7 +54,7 @@ def test_neighbour_differs_in_exactly_one_active_choice(domain: Domain, seed: in
 
 
 @given(conditional_domains(), SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_mutant_is_legal_and_differs_in_one_active_choice(domain: Domain, seed: int) -> None:
     rng = np.random.default_rng(seed)
     parent = domain.sample(rng)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.keras import layers
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.chain_choices import KEYS, read_choices
+from nas_nb.space.parameter import ParameterKind
+
+PLAIN = {"layers": ["Dense"], "units": [8], "activations": ["relu"]}
+
+
+def read(**changes: object) -> dict[str, tuple[object, ...]]:
+    return {key: p.choices for key, p in read_choices({**PLAIN, **changes}).items()}
+
+
+def test_layers_are_taken_as_classes_of_either_package_and_as_names() -> None:
+    for given in ([layers.Conv2D, layers.Dense], [keras.layers.Conv2D, "Dense"]):
+        assert read(layers=given)["layers"] == ("Conv2D", "Dense")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("relu", "relu"),
+        (tf.nn.relu, "relu"),
+        (tf.nn.leaky_relu, "leaky_relu"),
+        (tf.nn.softmax, "softmax"),
+        (tf.nn.swish, "silu"),
+        (tf.nn.silu, "silu"),
+        (tf.nn.relu6, "relu6"),
+        (tf.tanh, "tanh"),
+        (keras.activations.gelu, "gelu"),
+        (tf.keras.activations.selu, "selu"),
+        ("swish", "silu"),
+        (None, "linear"),
+    ],
+)
+def test_activation_is_stored_by_the_name_that_keras_gives_it(given: object, name: str) -> None:
+    assert read(activations=[given])["activations"] == (name,)
+
+
+def test_keras_function_of_that_name_computes_what_tensorflows_does() -> None:
+    x = np.linspace(-3, 3, 50, dtype="float32")
+    for function in (tf.nn.relu, tf.nn.leaky_relu, tf.nn.gelu, tf.nn.elu, tf.nn.selu, tf.nn.silu):
+        name = read(activations=[function])["activations"][0]
+        np.testing.assert_allclose(keras.activations.get(name)(x), function(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [[1, 2], (1, 2), range(1, 3), {2, 1}, np.array([1, 2])])
+def test_values_may_be_any_sequence(values: object) -> None:
+    assert read(units=values)["units"] == (1, 2)
+
+
+def test_single_value_may_stand_alone() -> None:
+    assert read(units=16, optimizer="sgd")["units"] == (16,)
+
+
+def test_single_value_is_fixed_and_several_are_a_choice() -> None:
+    choices = read_choices({**PLAIN, "units": [8, 16]})
+    assert choices["units"].kind is ParameterKind.CHOICE
+    assert choices["activations"].kind is ParameterKind.FIXED
+
+
+def test_keys_come_in_one_order_whatever_the_dictionary_says() -> None:
+    backwards = dict(reversed({**PLAIN, "learning_rate": 0.1}.items()))
+    assert list(read_choices(backwards)) == [
+        "layers",
+        "units",
+        "activations",
+        "depth",
+        "learning_rate",
+    ]
+    assert list(KEYS)[:3] == ["layers", "units", "activations"]
+
+
+def test_depth_has_a_default_and_the_optimizer_is_left_out() -> None:
+    choices = read()
+    assert choices["depth"] == (1, 2, 3)
+    assert "optimizer" not in choices
+
+
+def test_optimizer_is_taken_as_name_or_class() -> None:
+    given = ["Adam", "sgd", keras.optimizers.RMSprop, "adamw"]
+    assert read(optimizer=given)["optimizer"] == ("adam", "sgd", "rmsprop", "adamw")
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({}, "got an empty dictionary"),
+        (None, "Expected a dictionary such as"),
+        ([("layers", [])], r"of type list"),
+        ({"layers": ["Dense"]}, "to say 'units' and 'activations', got 'layers' only"),
+        ({**PLAIN, "unit": [8]}, "got 'unit'. Did you mean 'units'"),
+        ({**PLAIN, "layers": []}, "'layers' to list at least one value, got an empty list"),
+        ({**PLAIN, "units": []}, "'units' to list at least one value"),
+        ({**PLAIN, "layers": ["dense"]}, "got 'dense'. Did you mean 'Dense'"),
+        ({**PLAIN, "layers": [layers.LSTM]}, "layers Conv2D or Dense, .* got 'LSTM'"),
+        ({**PLAIN, "layers": [layers.Dense(3)]}, "layers Conv2D or Dense"),
+        ({**PLAIN, "activations": ["rely"]}, "got 'rely'. Did you mean 'relu'"),
+        ({**PLAIN, "activations": [tf.nn.crelu]}, "that Keras knows .* got 'crelu'"),
+        ({**PLAIN, "activations": [lambda x: x]}, "that Keras knows .* got <function"),
+        ({**PLAIN, "activations": ["threshold"]}, "that Keras knows"),
+        ({**PLAIN, "activations": [tf.nn.relu, "relu"]}, "to differ, got 'relu' twice"),
+        ({**PLAIN, "units": [0]}, "whole numbers above 0, got 0"),
+        ({**PLAIN, "units": [-8]}, "whole numbers above 0, got -8"),
+        ({**PLAIN, "units": [8.5]}, "whole numbers above 0, got 8.5"),
+        ({**PLAIN, "units": ["8"]}, "whole numbers above 0, got '8'"),
+        ({**PLAIN, "units": [True]}, "whole numbers above 0, got True"),
+        ({**PLAIN, "units": [8, 8]}, "to differ, got 8 twice"),
+        ({**PLAIN, "depth": [0]}, "'depth' .the number of layers. to be whole numbers"),
+        ({**PLAIN, "optimizer": ["adm"]}, "got 'adm'. Did you mean 'adam'"),
+        ({**PLAIN, "optimizer": [keras.optimizers.Adam()]}, "name of an optimiser of Keras"),
+        ({**PLAIN, "learning_rate": [0]}, "numbers above 0, got 0"),
+        ({**PLAIN, "learning_rate": [float("nan")]}, "numbers above 0, got nan"),
+        ({**PLAIN, "learning_rate": ["fast"]}, "numbers above 0, got 'fast'"),
+    ],
+)
+def test_bad_dictionary_gets_one_sentence(space: object, message: str) -> None:
+    with pytest.raises(SpaceError, match=message) as caught:
+        read_choices(space)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_function_of_the_users_own_is_refused_even_if_named_like_one_of_keras() -> None:
+    def relu(x: object) -> object:
+        return x
+
+    with pytest.raises(SpaceError, match="that Keras knows"):
+        read(activations=[relu])

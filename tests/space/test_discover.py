@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import random
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from nas_nb.errors import SpaceError
+from nas_nb.space.discover import Discovered, discover
+
+
+def guide(hp: kt.HyperParameters) -> keras.Model:
+    """The kind of function that KerasTuner's guide shows."""
+    model = keras.Sequential([keras.Input((4,))])
+    for number in range(hp.Int("num_layers", 1, 2)):
+        units = hp.Int(f"units_{number}", 80, 96, step=8)
+        model.add(keras.layers.Dense(units, activation=hp.Choice("activation", ["relu", "tanh"])))
+    if hp.Boolean("dropout"):
+        model.add(keras.layers.Dropout(0.25))
+    model.add(keras.layers.Dense(1))
+    model.compile(keras.optimizers.Adam(hp.Float("lr", 1e-4, 1e-2, sampling="log")), "mse")
+    return model
+
+
+def test_guide_style_function_is_understood() -> None:
+    domain = discover(guide)
+    assert domain.names == ("num_layers", "units_0", "activation", "units_1", "dropout", "lr")
+    second = next(p for p in domain.parameters if p.name == "units_1")
+    assert [(c.parent, c.values) for c in second.conditions] == [("num_layers", (2,))]
+
+
+def test_point_is_built_with_its_values() -> None:
+    space = Discovered(guide)
+    point = space.domain.complete({"num_layers": 2, "units_0": 88, "units_1": 96, "lr": 0.01})
+    model = space.build(point)
+    assert [layer.units for layer in model.layers] == [88, 96, 1]
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    assert model(np.ones((2, 4), "float32")).shape == (2, 1)
+
+
+def test_hypermodel_is_taken_with_what_it_declares() -> None:
+    class Model(kt.HyperModel):
+        def declare_hyperparameters(self, hp: kt.HyperParameters) -> None:
+            hp.Choice("units", [80, 96])
+
+        def build(self, hp: kt.HyperParameters) -> keras.Model:
+            return keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.get("units"))])
+
+    model = Model()
+    space = Discovered(model)
+    assert space.domain.size == 2
+    assert space.hypermodel is model
+    assert space.build({"units": 96}).output_shape == (None, 96)
+
+
+def test_random_state_and_session_are_left_alone() -> None:
+    keras.utils.set_random_seed(1)
+    model = guide(kt.HyperParameters())
+    before = random.getstate()
+    discover(guide)
+    assert random.getstate() == before
+    assert model.predict(np.ones((1, 4)), verbose=0).shape == (1, 1)
+
+
+def test_layer_of_the_users_own_is_usable_afterwards() -> None:
+    encoder = keras.layers.Dense(3)
+
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        model = keras.Sequential([keras.Input((4,)), encoder, keras.layers.Dense(1)])
+        model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "mse")
+        return model
+
+    space = Discovered(build)
+    model = space.build({"optimizer": "sgd"})
+    before = encoder.get_weights()[0].copy()
+    model.fit(np.ones((8, 4)), np.ones(8), verbose=0)
+    assert not np.array_equal(encoder.get_weights()[0], before)
+
+
+def test_function_that_needs_weights_is_built_with_them() -> None:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        scale = keras.layers.Normalization()
+        scale.adapt(np.random.default_rng(0).random((10, 4)))
+        units = hp.Choice("units", [80, 96])
+        model = keras.Sequential([keras.Input((4,)), scale, keras.layers.Dense(units)])
+        assert np.isfinite(model.predict(np.ones((1, 4)), verbose=0)).all()
+        return model
+
+    assert discover(build).size == 2
+
+
+def test_failing_function_is_told_with_its_reason() -> None:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Choice("units", [-1]))])
+
+    with pytest.raises(
+        SpaceError, match="build to build a model from its default values"
+    ) as caught:
+        discover(build)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_forgotten_return_is_told() -> None:
+    def build(hp: kt.HyperParameters) -> None:
+        hp.Choice("units", [80, 96])
+
+    with pytest.raises(SpaceError, match="got NoneType: end it with `return model`"):
+        discover(build)
+
+
+def test_function_without_hyperparameters_is_told() -> None:
+    with pytest.raises(SpaceError, match="to ask for hyperparameters, got a build without any"):
+        discover(lambda hp: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]))

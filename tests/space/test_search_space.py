@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from nas_nb.data import DataSpec, Task
+from nas_nb.errors import SpaceError
+from nas_nb.space.search_space import SearchSpace
+
+CHOICES = {"layers": ["Conv2D", "Dense"], "units": [4, 8], "activations": ["relu"], "depth": [1, 2]}
+SPEC = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
+
+
+def build(hp: kt.HyperParameters) -> keras.Model:
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    if hp.Boolean("hidden"):
+        model.add(keras.layers.Dense(hp.Choice("units", [4, 8]), activation="relu"))
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class Model(kt.HyperModel):
+    fitted: list[dict]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fitted = []
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return build(hp)
+
+    def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: object, **options: object):
+        self.fitted.append(dict(hp.values))
+        return super().fit(hp, model, *args, **options)
+
+
+@pytest.fixture(params=["dict", "function", "hypermodel"])
+def space(request: pytest.FixtureRequest) -> SearchSpace:
+    if request.param == "dict":
+        return SearchSpace.from_dict(CHOICES).for_data(SPEC)
+    return SearchSpace(build if request.param == "function" else Model())
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.random((12, 8, 8, 1), dtype="float32"), np.arange(12) % 3
+
+
+def test_all_samples_and_neighbours_are_in_the_space_and_build(space: SearchSpace) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        architecture = space.sample(rng)
+        assert space.contains(architecture)
+        assert architecture.build()(data()[0]).shape == (12, 3)
+        assert all(space.contains(neighbour) for neighbour in space.neighbours(architecture))
+        assert architecture not in space.neighbours(architecture)
+
+
+def test_size_agrees_with_the_architectures_listed(space: SearchSpace) -> None:
+    listed = {space.architecture(values) for values in space.domain.enumerate()}
+    assert len(listed) == space.size
+
+
+def test_stock_random_search_takes_it_and_proposes_its_points(
+    space: SearchSpace, tmp_path: object
+) -> None:
+    tuner = kt.RandomSearch(
+        space, objective="val_accuracy", max_trials=3, seed=1, directory=str(tmp_path)
+    )
+    tuner.oracle.verbose = 0
+    x, y = data()
+    tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)
+    trials = list(tuner.oracle.trials.values())
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 3
+    for trial in trials:
+        assert space.domain.canonical(trial.hyperparameters.values) == trial.hyperparameters.values
+
+
+def test_stock_tuner_probes_it_with_one_build(tmp_path: object) -> None:
+    builds = []
+
+    def counted(hp: kt.HyperParameters) -> keras.Model:
+        builds.append(dict(hp.values))
+        kind = hp.Choice("kind", ["a", "b", "c"])
+        for name in "abc":
+            with hp.conditional_scope("kind", [name]):
+                hp.Int(f"{name}_units", 1, 3)
+        model = build(hp)
+        assert kind
+        return model
+
+    space = SearchSpace(counted)
+    found = len(builds)
+    kt.RandomSearch(space, objective="val_loss", max_trials=1, directory=str(tmp_path))
+    assert len(builds) - found == 1
+
+
+def test_hypermodels_own_fit_is_called(tmp_path: object) -> None:
+    model = Model()
+    tuner = kt.RandomSearch(
+        SearchSpace(model), objective="val_loss", max_trials=1, directory=str(tmp_path)
+    )
+    tuner.oracle.verbose = 0
+    x, y = data()
+    tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)
+    assert len(model.fitted) == 1
+
+
+def test_hyperparameters_without_values_build_the_default_architecture(space: SearchSpace) -> None:
+    hp = kt.HyperParameters()
+    assert isinstance(space.build(hp), keras.Model)
+    assert hp.values == space.domain.complete({})
+
+
+def test_dictionary_space_without_data_does_not_build() -> None:
+    with pytest.raises(SpaceError, match=r"space\.for_data"):
+        SearchSpace.from_dict(CHOICES).build(kt.HyperParameters())
+
+
+def test_binding_to_data_keeps_the_name_and_leaves_the_space_itself_alone() -> None:
+    space = SearchSpace.from_dict(CHOICES, name="digits")
+    assert space.for_data(SPEC).name == "digits"
+    with pytest.raises(SpaceError):
+        space.build_values(space.domain.complete({}))
+
+
+def test_function_space_is_the_same_for_any_data() -> None:
+    space = SearchSpace(build)
+    assert space.for_data(SPEC) is space
+
+
+def test_spaces_of_equal_dictionaries_or_the_same_function_are_equal() -> None:
+    assert SearchSpace.from_dict(CHOICES) == SearchSpace.from_dict(dict(CHOICES))
+    assert SearchSpace(build) == SearchSpace(build)
+    assert SearchSpace(build) != SearchSpace.from_dict(CHOICES)
+    assert SearchSpace.from_dict(CHOICES) != SearchSpace.from_dict({**CHOICES, "units": [4]})
+    assert hash(SearchSpace(build)) == hash(SearchSpace(build))
+
+
+def test_illegal_values_are_not_built(space: SearchSpace) -> None:
+    with pytest.raises(SpaceError, match="got 'colour'"):
+        space.build_values({**space.domain.complete({}), "colour": "red"})
+
+
+def test_text_tells_its_size() -> None:
+    assert repr(SearchSpace.from_dict(CHOICES)) == "SearchSpace(7 parameters, size 16)"
+    assert SearchSpace.from_dict(CHOICES).describe().startswith("16 architectures, 7 parameters")
+
+
+@pytest.mark.parametrize("wrong", [CHOICES, "build", 3, None])
+def test_what_is_no_build_function_is_refused(wrong: object) -> None:
+    with pytest.raises(SpaceError, match=r"Expected a build\(hp\) function or a HyperModel"):
+        SearchSpace(wrong)  # type: ignore[arg-type]
