@@ -11,6 +11,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.chain import Chain
+from nas_nb.space.description import describe
 from nas_nb.space.hyperparameters import to_hyperparameters
 
 if TYPE_CHECKING:
@@ -135,8 +136,6 @@ class SearchSpace(kt.HyperModel):
 
     def describe(self) -> str:
         """Returns the space as text: its size, and a line for each parameter."""
-        from nas_nb.space.description import describe
-
         return describe(self.domain)
 
     def __eq__(self, other: object) -> bool:
