@@ -16,9 +16,9 @@ FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin"
 def trials_frame(history: History, names: Sequence[str] = ()) -> pd.DataFrame:
     """Returns one row a trial, indexed by its number ("trial").
 
-    Columns: one for each name of the values, in the order of `names` and then of appearance (empty
+    Columns: one for each name of the values, first in the order of `names` (empty
     where the name was not active; "NAME (value)" where NAME is one of the following), then
-    status, score, epochs, params, duration_s (s), reason, origin and note. Whole numbers stay whole:
+    status, score, epochs, params, duration_s (s), reason, origin, note. Whole numbers stay whole:
     columns with gaps are pandas' nullable ones.
     """
     trials = history.trials

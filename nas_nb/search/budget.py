@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import BudgetError
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
 
 Duration = str | float | dt.timedelta
+
+
+_UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_WHOLE = ("max_trials", "max_epochs", "max_params", "max_flops", "max_memory_bytes")
 
 
 @dataclass(frozen=True)
@@ -43,23 +47,29 @@ class Budget:
         max_time_s: Seconds of search, pauses left out; None for no limit.
         max_epochs: Epochs of training, over all trials together; None for no limit.
         max_params: Weights of one candidate: a larger one fails before it is trained.
+        max_flops: Multiply-adds of one candidate for one sample, likewise.
+        max_time_per_trial_s: Seconds of one trial; a longer one is cut off and fails.
+        max_memory_bytes: Resident memory of the kernel at which the search pauses; None takes 90 %
+            of what the container gives.
     """
 
     max_trials: int | None = None
     max_time_s: float | None = None
     max_epochs: int | None = None
     max_params: int | None = None
+    max_flops: int | None = None
+    max_time_per_trial_s: float | None = None
+    max_memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_trials", "max_epochs", "max_params"):
+        for name in _WHOLE:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise BudgetError(
                     f"Expected `{name}` to be a whole number. Received: {name}={value!r}. "
                     f"Write for example {name}=20."
                 )
-        for name in ("max_trials", "max_time_s", "max_epochs", "max_params"):
-            value = getattr(self, name)
+        for name, value in asdict(self).items():
             if value is not None and not value > 0:
                 shown = name.removesuffix("_s")
                 raise BudgetError(
@@ -106,13 +116,7 @@ class Budget:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the limits that are set, for the journal."""
-        limits = {
-            "max_trials": self.max_trials,
-            "max_time_s": self.max_time_s,
-            "max_epochs": self.max_epochs,
-            "max_params": self.max_params,
-        }
-        return {name: limit for name, limit in limits.items() if limit is not None}
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
 
 
 def parse_duration(duration: Duration | None) -> float | None:
@@ -158,6 +162,27 @@ def _parse_text(text: str) -> float:
             "or a number of seconds."
         )
     return seconds
+
+
+def parse_bytes(memory: str | float | None) -> int | None:
+    """Returns an amount of memory in bytes.
+
+    Args:
+        memory: Bytes, or a text such as "1.8 GB" or "500 MB" (decimal units); None for no limit.
+
+    Raises:
+        BudgetError: The text is no amount.
+    """
+    if memory is None:
+        return None
+    text = str(memory).strip().upper().removesuffix("B").strip()
+    factor = _UNITS.get(text[-1:], 1.0)
+    try:
+        return int(float(text.rstrip("KMGT").strip()) * factor)
+    except (ValueError, OverflowError) as error:
+        raise BudgetError(
+            f"'{memory}' is no amount of memory: write max_memory='1.8 GB', '500 MB' or bytes."
+        ) from error
 
 
 def describe_duration(seconds: float) -> str:

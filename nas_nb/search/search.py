@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError
 from nas_nb.record.table import trials_frame
-from nas_nb.search.budget import Budget, Duration, Progress, parse_duration
+from nas_nb.search.budget import Budget, Duration, Progress, parse_bytes, parse_duration
 from nas_nb.search.incumbent import Incumbent
 from nas_nb.search.project import check_same_search, choose_folder, read_history
 from nas_nb.search.run import Run
@@ -56,6 +56,10 @@ class Search:
         max_time: Time for the search: "2 min", seconds or a timedelta.
         max_epochs: Epochs of training over all trials together.
         max_params: Weights of one candidate; larger ones fail without training.
+        max_flops: Multiply-adds of one candidate for one sample; larger ones fail likewise.
+        max_time_per_trial: Time for one trial; a longer one is cut off and fails.
+        max_memory: Memory of the kernel at which the search pauses with advice: "1.8 GB" or
+            bytes; default: 90 % of what the container gives, if it limits it.
         epochs: Epochs that each trial is granted, 1 or more.
         batch_size: Samples a batch, 1 or more.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
@@ -78,6 +82,9 @@ class Search:
         max_time: Duration | None = None,
         max_epochs: int | None = None,
         max_params: int | None = None,
+        max_flops: int | None = None,
+        max_time_per_trial: Duration | None = None,
+        max_memory: str | float | None = None,
         epochs: int = 10,
         batch_size: int = 32,
         seed: int = 0,
@@ -92,7 +99,15 @@ class Search:
             data=known,
             strategy=make_strategy(strategy, bound.domain, **(options or {})),
             objective=as_objective(objective, known.task),
-            budget=Budget(max_trials, parse_duration(max_time), max_epochs, max_params),
+            budget=Budget(
+                max_trials,
+                parse_duration(max_time),
+                max_epochs,
+                max_params,
+                max_flops,
+                parse_duration(max_time_per_trial),
+                parse_bytes(max_memory),
+            ),
             fidelity=Fidelity(epochs, batch_size),
             seed=seed,
         )

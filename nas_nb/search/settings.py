@@ -11,7 +11,7 @@ import keras_tuner as kt
 
 from nas_nb.data import Data, Task, default_data, load
 from nas_nb.errors import NasError, SearchError, nearest
-from nas_nb.search.budget import Budget, parse_duration
+from nas_nb.search.budget import Budget, parse_bytes, parse_duration
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
-_LIMITS = ("max_trials", "max_epochs", "max_params")
+_COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
+_TIMED = ("max_time", "max_time_per_trial")
 _GRANTS = ("epochs", "batch_size")
-CHANGEABLE = ("strategy", "options", *_LIMITS, "max_time", *_GRANTS, "seed")
+CHANGEABLE = ("strategy", "options", *_COUNTED, *_TIMED, "max_memory", *_GRANTS, "seed")
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 
@@ -151,9 +152,12 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
             f"{nearest(unknown[0], CHANGEABLE)}"
         )
     rest = dict(changes)
-    limits = {name: rest.pop(name) for name in _LIMITS if name in rest}
-    if "max_time" in rest:
-        limits["max_time_s"] = parse_duration(rest.pop("max_time"))
+    limits: dict[str, Any] = {name: rest.pop(name) for name in _COUNTED if name in rest}
+    for name in _TIMED:
+        if name in rest:
+            limits[f"{name}_s"] = parse_duration(rest.pop(name))
+    if "max_memory" in rest:
+        limits["max_memory_bytes"] = parse_bytes(rest.pop("max_memory"))
     grants = {name: rest.pop(name) for name in _GRANTS if name in rest}
     options = rest.pop("options", None) or {}
     if "strategy" in rest or options:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
-from pathlib import Path
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import keras_tuner as kt
-import numpy as np
-import numpy.typing as npt
 from keras_tuner.engine import trial as kt_trial
 
-from nas_nb.evaluate.seeds import seeded, trial_seed
-from nas_nb.evaluate.trainer import train
+from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.search.checkpoints import Checkpoints
+from nas_nb.search.evaluation import (
+    BestEpoch,
+    Evaluation,
+    TrialError,
+    TrialStoppedError,
+    seconds_of,
+)
+from nas_nb.search.memory import MemoryWatch
 
 if TYPE_CHECKING:
-    import keras
+    from pathlib import Path
 
     from nas_nb.record.journal import Journal
     from nas_nb.search.control import Control
@@ -31,10 +32,6 @@ FAILURES_BEFORE_PAUSE = 10
 
 class SearchEnd(BaseException):
     """Leaves KerasTuner's search loop; a `BaseException`, since the loop catches `Exception`."""
-
-
-class TrialError(Exception):
-    """A candidate that can't be evaluated; its text is the reason in the trial's row."""
 
 
 class JournalTuner(kt.Tuner):  # type: ignore[misc]
@@ -67,6 +64,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.journal = journal
         self.control = control
         self.checkpoints = Checkpoints(folder / "checkpoints", journal.history)
+        self.memory = MemoryWatch(settings.budget.max_memory_bytes)
         self.spent: str | None = None
         self.elapsed_before_s = 0.0
         super().__init__(
@@ -91,7 +89,10 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         """Ends the search when the budget is spent or the user asked for it."""
         count, reason = self.journal.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
-            self._pause_after_failures(count, reason)
+            self.control.pause(f"{count} trials in a row failed for the same reason: {reason}")
+        warning = self.memory.warning()
+        if warning is not None:
+            self.control.pause(warning)
         if self.control.checkpoint() or self._budget_spent():
             self._leave()
 
@@ -103,14 +104,13 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             self.spent = self._budget_spent()
         raise SearchEnd
 
-    def _pause_after_failures(self, count: int, reason: str | None) -> None:
-        self.control.pause(f"{count} trials in a row failed for the same reason: {reason}")
-
     def _try_run_and_update_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> None:
         try:
-            scored = self.run_trial(trial)
-            self.oracle.update_trial(trial.trial_id, scored.logs, step=scored.epoch)
+            best = self.run_trial(trial)
+            self.oracle.update_trial(trial.trial_id, best.logs, step=best.epoch)
             trial.status = kt_trial.TrialStatus.COMPLETED
+        except TrialStoppedError:
+            self._cut_off(int(trial.trial_id))
         except Exception as error:  # noqa: BLE001 - whatever a candidate raises is its reason
             trial.status = kt_trial.TrialStatus.FAILED
             trial.message = str(error) if isinstance(error, TrialError) else format_exc()
@@ -127,56 +127,26 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             The best epoch by the objective.
         """
         number = int(trial.trial_id)
-        seed = trial_seed(self.oracle.seed, number)
-        model = self._build(trial.hyperparameters, number, seed)
-        best = BestEpoch(self.oracle.objective, self.checkpoints)
-        granted = self.settings.fidelity
-        epochs = int(min(granted.epochs, self.settings.budget.epochs_left(self.journal.history)))
-
-        def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
-            self.journal.append(
-                "epoch_ended", trial=number, epoch=epoch, logs=dict(logs), duration_s=duration_s
-            )
-            best.see(model, epoch, logs)
-
-        result = train(
-            model,
-            self.settings.data,
-            epochs=epochs,
-            batch_size=granted.batch_size,
-            seed=seed,
-            on_epoch=on_epoch,
-            control=self.control,
+        evaluation = Evaluation(
+            number,
+            trial_seed(self.oracle.seed, number),
+            self.settings,
+            self.journal,
+            self.control,
+            self.checkpoints,
         )
-        if result.note is not None:
-            costs = self.journal.history[number].costs
-            self.journal.append("trial_built", trial=number, costs=costs, note=result.note)
-        if result.stopped:
-            self._stop_trial(number)
-        self.oracle.checkpoints[trial.trial_id] = best.save(model, number)
+        best = evaluation.run(trial.hyperparameters)
+        self.oracle.checkpoints[trial.trial_id] = best.checkpoint
         return best
 
-    def _build(self, hp: kt.HyperParameters, number: int, seed: int) -> keras.Model:
-        with seeded(seed):
-            model = self.hypermodel.build(hp)
-        params = int(model.count_params())
-        self.journal.append("trial_built", trial=number, costs={"params": params}, note=None)
-        limit = self.settings.budget.max_params
-        if limit is not None and params > limit:
-            # The same words for all, so that failures for one reason are counted together.
-            raise TrialError(f"The model has more parameters than max_params={limit:,} allows.")
-        return model
-
-    def _stop_trial(self, number: int) -> NoReturn:
-        trial = self.journal.history[number]
-        duration_s = time.time() - (trial.started or time.time())
+    def _cut_off(self, number: int) -> NoReturn:
         self.journal.append(
             "trial_ended",
             trial=number,
             status="stopped",
             score=None,
             reason="cut off: the search was stopped or its time was up",
-            duration_s=duration_s,
+            duration_s=seconds_of(self.journal.history[number]),
             checkpoint=None,
         )
         self._leave()
@@ -185,44 +155,3 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         """Ends the trial in the oracle, which journals it, and drops what fell out of the best."""
         self.oracle.end_trial(trial)
         self.checkpoints.prune()
-
-
-class BestEpoch:
-    """The best epoch of a running trial, with its weights if they may be kept.
-
-    Args:
-        objective: KerasTuner's objective.
-        checkpoints: Decides whether the weights are worth a copy.
-    """
-
-    def __init__(self, objective: kt.Objective, checkpoints: Checkpoints) -> None:
-        self.objective = objective
-        self.checkpoints = checkpoints
-        self.epoch = 0
-        self.logs: dict[str, float] = {}
-        self.weights: list[npt.NDArray[np.generic]] | None = None
-
-    def see(self, model: keras.Model, epoch: int, logs: Mapping[str, float]) -> None:
-        """Takes one epoch's logs.
-
-        Raises:
-            TrialError: The objective is missing, or the loss is not finite.
-        """
-        name = self.objective.name
-        if name not in logs:
-            raise TrialError(
-                f"The objective '{name}' is not among what the model reports "
-                f"({', '.join(sorted(logs))}): compile that metric, or choose one of these."
-            )
-        if not math.isfinite(logs.get("loss", 0.0)) or not math.isfinite(logs[name]):
-            raise TrialError(f"The loss or {name} is not finite after epoch {epoch}.")
-        if not self.logs or self.objective.better_than(logs[name], self.logs[name]):
-            self.epoch, self.logs = epoch, dict(logs)
-            wanted = self.checkpoints.is_wanted(logs[name])
-            self.weights = model.get_weights() if wanted else None
-
-    def save(self, model: keras.Model, number: int) -> str | None:
-        """Writes the weights of the best epoch, if they are kept, and returns the file's name."""
-        if self.weights is None:
-            return None
-        return self.checkpoints.save(model, self.weights, number, self.logs[self.objective.name])

@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from nas_nb.errors import JournalError
 from nas_nb.record.journal import read_history
+from nas_nb.search import evaluation
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from tests.search.test_search import LONG, eventually
@@ -74,7 +77,7 @@ def test_a_deleted_folder_pauses_the_search_and_comes_back_whole(tmp_path: Path)
     assert eventually(lambda: search.state is SearchState.PAUSED)
     assert "deleted" in (search.reason or "")
     search.resume()
-    assert eventually(lambda: (tmp_path / "project" / "journal.jsonl").is_file())
+    assert eventually((tmp_path / "project" / "journal.jsonl").is_file)
     search.stop()
     search.wait()
     back = read_history(tmp_path / "project" / "journal.jsonl")
@@ -108,3 +111,56 @@ def test_a_missing_checkpoint_is_told_when_the_model_is_asked_for(tmp_path: Path
     with pytest.raises(ValueError, match="weights of trial"):
         search.best.model()
     assert search.best.score > 0
+
+
+def test_a_trial_over_its_time_is_a_row_with_its_reason(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG, max_trials=1, max_time_per_trial=0.5).run()
+    assert search.trials["status"][0] == "failed"
+    assert "max_time_per_trial=0.5 s" in search.trials["reason"][0]
+    assert search.history[0].epochs > 0
+
+
+def test_too_much_memory_pauses_the_search_with_advice(tmp_path: Path):
+    search = tiny_search(tmp_path, max_memory="10 MB").start()
+    assert eventually(lambda: search.state is SearchState.PAUSED)
+    assert "Restart it" in (search.reason or "")
+    search.resume()
+    search.wait()
+    assert search.state is SearchState.FINISHED
+
+
+def test_out_of_memory_is_tried_once_more_with_half_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[int] = []
+    real = evaluation.train
+
+    def hungry(*args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs["batch_size"])
+        if kwargs["batch_size"] > 16:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(evaluation, "train", hungry)
+    search = tiny_search(tmp_path, max_trials=1).run()
+    assert seen == [32, 16]
+    assert search.trials["status"][0] == "completed"
+    assert "trained at 16" in search.trials["note"][0]
+
+
+def test_a_candidate_that_never_fits_is_a_row_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def starved(*args: Any, **kwargs: Any) -> Any:
+        raise MemoryError("nothing left")
+
+    monkeypatch.setattr(evaluation, "train", starved)
+    search = tiny_search(tmp_path, max_trials=1).run()
+    assert search.trials["status"][0] == "failed"
+    assert search.trials["reason"][0] == "MemoryError: nothing left"
+
+
+def test_a_candidate_over_max_flops_is_rejected_before_it_has_weights(tmp_path: Path):
+    search = tiny_search(tmp_path, max_flops=1, max_trials=1).run()
+    assert search.trials["reason"][0] == "The model has more flops than max_flops=1 allows."
+    assert search.history[0].costs["flops"] > 1

@@ -130,7 +130,7 @@ def test_an_exhausted_space_ends_the_search_and_says_so(tmp_path: Path):
 def test_a_candidate_over_max_params_is_a_row_with_its_reason(tmp_path: Path):
     search = tiny_search(tmp_path, max_params=5).run()
     assert set(search.trials["status"]) == {"failed"}
-    assert search.trials["reason"].str.contains("more parameters than max_params=5").all()
+    assert search.trials["reason"].str.contains("more params than max_params=5").all()
 
 
 def diverging(hp: kt.HyperParameters) -> keras.Model:
