@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -66,12 +66,12 @@ class Journal:
         self._closed = False
 
     @classmethod
-    def in_memory(cls) -> Journal:
+    def in_memory(cls) -> Self:
         """Returns a journal that is kept nowhere: same events, same history, no file."""
         return cls()
 
     @classmethod
-    def open(cls, path: str | Path) -> Journal:
+    def open(cls, path: str | Path) -> Self:
         """Opens a journal to write, and folds what it holds; a torn last line is cut off.
 
         Args:
