@@ -61,7 +61,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises the UsageError that IPython shows in one line, without a traceback."""
-        raise UsageError(f"{self.prog}: {message.rstrip('.')}. See `{self.prog} -h`.")
+        end = "" if message.endswith(("?", ".")) else "."
+        raise UsageError(f"{self.prog}: {message}{end} See `{self.prog} -h`.")
 
 
 class _Help(argparse.Action):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -111,3 +112,33 @@ def test_a_refusal_is_one_line_without_a_traceback(cells):
 def test_while_the_search_lives_the_cell_holds_widget_and_record(tmp_path):
     cells = run(tmp_path, MAKE, "search.panel()")
     assert shown(cells["search.panel()"]) == [sorted([WIDGET_VIEW, *RECORD])]
+
+
+def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_path):
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    try:
+        make = MAKE.replace("max_trials=3", "max_trials=1000").replace("epochs=2", "epochs=5000")
+        client.execute(f"{make}\nsearch.panel(); search.start();", reply=True, timeout=120)
+        client.execute("search.wait(); print('waited:', search.state)")
+        until_it_waits(client)
+        manager.interrupt_kernel()
+        kept, said = None, ""
+        while not said:
+            message = client.get_iopub_msg(timeout=60)
+            if message["msg_type"] == "update_display_data":
+                kept = sorted(message["content"]["data"])
+            if message["msg_type"] == "stream":
+                said = message["content"]["text"]
+        assert said == "waited: stopped\n"
+        assert kept == RECORD
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def until_it_waits(client):
+    """Reads messages until the cell that waits has begun."""
+    while True:
+        message = client.get_iopub_msg(timeout=60)
+        if message["msg_type"] == "execute_input" and "wait" in message["content"]["code"]:
+            return
