@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import StrategyError, nearest
 from nas_nb.strategy.bayesian import Bayesian
+from nas_nb.strategy.cma import Cma
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.function import FunctionStrategy, Propose
+from nas_nb.strategy.greedy import Greedy
+from nas_nb.strategy.grid import Grid
+from nas_nb.strategy.local_search import LocalSearch
+from nas_nb.strategy.nsga2 import Nsga2
+from nas_nb.strategy.pareto import Pareto
+from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.reinforce import Reinforce
 from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.tpe import Tpe
 
 if TYPE_CHECKING:
     from nas_nb.space.domain import Domain
@@ -18,7 +27,21 @@ if TYPE_CHECKING:
 StrategyLike = str | Strategy | type[Strategy] | Propose
 
 STRATEGIES: dict[str, type[Strategy]] = {
-    strategy.name: strategy for strategy in (RandomSearch, Evolution, Bayesian)
+    strategy.name: strategy
+    for strategy in (
+        RandomSearch,
+        Grid,
+        Greedy,
+        LocalSearch,
+        Evolution,
+        Pareto,
+        Reinforce,
+        Predictor,
+        Bayesian,
+        Tpe,
+        Nsga2,
+        Cma,
+    )
 }
 """The strategies that `strategy="name"` reaches."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.policy import counts, scale_of
-from nas_nb.strategy.surrogate.model import informative
+from nas_nb.strategy.window import informative
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -156,14 +156,22 @@ def _listed(parameter: Parameter) -> bool:
 
 
 def _inward(parameter: Parameter, value: Value) -> int | float:
-    if isinstance(parameter.count, int) and _listed(parameter):
+    if _listed(parameter):
         return parameter.index_of(value)
+    if _evenly_listed(parameter):
+        return parameter.index_of(value) / (cast(int, parameter.count) - 1)
     return min(max(scale_of(parameter).to_unit(cast(float, value)), 0.0), 1.0)
 
 
 def _outward(parameter: Parameter, position: int | float) -> Value:
     if _listed(parameter):
         return parameter.value_at(int(position))
-    if isinstance(parameter.count, int):
-        return parameter.value_at(round(position * (parameter.count - 1)))
-    return scale_of(parameter).from_unit(position)
+    if _evenly_listed(parameter):
+        return parameter.value_at(round(position * (cast(int, parameter.count) - 1)))
+    value = scale_of(parameter).from_unit(position)
+    return value if math.isinf(parameter.count) else round(value)
+
+
+def _evenly_listed(parameter: Parameter) -> bool:
+    """Whether it is a grid, whose points are even on its own scale."""
+    return parameter.step is not None

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
-from nas_nb.strategy.surrogate.acquisition import expected_improvement
-from nas_nb.strategy.surrogate.model import learn
 from nas_nb.strategy.surrogate.pool import candidate_pool
 
 if TYPE_CHECKING:
@@ -57,6 +55,9 @@ class Predictor(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the candidate of the highest acquisition, or a random one while there are few."""
+        from nas_nb.strategy.surrogate.acquisition import expected_improvement
+        from nas_nb.strategy.surrogate.model import learn
+
         # Draw t0 architectures uniformly at random and train them.
         sign = 1.0 if history.direction == "max" else -1.0
         parents = self._best(history, sign)

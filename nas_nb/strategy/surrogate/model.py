@@ -14,6 +14,7 @@ from nas_nb.strategy.surrogate.encoding import Encoding
 from nas_nb.strategy.surrogate.features import feature_rows
 from nas_nb.strategy.surrogate.process import Covariance, Points, Posterior, condition, fit
 from nas_nb.strategy.surrogate.shaping import shape_scores
+from nas_nb.strategy.window import informative
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Values
@@ -90,16 +91,6 @@ def _shown(
     sight = Sight(Encoding(domain), facts.mean(0), np.where(spread > 1e-9, spread, 1.0))
     scores = np.array([sign * (trial.score or 0.0) for trial in done])
     return sight, sight.points(values), shape_scores(scores, len(failed))
-
-
-def informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial]:
-    """Returns up to `window` trials: the latest half of it, and the best of those before."""
-    if len(trials) <= window:
-        return list(trials)
-    older, latest = trials[: -(window // 2)], trials[-(window // 2) :]
-    scored = [trial for trial in older if trial.score is not None]
-    best = sorted(scored, key=lambda trial: -sign * (trial.score or 0.0))[: window - len(latest)]
-    return [*best, *latest]
 
 
 def _frozen(array: np.ndarray) -> tuple[bytes, tuple[int, ...], str]:

@@ -1,0 +1,76 @@
+import math
+
+import numpy as np
+import pytest
+
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.surrogate.encoding import Encoding
+from tests.strategy.worlds import DOMAINS, choice, rng
+
+
+def gaps(domain: Domain, one: dict[str, object], other: dict[str, object]) -> list[float]:
+    """The squared distance of two points in each block."""
+    encoding = Encoding(domain)
+    first, second = encoding.rows([one, other])
+    return np.bincount(encoding.blocks, (first - second) ** 2).round(9).tolist()
+
+
+def test_unordered_choices_differ_or_not() -> None:
+    domain = Domain((choice("op", "conv", "pool", "skip"), choice("act", "relu", "tanh")))
+    one = {"op": "conv", "act": "relu"}
+    assert gaps(domain, one, {"op": "skip", "act": "relu"}) == [1, 0]
+    assert gaps(domain, one, {"op": "pool", "act": "tanh"}) == [1, 1]
+
+
+def test_ordered_choices_differ_by_how_far_apart_they_stand() -> None:
+    domain = Domain((choice("units", 16, 64, 512),))
+    assert gaps(domain, {"units": 16}, {"units": 64}) == [0.5]
+    assert gaps(domain, {"units": 16}, {"units": 512}) == [1]
+
+
+def test_continuous_ranges_differ_on_their_own_scale() -> None:
+    domain = Domain((Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1.0, log=True),))
+    assert gaps(domain, {"rate": 1e-4}, {"rate": 1e-2}) == [0.25]
+
+
+def test_a_conditional_choice_has_a_flag_and_is_in_the_middle_while_absent() -> None:
+    domain = Domain(
+        (choice("depth", 1, 2), choice("units", 16, 32, when=(Condition("depth", (2,)),)))
+    )
+    short = {"depth": 1}
+    assert gaps(domain, short, {"depth": 2, "units": 16}) == [1, 0.25, 1]
+    assert gaps(domain, short, {"depth": 2, "units": 32}) == [1, 0.25, 1]
+    assert gaps(domain, {"depth": 2, "units": 16}, {"depth": 2, "units": 32}) == [0, 1, 0]
+
+
+def test_of_two_ranges_with_one_name_only_the_active_one_is_present() -> None:
+    domain = Domain(
+        (
+            choice("kind", "small", "large"),
+            choice("units", 8, 16, when=(Condition("kind", ("small",)),)),
+            choice("units", 16, 512, when=(Condition("kind", ("large",)),)),
+        )
+    )
+    small, large = {"kind": "small", "units": 16}, {"kind": "large", "units": 16}
+    assert gaps(domain, small, large) == [1, 0.25, 1, 0.25, 1]
+
+
+def test_what_has_one_value_takes_no_column() -> None:
+    domain = Domain((Parameter("loss", ParameterKind.FIXED, ("mse",)), choice("a", 1, 2)))
+    assert Encoding(domain).rows([{"loss": "mse", "a": 1}]).shape == (1, 1)
+
+
+def test_a_long_list_of_words_is_one_hot() -> None:
+    domain = Domain((choice("word", *(f"w{n}" for n in range(40))),))
+    assert gaps(domain, {"word": "w0"}, {"word": "w39"}) == [1]
+
+
+@pytest.mark.parametrize("world", list(DOMAINS))
+def test_every_point_has_a_finite_row_and_blocks_have_no_gaps(world: str) -> None:
+    domain, source = DOMAINS[world](), rng()
+    encoding = Encoding(domain)
+    rows = encoding.rows([domain.sample(source) for _ in range(50)])
+    assert np.isfinite(rows).all()
+    assert math.isclose(len(set(encoding.blocks.tolist())), encoding.blocks.max() + 1)
+    assert encoding.rows([]).shape == (0, rows.shape[1])

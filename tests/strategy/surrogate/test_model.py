@@ -1,0 +1,63 @@
+from collections.abc import Mapping
+
+from nas_nb.record.values import Values
+from nas_nb.space.domain import Domain
+from nas_nb.strategy.surrogate.features import Featured, feature_rows
+from nas_nb.strategy.surrogate.model import learn
+from tests.strategy.worlds import choice, rng, told
+
+
+class Counted(Domain):
+    """A domain that tells how many of its choices are set."""
+
+    def features(self, values: Values) -> Mapping[str, float]:
+        return {"set": float(sum(value == 1 for value in values.values()))}
+
+
+PARAMETERS = tuple(choice(f"c{n}", "x", "y") for n in range(6))
+SWITCHES = tuple(choice(f"c{n}", 0, 1) for n in range(10))
+
+
+def test_the_model_tells_good_from_bad() -> None:
+    domain, source = Domain(PARAMETERS), rng()
+    tried = [domain.sample(source) for _ in range(30)]
+    history = told([(point, float(point["c0"] == "y")) for point in tried])
+    model = learn(domain, history.finished, 1.0, 200)
+    good, bad = [dict.fromkeys(tried[0], "x") | {"c0": value} for value in ("y", "x")]
+    mean, _ = model.predict([good, bad])
+    assert mean[0] > mean[1] + 1
+
+
+def test_a_smaller_score_is_better_with_a_negative_sign() -> None:
+    domain, source = Domain(PARAMETERS), rng()
+    tried = [domain.sample(source) for _ in range(30)]
+    history = told([(point, float(point["c0"] == "y")) for point in tried], "min")
+    mean, _ = learn(domain, history.finished, -1.0, 200).predict(
+        [dict.fromkeys(tried[0], "x") | {"c0": value} for value in ("y", "x")]
+    )
+    assert mean[0] < mean[1] - 1
+
+
+def test_what_failed_looks_bad() -> None:
+    domain, source = Domain(PARAMETERS), rng()
+    tried = [domain.sample(source) for _ in range(30)]
+    history = told([(point, None if point["c1"] == "y" else 0.5) for point in tried])
+    mean, _ = learn(domain, history.finished, 1.0, 200).predict(
+        [dict.fromkeys(tried[0], "x") | {"c1": value} for value in ("y", "x")]
+    )
+    assert mean[0] < mean[1]
+
+
+def test_features_reach_beyond_what_was_seen() -> None:
+    domain = Counted(SWITCHES)
+    assert isinstance(domain, Featured)
+    low = [point for point in domain.enumerate() if sum(point.values()) <= 3][::6]
+    history = told([(point, float(sum(point.values()))) for point in low])
+    ends = [dict.fromkeys(low[0], 1), dict.fromkeys(low[0], 0)]
+    featured, _ = learn(domain, history.finished, 1.0, 200).predict(ends)
+    plain, _ = learn(Domain(SWITCHES), history.finished, 1.0, 200).predict(ends)
+    assert featured[0] - featured[1] > plain[0] - plain[1]
+
+
+def test_a_domain_without_features_has_no_columns() -> None:
+    assert feature_rows(Domain(SWITCHES), [dict.fromkeys("ab", 1)]).shape == (1, 0)

@@ -1,0 +1,69 @@
+import pytest
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.history import History
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.grid import Grid
+from nas_nb.strategy.strategy import SpaceExhausted
+from tests.strategy.worlds import rng, told, twelve
+
+
+def walk(grid: Grid, history: History, steps: int) -> list[dict[str, object]]:
+    """Proposes again and again; each proposal is a trial of the grid's own."""
+    points = []
+    for number in range(len(history), len(history) + steps):
+        values = grid.propose(history, rng(number))
+        history.apply(
+            {"event": "trial_proposed", "trial": number, "values": values, "origin": "grid"}
+        )
+        points.append(values)
+    return points
+
+
+def test_points_come_in_the_order_of_the_space() -> None:
+    domain = twelve()
+    assert walk(Grid(domain=domain), told([]), 12) == list(domain.enumerate())
+
+
+def test_what_others_tried_is_left_out() -> None:
+    first, second, third = list(twelve().enumerate())[:3]
+    assert walk(Grid(domain=twelve()), told([(second, 0.5)]), 2) == [first, third]
+
+
+def test_points_before_a_late_start_come_last() -> None:
+    domain = twelve()
+    points = list(domain.enumerate())
+    history = told([])
+    history.apply({"event": "trial_proposed", "trial": 0, "values": points[10], "origin": "grid"})
+    assert walk(Grid(domain=domain), history, 3) == [points[11], points[0], points[1]]
+
+
+def test_the_end_says_how_many_there_were() -> None:
+    history = told([(point, 0.0) for point in twelve().enumerate()])
+    with pytest.raises(SpaceExhausted, match="All 12 architectures"):
+        Grid(domain=twelve()).propose(history, rng())
+
+
+def test_continuous_ranges_are_even_on_their_own_scale() -> None:
+    domain = Domain((Parameter("rate", ParameterKind.FLOAT, low=0.001, high=0.1, log=True),))
+    rates = [point["rate"] for point in walk(Grid(points=3, domain=domain), told([]), 3)]
+    assert rates == pytest.approx([0.001, 0.01, 0.1])
+
+
+def test_a_condition_on_a_continuous_value_keeps_its_value_in_the_grid() -> None:
+    dropout = Parameter("dropout", ParameterKind.FLOAT, low=0.0, high=1.0)
+    asked = (Condition("dropout", (0.3,)),)
+    seed = Parameter("extra", ParameterKind.CHOICE, ("x", "y"), conditions=asked)
+    points = walk(Grid(points=2, domain=Domain((dropout, seed))), told([]), 4)
+    assert points == [
+        {"dropout": 0.0},
+        {"dropout": 0.3, "extra": "x"},
+        {"dropout": 0.3, "extra": "y"},
+        {"dropout": 1.0},
+    ]
+
+
+def test_one_point_is_no_grid() -> None:
+    with pytest.raises(StrategyError, match="`points`"):
+        Grid(points=1)

@@ -1,0 +1,45 @@
+import pytest
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.history import History
+from nas_nb.space.domain import Domain
+from nas_nb.strategy.pareto import Pareto
+from nas_nb.strategy.strategy import generator
+from tests.strategy.worlds import choice
+
+WIDE = Domain(tuple(choice(f"c{n}", 0, 1, 2, 3) for n in range(5)))
+
+
+def search(trials: int, *, costs: bool) -> History:
+    """The score is the sum of the choices; the cost too: every trade-off is on the front."""
+    history = History()
+    history.apply({"event": "search_opened", "objective": "sum", "direction": "max", "seed": 0})
+    strategy = Pareto(population=8, domain=WIDE)
+    for number in range(trials):
+        values = strategy.propose(history, generator(0, number))
+        total = float(sum(values.values()))
+        for event in (
+            {"event": "trial_proposed", "values": values, "origin": "pareto"},
+            {"event": "trial_started"},
+            {"event": "trial_built", "costs": {"params": total**2} if costs else {}},
+            {"event": "trial_ended", "status": "completed", "score": total},
+        ):
+            history.apply({"trial": number, **event})
+    return history
+
+
+def test_it_spreads_along_the_front() -> None:
+    totals = {sum(trial.values.values()) for trial in search(80, costs=True).completed}
+    assert min(totals) <= 1
+    assert max(totals) >= 14
+
+
+def test_without_costs_only_the_score_counts() -> None:
+    late = search(80, costs=False).completed[-20:]
+    assert sum(trial.score or 0 for trial in late) / 20 > 11
+
+
+@pytest.mark.parametrize("options", [{"population": 1}, {"crossover": 1.5}])
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(StrategyError, match=next(iter(options))):
+        Pareto(**options)
