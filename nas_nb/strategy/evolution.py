@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from nas_nb.errors import StrategyError
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ class Evolution(Strategy):
 
     def __post_init__(self) -> None:
         whole_number(self.name, "population", self.population, 2)
-        whole_number(self.name, "sample", self.sample, 1, self.population)
+        whole_number(self.name, "sample", self.sample, 1)
+        if self.sample > self.population:
+            raise StrategyError(
+                f"Strategy 'evolution' expected `sample` to be at most `population`. Received: "
+                f"sample={self.sample}, population={self.population}. Set both, for example "
+                f"population={self.population}, sample={self.population // 2}."
+            )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new mutant of the sample's best, or a random one while there are few."""

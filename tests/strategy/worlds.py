@@ -39,13 +39,14 @@ def chain() -> Domain:
 
 def mixed() -> Domain:
     """Every kind of parameter, some of them continuous and conditional: infinite."""
-    trained = (Condition("train", (True,)),)
+    if_trained = (Condition("train", (True,)),)
+    rates = {"low": 1e-4, "high": 0.1, "log": True}
     return Domain(
         (
             Parameter("width", ParameterKind.INT, low=4, high=512, log=True),
             Parameter("dropout", ParameterKind.FLOAT, low=0.0, high=0.5),
             Parameter("train", ParameterKind.BOOLEAN),
-            Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=0.1, log=True, conditions=trained),
+            Parameter("rate", ParameterKind.FLOAT, **rates, conditions=if_trained),
             Parameter("loss", ParameterKind.FIXED, ("mse",)),
         )
     )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.values import values_key
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.evolution import Evolution
+from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.strategy import SpaceExhausted, generator, sample_new, whole_number
+from tests.strategy.worlds import chain, choice, mixed, rng, told, twelve
+
+
+def test_the_last_architecture_of_a_space_is_found_without_a_lucky_draw() -> None:
+    everything = list(twelve().enumerate())
+    for missing in everything:
+        history = told([(values, 1.0) for values in everything if values != missing])
+        assert sample_new(twelve(), history, rng(), tries=0) == missing
+
+
+def test_a_corner_that_is_hardly_ever_drawn_is_found() -> None:
+    door = choice("door", *range(1000))
+    behind = choice("behind", *range(50), when=(Condition("door", (7,)),))
+    domain = Domain((door, behind))
+    others = [values for values in domain.enumerate() if values["door"] != 7]
+    values = sample_new(domain, told([(other, 0.0) for other in others]), rng(), tries=10)
+    assert values["door"] == 7
+
+
+def test_the_rest_of_a_space_is_drawn_evenly() -> None:
+    drawn = {values_key(sample_new(chain(), told([]), rng(seed), tries=0)) for seed in range(300)}
+    assert len(drawn) > 150
+
+
+def test_an_exhausted_space_says_how_many_architectures_it_had() -> None:
+    history = told([(values, None) for values in twelve().enumerate()])
+    with pytest.raises(SpaceExhausted, match="All 12 architectures"):
+        sample_new(twelve(), history, rng())
+
+
+def test_an_infinite_space_with_a_closed_part_gives_up_after_its_draws() -> None:
+    rare = Parameter(
+        "rate", ParameterKind.FLOAT, low=0.0, high=1.0, conditions=(Condition("door", (0,)),)
+    )
+    domain = Domain((choice("door", *range(1000)), rare))
+    history = told([({"door": door}, 0.0) for door in range(1, 1000)])
+    with pytest.raises(SpaceExhausted, match="5 draws"):
+        sample_new(domain, history, rng(), tries=5)
+    assert sample_new(domain, history, rng(), tries=20_000)["door"] == 0
+
+
+def test_a_strategy_without_a_space_says_how_to_bind_it() -> None:
+    with pytest.raises(StrategyError, match="over"):
+        RandomSearch().propose(told([]), rng())
+
+
+def test_binding_makes_a_copy_and_keeps_the_options() -> None:
+    free = Evolution(population=7, sample=3)
+    bound = free.over(mixed())
+    assert bound.domain == mixed()
+    assert bound.options == {"population": 7, "sample": 3} == free.options
+    assert free.domain is None
+
+
+def test_the_generator_depends_on_seed_and_number_alone() -> None:
+    draws = {(s, n): generator(s, n).integers(2**60) for s in range(5) for n in range(5)}
+    assert len(set(draws.values())) == 25
+    assert generator(0, 3).integers(2**60) == draws[0, 3]
+
+
+@pytest.mark.parametrize("value", [0, 11, 2.0, "3", True, None, np.nan])
+def test_an_option_that_is_no_whole_number_in_its_range_is_refused(value: object) -> None:
+    with pytest.raises(StrategyError, match=r"'evolution' expected `sample` .* from 1 to 10"):
+        whole_number("evolution", "sample", value, 1, 10)
