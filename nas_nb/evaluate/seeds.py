@@ -6,8 +6,10 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from keras.src.random import seed_generator
 
 _SEEDING = threading.RLock()
 
@@ -28,21 +30,43 @@ def trial_seed(search_seed: int, number: int) -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds Python's and NumPy's generators for the block, and then puts the user's states back.
+    """Seeds what Keras, Python and NumPy draw in this thread's block, and undoes it after.
 
-    Keras draws the default seed of every initializer and dropout layer from Python's `random`
-    when the layer is made, so a model that is built inside the block depends on `seed` alone.
-    TensorFlow's global seed is left alone: Keras 3 does not read it.
+    Keras takes the default seed of every initializer and dropout layer from Python's `random`
+    when the layer is made. In the block it takes them from a generator of this thread instead, so
+    a model depends on `seed` alone, whatever other threads draw meanwhile. Code of the user's in
+    `build` that draws from `random` or `numpy.random` is seeded too, as far as no other thread
+    draws there. TensorFlow's global seed is left alone: Keras 3 does not read it.
 
     Args:
         seed: An int in [0, 2**32).
     """
     with _SEEDING:
         python_state, numpy_state = random.getstate(), np.random.get_state()
+        before, _OF_THREAD.generator = _OF_THREAD.generator, random.Random(seed)
         random.seed(seed)
         np.random.seed(seed)
         try:
             yield
         finally:
+            _OF_THREAD.generator = before
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+class _OfThread(threading.local):
+    generator: random.Random | None = None
+
+
+_OF_THREAD = _OfThread()
+
+
+class _KerasRandom:
+    """Stands for Python's `random` in Keras: a seeded block's generator, or the module itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_OF_THREAD.generator or random, name)
+
+
+# Keras has no other way to be told: its default seeds come from this one name, for all threads.
+seed_generator.python_random = _KerasRandom()

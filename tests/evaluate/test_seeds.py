@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import keras
 import numpy as np
@@ -36,3 +37,28 @@ def test_models_built_in_the_block_depend_on_the_seed_alone():
 
     assert np.array_equal(first_weights(1), first_weights(1))
     assert not np.array_equal(first_weights(1), first_weights(2))
+
+
+def test_other_threads_that_draw_do_not_change_the_weights():
+    stop = threading.Event()
+
+    def noise() -> None:
+        while not stop.is_set():
+            random.random()
+            keras.layers.Dropout(0.5)
+
+    def weights() -> np.ndarray:
+        with seeded(1):
+            layers = [keras.layers.Dense(4) for _ in range(20)]
+            model = keras.Sequential([keras.Input((3,)), *layers])
+        return np.concatenate([w.ravel() for w in model.get_weights()])
+
+    calm = weights()
+    thread = threading.Thread(target=noise, daemon=True)
+    thread.start()
+    try:
+        disturbed = [weights() for _ in range(5)]
+    finally:
+        stop.set()
+        thread.join()
+    assert all(np.array_equal(calm, other) for other in disturbed)
