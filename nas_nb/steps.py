@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.data import Data, Task
+from nas_nb.data import Data
 from nas_nb.errors import NasError
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
@@ -144,7 +144,7 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
     space: SearchSpace = architecture.space.for_data(data.spec)
     with seeded(seed):
         model = space.build_values(architecture.values)
-    name, sign = ("val_loss", -1) if data.task is Task.REGRESSION else ("val_accuracy", 1)
+    name, sign = ("val_loss", -1) if data.task.has_quantities else ("val_accuracy", 1)
     seen: list[float] = []
     train(
         model,

@@ -27,11 +27,18 @@ class Task(StrEnum):
     """Any of several labels: y is (samples, labels) of 0 and 1; 1 sigmoid output a label."""
     REGRESSION = "regression"
     """Quantities: y is (samples,) or (samples, quantities) of floats; linear outputs."""
+    FORECASTING = "forecasting"
+    """What comes next in a series: y is (samples, steps) of floats; linear outputs."""
 
     @property
     def has_one_class(self) -> bool:
         """Whether each sample belongs to exactly one class."""
         return self in (Task.BINARY, Task.MULTICLASS)
+
+    @property
+    def has_quantities(self) -> bool:
+        """Whether the labels are numbers to come close to, not classes to hit."""
+        return self in (Task.REGRESSION, Task.FORECASTING)
 
 
 def to_task(name: Task | str) -> Task:
@@ -75,10 +82,10 @@ def encode(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
     """
     if y.ndim not in (1, 2):
         raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: {y.shape}.")
-    if task == Task.REGRESSION:
+    if task.has_quantities:
         if y.dtype.kind not in "biuf":
             raise DataError(
-                f"Expected numbers in y for regression. Received: dtype {y.dtype}. "
+                f"Expected numbers in y for {task}. Received: dtype {y.dtype}. "
                 "Convert them, or give task='multiclass' if they are names."
             )
         return y.astype(np.float32), ()
@@ -116,7 +123,7 @@ def _name(kind: object) -> str:
 
 def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> None:
     """Raises DataError unless the labels are written as the task says."""
-    if task == Task.REGRESSION:
+    if task.has_quantities:
         expected = "floats of shape (samples,) or (samples, quantities)"
         fits = y.ndim in (1, 2) and y.dtype.kind in "biuf"
     elif task == Task.MULTILABEL:

@@ -122,7 +122,7 @@ def as_objective(objective: str | kt.Objective | None, task: Task) -> kt.Objecti
     if objective is None:
         return (
             kt.Objective("val_loss", "min")
-            if task is Task.REGRESSION
+            if task.has_quantities
             else kt.Objective("val_accuracy", "max")
         )
     if not isinstance(objective, str):
