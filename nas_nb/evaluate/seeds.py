@@ -47,7 +47,8 @@ def seeded(seed: int) -> Iterator[None]:
         random.seed(seed)
         np.random.seed(seed)
         try:
-            yield
+            with fresh_names():
+                yield
         finally:
             _OF_THREAD.generator = before
             random.setstate(python_state)
