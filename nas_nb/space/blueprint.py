@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from nas_nb.errors import SpaceError
+
 if TYPE_CHECKING:
     import keras
     import keras_tuner as kt
+    import numpy as np
 
     from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.domain import Domain
+    from nas_nb.space.graph import Graph
 
 
 class Blueprint(ABC):
@@ -42,6 +46,40 @@ class Blueprint(ABC):
     def hypermodel(self) -> kt.HyperModel | None:
         """The user's HyperModel, whose own `fit` a tuner has to call; None where there is none."""
         return None
+
+    def read(self, text: str) -> Values:
+        """Returns the values of an architecture that is written in a published form.
+
+        Raises:
+            SpaceError: The space has no such form, or `text` isn't of it.
+        """
+        raise SpaceError(
+            f"Expected the values of an architecture as a dictionary, got the text {text!r}: "
+            "only cells have a published form as text."
+        )
+
+    def write(self, point: Values) -> str | None:
+        """Returns the published form of a canonical point; None where the space has none."""
+        return None
+
+    def graph(self, point: Values) -> Graph | None:
+        """Returns what to draw of a canonical point; None to draw the layers of its model."""
+        return None
+
+    def costs(self, point: Values) -> dict[str, int]:
+        """Returns the costs of a canonical point that are known without a model, by name."""
+        return {}
+
+    def path_code(self, point: Values) -> np.ndarray:
+        """Returns a row with a 1 for each way from input to output that the cell has.
+
+        Raises:
+            SpaceError: The space is not one of cells.
+        """
+        raise SpaceError(
+            "Expected a space of cells for the path encoding, got one without paths: "
+            "leave `form` out."
+        )
 
     @property
     @abstractmethod

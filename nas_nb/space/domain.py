@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError, nearest
+from nas_nb.record.values import values_key
 from nas_nb.space.condition import holds
 from nas_nb.space.counting import count_points
 from nas_nb.space.serialising import parameter_from_json, parameter_to_json
@@ -72,6 +73,30 @@ class Domain:
     def _unconditional(self) -> bool:
         """Whether every parameter is always active: then one choice never bears on another."""
         return not any(parameter.conditions for parameter in self.parameters)
+
+    @property
+    def distinct(self) -> Domain:
+        """The domain with one point for each architecture: itself, unless points have twins.
+
+        Strategies propose from it, so that no architecture is trained twice under two names.
+        """
+        return self
+
+    def key(self, point: Values) -> str:
+        """Returns text that is the same for the canonical points of one architecture.
+
+        Args:
+            point: What `canonical` returned.
+        """
+        return values_key(point)
+
+    def representative(self, values: Values) -> dict[str, Value]:
+        """Returns the point that stands for all those of its architecture: here, the point itself.
+
+        Raises:
+            SpaceError: As `canonical` does.
+        """
+        return self.canonical(values)
 
     def active(self, values: Values) -> tuple[Parameter, ...]:
         """Returns the parameters that count for `values`, in order."""

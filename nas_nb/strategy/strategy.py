@@ -60,8 +60,8 @@ class Strategy(ABC):
         """
 
     def over(self, domain: Domain) -> Self:
-        """Returns a copy of this strategy that proposes from `domain`."""
-        return dataclasses.replace(self, domain=domain)
+        """Returns a copy of this strategy that proposes from `domain`, each architecture once."""
+        return dataclasses.replace(self, domain=domain.distinct)
 
     @property
     def options(self) -> dict[str, Value | None]:

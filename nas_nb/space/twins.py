@@ -1,0 +1,119 @@
+"""Domains in which several points mean the same architecture."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nas_nb.space.domain import Domain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.values import Value, Values
+
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class TwinDomain(Domain):
+    """A domain whose points may have twins: other points that mean the same architecture.
+
+    All points belong to it, so that a published name or a hand-made point is taken as it is;
+    `key` tells which of them are twins, and `distinct` is what a search looks at.
+    """
+
+    @abstractmethod
+    def key(self, point: Values) -> str:
+        """Returns text that canonical points share if and only if they are twins."""
+
+    @abstractmethod
+    def representative(self, values: Values) -> dict[str, Value]:
+        """Returns the one point that stands for all the twins of `values`."""
+
+    @abstractmethod
+    def count_distinct(self) -> int:
+        """Returns how many points are their own representative."""
+
+    @abstractmethod
+    def features(self, values: Values) -> Mapping[str, float]:
+        """Returns cheap facts about a point: the same finite numbers, by name, for every point.
+
+        They are what a model of the scores learns from: logarithms of the costs, depth, counts.
+        """
+
+    @cached_property
+    def distinct(self) -> Distinct:
+        """The domain of the representatives: one point for each architecture."""
+        return Distinct(self.parameters, whole=self)
+
+
+@dataclass(frozen=True)
+class Distinct(Domain):
+    """The representatives of a domain with twins.
+
+    Every point that it takes or returns becomes its representative, so that neither strategies
+    nor the history know of twins. One change of a point may change several choices of its
+    representative.
+
+    Attributes:
+        whole: The domain with all the twins.
+    """
+
+    whole: TwinDomain
+
+    @cached_property
+    def size(self) -> int:
+        """How many architectures there are."""
+        return self.whole.count_distinct()
+
+    def key(self, point: Values) -> str:
+        """Returns the key that twins share."""
+        return self.whole.key(point)
+
+    def representative(self, values: Values) -> dict[str, Value]:
+        """Returns the point that stands for all the twins of `values`."""
+        return self.whole.representative(values)
+
+    def features(self, values: Values) -> Mapping[str, float]:
+        """Returns cheap facts about a point; see `TwinDomain.features`."""
+        return self.whole.features(values)
+
+    def canonical(self, values: Values) -> dict[str, Value]:
+        """Returns the representative of `values`."""
+        return self.whole.representative(values)
+
+    def complete(self, partial: Values) -> dict[str, Value]:
+        """Returns the representative of the point that `partial` means."""
+        return self.whole.representative(self.whole.complete(partial))
+
+    def sample(self, rng: np.random.Generator) -> dict[str, Value]:
+        """Draws a point, and returns its representative: architectures with many twins more often.
+
+        That is how the published searches draw too.
+        """
+        return self.whole.representative(self.whole.sample(rng))
+
+    def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
+        """Draws the representative of a mutant that is no twin of `values`."""
+        point = self.canonical(values)
+        for _ in range(_TRIES):
+            child = self.whole.representative(self.whole.mutate(point, rng))
+            if child != point:
+                return child
+        return self.sample(rng)
+
+    def neighbours(self, values: Values) -> list[dict[str, Value]]:
+        """Lists the representatives of all points one change away, each once, without `values`."""
+        point = self.canonical(values)
+        around = (self.whole.representative(near) for near in self.whole.neighbours(point))
+        distinct = {tuple(near.items()): near for near in around if near != point}
+        return list(distinct.values())
+
+    def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
+        """Yields every representative, in the order of the parameters' values."""
+        every = self.whole.enumerate(after)
+        return (point for point in every if self.whole.representative(point) == point)
