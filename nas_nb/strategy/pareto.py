@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WINDOW = 500
 _DEAR = 1e300
+_UNCHANGED = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class Pareto(Strategy):
         child = dict(first)
         if rng.random() < self.crossover:
             child = self._crossed(first, second, rng)
-        if rng.random() < 0.5 and not history.has_tried(child):
+        # Half of the children are crossed only: the paper's mutation, of each choice with
+        # probability 1/n, leaves a good third of them as they are.
+        if rng.random() < _UNCHANGED and not history.has_tried(child):
             return child
         return new_mutant(self.domain, child, history, rng)
 

@@ -13,7 +13,8 @@ from nas_nb.strategy.surrogate.pool import candidate_pool
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.trial import Trial
+    from nas_nb.record.values import Value
 
 _PARENTS = 5
 
@@ -60,22 +61,23 @@ class Predictor(Strategy):
 
         # Draw t0 architectures uniformly at random and train them.
         sign = 1.0 if history.direction == "max" else -1.0
-        parents = self._best(history, sign)
-        if len(history.completed) < self.t0 or not parents:
+        best = self._best(history, sign)
+        if len(history.completed) < self.t0 or not best:
             return sample_new(self.domain, history, rng)
         # Generate a set of candidates from the best architectures by mutation at random.
+        parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, history, parents, rng, self.candidates)
         if not pool:
             return sample_new(self.domain, history, rng)
         # Train the model on the architectures and their scores.
-        model = learn(self.domain, history.finished, sign, self.window)
+        model = learn(self.domain, history.finished, best, sign, self.window)
         # For each candidate evaluate the acquisition function; train the one of the highest.
         mean, deviation = model.predict(pool)
         promise = expected_improvement(mean, deviation, model.best)
         return pool[int(np.argmax(promise))]
 
-    def _best(self, history: History, sign: float) -> list[Values]:
-        """The best points of the space so far, the best first."""
+    def _best(self, history: History, sign: float) -> list[Trial]:
+        """The best trials of the space so far, the best first."""
         ranked = sorted(history.completed, key=lambda trial: -sign * (trial.score or 0.0))
-        legal = (trial.values for trial in ranked if self.domain.contains(trial.values))
+        legal = (trial for trial in ranked if self.domain.contains(trial.values))
         return list(islice(legal, _PARENTS))

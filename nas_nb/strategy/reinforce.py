@@ -77,6 +77,7 @@ class Reinforce(Strategy):
         sign = 1.0 if history.direction == "max" else -1.0
         trials = history.completed[-_WINDOW:]
         rewards = sign * np.array([trial.score for trial in trials], dtype=np.float64)
+        rewards /= float(np.abs(rewards).max()) or 1.0  # so that no square overflows
         scale = float(rewards.std()) or 1.0
         policy, reader = Policy.uniform(self.domain), Reader(self.domain)
         baseline = float(rewards[0])

@@ -24,6 +24,7 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _FITTED_ON = 100
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,9 @@ class Model:
         return self.posterior.predict(self.sight.points(points))
 
 
-def learn(domain: Domain, trials: Sequence[Trial], sign: float, window: int) -> Model:
+def learn(
+    domain: Domain, trials: Sequence[Trial], best: Sequence[Trial], sign: float, window: int
+) -> Model:
     """Returns the model of up to `window` trials: the best half, and the latest half.
 
     The weights of the process are those of an earlier moment, when the number of trials was last
@@ -65,30 +68,32 @@ def learn(domain: Domain, trials: Sequence[Trial], sign: float, window: int) -> 
 
     Args:
         domain: The space.
-        trials: Completed and failed, in the order in which they ended; at least one completed.
+        trials: Completed and failed, in the order in which they ended.
+        best: Completed trials of this space, at least one: shown where none of the others is.
         sign: 1 where larger scores are better, -1 where smaller are.
         window: The most trials to show.
     """
     moment = len(trials) - len(trials) % max(len(trials) // 10, 1)
-    _, seen, scores = _shown(domain, trials[:moment], sign, min(window, _FITTED_ON))
+    earlier = informative(trials[:moment], sign, min(window, _FITTED_ON))
+    _, seen, scores = _shown(domain, earlier, best, sign)
     covariance = _remembered_fit(
         *(_frozen(part) for part in (seen.rows, seen.blocks, seen.features, scores))
     )
-    sight, seen, scores = _shown(domain, trials, sign, window)
+    sight, seen, scores = _shown(domain, informative(trials, sign, window), best, sign)
     return Model(sight, condition(covariance, seen, scores), float(scores.max()))
 
 
 def _shown(
-    domain: Domain, trials: Sequence[Trial], sign: float, window: int
+    domain: Domain, trials: Sequence[Trial], best: Sequence[Trial], sign: float
 ) -> tuple[Sight, Points, Vector]:
-    """The trials that inform most, encoded, and their scores."""
-    chosen = [t for t in informative(trials, sign, window) if domain.contains(t.values)]
-    done = [trial for trial in chosen if trial.status is TrialStatus.COMPLETED]
+    """The trials of this space, encoded, and their scores."""
+    chosen = [trial for trial in trials if domain.contains(trial.values)]
+    done = [trial for trial in chosen if trial.status is TrialStatus.COMPLETED] or list(best)
     failed = [trial for trial in chosen if trial.status is not TrialStatus.COMPLETED]
     values = [trial.values for trial in (*done, *failed)]
     facts = feature_rows(domain, values)
     spread = facts.std(0)
-    sight = Sight(Encoding(domain), facts.mean(0), np.where(spread > 1e-9, spread, 1.0))
+    sight = Sight(Encoding(domain), facts.mean(0), np.where(spread > _SAME, spread, 1.0))
     scores = np.array([sign * (trial.score or 0.0) for trial in done])
     return sight, sight.points(values), shape_scores(scores, len(failed))
 

@@ -21,6 +21,7 @@ def shape_scores(scores: Vector, failed: int = 0) -> Vector:
     Returns:
         Mean 0 and variance 1, unless all are equal: then zeros.
     """
+    scores = scores / (float(np.abs(scores).max()) or 1.0)  # so that no gap overflows
     gaps = np.median(scores) - scores
     scale = float(np.median(-gaps[gaps <= 0])) or float(np.abs(gaps).max()) or 1.0
     shaped = np.where(gaps > 0, -scale * np.log1p(np.maximum(gaps, 0.0) / scale), -gaps)

@@ -27,3 +27,9 @@ def test_the_bad_half_is_compressed_and_the_good_half_is_not() -> None:
 
 def test_equal_scores_are_zeros() -> None:
     assert shape_scores(np.array([3.0, 3.0, 3.0])).tolist() == [0, 0, 0]
+
+
+def test_scores_of_any_size_have_a_shape() -> None:
+    shaped = shape_scores(np.array([-1e308, 0.0, 1e308]), 1)
+    assert np.isfinite(shaped).all()
+    assert shaped[0] < shaped[1] < shaped[2]
