@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from keras.src.random import seed_generator
 
+from nas_nb.evaluate.names import fresh_names
+
 _SEEDING = threading.RLock()
 
 
@@ -37,6 +39,7 @@ def seeded(seed: int) -> Iterator[None]:
     a model depends on `seed` alone, whatever other threads draw meanwhile. Code of the user's in
     `build` that draws from `random` or `numpy.random` is seeded too, as far as no other thread
     draws there. TensorFlow's global seed is left alone: Keras 3 does not read it.
+    Automatic layer names begin anew in the block, whatever was built before it.
 
     Args:
         seed: An int in [0, 2**32).
