@@ -16,7 +16,8 @@ STYLE = """
 .nas-controls { flex-wrap: wrap; gap: 2px 18px; margin: 6px 0; overflow: visible; }
 .nas-controls > .widget-vbox { overflow: visible; }
 .nas-controls [role="alert"] { max-width: 190px; }
-.nas-incumbent .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px; }
+.nas-incumbent .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px;
+  align-items: flex-start; }
 .nas-panel .nas-table { border-collapse: collapse; font-size: 0.95em; }
 .nas-panel .nas-table caption { text-align: left; font-weight: 600; padding: 4px 0; }
 .nas-panel .nas-table th, .nas-panel .nas-table td {

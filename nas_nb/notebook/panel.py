@@ -63,11 +63,13 @@ class Panel:
     def paint(self) -> None:
         """Brings everything up to date with the search."""
         search = self._search
+        texts = {name: text(search) for name, text in _VIEWS.items()}
+        # The slow part, after the texts were made and before any is shown: all tell of one moment.
         self._picture.draw(search.history)
         self.controls.enable(live=search.state.live, started=bool(search.history.opened))
         self.buttons.enable(search.state, legal=self.controls.legal)
-        for name, view in _VIEWS.items():
-            self._views[name].value = view(search)
+        for name, text in texts.items():
+            self._views[name].value = text
         self._image.value = self._picture.html()
         self.paint_clock()
 

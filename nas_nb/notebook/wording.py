@@ -134,8 +134,10 @@ def _state(search: Search) -> str:
         return f"Running{trial}." if trial else "Running: the next trial is being prepared."
     if search.state is SearchState.PAUSED:
         return f"Paused{f' in{trial}' if trial else ''}.{_why_paused(search.history)}"
-    reason = f": {search.reason}" if search.reason else ""
-    return f"{search.state.value.capitalize()}{reason}."
+    state, reason = search.state.value.capitalize(), (search.reason or "").removesuffix(".")
+    if reason.lower().startswith(state.lower()):
+        return f"{reason[0].upper()}{reason[1:]}."
+    return f"{state}: {reason}." if reason else f"{state}."
 
 
 def _why_paused(history: History) -> str:

@@ -57,7 +57,7 @@ def test_a_page_that_was_never_saved_gets_the_running_search_back(open_notebook)
 
     button(panel, "Stop").click()
     expect(button(panel, "Stop")).to_have_count(0, timeout=ANSWER_MS)
-    expect(panel).to_contain_text("Stopped: stopped by its user.")
+    expect(panel).to_contain_text("Stopped by its user.")
     (output,) = outputs_of(notebook.save(), "search.panel() # again")
     assert sorted(output.data) == ["image/png", "text/html", "text/plain"]
 

@@ -37,6 +37,12 @@ def test_an_ended_search_gives_its_reason():
     assert wording.time_line(search) == "20 s in all"
 
 
+def test_a_reason_does_not_repeat_the_state():
+    search = FakeSearch(0.5, state=SearchState.STOPPED)
+    search.reason = "stopped by its user"
+    assert wording.status_line(search).startswith("Stopped by its user. 1 of 10 trials ended.")
+
+
 def test_a_budget_without_trials_names_what_it_limits():
     search = FakeSearch()
     search.settings.budget = Budget(max_time_s=90, max_epochs=1000, max_params=10_000)
