@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.data import Data
 from nas_nb.errors import NasError
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.settings import SpaceLike, as_data, as_space, check_whole
 
 if TYPE_CHECKING:
+    from nas_nb.data import Data
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.search_space import SearchSpace
 

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from nas_nb.data.dataset import Data, DataSpec
 from nas_nb.data.ready import default_data, load, use
+from nas_nb.data.statistics import Statistics
+from nas_nb.data.table import Column, Table
 from nas_nb.data.task import Task
+from nas_nb.data.text import Vocabulary
 
-__all__ = ["Data", "DataSpec", "Task", "default_data", "load", "use"]
+__all__ = [
+    "Column",
+    "Data",
+    "DataSpec",
+    "Statistics",
+    "Table",
+    "Task",
+    "Vocabulary",
+    "default_data",
+    "load",
+    "use",
+]

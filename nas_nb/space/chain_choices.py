@@ -6,16 +6,24 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.values import Value, plain
+from nas_nb.space.interval import Interval
 from nas_nb.space.parameter import Parameter, ParameterKind
 
-LAYERS = ("Conv2D", "Dense")
+CONVOLUTIONS = {"Conv2D": 2, "Conv1D": 1}
+"""The layers that need a grid, and how many dimensions it has beside the channels."""
+
+LAYERS = (*CONVOLUTIONS, "Dense")
 """The layers that a chain is made of."""
+
+NORMALIZATIONS = {"none": "", "batch": "BatchNormalization", "layer": "LayerNormalization"}
+POOLINGS = {"none": "", "max": "MaxPooling", "average": "AveragePooling"}
+"""The layers that these words stand for; those of a pooling end in ``1D`` or ``2D``."""
 
 _NOT_ACTIVATIONS = ("deserialize", "get", "serialize", "threshold")
 _NOT_OPTIMIZERS = ("LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap")
@@ -31,6 +39,8 @@ class Key:
         per_layer: Whether every layer of the chain chooses anew.
         default: Values where the key is left out; none makes the key compulsory.
         recorded: Whether the default is a parameter, too, rather than a constant of the models.
+        convolutional: Whether it says something about convolutions only.
+        interval: What an interval of it is: whole or any numbers; None where it can't be one.
     """
 
     parameter: str
@@ -38,13 +48,16 @@ class Key:
     per_layer: bool = False
     default: tuple[Value, ...] = ()
     recorded: bool = True
+    convolutional: bool = False
+    interval: ParameterKind | None = None
 
 
 def read_choices(choices: Mapping[str, Any]) -> dict[str, Parameter]:
     """Returns a parameter without conditions for each key of the dictionary.
 
     Args:
-        choices: The user's dictionary; each value is a list, a tuple, a range, or a single value.
+        choices: The user's dictionary; each value is a list, a tuple, a range, an `Interval`, or
+            a single value.
 
     Raises:
         SpaceError: A key is unknown or missing, or a value is not what the key expects.
@@ -69,14 +82,29 @@ def read_choices(choices: Mapping[str, Any]) -> dict[str, Parameter]:
             f"Expected the space to say {' and '.join(repr(key) for key in missing)}, "
             f"got {', '.join(repr(key) for key in choices)} only: add a list of values."
         )
-    return {
+    read = {
         key: _read(key, about, choices[key]) if key in choices else _constant(about)
         for key, about in KEYS.items()
         if key in choices or about.recorded
     }
+    _check_convolutions(read)
+    return read
+
+
+def _check_convolutions(read: Mapping[str, Parameter]) -> None:
+    """Raises SpaceError where a key is about convolutions and the space has none."""
+    layers = read["layers"].choices
+    idle = [key for key in read if KEYS[key].convolutional]
+    if idle and not set(layers) & set(CONVOLUTIONS):
+        raise SpaceError(
+            f"Expected {' or '.join(CONVOLUTIONS)} among 'layers' for '{idle[0]}' to matter, "
+            f"got {', '.join(map(str, layers))}: add one, or leave '{idle[0]}' out."
+        )
 
 
 def _read(key: str, about: Key, given: Any) -> Parameter:
+    if isinstance(given, Interval):
+        return _interval(key, about, given)
     given = plain(given)
     listed = list(given) if isinstance(given, list | tuple | range | set) else [given]
     if not listed:
@@ -90,6 +118,19 @@ def _read(key: str, about: Key, given: Any) -> Parameter:
                 f"Expected the values of '{key}' to differ, got {value!r} twice: remove one."
             )
     return _parameter(about, values)
+
+
+def _interval(key: str, about: Key, given: Interval) -> Parameter:
+    if about.interval is None:
+        raise SpaceError(f"Expected '{key}' to list its values, got the interval {given}.")
+    low, high = about.read(given.low), about.read(given.high)
+    return Parameter(
+        about.parameter,
+        about.interval,
+        low=cast("float", low),
+        high=cast("float", high),
+        log=given.log,
+    )
 
 
 def _constant(about: Key) -> Parameter:
@@ -107,17 +148,14 @@ def _layer(given: Any) -> str:
     if name in LAYERS and ours:
         return str(name)
     raise SpaceError(
-        f"Expected the layers {' or '.join(LAYERS)}, as Keras classes or names, got {name!r}."
+        f"Expected the layers {', '.join(LAYERS[:-1])} or {LAYERS[-1]}, as Keras classes or names, "
+        f"got {name!r}."
         + nearest(str(name), LAYERS)
     )
 
 
-def _units(given: Any) -> int:
-    return _whole_number(given, "units", "the units of a layer")
-
-
-def _depth(given: Any) -> int:
-    return _whole_number(given, "depth", "the number of layers")
+def _counted(key: str, meaning: str) -> Callable[[Any], int]:
+    return lambda given: _whole_number(given, key, meaning)
 
 
 def _whole_number(given: Any, key: str, meaning: str) -> int:
@@ -168,18 +206,87 @@ def _optimizer(given: Any) -> str:
 
 def _learning_rate(given: Any) -> float:
     value = plain(given)
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    if numeric and value > 0 and math.isfinite(value):
+    if _is_number(value) and value > 0 and math.isfinite(value):
         return float(value)
     raise SpaceError(f"Expected 'learning_rate' to be numbers above 0, got {given!r}.")
 
 
+def _dropout(given: Any) -> float:
+    value = plain(given)
+    if _is_number(value) and 0 <= value < 1:
+        return float(value)
+    raise SpaceError(
+        f"Expected 'dropout' (the share of outputs to drop) to be numbers from 0 to below 1, "
+        f"got {given!r}."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _word(key: str, words: Mapping[str, str]) -> Callable[[Any], str]:
+    """Returns a reader of the words, or of the Keras classes that they stand for."""
+
+    def read(given: Any) -> str:
+        name = given if isinstance(given, str) else getattr(given, "__name__", repr(given))
+        if given is None:
+            return "none"
+        for word, layer in words.items():
+            ours = isinstance(given, str) or given is getattr(keras.layers, name, None)
+            if name == word or (layer and ours and re.sub(r"[123]D$", "", name) == layer):
+                return word
+        raise SpaceError(
+            f"Expected '{key}' to be {', '.join(words)}, or Keras's layers for them, got {name!r}."
+            + nearest(str(name), words)
+        )
+
+    return read
+
+
+def _skip(given: Any) -> bool:
+    value = plain(given)
+    if isinstance(value, bool):
+        return value
+    raise SpaceError(f"Expected 'skip' (connections past each layer) True or False, got {given!r}.")
+
+
 KEYS = {
     "layers": Key("layer", _layer, per_layer=True),
-    "units": Key("units", _units, per_layer=True),
+    "units": Key(
+        "units",
+        _counted("units", "the units of a layer"),
+        per_layer=True,
+        interval=ParameterKind.INT,
+    ),
     "activations": Key("activation", _activation, per_layer=True),
-    "depth": Key("depth", _depth, default=(1, 2, 3)),
+    "kernel_sizes": Key(
+        "kernel_size",
+        _counted("kernel_sizes", "the sides of a convolution"),
+        per_layer=True,
+        default=(3,),
+        recorded=False,
+        convolutional=True,
+        interval=ParameterKind.INT,
+    ),
+    "depth": Key("depth", _counted("depth", "the number of layers"), default=(1, 2, 3)),
     "optimizer": Key("optimizer", _optimizer, default=("adam",), recorded=False),
-    "learning_rate": Key("learning_rate", _learning_rate, default=(0.001,), recorded=False),
+    "learning_rate": Key(
+        "learning_rate",
+        _learning_rate,
+        default=(0.001,),
+        recorded=False,
+        interval=ParameterKind.FLOAT,
+    ),
+    "dropout": Key(
+        "dropout", _dropout, default=(0.0,), recorded=False, interval=ParameterKind.FLOAT
+    ),
+    "normalization": Key(
+        "normalization", _word("normalization", NORMALIZATIONS), default=("none",), recorded=False
+    ),
+    "skip": Key("skip", _skip, default=(False,), recorded=False),
+    "pooling": Key(
+        "pooling", _word("pooling", POOLINGS), default=("max",), recorded=False, convolutional=True
+    ),
 }
-"""Every key that a dictionary may have."""
+"""Every key that a dictionary may have: plural where each layer of a chain chooses anew."""

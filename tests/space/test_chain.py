@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data import DataSpec, Task, Vocabulary
 from nas_nb.errors import SpaceError
 from nas_nb.space.chain import Chain
+from nas_nb.space.interval import log_uniform, uniform
 
 IMAGES = DataSpec((8, 8, 1), Task.MULTICLASS, 10)
 TABLE = DataSpec((30,), Task.BINARY, 1)
@@ -14,6 +17,18 @@ CHOICES = {
     "layers": ["Conv2D", "Dense"],
     "units": [4, 8, 16],
     "activations": ["relu", "tanh"],
+}
+
+EVERYTHING = {
+    **CHOICES,
+    "layers": ["Conv2D", "Conv1D", "Dense"],
+    "kernel_sizes": [1, 3],
+    "dropout": uniform(0.0, 0.5),
+    "normalization": ["none", "batch", "layer"],
+    "pooling": ["max", "average", "none"],
+    "skip": [True, False],
+    "optimizer": ["adam", "sgd"],
+    "learning_rate": log_uniform(1e-4, 1e-1),
 }
 
 
@@ -121,13 +136,75 @@ def test_equal_dictionaries_and_data_have_one_identity() -> None:
         DataSpec((3, 5, 2), Task.MULTILABEL, 4),
         DataSpec((6, 3), Task.REGRESSION, 2),
         DataSpec((1, 1, 1), Task.MULTICLASS, 3),
+        DataSpec((9, 2), Task.FORECASTING, 4),
     ],
     ids=lambda spec: str(spec.task),
 )
 def test_samples_build_and_predict_for_every_task(spec: DataSpec) -> None:
-    chain = Chain.from_dict(CHOICES).for_data(spec)
+    chain = Chain.from_dict(EVERYTHING).for_data(spec)
     rng = np.random.default_rng(0)
     batch = rng.random((3, *spec.input_shape), dtype="float32")
     for _ in range(10):
         model = chain.build(chain.domain.sample(rng))
         assert model(batch).shape == (3, spec.outputs)
+
+
+def test_kernel_sizes_are_chosen_by_each_convolution_and_by_no_dense_layer() -> None:
+    chain = Chain.from_dict({**CHOICES, "kernel_sizes": [1, 3, 5]}).for_data(IMAGES)
+    point = chain.domain.complete({"depth": 2, "layer_1": "Conv2D", "kernel_size_1": 5})
+    assert "kernel_size_2" in chain.domain.complete({"depth": 2, "layer_2": "Conv2D"})
+    assert "kernel_size_2" not in chain.domain.complete({"depth": 2, "layer_2": "Dense"})
+    assert chain.build(point).layers[0].kernel_size == (5, 5)
+    # A chain of n layers of which the first c are convolutions: 18 choices each, then 6 each.
+    expected = sum(18**c * 6 ** (n - c) for n in (1, 2, 3) for c in range(n + 1))
+    assert chain.domain.size == expected
+    assert sum(1 for _ in chain.domain.enumerate()) == expected
+
+
+def test_pooling_is_a_choice_where_there_is_something_to_pool() -> None:
+    chain = Chain.from_dict({**CHOICES, "pooling": ["max", "average", "none"]}).for_data(IMAGES)
+    assert "pooling" not in chain.domain.complete({"layer_1": "Dense"})
+    point = {"depth": 1, "layer_1": "Conv2D", "pooling": "average"}
+    assert "AveragePooling2D" in layer_names(chain.build(chain.domain.complete(point)))
+    point["pooling"] = "none"
+    assert layer_names(chain.build(chain.domain.complete(point))) == ["Conv2D", "Flatten", "Dense"]
+    assert "pooling" not in chain.for_data(TABLE).domain.names
+
+
+def test_normalization_comes_before_the_activation_and_dropout_last() -> None:
+    choices = {**CHOICES, "layers": "Dense", "depth": 1, "normalization": "batch", "dropout": 0.25}
+    chain = Chain.from_dict(choices).for_data(TABLE)
+    model = chain.build(chain.domain.complete({"activation_1": "tanh"}))
+    assert layer_names(model) == ["Dense", "BatchNormalization", "Activation", "Dropout", "Dense"]
+    assert model.layers[0].activation.__name__ == "linear"
+    assert model.layers[3].rate == 0.25
+
+
+def test_skip_adds_the_input_of_a_layer_through_a_linear_one_where_widths_differ() -> None:
+    chain = Chain.from_dict({**CHOICES, "layers": "Dense", "skip": True}).for_data(TABLE)
+    model = chain.build(chain.domain.complete({"depth": 2, "units_1": 8, "units_2": 8}))
+    names = layer_names(model)
+    assert (names.count("Add"), names.count("Dense")) == (2, 2 + 1 + 1)
+
+
+def test_series_are_convolved_along_time() -> None:
+    chain = Chain.from_dict({**CHOICES, "layers": ["Conv1D", "Conv2D", "Dense"]})
+    bound = chain.for_data(DataSpec((12, 2), Task.FORECASTING, 3))
+    assert bound.domain.size == 984
+    model = bound.build(bound.domain.complete({"depth": 1, "layer_1": "Conv1D"}))
+    assert layer_names(model) == ["Conv1D", "MaxPooling1D", "Flatten", "Dense"]
+
+
+def test_intervals_make_the_space_infinite_but_whole_numbers_can_be_counted() -> None:
+    learning = {**CHOICES, "layers": "Dense", "depth": 1, "learning_rate": log_uniform(1e-4, 0.1)}
+    assert Chain.from_dict(learning).domain.size == math.inf
+    widths = {**CHOICES, "layers": "Dense", "depth": 1, "units": uniform(16, 128)}
+    chain = Chain.from_dict(widths).for_data(TABLE)
+    assert chain.domain.size == 113 * 2
+    assert chain.build(chain.domain.complete({"units_1": 77})).layers[0].units == 77
+
+
+def test_token_ids_of_texts_are_refused() -> None:
+    spec = DataSpec((7,), Task.BINARY, 1, raw=Vocabulary(("a",), 7))
+    with pytest.raises(SpaceError, match=r"nas\.spaces\.text"):
+        Chain.from_dict(CHOICES).for_data(spec)

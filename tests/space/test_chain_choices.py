@@ -8,6 +8,7 @@ from tensorflow.keras import layers
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.chain_choices import KEYS, read_choices
+from nas_nb.space.interval import log_uniform, uniform
 from nas_nb.space.parameter import ParameterKind
 
 PLAIN = {"layers": ["Dense"], "units": [8], "activations": ["relu"]}
@@ -99,8 +100,8 @@ def test_optimizer_is_taken_as_name_or_class() -> None:
         ({**PLAIN, "layers": []}, "'layers' to list at least one value, got an empty list"),
         ({**PLAIN, "units": []}, "'units' to list at least one value"),
         ({**PLAIN, "layers": ["dense"]}, "got 'dense'. Did you mean 'Dense'"),
-        ({**PLAIN, "layers": [layers.LSTM]}, "layers Conv2D or Dense, .* got 'LSTM'"),
-        ({**PLAIN, "layers": [layers.Dense(3)]}, "layers Conv2D or Dense"),
+        ({**PLAIN, "layers": [layers.LSTM]}, "layers Conv2D, Conv1D or Dense, .* got 'LSTM'"),
+        ({**PLAIN, "layers": [layers.Dense(3)]}, "layers Conv2D, Conv1D or Dense"),
         ({**PLAIN, "activations": ["rely"]}, "got 'rely'. Did you mean 'relu'"),
         ({**PLAIN, "activations": [tf.nn.crelu]}, "that Keras knows .* got 'crelu'"),
         ({**PLAIN, "activations": [lambda x: x]}, "that Keras knows .* got <function"),
@@ -118,6 +119,17 @@ def test_optimizer_is_taken_as_name_or_class() -> None:
         ({**PLAIN, "learning_rate": [0]}, "numbers above 0, got 0"),
         ({**PLAIN, "learning_rate": [float("nan")]}, "numbers above 0, got nan"),
         ({**PLAIN, "learning_rate": ["fast"]}, "numbers above 0, got 'fast'"),
+        ({**PLAIN, "learning_rate": uniform(0, 1)}, "numbers above 0, got 0"),
+        ({**PLAIN, "depth": uniform(1, 3)}, "'depth' to list its values, got .* uniform.1, 3."),
+        ({**PLAIN, "units": uniform(8.5, 9)}, "whole numbers above 0, got 8.5"),
+        ({**PLAIN, "activations": uniform(0, 1)}, "'activations' to list its values"),
+        ({**PLAIN, "dropout": [1.0]}, "from 0 to below 1, got 1.0"),
+        ({**PLAIN, "dropout": uniform(0, 1)}, "from 0 to below 1, got 1"),
+        ({**PLAIN, "normalization": ["bach"]}, "got 'bach'. Did you mean 'batch'"),
+        ({**PLAIN, "layers": "Conv2D", "pooling": "mean"}, "'pooling' to be none, max, average"),
+        ({**PLAIN, "skip": [1]}, "True or False, got 1"),
+        ({**PLAIN, "kernel_sizes": [3]}, "Conv2D or Conv1D among 'layers' for 'kernel_sizes'"),
+        ({**PLAIN, "normalisation": ["batch"]}, "Did you mean 'normalization'"),
     ],
 )
 def test_bad_dictionary_gets_one_sentence(space: object, message: str) -> None:
@@ -132,3 +144,17 @@ def test_function_of_the_users_own_is_refused_even_if_named_like_one_of_keras() 
 
     with pytest.raises(SpaceError, match="that Keras knows"):
         read(activations=[relu])
+
+
+def test_layers_stand_for_the_words_of_normalization_and_pooling() -> None:
+    given = [None, layers.BatchNormalization, "LayerNormalization"]
+    assert read(normalization=given)["normalization"] == ("none", "batch", "layer")
+    given = [layers.MaxPooling2D, "average"]
+    assert read(layers="Conv2D", pooling=given)["pooling"] == ("max", "average")
+
+
+def test_interval_keeps_its_ends_and_its_scale() -> None:
+    rate = read_choices({**PLAIN, "learning_rate": log_uniform(1e-4, 1e-1)})["learning_rate"]
+    assert (rate.kind, rate.low, rate.high, rate.log) == (ParameterKind.FLOAT, 1e-4, 1e-1, True)
+    units = read_choices({**PLAIN, "units": log_uniform(8, 64)})["units"]
+    assert (units.kind, units.low, units.high, units.log) == (ParameterKind.INT, 8, 64, True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from nas_nb.data import DataSpec, Task
+from nas_nb.errors import SpaceError
 from nas_nb.space.head import compile_for, output_layer
 
 
@@ -21,6 +22,7 @@ def model_for(task: Task, outputs: int) -> keras.Model:
         (Task.MULTILABEL, 3, [[0, 1, 1], [0, 0, 0], [1, 1, 1]], "accuracy"),
         (Task.REGRESSION, 1, [0.5, 1.5, -1.0], "mae"),
         (Task.REGRESSION, 2, [[0.5, 1.5], [0, 0], [1, 1]], "mae"),
+        (Task.FORECASTING, 2, [[0.5, 1.5], [0, 0], [1, 1]], "mae"),
     ],
 )
 def test_loss_and_metric_take_the_labels_of_the_task(
@@ -47,3 +49,42 @@ def test_optimizer_is_made_by_name_with_the_learning_rate() -> None:
     compile_for(model, spec, optimizer="rmsprop", learning_rate=0.25)
     assert isinstance(model.optimizer, keras.optimizers.RMSprop)
     assert float(model.optimizer.learning_rate) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "labels", "metrics"),
+    [
+        (Task.BINARY, 1, [0, 1, 1], ("f1_score", "auc")),
+        (Task.MULTICLASS, 3, [0, 2, 1], ("f1_score", "sparse_categorical_crossentropy")),
+        (Task.MULTILABEL, 3, [[0, 1, 1], [0, 0, 0], [1, 1, 1]], ("f1_score",)),
+        (Task.REGRESSION, 1, [0.5, 1.5, -1.0], ("mse", "root_mean_squared_error")),
+    ],
+)
+def test_metrics_of_the_data_are_measured_beside_the_tasks_own(
+    task: Task, outputs: int, labels: list, metrics: tuple[str, ...]
+) -> None:
+    spec = DataSpec((4,), task, outputs, metrics=metrics)
+    model = compile_for(keras.Sequential([keras.Input((4,)), output_layer(spec)]), spec)
+    logs = model.evaluate(np.zeros((3, 4)), np.array(labels), verbose=0, return_dict=True)
+    assert len(logs) == 2 + len(metrics)
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def test_loss_of_the_data_replaces_the_tasks_own() -> None:
+    spec = DataSpec((4,), Task.REGRESSION, 1, loss="huber")
+    model = compile_for(keras.Sequential([keras.Input((4,)), output_layer(spec)]), spec)
+    assert model.loss == "huber"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "hubr"}, "name of a loss, got 'hubr'. Did you mean 'huber'"),
+        ({"metrics": ("f1_scor",)}, "name of a metric, got 'f1_scor'"),
+        ({"metrics": ("f1_score",)}, "metrics of quantities for regression, got 'f1_score'"),
+    ],
+)
+def test_unknown_loss_or_metric_gets_one_sentence(changes: dict, message: str) -> None:
+    spec = DataSpec((4,), Task.REGRESSION, 1, **changes)
+    with pytest.raises(SpaceError, match=message):
+        compile_for(keras.Sequential([keras.Input((4,)), output_layer(spec)]), spec)
