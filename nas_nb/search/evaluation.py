@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -208,8 +207,3 @@ class BestEpoch:
         if self._weights is not None:
             score = self.logs[self.objective.name]
             self.checkpoint = self._checkpoints.save(model, self._weights, number, score)
-
-
-def seconds_of(trial: Any) -> float:
-    """Returns the seconds since a trial of the record was started."""
-    return time.time() - (trial.started or time.time())

@@ -103,8 +103,6 @@ class Run:
             return SearchState.FINISHED, tuner.spent
         finally:
             oracle.close()
-        if oracle.error is not None:
-            raise oracle.error
         return SearchState.FINISHED, oracle.reason or "nothing is left to propose"
 
     def _on_paused(self, waits: bool) -> None:

@@ -15,7 +15,6 @@ from nas_nb.search.evaluation import (
     Evaluation,
     TrialError,
     TrialStoppedError,
-    seconds_of,
 )
 from nas_nb.search.memory import MemoryWatch
 
@@ -110,7 +109,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             self.oracle.update_trial(trial.trial_id, best.logs, step=best.epoch)
             trial.status = kt_trial.TrialStatus.COMPLETED
         except TrialStoppedError:
-            self._cut_off(int(trial.trial_id))
+            self._cut_off(trial.trial_id)
         except Exception as error:  # noqa: BLE001 - whatever a candidate raises is its reason
             trial.status = kt_trial.TrialStatus.FAILED
             trial.message = str(error) if isinstance(error, TrialError) else format_exc()
@@ -127,6 +126,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             The best epoch by the objective.
         """
         number = int(trial.trial_id)
+        began_s = self.control.elapsed_s
         evaluation = Evaluation(
             number,
             trial_seed(self.oracle.seed, number),
@@ -135,18 +135,21 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             self.control,
             self.checkpoints,
         )
-        best = evaluation.run(trial.hyperparameters)
+        try:
+            best = evaluation.run(trial.hyperparameters)
+        finally:
+            self.oracle.durations_s[trial.trial_id] = self.control.elapsed_s - began_s
         self.oracle.checkpoints[trial.trial_id] = best.checkpoint
         return best
 
-    def _cut_off(self, number: int) -> NoReturn:
+    def _cut_off(self, trial_id: str) -> NoReturn:
         self.journal.append(
             "trial_ended",
-            trial=number,
+            trial=int(trial_id),
             status="stopped",
             score=None,
             reason="cut off: the search was stopped or its time was up",
-            duration_s=seconds_of(self.journal.history[number]),
+            duration_s=self.oracle.durations_s.pop(trial_id),
             checkpoint=None,
         )
         self._leave()

@@ -96,6 +96,7 @@ class Attempts:
         score: float | None = None,
         reason: str | None = None,
         checkpoint: str | None = None,
+        duration_s: float | None = None,
     ) -> None:
         """Writes down how an attempt ended, unless the tuner did that itself."""
         self._steps.pop(number, None)
@@ -109,6 +110,6 @@ class Attempts:
             status=str(status),
             score=score,
             reason=reason,
-            duration_s=now - (trial.started or now),
+            duration_s=now - (trial.started or now) if duration_s is None else duration_s,
             checkpoint=checkpoint,
         )

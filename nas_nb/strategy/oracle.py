@@ -41,7 +41,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     it was cut off. Nothing else is kept: KerasTuner's own files are not written.
 
     KerasTuner's lock stays held when a method under it raises, so this class has its own. A
-    strategy that fails ends the search: `create_trial` answers `STOPPED`, and `error` holds the
+    strategy that fails ends the search: `create_trial` raises what it raised, and `error` keeps the
     exception for the tuner to raise.
 
     Args:
@@ -58,6 +58,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         error: What the strategy raised, or None.
         reason: Why no trial was handed out any more, in a sentence, or None.
         checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
+        durations_s: Seconds of a trial without pauses, likewise; else the clock's.
 
     Raises:
         StrategyError: An argument makes no sense, or there are several objectives.
@@ -87,6 +88,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         self.error: Exception | None = None
         self.reason: str | None = None
         self.checkpoints: dict[str, str | None] = {}
+        self.durations_s: dict[str, float] = {}
         self._attempts = Attempts(journal, self.seed, epochs)
         self._guard = threading.RLock()
         self._strategy: Strategy = made
@@ -147,13 +149,19 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
 
         Returns:
             KerasTuner's trial. Its status is `STOPPED` when there is nothing left to do: `reason`
-            says why, and `error` holds what the strategy raised, if it did.
+            says why.
+
+        Raises:
+            Exception: What the strategy raised; no lock is left held.
         """
         with self._guard:
             self.ongoing_trials.pop(tuner_id, None)
+            self.error = None
             number = self._waiting()
             if number is None:
                 number = self._propose()
+            if self.error is not None:
+                raise self.error
             if number is None:
                 return kt_trial.Trial(self.get_space(), status=_KT.STOPPED)
             trial = self._start(number)
@@ -213,6 +221,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
                 score=float(mine.score) if completed else None,
                 reason=None if completed else one_line(mine.message),
                 checkpoint=self.checkpoints.pop(mine.trial_id, None),
+                duration_s=self.durations_s.pop(mine.trial_id, None),
             )
             for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
                 del self.ongoing_trials[tuner_id]
