@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nas_nb.record.values import values_key
+from nas_nb.space.layout import Layout, layout
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.axes import Axes
 
     from nas_nb.record.values import Value, Values
     from nas_nb.space.search_space import SearchSpace
 
 
 class Architecture:
-    """One point of a search space: immutable, hashable, equal where the choices are equal.
+    """One point of a search space: immutable, hashable, equal where it means the same model.
+
+    Choices that don't count are dropped, so they make no difference; nor does it matter by which
+    of several isomorphic cells an architecture is written.
 
     It is made by `SearchSpace.architecture`, `.sample` or `.neighbours`.
 
@@ -38,7 +43,7 @@ class Architecture:
     def __init__(self, space: SearchSpace, values: Values) -> None:
         self._space = space
         self._values = MappingProxyType(space.domain.canonical(values))
-        self._key = values_key(self._values)
+        self._key = space.domain.key(self._values)
 
     @property
     def space(self) -> SearchSpace:
@@ -52,12 +57,82 @@ class Architecture:
 
     @property
     def key(self) -> str:
-        """Its choices as text that is the same for equal architectures."""
+        """Text that is the same for equal architectures."""
         return self._key
 
     def build(self) -> keras.Model:
         """Returns a new compiled model of it, with weights drawn anew."""
         return self._space.build_values(self._values)
+
+    @property
+    def text(self) -> str:
+        """Its published form, such as NAS-Bench-201's string; its key where there is none."""
+        return self._space.blueprint.write(self._values) or self._key
+
+    @property
+    def costs(self) -> dict[str, int]:
+        """Its costs by name that are known without a model; empty for most spaces."""
+        return self._space.blueprint.costs(self._values)
+
+    def summary(self) -> str:
+        """Returns its choices and, below, Keras's table of its layers.
+
+        The model is built without weights, in the time that takes.
+
+        Raises:
+            SpaceError: The space needs data and has none.
+        """
+        width = max(map(len, self._values))
+        lines = [f"{name:{width}}  {value}" for name, value in self._values.items()]
+        self._outline().summary(print_fn=lines.append)
+        return "\n".join(lines)
+
+    def layout(self) -> Layout:
+        """Returns the boxes and arrows of its picture: of the cell, or of its model's layers."""
+        from nas_nb.space.model_graph import model_graph
+
+        graph = self._space.blueprint.graph(self._values)
+        return layout(model_graph(self._outline()) if graph is None else graph)
+
+    def diagram(self, ax: Axes | None = None) -> Axes:
+        """Draws it, and returns the Axes.
+
+        Args:
+            ax: Where to draw. Default: a new figure, which the running cell shows.
+
+        Raises:
+            SpaceError: The space needs data to build a model, and has none.
+        """
+        # What draws is above us; only its name is known here, as in the package's front door.
+        drawing: Any = import_module("nas_nb.notebook.diagram")
+        drawn: Axes = drawing.draw_layout(self.layout(), ax)
+        return drawn
+
+    def diff(self, other: Architecture) -> dict[str, tuple[Value | None, Value | None]]:
+        """Returns the choices that differ: (mine, the other's) by name; None for one not made.
+
+        Isomorphic cells don't differ.
+
+        Args:
+            other: An architecture of the same space.
+        """
+        if self == other:
+            return {}
+        mine, theirs = self._values, other.values
+        names = [*mine, *(name for name in theirs if name not in mine)]
+        pairs = {name: (mine.get(name), theirs.get(name)) for name in names}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def _outline(self) -> keras.Model:
+        """Returns the model without weights: it can be looked at, not run."""
+        from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
+
+        builder = WeightlessBuilder()
+        with undisturbed_random_state():
+            try:
+                return builder.call(self.build)
+            finally:
+                builder.close()
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]

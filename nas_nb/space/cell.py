@@ -69,9 +69,7 @@ class CellSpace(Blueprint):
             SpaceError: The samples are no images.
         """
         needs_images(spec, "cells")
-        skeleton = replace(
-            self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs
-        )
+        skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
         return replace(self, skeleton=skeleton, spec=spec)
 
     def build(self, point: Values) -> keras.Model:
@@ -84,9 +82,7 @@ class CellSpace(Blueprint):
         inputs = keras.Input(spec.input_shape)
         found = cell_layers.features(inputs, operations_of(point), self.skeleton)
         model = keras.Model(inputs, output_layer(spec)(found))
-        return compile_for(
-            model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate
-        )
+        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
 
     def read(self, text: str) -> Values:
         """Returns the values of a cell's published string."""

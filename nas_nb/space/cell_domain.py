@@ -99,8 +99,7 @@ def twin_table(choices: tuple[Cell, ...]) -> dict[Cell, Cell]:
     """Returns, for each cell with these choices an edge, the isomorphic cell that comes first."""
     first: dict[str, Cell] = {}
     return {
-        cell: first.setdefault(text, cell)
-        for cell, text in _cells(choices, nodes_of(len(choices)))
+        cell: first.setdefault(text, cell) for cell, text in _cells(choices, nodes_of(len(choices)))
     }
 
 

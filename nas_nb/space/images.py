@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nas_nb.errors import SpaceError
 
@@ -39,8 +39,8 @@ def whole(name: str, value: object, low: int = 1, high: int | None = None) -> in
     Raises:
         SpaceError: It isn't.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
-        if high is None or value <= high:
-            return value
+    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
+    if legal and (high is None or cast(int, value) <= high):
+        return cast(int, value)
     wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
     raise SpaceError(f"Expected `{name}` to be a whole number {wanted}, got {value!r}.")

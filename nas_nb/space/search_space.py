@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
@@ -12,14 +14,21 @@ from nas_nb.space.architecture import Architecture
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.chain import Chain
 from nas_nb.space.description import describe
+from nas_nb.space.distance import distance
+from nas_nb.space.domain_graph import domain_graph
+from nas_nb.space.encoding import Encoding
 from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.space.layout import layout
+from nas_nb.space.part import Part
+from nas_nb.space.subspace import Cut
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    from matplotlib.axes import Axes
 
     from nas_nb.data import DataSpec
-    from nas_nb.record.values import Values
+    from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
 
 
@@ -89,13 +98,70 @@ class SearchSpace(kt.HyperModel):
         values = candidate.values if isinstance(candidate, Architecture) else candidate
         return self.domain.contains(values)
 
-    def architecture(self, values: Values) -> Architecture:
+    def architecture(self, values: Values | str) -> Architecture:
         """Returns the architecture with these values.
+
+        Args:
+            values: Its choices by name; for cells also their published string.
 
         Raises:
             SpaceError: An active value is missing or illegal, or a name is unknown.
         """
-        return Architecture(self, values)
+        known = self.blueprint.read(values) if isinstance(values, str) else values
+        return Architecture(self, known)
+
+    def distance(self, one: Architecture, other: Architecture) -> float:
+        """Returns in how many choices two architectures differ; near values differ by less than 1.
+
+        See `nas_nb.space.distance.distance`.
+        """
+        return distance(self.domain, one.values, other.values)
+
+    def encode(self, architecture: Architecture, form: str = "choices") -> np.ndarray:
+        """Returns the architecture as a row of numbers, as long for every one of the space.
+
+        Args:
+            architecture: One of the space. Equal ones have equal rows.
+            form: ``"choices"``: a block of columns a choice, so scaled that squared distances
+                mean something (see `nas_nb.space.encoding.Encoding`). ``"paths"``: of cells, a 1
+                for each way from input to output. Default: choices.
+
+        Raises:
+            SpaceError: There is no such form.
+        """
+        point = self.domain.representative(architecture.values)
+        if form == "paths":
+            return self.blueprint.path_code(point)
+        if form != "choices":
+            raise SpaceError(f"Expected the form 'choices' or 'paths', got {form!r}.")
+        row: np.ndarray = self._encoding.rows([point])[0]
+        return row
+
+    def subspace(
+        self,
+        pins: Mapping[str, Value] | None = None,
+        without: Mapping[str, Iterable[Value]] | Iterable[Value] | None = None,
+    ) -> SearchSpace:
+        """Returns a part of the space.
+
+        Args:
+            pins: Choices that are decided: ``{"optimizer": "adam"}``. Default: none.
+            without: Values that are left out: ``{"layer_1": ["Dense"]}``, or a list of values to
+                leave out wherever they may be chosen. Default: none.
+
+        Raises:
+            SpaceError: A name is unknown, a value is illegal, or nothing is left of a choice.
+
+        Example:
+            >>> cell().subspace(without=["none"]).size
+            4096
+        """
+        part = Part(self.blueprint, Cut.read(pins, without))
+        return SearchSpace(part, name=self.name)
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.domain)
 
     def for_data(self, spec: DataSpec) -> SearchSpace:
         """Returns the space for data of this shape and task; itself where that is no matter.
@@ -137,6 +203,17 @@ class SearchSpace(kt.HyperModel):
     def describe(self) -> str:
         """Returns the space as text: its size, and a line for each parameter."""
         return describe(self.domain)
+
+    def diagram(self, ax: Axes | None = None) -> Axes:
+        """Draws the parameters, their ranges and which depend on which; returns the Axes.
+
+        Args:
+            ax: Where to draw. Default: a new figure, which the running cell shows.
+        """
+        # What draws is above us; only its name is known here, as in the package's front door.
+        drawing: Any = import_module("nas_nb.notebook.diagram")
+        drawn: Axes = drawing.draw_layout(layout(domain_graph(self.domain)), ax)
+        return drawn
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchSpace):

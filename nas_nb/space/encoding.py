@@ -1,0 +1,142 @@
+"""Points of a domain as rows of numbers whose squared distances mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from nas_nb.space.numeric import NumericRange
+from nas_nb.space.parameter import Parameter, ParameterKind
+
+if TYPE_CHECKING:
+    from nas_nb.record.values import Value, Values
+    from nas_nb.space.domain import Domain
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
+
+_LISTED = 32
+_APART = float(np.sqrt(0.5))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Maps points of a domain to rows, one block of columns a choice.
+
+    Within a block the squared distance of two points is 0 where they agree and
+
+    - 1 where an unordered choice differs (one-hot, scaled by the root of 1/2),
+    - |i - j| / (count - 1) between values i and j of an ordered list (a thermometer),
+    - the square of the difference on the parameter's own scale, 0 to 1, for long and continuous
+      ranges.
+
+    A choice that isn't always active has a block more, a flag, and stands at the middle of its
+    range while it isn't: otherwise two architectures would differ in what neither has.
+
+    Args:
+        domain: The space.
+    """
+
+    domain: Domain
+
+    @cached_property
+    def _ranges(self) -> tuple[tuple[Parameter, ...], ...]:
+        """The parameters that are searched; those that share a name and a range are one."""
+        ranges: dict[tuple[str, str], list[Parameter]] = {}
+        for parameter in self.domain.parameters:
+            if parameter.count > 1:
+                ranges.setdefault((parameter.name, parameter.range_text()), []).append(parameter)
+        return tuple(tuple(alike) for alike in ranges.values())
+
+    @cached_property
+    def _codes(self) -> tuple[Code, ...]:
+        """Of each range: its name, its codes by value or its scale, and the code of absence."""
+        codes: list[Code] = []
+        for alike in self._ranges:
+            parameter = alike[0]
+            if parameter.choices or parameter.count <= _LISTED:
+                table = _table(parameter)
+                absent = np.mean(list(table.values()), axis=0) * is_ordered(parameter)
+                codes.append((parameter.name, table, absent.tolist()))
+            else:
+                codes.append((parameter.name, scale(parameter), [0.5]))
+        return tuple(codes)
+
+    @cached_property
+    def _flagged(self) -> tuple[bool, ...]:
+        """Of each range: whether it may be inactive."""
+        return tuple(all(parameter.conditions for parameter in alike) for alike in self._ranges)
+
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """The names that stand for several ranges: only conditions tell which one is meant."""
+        names = [name for name, _, _ in self._codes]
+        return frozenset(name for name in names if names.count(name) > 1)
+
+    @cached_property
+    def blocks(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """The block that each column belongs to, counted from 0 without gaps."""
+        blocks: list[int] = []
+        for (_, _, absent), flagged in zip(self._codes, self._flagged, strict=True):
+            number = blocks[-1] + 1 if blocks else 0
+            blocks += [number] * len(absent) + [number + 1] * flagged
+        return np.array(blocks, dtype=np.intp)
+
+    def rows(self, points: Sequence[Values]) -> Matrix:
+        """Returns one row a point, of shape (points, columns).
+
+        Args:
+            points: Canonical points of the domain.
+        """
+        rows = [self._row(point) for point in points]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.blocks))
+
+    def _row(self, point: Values) -> list[float]:
+        row: list[float] = []
+        for number, (name, codes, absent) in enumerate(self._codes):
+            present = name in point and (name not in self._shared or self._meant(number, point))
+            if not present:
+                row += absent
+            elif isinstance(codes, NumericRange):
+                row.append(codes.to_unit(cast(float, point[name])))
+            else:
+                row += codes[point[name]]
+            if self._flagged[number]:
+                row.append(float(present))
+        return row
+
+    def _meant(self, number: int, point: Values) -> bool:
+        active = self.domain.active(point)
+        return any(parameter in active for parameter in self._ranges[number])
+
+
+def is_ordered(parameter: Parameter) -> bool:
+    """Says whether near values of the parameter are alike."""
+    return parameter.kind in (ParameterKind.INT, ParameterKind.FLOAT) or bool(parameter.ordered)
+
+
+def _table(parameter: Parameter) -> dict[Value, list[float]]:
+    values = list(parameter.values())
+    if not is_ordered(parameter):
+        rows = (np.eye(len(values)) * _APART).tolist()
+        return dict(zip(values, rows, strict=True))
+    height = 1.0 / float(np.sqrt(len(values) - 1))
+    return {
+        value: [height * (step < index) for step in range(len(values) - 1)]
+        for index, value in enumerate(values)
+    }
+
+
+def scale(parameter: Parameter) -> NumericRange:
+    """Returns the interval of a number, off its grid: `NumericRange.to_unit` places values."""
+    return NumericRange(
+        low=cast(float, parameter.low),
+        high=cast(float, parameter.high),
+        log=parameter.log,
+        reverse=parameter.reverse,
+    )

@@ -1,0 +1,149 @@
+"""Where the boxes and arrows of a picture stand; the notebook layer draws them.
+
+Lengths are in inches; x runs to the right and y downwards, from 0.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from nas_nb.space.graph import Edge, Graph, Node
+
+_LETTER = 0.085
+_LINE = 0.17
+_PADDING = 0.22
+_GAP = 0.35
+_DROP = 0.42
+_BEND = 0.25
+_WIDEST_ROW = 6
+
+
+class Box(NamedTuple):
+    """A node: its centre, its size, what is written in it, and its kind."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    kind: str
+
+
+class Arrow(NamedTuple):
+    """An edge from (x1, y1) to (x2, y2).
+
+    Attributes:
+        bend: How far to the right its middle is pulled; 0 for a straight arrow, negative for one
+            pulled to the left.
+        label: What is written at its middle.
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    bend: float
+    label: str
+
+
+class Layout(NamedTuple):
+    """A picture of `width` x `height` inches."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    width: float
+    height: float
+
+
+def layout(graph: Graph) -> Layout:
+    """Places each node below all that lead to it, in rows, with the ends of edges close together.
+
+    Edges that pass rows bend around them, long ones further out, to both sides in turn.
+    """
+    rows = _rows(graph)
+    boxes: dict[str, Box] = {}
+    y = 0.0
+    for row in rows:
+        height = max(_size(node)[1] for node in row)
+        y += height / 2
+        for node, x in zip(row, _places(row, graph.edges, boxes), strict=True):
+            boxes[node.name] = Box(x, y, *_size(node), node.label, node.kind)
+        y += height / 2 + _DROP
+    ranks = {node.name: number for number, row in enumerate(rows) for node in row}
+    return _at_origin(list(boxes.values()), _arrows(graph.edges, boxes, ranks))
+
+
+def _rows(graph: Graph) -> list[list[Node]]:
+    """Nodes by the longest way to them; rows that would be too wide are broken."""
+    rank: dict[str, int] = {}
+    leading = defaultdict(list)
+    for edge in graph.edges:
+        leading[edge.target].append(edge.source)
+    rows: dict[int, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        row = 1 + max((rank[source] for source in leading[node.name]), default=-1)
+        while len(rows[row]) == _WIDEST_ROW:
+            row += 1
+        rank[node.name] = row
+        rows[row].append(node)
+    return [rows[number] for number in sorted(rows) if rows[number]]
+
+
+def _size(node: Node) -> tuple[float, float]:
+    lines = node.label.split("\n")
+    return (
+        max(map(len, lines)) * _LETTER + _PADDING,
+        len(lines) * _LINE + _PADDING / 2,
+    )
+
+
+def _places(row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box]) -> list[float]:
+    """Centres of the nodes of a row, in the order of those that lead to them, around 0."""
+    wishes = []
+    for node in row:
+        above = [boxes[e.source].x for e in edges if e.target == node.name and e.source in boxes]
+        wishes.append(sum(above) / len(above) if above else 0.0)
+    order = sorted(range(len(row)), key=lambda number: wishes[number])
+    widths = [_size(node)[0] for node in row]
+    # A single node stands right below what leads to it; several share the width around it.
+    left = sum(wishes) / len(row) - (sum(widths) + _GAP * (len(row) - 1)) / 2
+    places = [0.0] * len(row)
+    for number in order:
+        places[number] = left + widths[number] / 2
+        left += widths[number] + _GAP
+    return places
+
+
+def _arrows(edges: tuple[Edge, ...], boxes: dict[str, Box], ranks: dict[str, int]) -> list[Arrow]:
+    arrows = []
+    side = 1
+    for edge in sorted(edges, key=lambda e: ranks[e.target] - ranks[e.source]):
+        start, end = boxes[edge.source], boxes[edge.target]
+        passed = ranks[edge.target] - ranks[edge.source] - 1
+        bend = 0.0
+        if passed > 0:
+            clear = max(box.width for box in boxes.values()) / 2
+            bend = side * (clear + _BEND * min(passed, 4) + len(edge.label) * _LETTER / 2)
+            side = -side
+        y1, y2 = start.y + start.height / 2, end.y - end.height / 2
+        arrows.append(Arrow(start.x, y1, end.x, y2, bend, edge.label))
+    return arrows
+
+
+def _at_origin(boxes: list[Box], arrows: list[Arrow]) -> Layout:
+    """Moves everything so that the picture begins at 0, and measures it."""
+    left, right = [b.x - b.width / 2 for b in boxes], [b.x + b.width / 2 for b in boxes]
+    for arrow in arrows:
+        middle = (arrow.x1 + arrow.x2) / 2 + arrow.bend
+        half = len(arrow.label) * _LETTER / 2
+        left.append(middle - half)
+        right.append(middle + half)
+    start = min(left)
+    return Layout(
+        tuple(box._replace(x=box.x - start) for box in boxes),
+        tuple(arrow._replace(x1=arrow.x1 - start, x2=arrow.x2 - start) for arrow in arrows),
+        max(right) - start,
+        max(box.y + box.height / 2 for box in boxes),
+    )
