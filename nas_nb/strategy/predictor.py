@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.record.values import Value
+    from nas_nb.strategy.surrogate.coder import Coder
 
 _PARENTS = 5
 
@@ -70,11 +72,17 @@ class Predictor(Strategy):
         if not pool:
             return sample_new(self.domain, history, rng)
         # Train the model on the architectures and their scores.
-        model = learn(self.domain, history.finished, best, sign, self.window)
+        model = learn(self._coder, history.finished, best, sign, self.window)
         # For each candidate evaluate the acquisition function; train the one of the highest.
         mean, deviation = model.predict(pool)
         promise = expected_improvement(mean, deviation, model.best)
         return pool[int(np.argmax(promise))]
+
+    @cached_property
+    def _coder(self) -> Coder:
+        from nas_nb.strategy.surrogate.coder import Coder
+
+        return Coder(self.domain)
 
     def _best(self, history: History, sign: float) -> list[Trial]:
         """The best trials of the space so far, the best first."""

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.strategy.surrogate.encoding import Encoding
-from nas_nb.strategy.surrogate.features import feature_rows
 from nas_nb.strategy.surrogate.process import Covariance, Points, Posterior, condition, fit
 from nas_nb.strategy.surrogate.shaping import shape_scores
 from nas_nb.strategy.window import informative
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Values
-    from nas_nb.space.domain import Domain
+    from nas_nb.strategy.surrogate.coder import Coder
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -31,14 +29,15 @@ _SAME = 1e-9
 class Sight:
     """How points are shown to the process: encoded, with features scaled as in what was seen."""
 
-    encoding: Encoding
+    coder: Coder
     centre: Vector
     spread: Vector
 
     def points(self, points: Sequence[Values]) -> Points:
         """Returns the encoded points."""
-        features = (feature_rows(self.encoding.domain, points) - self.centre) / self.spread
-        return Points(self.encoding.rows(points), self.encoding.blocks, features)
+        rows, features = self.coder.code(points)
+        scaled = (features - self.centre) / self.spread
+        return Points(rows, self.coder.encoding.blocks, scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class Model:
 
 
 def learn(
-    domain: Domain, trials: Sequence[Trial], best: Sequence[Trial], sign: float, window: int
+    coder: Coder, trials: Sequence[Trial], best: Sequence[Trial], sign: float, window: int
 ) -> Model:
     """Returns the model of up to `window` trials: the best half, and the latest half.
 
@@ -67,7 +66,7 @@ def learn(
     a multiple of its tenth: they change slowly, and cost more than all the rest.
 
     Args:
-        domain: The space.
+        coder: Of the space.
         trials: Completed and failed, in the order in which they ended.
         best: Completed trials of this space, at least one: shown where none of the others is.
         sign: 1 where larger scores are better, -1 where smaller are.
@@ -75,25 +74,25 @@ def learn(
     """
     moment = len(trials) - len(trials) % max(len(trials) // 10, 1)
     earlier = informative(trials[:moment], sign, min(window, _FITTED_ON))
-    _, seen, scores = _shown(domain, earlier, best, sign)
+    _, seen, scores = _shown(coder, earlier, best, sign)
     covariance = _remembered_fit(
         *(_frozen(part) for part in (seen.rows, seen.blocks, seen.features, scores))
     )
-    sight, seen, scores = _shown(domain, informative(trials, sign, window), best, sign)
+    sight, seen, scores = _shown(coder, informative(trials, sign, window), best, sign)
     return Model(sight, condition(covariance, seen, scores), float(scores.max()))
 
 
 def _shown(
-    domain: Domain, trials: Sequence[Trial], best: Sequence[Trial], sign: float
+    coder: Coder, trials: Sequence[Trial], best: Sequence[Trial], sign: float
 ) -> tuple[Sight, Points, Vector]:
     """The trials of this space, encoded, and their scores."""
-    chosen = [trial for trial in trials if domain.contains(trial.values)]
+    chosen = [trial for trial in trials if coder.knows(trial.values)]
     done = [trial for trial in chosen if trial.status is TrialStatus.COMPLETED] or list(best)
     failed = [trial for trial in chosen if trial.status is not TrialStatus.COMPLETED]
     values = [trial.values for trial in (*done, *failed)]
-    facts = feature_rows(domain, values)
+    _, facts = coder.code(values)
     spread = facts.std(0)
-    sight = Sight(Encoding(domain), facts.mean(0), np.where(spread > _SAME, spread, 1.0))
+    sight = Sight(coder, facts.mean(0), np.where(spread > _SAME, spread, 1.0))
     scores = np.array([sign * (trial.score or 0.0) for trial in done])
     return sight, sight.points(values), shape_scores(scores, len(failed))
 

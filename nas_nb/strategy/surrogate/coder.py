@@ -1,0 +1,63 @@
+"""Points as the process sees them, each worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas_nb.strategy.surrogate.encoding import Encoding
+from nas_nb.strategy.surrogate.features import feature_rows
+
+if TYPE_CHECKING:
+    from nas_nb.record.values import Value, Values
+    from nas_nb.space.domain import Domain
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Row = np.ndarray[tuple[int], np.dtype[np.float64]]
+Key = tuple[tuple[str, "Value"], ...]
+
+_KEPT = 20_000
+
+
+class Coder:
+    """Encodes points of a domain, and remembers them.
+
+    The same trials, and the neighbours of the same best ones, are looked at again for proposal
+    after proposal, and what a space knows about a point may take longer than all the rest. The
+    memory changes no result; it is emptied when it holds 20,000 points.
+
+    Args:
+        domain: The space.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.encoding = Encoding(domain)
+        self._known: dict[Key, tuple[Row, Row]] = {}
+
+    def knows(self, values: Values) -> bool:
+        """Says whether `values` is a point of the domain."""
+        return _key(values) in self._known or self.domain.contains(values)
+
+    def code(self, points: Sequence[Values]) -> tuple[Matrix, Matrix]:
+        """Returns the encoded rows and the features of the points, one row each.
+
+        Args:
+            points: Points of the domain, at least one.
+        """
+        if len(self._known) > _KEPT:
+            self._known.clear()
+        keys = [_key(point) for point in points]
+        new = {key: at for at, key in enumerate(keys) if key not in self._known}
+        if new:
+            fresh = [points[at] for at in new.values()]
+            coded = zip(self.encoding.rows(fresh), feature_rows(self.domain, fresh), strict=True)
+            self._known.update(zip(new, coded, strict=True))
+        rows, features = zip(*(self._known[key] for key in keys), strict=True)
+        return np.array(rows), np.array(features)
+
+
+def _key(values: Values) -> Key:
+    return tuple(values.items())
