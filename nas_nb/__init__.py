@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nas_nb import spaces
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.search import Search
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nas_nb.search.fast_tuner import FastTuner
     from nas_nb.search.session import current_search
     from nas_nb.space.architecture import Architecture
+    from nas_nb.space.interval import log_uniform, uniform
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.steps import (
         evaluate_performance,
@@ -48,9 +50,12 @@ __all__ = [
     "evaluate_performance",
     "generate_candidate_structures",
     "load",
+    "log_uniform",
     "optimize_structure",
     "oracle",
     "select_best_structure",
+    "spaces",
+    "uniform",
     "use",
 ]
 
@@ -70,9 +75,12 @@ _HOMES = {
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",
     "load": "nas_nb.data",
+    "log_uniform": "nas_nb.space.interval",
     "optimize_structure": "nas_nb.steps",
     "oracle": "nas_nb.strategy.oracle",
     "select_best_structure": "nas_nb.steps",
+    "spaces": "nas_nb.spaces",
+    "uniform": "nas_nb.space.interval",
     "use": "nas_nb.data",
 }
 
@@ -83,7 +91,8 @@ def __getattr__(name: str) -> object:
         from nas_nb.errors import nearest
 
         raise AttributeError(f"module 'nas_nb' has no attribute '{name}'.{nearest(name, _HOMES)}")
-    value = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 

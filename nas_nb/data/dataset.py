@@ -81,8 +81,7 @@ class Data:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", to_task(self.task))
-        names = (self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics)
-        object.__setattr__(self, "metrics", names)
+        object.__setattr__(self, "metrics", _names(self.metrics))
         for part in PARTS:
             x, y = self.part(part)
             check_rows(x, y, f"_{part}")
@@ -308,6 +307,10 @@ def decoded(array: Array) -> Array:
         return array
     texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in array]
     return np.array(texts)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _labels(y: Any) -> Array:

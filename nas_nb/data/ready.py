@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nas_nb.data.dataset import PARTS, Data
+from nas_nb.data.dataset import Data
+from nas_nb.data.reading import PARTS
 from nas_nb.data.task import Array, Task
 from nas_nb.errors import DataError, nearest
 

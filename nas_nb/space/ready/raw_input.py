@@ -1,0 +1,68 @@
+"""A trained model that takes texts or a table's own values in place of the numbers for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+
+from nas_nb.data import Data, Table, Vocabulary
+from nas_nb.errors import SpaceError
+
+if TYPE_CHECKING:
+    from nas_nb.data import Column, DataSpec
+
+
+def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
+    """Returns a model with the same weights that takes the samples as the user had them.
+
+    Text and names of categories can't go through a compiled training, so `Data` turns them into
+    numbers once, and the layers that do the same are put in front of the model for its use.
+
+    Args:
+        model: A trained model for the data.
+        data: The data that it was trained on, or its spec.
+
+    Returns:
+        For texts, a model of strings of shape (samples, 1). For a data frame with categories, a
+        model of a dictionary: for each column an array of shape (samples, 1), of strings where
+        it holds categories. Anything else is numbers already: the model itself.
+
+    Raises:
+        SpaceError: The model is not for this data.
+    """
+    spec = data.spec if isinstance(data, Data) else data
+    if tuple(model.input_shape[1:]) != spec.input_shape:
+        raise SpaceError(
+            f"Expected a model for samples of shape {spec.input_shape}, got one for "
+            f"{tuple(model.input_shape[1:])}: pass the data that it was trained on."
+        )
+    if isinstance(spec.raw, Vocabulary):
+        inputs = keras.Input((1,), dtype="string", name="text")
+        return keras.Model(inputs, model(_tokens(spec.raw)(inputs)))
+    if isinstance(spec.raw, Table):
+        columns = {column.name: _input(column) for column in spec.raw.columns}
+        parts = [_numbers(column, columns[column.name]) for column in spec.raw.columns]
+        joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+        return keras.Model(columns, model(joined))
+    return model
+
+
+def _tokens(vocabulary: Vocabulary) -> keras.layers.Layer:
+    return keras.layers.TextVectorization(
+        output_sequence_length=vocabulary.length, vocabulary=list(vocabulary.words)
+    )
+
+
+def _input(column: Column) -> keras.KerasTensor:
+    name = "".join(c if c.isalnum() else "_" for c in column.name)
+    return keras.Input((1,), dtype="string" if column.categories else "float32", name=name)
+
+
+def _numbers(column: Column, x: keras.KerasTensor) -> keras.KerasTensor:
+    if not column.categories:
+        return x
+    look_up = keras.layers.StringLookup(
+        vocabulary=list(column.categories), num_oov_indices=1, output_mode="one_hot"
+    )
+    return look_up(x)

@@ -1,0 +1,223 @@
+"""What the ready spaces share: options, parameters, and a model from the input to the loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+import keras
+import numpy as np
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.record.values import plain
+from nas_nb.space.blueprint import Blueprint
+from nas_nb.space.head import compile_for, output_layer
+from nas_nb.space.interval import Interval
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+
+if TYPE_CHECKING:
+    from nas_nb.data import DataSpec
+    from nas_nb.record.values import Value, Values
+
+Tensor = keras.KerasTensor
+Choices = tuple[Any, ...] | Interval
+"""The values that an option offers: each one, or all numbers of an interval."""
+
+
+@dataclass(frozen=True)
+class Ready(Blueprint):
+    """A space for one kind of data: families of architectures, each with choices of its own.
+
+    Attributes:
+        families: The families that the first choice is among.
+        learning_rates: Of Adam.
+        spec: The data that models are built for; ``None`` until `for_data`.
+    """
+
+    families: tuple[str, ...]
+    learning_rates: Choices
+    spec: DataSpec | None
+
+    name: ClassVar[str]
+    """As in ``nas.spaces``."""
+    expected: ClassVar[str]
+    """The shape of a sample, in words."""
+
+    @abstractmethod
+    def takes(self, spec: DataSpec) -> bool:
+        """Says whether the models of the space can take such data."""
+
+    @abstractmethod
+    def features(self, point: Values, spec: DataSpec, x: Tensor) -> Tensor:
+        """Returns the tensor of shape (samples, features) that the output layer reads."""
+
+    @property
+    def identity(self) -> object:
+        """The options and the data."""
+        return self
+
+    def for_data(self, spec: DataSpec) -> Self:
+        """Returns the space for this data.
+
+        Raises:
+            SpaceError: Its samples have another shape than the space is for.
+        """
+        if not self.takes(spec):
+            raise SpaceError(
+                f"Expected {self.expected} for nas.spaces.{self.name}, got samples of shape "
+                f"{spec.input_shape}: {_advice(spec)}."
+            )
+        return replace(self, spec=spec)
+
+    def build(self, point: Values) -> keras.Model:
+        """Returns the compiled model of a point.
+
+        Raises:
+            SpaceError: The space has not been given data.
+        """
+        if self.spec is None:
+            raise SpaceError(
+                "Expected a space that knows the data's shape to build a model, got one without "
+                "data: take space.for_data(data.spec), or pass the data to the search."
+            )
+        inputs = keras.Input(self.spec.input_shape)
+        x = self.features(point, self.spec, inputs)
+        if rate := point.get("dropout"):
+            x = keras.layers.Dropout(rate)(x)
+        outputs = in_own_units(output_layer(self.spec)(x), self.spec)
+        rate = cast(float, point["learning_rate"])
+        return compile_for(keras.Model(inputs, outputs), self.spec, learning_rate=rate)
+
+    def common(self, dropouts: Choices) -> tuple[Parameter, ...]:
+        """Returns the parameters that every family has: its name first."""
+        return (
+            choice("family", self.families),
+            choice("dropout", dropouts),
+            choice("learning_rate", self.learning_rates),
+        )
+
+    def of(self, *families: str) -> tuple[Condition, ...]:
+        """Returns the condition that the family is one of these; none if there are no others."""
+        if set(self.families) <= set(families):
+            return ()
+        return (Condition("family", families),)
+
+    def having(self, parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+        """Returns the parameters that some family of the space can have."""
+        return tuple(
+            parameter
+            for parameter in parameters
+            if all(
+                condition.parent != "family" or set(condition.values) & set(self.families)
+                for condition in parameter.conditions
+            )
+        )
+
+
+def in_own_units(outputs: Tensor, spec: DataSpec) -> Tensor:
+    """Returns predictions of quantities in the units of the labels; anything else as it is."""
+    statistics = spec.statistics
+    if not spec.task.has_quantities or statistics is None:
+        return outputs
+    mean, deviation = statistics.target_mean, statistics.target_deviation
+    if np.allclose(mean, 0, atol=1e-3) and np.allclose(deviation, 1, atol=1e-3):
+        return outputs  # they are standardised already, or there are none
+    if len(mean) == 1:
+        return keras.layers.Rescaling(deviation[0], mean[0])(outputs)
+    return keras.layers.Rescaling(list(deviation), list(mean))(outputs)
+
+
+def standardised(x: Tensor, spec: DataSpec) -> Tensor:
+    """Returns samples whose features have mean 0 and variance 1 over the training rows."""
+    statistics = spec.statistics
+    if statistics is None:
+        return x
+    layer = keras.layers.Normalization(
+        mean=list(statistics.mean), variance=list(statistics.variance)
+    )
+    return layer(x)
+
+
+def choice(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -> Parameter:
+    """Returns the parameter of an option."""
+    if isinstance(values, Interval):
+        return Parameter(
+            name,
+            ParameterKind.FLOAT,
+            low=values.low,
+            high=values.high,
+            log=values.log,
+            conditions=conditions,
+        )
+    kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
+    return Parameter(name, kind, choices=values, conditions=conditions)
+
+
+def words(option: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
+    """Returns the words that an option offers.
+
+    Raises:
+        SpaceError: It offers none, or one that isn't known.
+    """
+    known = tuple(known)
+    listed = _listed(option, given)
+    for word in listed:
+        if word not in known:
+            raise SpaceError(
+                f"Expected {option} among {', '.join(known)}, got {word!r}."
+                + nearest(str(word), known)
+            )
+    return listed
+
+
+def counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
+    """Returns the whole numbers that an option offers.
+
+    Raises:
+        SpaceError: It offers none, or something else, or a number below the least.
+    """
+    listed = _listed(option, given)
+    for value in listed:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SpaceError(
+                f"Expected {option} to be whole numbers of {least} or more, got {value!r}."
+            )
+    return listed
+
+
+def numbers(option: str, given: Any, low: float, high: float) -> Choices:
+    """Returns the numbers, or the interval, that an option offers.
+
+    Raises:
+        SpaceError: It offers none, or something else, or a number outside ``[low, high)``.
+    """
+    listed = (given.low, given.high) if isinstance(given, Interval) else _listed(option, given)
+    for value in listed:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value < high:
+            raise SpaceError(
+                f"Expected {option} to be numbers from {low:g} to below {high:g}, got {value!r}."
+            )
+    return given if isinstance(given, Interval) else tuple(map(float, listed))
+
+
+def _listed(option: str, given: Any) -> tuple[Value, ...]:
+    given = plain(given)
+    listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
+    if not listed:
+        raise SpaceError(f"Expected {option} to offer at least one value, got none.")
+    for number, value in enumerate(listed):
+        if value in listed[:number]:
+            raise SpaceError(f"Expected the values of {option} to differ, got {value!r} twice.")
+    return listed
+
+
+def _advice(spec: DataSpec) -> str:
+    from nas_nb.data import Vocabulary
+
+    if isinstance(spec.raw, Vocabulary):
+        return "take nas.spaces.text() for texts"
+    suitable = {1: "tabular", 2: "timeseries", 3: "image"}.get(len(spec.input_shape))
+    return f"take nas.spaces.{suitable}() for them" if suitable else "reshape the data"

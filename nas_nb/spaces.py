@@ -1,0 +1,41 @@
+"""The ready spaces: ``nas.spaces.image()``, ``text()``, ``tabular()``, ``timeseries()`` ...
+
+Each is imported when it is first asked for, as everything behind the front door.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas_nb.space.ready.image import image
+    from nas_nb.space.ready.raw_input import with_raw_input
+    from nas_nb.space.ready.tabular import tabular
+    from nas_nb.space.ready.text import text
+    from nas_nb.space.ready.timeseries import timeseries
+
+__all__ = ["image", "tabular", "text", "timeseries", "with_raw_input"]
+
+_HOMES = {
+    "image": "nas_nb.space.ready.image",
+    "tabular": "nas_nb.space.ready.tabular",
+    "text": "nas_nb.space.ready.text",
+    "timeseries": "nas_nb.space.ready.timeseries",
+    "with_raw_input": "nas_nb.space.ready.raw_input",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a space from the module that holds it, once."""
+    if name not in _HOMES:
+        from nas_nb.errors import nearest
+
+        raise AttributeError(f"There is no ready space '{name}'.{nearest(name, _HOMES)}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
