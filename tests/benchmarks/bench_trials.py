@@ -74,7 +74,9 @@ def mnist(flat: bool) -> Data:
 def compiled(hp: kt.HyperParameters, inputs: Any, x: Any) -> keras.Model:
     model = keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
     rate = hp.Choice("learning_rate", [0.0003, 0.001, 0.003])
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model
 
 

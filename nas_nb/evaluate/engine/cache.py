@@ -74,7 +74,7 @@ class TraceCache:
             return found
         chosen = meet(set(signed.activations)) if signed.activations else ()
         template = Template(model, signed.sharing, batch, chosen)
-        compiled = Compiled(template, EpochProgram(template.model), chosen)
+        compiled = Compiled(template, EpochProgram(template.model, template.settings), chosen)
         compiled.template.lock.acquire()
         with self._lock:
             self.traced += 1

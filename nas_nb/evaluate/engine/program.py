@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -9,6 +11,7 @@ import tensorflow as tf
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
+    from nas_nb.evaluate.engine.settings import Setting
 
 
 class EpochProgram:
@@ -19,10 +22,12 @@ class EpochProgram:
 
     Args:
         model: A built and compiled model, the template's.
+        settings: The numbers that its layers and optimizer read from variables.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, settings: Sequence[Setting] = ()) -> None:
         self._model = model
+        self._settings = settings
         outputs = getattr(model, "outputs", None) or ()
         self._shapes = [tuple(tensor.shape) for tensor in outputs]
         self._traced: dict[str, Any] = {}
@@ -80,7 +85,10 @@ class EpochProgram:
             chosen = order[start : start + batch_size]
             self._step(*_map(lambda t: tf.gather(t, chosen), data))
 
-        return self._loop(batch, _samples(data), start, batch_size, deadline)
+        with ExitStack() as held:
+            for setting in self._settings:
+                held.enter_context(setting.held())
+            return self._loop(batch, _samples(data), start, batch_size, deadline)
 
     def _validate(self, data: Any, start: Any, batch_size: Any, deadline: Any) -> Any:
         """Evaluates from row `start`; arguments and result as in `_train`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -45,14 +47,32 @@ class Setting:
     def __init__(self, value: float) -> None:
         self._value = tf.Variable(value, dtype=tf.float32, trainable=False)
         self._complement = tf.Variable(1.0 - value, dtype=tf.float32, trainable=False)
+        self._held: tuple[Any, Any] | None = None
 
     def set(self, value: float) -> None:
         """Changes the number for every graph that reads it."""
         self._value.assign(value)
         self._complement.assign(1.0 - value)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Reads the number once, for all that is traced in the block, instead of at every use."""
+        self._held = (self._value.read_value(), self._complement.read_value())
+        try:
+            yield
+        finally:
+            self._held = None
+
+    @property
+    def _number(self) -> Any:
+        return self._value.read_value() if self._held is None else self._held[0]
+
+    @property
+    def _rest(self) -> Any:
+        return self._complement.read_value() if self._held is None else self._held[1]
+
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
-        value = self._value.read_value()
+        value = self._number
         return value if dtype is None else tf.cast(value, dtype, name=name)
 
     def __gt__(self, other: Any) -> bool:
@@ -61,16 +81,16 @@ class Setting:
 
     def __rsub__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:
-            return self._complement.read_value()
-        return other - self._value.read_value()
+            return self._rest
+        return other - self._number
 
     def __sub__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:
-            return -self._complement.read_value()
-        return self._value.read_value() - other
+            return -self._rest
+        return self._number - other
 
     def __mul__(self, other: Any) -> Any:
-        return self._value.read_value() * other
+        return self._number * other
 
     def __rmul__(self, other: Any) -> Any:
-        return other * self._value.read_value()
+        return other * self._number

@@ -78,6 +78,11 @@ class Template:
             setattr(optimizer, name, setting)
             self._settings.append((-1, name, setting))
 
+    @property
+    def settings(self) -> list[Setting]:
+        """The numbers that a trace reads from variables."""
+        return [setting for _, _, setting in self._settings]
+
     def push(self, model: keras.Model) -> None:
         """Makes a candidate's weights, optimizer state and settings the template's own."""
         if model is self.model:
