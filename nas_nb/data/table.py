@@ -85,8 +85,9 @@ def frame_columns(frame: Any) -> dict[str, Array]:
     columns = {}
     for name in frame.columns:
         values = np.asarray(frame[name])
-        numeric = values.dtype.kind in "biuf" and str(frame[name].dtype) != "category"
-        columns[str(name)] = values if numeric else values.astype(object)
+        # Times stay what they are, too, to be refused by `Table.learn`.
+        kept = values.dtype.kind in "biufMm" and str(frame[name].dtype) != "category"
+        columns[str(name)] = values if kept else values.astype(object)
     return columns
 
 
