@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError
-from nas_nb.record.table import trials_frame
-from nas_nb.search.budget import Budget, Duration, Progress, parse_bytes, parse_duration
-from nas_nb.search.incumbent import Incumbent
+from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
 from nas_nb.search.project import check_same_search, choose_folder, read_history
 from nas_nb.search.run import Run
 from nas_nb.search.session import claim, release, remember
@@ -23,21 +21,18 @@ from nas_nb.search.settings import (
     as_space,
     changed,
 )
-from nas_nb.search.state import SearchState
+from nas_nb.search.status import SearchStatus
 from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
 from nas_nb.strategy.names import make_strategy
 
 if TYPE_CHECKING:
     import keras_tuner as kt
-    import pandas as pd
 
     from nas_nb.data import Data
-    from nas_nb.record.history import History
-    from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.strategy import Strategy
 
 
-class Search:
+class Search(SearchStatus):
     """A neural architecture search: who proposes, on which space and data, within which budget.
 
     Nothing is written and nothing trained before `start()`. A search whose `directory` holds an
@@ -93,7 +88,7 @@ class Search:
     ) -> None:
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
-        self._settings = Settings(
+        settings = Settings(
             name=name or known.name,
             space=bound,
             data=known,
@@ -111,117 +106,12 @@ class Search:
             fidelity=Fidelity(epochs, batch_size),
             seed=seed,
         )
-        self.directory = choose_folder(directory, self.name)
-        self._history = read_history(self.directory)
-        check_same_search(self._history, self._settings.opening(), self.directory)
-        self._run: Run | None = None
+        folder = choose_folder(directory, settings.name)
+        history = read_history(folder)
+        check_same_search(history, settings.opening(), folder)
+        super().__init__(settings, folder, history)
         self._lock = threading.RLock()
         remember(self)
-
-    # What it is
-
-    @property
-    def settings(self) -> Settings:
-        """Everything that defines the search."""
-        return self._settings
-
-    @property
-    def name(self) -> str:
-        """What the search is called on screen."""
-        return self._settings.name
-
-    @property
-    def space(self) -> SearchSpace:
-        """What may be built, bound to the data."""
-        return self._settings.space
-
-    @property
-    def data(self) -> Data:
-        """What candidates are trained and compared on."""
-        return self._settings.data
-
-    @property
-    def strategy(self) -> Strategy:
-        """Who proposes."""
-        return self._settings.strategy
-
-    @property
-    def budget(self) -> Budget:
-        """What may be spent."""
-        return self._settings.budget
-
-    @property
-    def seed(self) -> int:
-        """Decides proposals, initial weights and orders of samples."""
-        return self._settings.seed
-
-    @property
-    def objective(self) -> str:
-        """The name of what is compared, as in the logs."""
-        return str(self._settings.objective.name)
-
-    @property
-    def direction(self) -> str:
-        """Which objective values are better: "max" or "min"."""
-        return str(self._settings.objective.direction)
-
-    # What has happened
-
-    @property
-    def state(self) -> SearchState:
-        """What the search is doing."""
-        if self._run is not None:
-            return self._run.state
-        return SearchState.STOPPED if self._history.opened else SearchState.NEW
-
-    @property
-    def reason(self) -> str | None:
-        """Why the last run ended, as a sentence, or None."""
-        return self._run.reason if self._run is not None else None
-
-    @property
-    def error(self) -> Exception | None:
-        """The error that ended the last run, if it failed."""
-        return self._run.error if self._run is not None else None
-
-    @property
-    def history(self) -> History:
-        """What has happened so far; it grows while the search runs."""
-        return self._run.journal.history if self._run is not None else self._history
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note."""
-        return trials_frame(self.history, self.space.domain.names)
-
-    @property
-    def best(self) -> Incumbent:
-        """The incumbent, also while the search runs.
-
-        Raises:
-            SearchError: No trial has completed yet.
-        """
-        trial = self.history.incumbent
-        if trial is None:
-            advice = "wait: `await search`" if self.state.live else "run it: `search.start()`"
-            raise SearchError(
-                f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
-                f"{len(self.history.finished)} trials ended and none completed; {advice}."
-            )
-        folder = self.directory / "checkpoints"
-        return Incumbent(trial, self.space, self.data, self.objective, folder)
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds of search so far, earlier runs included and pauses left out."""
-        return self._run.elapsed_s if self._run is not None else self._history.busy_s
-
-    @property
-    def progress(self) -> Progress:
-        """How far the search is, and how long the rest may take."""
-        return self.budget.progress(self.history, self.elapsed_s)
-
-    # What may be done with it
 
     def configure(self, **changes: Any) -> None:
         """Changes the strategy or the budget of a search that is not running.
@@ -350,13 +240,3 @@ class Search:
         finally:
             release(self)
             run.ended.set()
-
-    def __repr__(self) -> str:
-        best = self.history.incumbent
-        score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
-        progress = self.progress
-        total = "" if progress.total is None else f" of {progress.total}"
-        return (
-            f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
-            f"strategy {self.strategy.name}>"
-        )
