@@ -55,6 +55,12 @@ class Schedule:
     shuffle: bool = True
     callbacks: Sequence[Any] = field(default_factory=tuple)
 
+    @property
+    def spec(self) -> str:
+        """Describes what a trace sees of the data: rows may be weighted in one part only."""
+        held_out = self.validation.spec if self.validation is not None else ""
+        return f"{self.train.spec} {held_out}"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -91,7 +97,7 @@ def train_compiled(
     """
     if not model.built:
         model.build((None, *schedule.train.x.shape[1:]))
-    signed = signature(model, schedule.train.spec)
+    signed = signature(model, schedule.spec)
     _build_optimizer(model)
     compiled = cache.acquire(model, signed, schedule.train.batch(2))
     try:
