@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -119,7 +121,7 @@ def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_pa
     try:
         make = MAKE.replace("max_trials=3", "max_trials=1000").replace("epochs=2", "epochs=5000")
         client.execute(f"{make}\nsearch.panel(); search.start();", reply=True, timeout=120)
-        client.execute("search.wait(); print('waited:', search.state)")
+        client.execute("print('waits'); search.wait(); print(f'waited: {search.state}')")
         until_it_waits(client)
         manager.interrupt_kernel()
         kept, said = None, ""
@@ -127,9 +129,9 @@ def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_pa
             message = client.get_iopub_msg(timeout=60)
             if message["msg_type"] == "update_display_data":
                 kept = sorted(message["content"]["data"])
-            if message["msg_type"] == "stream":
+            if message["msg_type"] == "stream" and "waited" in message["content"]["text"]:
                 said = message["content"]["text"]
-        assert said == "waited: stopped\n"
+        assert said.strip() == "waited: stopped"
         assert kept == RECORD
     finally:
         client.stop_channels()
@@ -137,8 +139,9 @@ def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_pa
 
 
 def until_it_waits(client):
-    """Reads messages until the cell that waits has begun."""
+    """Reads messages until the cell says so, and lets it get from there into the waiting."""
     while True:
         message = client.get_iopub_msg(timeout=60)
-        if message["msg_type"] == "execute_input" and "wait" in message["content"]["code"]:
+        if message["msg_type"] == "stream" and "waits" in message["content"]["text"]:
+            time.sleep(1)
             return
