@@ -9,16 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nas_nb.space.cell import cell
+    from nas_nb.space.macro import macro
     from nas_nb.space.ready.image import image
     from nas_nb.space.ready.raw_input import with_raw_input
     from nas_nb.space.ready.tabular import tabular
     from nas_nb.space.ready.text import text
     from nas_nb.space.ready.timeseries import timeseries
 
-__all__ = ["image", "tabular", "text", "timeseries", "with_raw_input"]
+__all__ = ["cell", "image", "macro", "tabular", "text", "timeseries", "with_raw_input"]
 
 _HOMES = {
+    "cell": "nas_nb.space.cell",
     "image": "nas_nb.space.ready.image",
+    "macro": "nas_nb.space.macro",
     "tabular": "nas_nb.space.ready.tabular",
     "text": "nas_nb.space.ready.text",
     "timeseries": "nas_nb.space.ready.timeseries",

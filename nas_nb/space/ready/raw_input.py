@@ -55,7 +55,7 @@ def _tokens(vocabulary: Vocabulary) -> keras.layers.Layer:
 
 
 def _input(column: Column) -> keras.KerasTensor:
-    name = "".join(c if c.isalnum() else "_" for c in column.name)
+    name = column.name.replace("/", "_")  # the one character that Keras doesn't allow
     return keras.Input((1,), dtype="string" if column.categories else "float32", name=name)
 
 
