@@ -183,6 +183,8 @@ def cell(
                 f"Expected operations among {', '.join(cell_form.OPERATIONS)}, "
                 f"got {operation!r}.{nearest(str(operation), cell_form.OPERATIONS)}"
             )
+    if not operations:
+        raise SpaceError(f"Expected operations among {', '.join(cell_form.OPERATIONS)}, got none.")
     blueprint = CellSpace(
         nodes=whole("nodes", nodes, 2, MOST_NODES),
         operations=tuple(name for name in cell_form.OPERATIONS if name in operations),

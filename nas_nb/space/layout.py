@@ -17,7 +17,7 @@ _PADDING = 0.22
 _GAP = 0.35
 _DROP = 0.42
 _BEND = 0.25
-_WIDEST_ROW = 6
+_WIDEST_ROW = 8.0
 
 
 class Box(NamedTuple):
@@ -63,20 +63,22 @@ def layout(graph: Graph) -> Layout:
     Edges that pass rows bend around them, long ones further out, to both sides in turn.
     """
     rows = _rows(graph)
+    letters = max((len(edge.label) for edge in graph.edges), default=0)
+    drop, gap = (_DROP + _LINE, letters * _LETTER) if letters else (_DROP, _GAP)
     boxes: dict[str, Box] = {}
     y = 0.0
     for row in rows:
         height = max(_size(node)[1] for node in row)
         y += height / 2
-        for node, x in zip(row, _places(row, graph.edges, boxes), strict=True):
+        for node, x in zip(row, _places(row, graph.edges, boxes, gap), strict=True):
             boxes[node.name] = Box(x, y, *_size(node), node.label, node.kind)
-        y += height / 2 + _DROP
+        y += height / 2 + drop
     ranks = {node.name: number for number, row in enumerate(rows) for node in row}
     return _at_origin(list(boxes.values()), _arrows(graph.edges, boxes, ranks))
 
 
 def _rows(graph: Graph) -> list[list[Node]]:
-    """Nodes by the longest way to them; rows that would be too wide are broken."""
+    """Nodes by the longest way to them, outputs last; rows that would be too wide are broken."""
     rank: dict[str, int] = {}
     leading = defaultdict(list)
     for edge in graph.edges:
@@ -84,7 +86,10 @@ def _rows(graph: Graph) -> list[list[Node]]:
     rows: dict[int, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         row = 1 + max((rank[source] for source in leading[node.name]), default=-1)
-        while len(rows[row]) == _WIDEST_ROW:
+        if node.kind == "output":
+            row = max(row, *rows) if rows else row
+            row += any(other.kind != "output" for other in rows[row])
+        while rows[row] and sum(_size(n)[0] for n in (*rows[row], node)) > _WIDEST_ROW:
             row += 1
         rank[node.name] = row
         rows[row].append(node)
@@ -99,7 +104,9 @@ def _size(node: Node) -> tuple[float, float]:
     )
 
 
-def _places(row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box]) -> list[float]:
+def _places(
+    row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box], gap: float
+) -> list[float]:
     """Centres of the nodes of a row, in the order of those that lead to them, around 0."""
     wishes = []
     for node in row:
@@ -108,11 +115,11 @@ def _places(row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box]) -> 
     order = sorted(range(len(row)), key=lambda number: wishes[number])
     widths = [_size(node)[0] for node in row]
     # A single node stands right below what leads to it; several share the width around it.
-    left = sum(wishes) / len(row) - (sum(widths) + _GAP * (len(row) - 1)) / 2
+    left = sum(wishes) / len(row) - (sum(widths) + gap * (len(row) - 1)) / 2
     places = [0.0] * len(row)
     for number in order:
         places[number] = left + widths[number] / 2
-        left += widths[number] + _GAP
+        left += widths[number] + gap
     return places
 
 

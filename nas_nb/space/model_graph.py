@@ -21,7 +21,8 @@ def model_graph(model: keras.Model) -> Graph:
     config = model.get_config()
     layers = config.get("layers", ()) if isinstance(config, Mapping) else ()
     if not layers or "input_layers" not in config:
-        return chain(("input", *(layer_label(layer) for layer in layers or _own(model)), "output"))
+        labels = [layer_label(layer) for layer in layers or _own(model)]
+        return chain((*([] if labels[0].startswith("input") else ["input"]), *labels))
     ends = {name for name, *_ in _references(config["output_layers"])}
     nodes = tuple(Node(layer["name"], layer_label(layer), _kind(layer, ends)) for layer in layers)
     links = dict.fromkeys(

@@ -1,0 +1,185 @@
+"""What every search space keeps, one list for all of them.
+
+A space joins by a line in `SPACES`, and in `SMALL` a version that can be listed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from nas_nb.data import DataSpec, Task
+from nas_nb.record.events import EventKind
+from nas_nb.record.journal import Journal
+from nas_nb.space.cell import cell
+from nas_nb.space.macro import macro
+from nas_nb.space.search_space import SearchSpace
+from tests.space.domains import brute_force
+
+SAMPLES = int(os.environ.get("NAS_NB_SAMPLES", "4"))
+"""How many architectures of each space are built and trained; 200 before a release."""
+
+DIGITS = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
+CHAIN = {
+    "layers": ["Conv2D", "Dense"],
+    "units": [4, 8],
+    "activations": ["relu", "tanh"],
+    "depth": [1, 2],
+}
+
+
+class Case(NamedTuple):
+    """A space, and the data that it is tried on."""
+
+    make: Callable[[], SearchSpace]
+    spec: DataSpec
+
+
+def build(hp: kt.HyperParameters) -> keras.Model:
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    if hp.Boolean("hidden"):
+        with hp.conditional_scope("hidden", [True]):
+            units = hp.Int("units", 4, 12, step=4)
+        model.add(keras.layers.Dense(units, activation="relu"))
+    rate = hp.Float("rate", 0.0, 0.5)
+    model.add(keras.layers.Dropout(rate))
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+SPACES: dict[str, Case] = {
+    "dictionary": Case(lambda: SearchSpace.from_dict(CHAIN), DIGITS),
+    "build function": Case(lambda: SearchSpace(build), DIGITS),
+    "cell": Case(lambda: cell(width=4, stages=2), DIGITS),
+    "macro": Case(lambda: macro(width=4, stages=2), DIGITS),
+    "part of cell": Case(
+        lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, ["none"]), DIGITS
+    ),
+}
+
+SMALL: dict[str, Callable[[], SearchSpace]] = {
+    "dictionary": lambda: SearchSpace.from_dict(CHAIN),
+    "cell": lambda: cell(nodes=3),
+    "macro": lambda: macro(layers=1, stages=3),
+    "part of cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, ["avg_pool_3x3"]),
+    "part of macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
+}
+
+
+@pytest.fixture(params=SPACES)
+def case(request: pytest.FixtureRequest) -> tuple[SearchSpace, DataSpec]:
+    made = SPACES[request.param]
+    return made.make().for_data(made.spec), made.spec
+
+
+def sampled(space: SearchSpace, count: int = SAMPLES) -> list:
+    rng = np.random.default_rng(0)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def samples_of(spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.random((6, *spec.input_shape), dtype="float32"), np.arange(6) % spec.outputs
+
+
+def test_samples_build_and_train_one_step(case: tuple[SearchSpace, DataSpec]) -> None:
+    space, spec = case
+    x, y = samples_of(spec)
+    for architecture in sampled(space):
+        model = architecture.build()
+        model.run_eagerly = True  # tracing costs more than one step
+        assert np.isfinite(model.train_on_batch(x, y)).all()
+        assert model(x).shape == (6, spec.outputs)
+
+
+def test_samples_come_back_from_the_journal(case: tuple[SearchSpace, DataSpec]) -> None:
+    space, _ = case
+    drawn = sampled(space, 20)
+    with Journal.in_memory() as journal:
+        journal.append(
+            EventKind.SEARCH_OPENED,
+            seed=0,
+            objective="score",
+            direction="max",
+            strategy="random",
+            options={},
+            space=space.domain.to_json(),
+            budget={},
+            session=1,
+        )
+        for number, one in enumerate(drawn):
+            values = json.loads(json.dumps(dict(one.values)))
+            journal.append(EventKind.TRIAL_PROPOSED, trial=number, values=values, origin="random")
+        trials = journal.history.trials
+    assert [space.architecture(trial.values) for trial in trials] == drawn
+
+
+def test_encoding_is_repeated_finite_and_of_one_length(case: tuple[SearchSpace, DataSpec]) -> None:
+    space, _ = case
+    drawn = sampled(space, 20)
+    rows = [space.encode(one) for one in drawn]
+    for one, row in zip(drawn, rows, strict=True):
+        assert np.array_equal(row, space.encode(space.architecture(one.values)))
+        assert np.isfinite(row).all()
+    assert len({row.shape for row in rows}) == 1
+
+
+def test_neighbours_differ_in_one_active_choice(case: tuple[SearchSpace, DataSpec]) -> None:
+    space, _ = case
+    for one in sampled(space):
+        for near in space.neighbours(one):
+            assert space.contains(near)
+            # Besides the changed choice only those differ that it switches on or off.
+            both = [name for name in one if name in near.values]
+            changed = [name for name in both if one[name] != near[name]]
+            assert len(changed) == 1
+            assert {parameter.name for parameter in space.domain.active(near.values)} == set(near)
+
+
+def test_distance_is_a_distance(case: tuple[SearchSpace, DataSpec]) -> None:
+    space, _ = case
+    one, two, *_ = sampled(space, 8)
+    assert space.distance(one, one) == 0.0
+    assert space.distance(one, two) == space.distance(two, one) >= 0.0
+    assert all(space.distance(one, near) > 0 or near == one for near in space.neighbours(one))
+
+
+def test_costs_that_are_known_without_a_model_are_those_of_the_model(
+    case: tuple[SearchSpace, DataSpec],
+) -> None:
+    from nas_nb.evaluate.costs import costs
+
+    space, _ = case
+    for one in sampled(space):
+        if one.costs:
+            assert one.costs == costs(one.build())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_size_agrees_with_every_combination_tried(name: str) -> None:
+    domain = SMALL[name]().domain
+    points = brute_force(domain)
+    assert domain.size == len(points)
+    assert {tuple(point.items()) for point in domain.enumerate()} == points
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_distinct_points_are_one_for_each_architecture(name: str) -> None:
+    space = SMALL[name]()
+    every = {space.architecture(values) for values in space.domain.enumerate()}
+    distinct = list(space.domain.distinct.enumerate())
+    assert {space.architecture(values) for values in distinct} == every
+    assert len(distinct) == len(every) == space.domain.distinct.size
+
+
+def test_infinite_space_has_no_number() -> None:
+    assert math.isinf(SearchSpace(build).size)
