@@ -21,6 +21,7 @@ FREE_FIELDS: dict[str, tuple[str, ...]] = {
     "Embedding": ("input_dim", "output_dim"),
     "Dropout": ("rate", "seed"),
     "BatchNormalization": (),
+    "Normalization": (),
     "Flatten": (),
     "Activation": (),
     "ReLU": (),
@@ -70,6 +71,12 @@ def shares_sizes(layer: Any) -> bool:
         # Any other axis makes Keras reshape the statistics to a size that it reads in Python.
         return layer.axis == -1 and not getattr(layer, "renorm", False)
     return not (name == "Dropout" and layer.rate == 1.0)
+
+
+def has_adapted(layer: Any) -> bool:
+    """Whether a layer may hold what it learned in `adapt`, which is not in its config."""
+    given = type(layer).__name__ == "Normalization" and layer.input_mean is not None
+    return hasattr(layer, "adapt") and not given
 
 
 def rewrite(layer: Any) -> Mapping[str, Setting]:

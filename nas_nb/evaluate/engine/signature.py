@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from nas_nb.evaluate.engine.activations import choice_name
-from nas_nb.evaluate.engine.layers import FREE_FIELDS, is_keras, shares_sizes
+from nas_nb.evaluate.engine.layers import FREE_FIELDS, has_adapted, is_keras, shares_sizes
 from nas_nb.evaluate.engine.settings import FREE_SETTINGS, free_settings
 
 # Optimizers that can be copied from their config, but whose update reads shapes.
@@ -98,6 +98,8 @@ def _why_alone(model: keras.Model) -> str | None:
         known = is_keras(layer) or _is_plain(layer)
         if isinstance(layer, keras.layers.Lambda) or not known or _is_foreign(layer.get_config()):
             return f"the layer '{layer.name}' ({type(layer).__name__}) has Python code of its own"
+        if has_adapted(layer):
+            return f"the layer '{layer.name}' ({type(layer).__name__}) has adapted to data"
     optimizer = model.optimizer
     for each in (optimizer, getattr(optimizer, "inner_optimizer", optimizer)):
         name = type(each).__name__
