@@ -149,8 +149,7 @@ def _layer(given: Any) -> str:
         return str(name)
     raise SpaceError(
         f"Expected the layers {', '.join(LAYERS[:-1])} or {LAYERS[-1]}, as Keras classes or names, "
-        f"got {name!r}."
-        + nearest(str(name), LAYERS)
+        f"got {name!r}." + nearest(str(name), LAYERS)
     )
 
 
