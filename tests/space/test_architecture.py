@@ -66,3 +66,45 @@ def test_it_builds_a_model_of_its_space() -> None:
     model = space.architecture(ONE).build()
     assert model.count_params() == (3 + 1) * 8 + (8 + 1)
     assert model.optimizer is not None
+
+
+def test_difference_names_what_each_chose() -> None:
+    one = SPACE.architecture(ONE)
+    two = SPACE.architecture(
+        {**ONE, "depth": 2, "units_1": 4, "layer_2": "Dense", "units_2": 4, "activation_2": "relu"}
+    )
+    assert one.diff(one) == {}
+    difference = one.diff(two)
+    assert difference["units_1"] == (8, 4)
+    assert difference["units_2"] == (None, 4)
+    assert two.diff(one)["units_2"] == (4, None)
+    assert "activation_1" not in difference
+
+
+def test_summary_lists_choices_and_layers_and_leaves_random_states_alone() -> None:
+    space = SPACE.for_data(DataSpec((3,), Task.REGRESSION, 1))
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    text = space.architecture(ONE).summary()
+    assert "units_1       8" in text
+    assert "Total params" in text
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+
+
+def test_layers_of_the_model_are_laid_out_where_the_space_draws_nothing_itself() -> None:
+    space = SPACE.for_data(DataSpec((3,), Task.REGRESSION, 1))
+    labels = [box.label for box in space.architecture(ONE).layout().boxes]
+    assert labels == ["input (3,)", "Dense 8 tanh", "Dense 1"]
+    with pytest.raises(SpaceError, match=r"space\.for_data"):
+        SPACE.architecture(ONE).layout()
+
+
+def test_text_is_the_key_where_nothing_is_published() -> None:
+    one = SPACE.architecture(ONE)
+    assert one.text == one.key
+    assert one.costs == {}
+    with pytest.raises(SpaceError, match="only cells have a published form"):
+        SPACE.architecture("units_1=8")
+    with pytest.raises(SpaceError, match="Expected a space of cells for the path encoding"):
+        SPACE.encode(one, "paths")
+    with pytest.raises(SpaceError, match="'choices' or 'paths', got 'onehot'"):
+        SPACE.encode(one, "onehot")
