@@ -20,6 +20,9 @@ POOL_SIZE = 2
 SMALLEST_POOLED = 4
 """Feature maps are halved while their shortest side has at least so many pixels."""
 
+MOMENTUM = 0.9
+"""Of batch normalisation: Keras's 0.99 needs hundreds of batches before validation means much."""
+
 
 @dataclass(frozen=True)
 class _Stage:
@@ -109,7 +112,9 @@ def _main(point: Values, kind: str, units: int, position: int) -> Iterator[keras
     else:
         yield keras.layers.Dense(units, activation=inside)
     if normalization:
-        yield getattr(keras.layers, normalization)()
+        batch = normalization == "BatchNormalization"
+        options = {"momentum": MOMENTUM} if batch else {}
+        yield getattr(keras.layers, normalization)(**options)
         yield keras.layers.Activation(activation)
 
 

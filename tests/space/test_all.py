@@ -16,11 +16,15 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data import DataSpec, Task, Vocabulary
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
 from nas_nb.space.cell import cell
 from nas_nb.space.macro import macro
+from nas_nb.space.ready.image import image
+from nas_nb.space.ready.tabular import tabular
+from nas_nb.space.ready.text import text
+from nas_nb.space.ready.timeseries import timeseries
 from nas_nb.space.search_space import SearchSpace
 from tests.space.domains import brute_force
 
@@ -28,6 +32,9 @@ SAMPLES = int(os.environ.get("NAS_NB_SAMPLES", "4"))
 """How many architectures of each space are built and trained; 200 before a release."""
 
 DIGITS = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
+WORDS = DataSpec((6,), Task.MULTICLASS, 3, raw=Vocabulary(("good", "bad"), 6))
+ROWS = DataSpec((5,), Task.MULTICLASS, 3)
+WINDOWS = DataSpec((8, 2), Task.MULTICLASS, 3)
 CHAIN = {
     "layers": ["Conv2D", "Dense"],
     "units": [4, 8],
@@ -61,6 +68,10 @@ SPACES: dict[str, Case] = {
     "build function": Case(lambda: SearchSpace(build), DIGITS),
     "cell": Case(lambda: cell(width=4, stages=2), DIGITS),
     "macro": Case(lambda: macro(width=4, stages=2), DIGITS),
+    "image": Case(lambda: image(augmentations=("none", "shift")), DIGITS),
+    "text": Case(text, WORDS),
+    "tabular": Case(tabular, ROWS),
+    "timeseries": Case(timeseries, WINDOWS),
     "part of cell": Case(
         lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, ["none"]), DIGITS
     ),
@@ -70,6 +81,10 @@ SMALL: dict[str, Callable[[], SearchSpace]] = {
     "dictionary": lambda: SearchSpace.from_dict(CHAIN),
     "cell": lambda: cell(nodes=3),
     "macro": lambda: macro(layers=1, stages=3),
+    "image": lambda: image(widths=8),
+    "text": lambda: text(embeddings=16, widths=16),
+    "tabular": lambda: tabular(widths=(16, 32)),
+    "timeseries": lambda: timeseries(widths=8),
     "part of cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, ["avg_pool_3x3"]),
     "part of macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
 }

@@ -42,7 +42,8 @@ def text(
     Models take the token ids of `Data.from_texts`; `nas_nb.spaces.with_raw_input` puts the
     look-up of words in front of a trained one. Every family starts with an embedding.
 
-    - ``"embedding"``: the mean of the embeddings, and a dense layer.
+    - ``"embedding"``: the mean of the embeddings (that of padding is learned, too), and a dense
+      layer.
     - ``"conv"``: a convolution along the text, and its largest value in each channel (Kim, 2014).
     - ``"recurrent"``: a recurrent layer that reads the text in both directions.
     - ``"transformer"``: blocks of self-attention and a feed-forward layer, normalised first. The
@@ -121,10 +122,9 @@ class Text(Ready):
         """Returns what the network makes of the whole text."""
         layers = keras.layers
         family, width = point["family"], cast(int, point["width"])
-        # Convolutions know no masks: behind them the maximum overlooks padding.
-        masked = family in ("embedding", "recurrent")
         size = cast(Vocabulary, spec.raw).size
-        x = layers.Embedding(size, point["embedding"], mask_zero=masked)(x)
+        # Convolutions know no masks, and the masked mean of an empty text is 0 / 0.
+        x = layers.Embedding(size, point["embedding"], mask_zero=family == "recurrent")(x)
         if family == "conv":
             x = layers.Conv1D(width, point["kernel_size"], padding="same", activation="relu")(x)
             return layers.GlobalMaxPooling1D()(x)

@@ -20,6 +20,7 @@ def test_texts_go_in_as_they_are(tmp_path) -> None:
     model = trained("text", data)
     texts = ["Good, GOOD film!", "what a bad plot", ""]
     expected = model(data.raw.tokens(texts))
+    assert np.isfinite(expected).all()
     raw = nas.spaces.with_raw_input(model, data)
     np.testing.assert_allclose(raw(tf.constant(texts)[:, None]), expected, rtol=1e-5)
     raw.save(tmp_path / "raw.keras")

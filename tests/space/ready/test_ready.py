@@ -136,3 +136,11 @@ def test_a_space_without_data_builds_nothing() -> None:
 def test_an_unknown_space_names_the_nearest() -> None:
     with pytest.raises(AttributeError, match="Did you mean 'tabular'"):
         nas.spaces.tabularr  # noqa: B018
+
+
+@pytest.mark.parametrize("family", ["embedding", "conv", "recurrent", "transformer"])
+def test_an_empty_text_has_a_finite_prediction(family: str) -> None:
+    data = datasets.texts()
+    space = space_for("text", data)
+    model = space.build_values(space.domain.complete({"family": family}))
+    assert np.isfinite(model(data.raw.tokens([""]))).all()
