@@ -72,7 +72,7 @@ def evaluate_performance(
 
     Returns:
         One score a candidate, higher is better: the best validation accuracy over the epochs, or
-        minus the validation loss where numbers are predicted. NaN for one that can't be trained.
+        minus the validation loss where numbers are predicted. NaN for one whose training diverges.
     """
     check_whole("epochs", epochs, least=1)
     known = as_data(data)
@@ -155,7 +155,7 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
         on_epoch=lambda epoch, logs, duration_s: seen.append(sign * logs[name]),
         control=_NeverStops(),
     )
-    return max(seen, default=math.nan)
+    return max(filter(math.isfinite, seen), default=math.nan)
 
 
 class _NeverStops:
