@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nas_nb.space.cell import cell
+    from nas_nb.space.darts import darts_cell
     from nas_nb.space.macro import macro
     from nas_nb.space.ready.image import image
     from nas_nb.space.ready.raw_input import with_raw_input
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from nas_nb.space.ready.text import text
     from nas_nb.space.ready.timeseries import timeseries
 
-__all__ = ["cell", "image", "macro", "tabular", "text", "timeseries", "with_raw_input"]
+__all__ = ["cell", "darts_cell", "image", "macro", "tabular", "text", "timeseries", "with_raw_input"]
 
 _HOMES = {
     "cell": "nas_nb.space.cell",
+    "darts_cell": "nas_nb.space.darts",
     "image": "nas_nb.space.ready.image",
     "macro": "nas_nb.space.macro",
     "tabular": "nas_nb.space.ready.tabular",

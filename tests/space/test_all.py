@@ -20,6 +20,7 @@ from nas_nb.data import DataSpec, Task, Vocabulary
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
 from nas_nb.space.cell import cell
+from nas_nb.space.darts import darts_cell
 from nas_nb.space.macro import macro
 from nas_nb.space.ready.image import image
 from nas_nb.space.ready.tabular import tabular
@@ -72,6 +73,7 @@ SPACES: dict[str, Case] = {
     "text": Case(text, WORDS),
     "tabular": Case(tabular, ROWS),
     "timeseries": Case(timeseries, WINDOWS),
+    "darts cell": Case(lambda: darts_cell(nodes=2, layers=2, width=2), DIGITS),
     "part of cell": Case(
         lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, ["none"]), DIGITS
     ),

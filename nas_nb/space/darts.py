@@ -1,0 +1,156 @@
+"""The space of DARTS's cells, at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import keras
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.space import darts_layers
+from nas_nb.space.blueprint import Blueprint
+from nas_nb.space.darts_domain import KINDS, DartsDomain, darts_parameters
+from nas_nb.space.darts_form import INPUTS, OPERATIONS, genotype
+from nas_nb.space.graph import Edge, Graph, Node
+from nas_nb.space.head import compile_for, output_layer
+from nas_nb.space.images import needs_images, whole
+
+if TYPE_CHECKING:
+    from nas_nb.data import DataSpec
+    from nas_nb.record.values import Values
+    from nas_nb.space.search_space import SearchSpace
+
+MOST_NODES = 4
+
+
+@dataclass(frozen=True)
+class DartsSpace(Blueprint):
+    """Nets of two cells, copied: of every node it is chosen what it takes and what it does to it.
+
+    Attributes:
+        nodes: Nodes of each cell.
+        operations: What an edge may be.
+        layers: Cells of the net.
+        width: Channels of each node of the first cells.
+        optimizer: Keras's name of the optimiser.
+        learning_rate: Its constant learning rate.
+        spec: The data that models are built for; ``None`` until `for_data`.
+    """
+
+    nodes: int
+    operations: tuple[str, ...]
+    layers: int
+    width: int
+    optimizer: str
+    learning_rate: float
+    spec: DataSpec | None = None
+
+    @cached_property
+    def domain(self) -> DartsDomain:
+        """The pairs of cells, isomorphic ones included."""
+        return DartsDomain(darts_parameters(self.nodes, self.operations), nodes=self.nodes)
+
+    @property
+    def identity(self) -> object:
+        """The choices, the sizes and the data."""
+        return self
+
+    def for_data(self, spec: DataSpec) -> DartsSpace:
+        """Returns the space for images of this shape.
+
+        Raises:
+            SpaceError: The samples are no images.
+        """
+        return replace(self, spec=needs_images(spec, "cells"))
+
+    def build(self, point: Values) -> keras.Model:
+        """Returns the compiled model of two cells.
+
+        Raises:
+            SpaceError: The space has not been given data.
+        """
+        spec = needs_images(self.spec, "cells")
+        inputs = keras.Input(spec.input_shape)
+        normal, reduce = self.domain.cells(point)
+        found = darts_layers.features(inputs, normal, reduce, self.layers, self.width)
+        model = keras.Model(inputs, output_layer(spec)(found))
+        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+
+    def write(self, point: Values) -> str:
+        """Returns the published form: ``Genotype(normal=[...], ...)``."""
+        return genotype(*self.domain.cells(point))
+
+    def graph(self, point: Values) -> Graph:
+        """Returns both cells side by side."""
+        nodes: list[Node] = []
+        edges: list[Edge] = []
+        for kind, cell in zip(KINDS, self.domain.cells(point), strict=True):
+            labels = [f"{kind}: last but one", f"{kind}: last", *map(str, range(self.nodes))]
+            nodes += [
+                Node(f"{kind}{state}", label, "input" if state < INPUTS else "step")
+                for state, label in enumerate(labels)
+            ]
+            nodes.append(Node(kind, f"{kind} output", "output"))
+            for number, steps in enumerate(cell):
+                here = f"{kind}{number + INPUTS}"
+                edges += [Edge(f"{kind}{s.state}", here, s.operation) for s in steps]
+                edges.append(Edge(here, kind))
+        return Graph(tuple(sorted(nodes, key=lambda node: node.kind == "output")), tuple(edges))
+
+
+def darts_cell(
+    *,
+    layers: int = 3,
+    width: int = 4,
+    nodes: int = MOST_NODES,
+    operations: Sequence[str] = OPERATIONS,
+    optimizer: str = "adam",
+    learning_rate: float = 0.001,
+) -> SearchSpace:
+    """Returns the space of DARTS: a normal and a reducing cell, two edges into every node.
+
+    With 4 nodes and 7 operations it has about 10^18 pairs of cells, those included that are
+    isomorphic. The defaults are small enough for two cores; the published net is
+    ``darts_cell(layers=20, width=36)``.
+
+    Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019.
+
+    Args:
+        layers: Cells of the net, 1 or more.
+        width: Channels of each node of the first cells.
+        nodes: Nodes of each cell, 1 to 4.
+        operations: What may stand on an edge: some of ``max_pool_3x3``, ``avg_pool_3x3``,
+            ``skip_connect``, ``sep_conv_3x3``, ``sep_conv_5x5``, ``dil_conv_3x3`` and
+            ``dil_conv_5x5``. Default: all seven.
+        optimizer: Keras's name of an optimiser.
+        learning_rate: Its constant learning rate.
+
+    Raises:
+        SpaceError: A number is out of range, or an operation is unknown.
+
+    Example:
+        >>> darts_cell(nodes=1, operations=["skip_connect", "sep_conv_3x3"]).size
+        16
+    """
+    from nas_nb.space.search_space import SearchSpace
+
+    for operation in operations:
+        if operation not in OPERATIONS:
+            raise SpaceError(
+                f"Expected operations among {', '.join(OPERATIONS)}, "
+                f"got {operation!r}.{nearest(str(operation), OPERATIONS)}"
+            )
+    if not operations:
+        raise SpaceError(f"Expected operations among {', '.join(OPERATIONS)}, got none.")
+    blueprint = DartsSpace(
+        nodes=whole("nodes", nodes, 1, MOST_NODES),
+        operations=tuple(name for name in OPERATIONS if name in operations),
+        layers=whole("layers", layers),
+        width=whole("width", width),
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+    )
+    return SearchSpace(blueprint, name="darts_cell")
