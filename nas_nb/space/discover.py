@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -15,6 +16,7 @@ from nas_nb.space.recording import Trace, record
 from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 
 if TYPE_CHECKING:
+    from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.domain import Domain
 
@@ -26,6 +28,9 @@ class Discovered(Blueprint):
         build: Makes and compiles a model from `kt.HyperParameters`. It is called a few times, with
             values that take its branches, to find out which parameters it has.
 
+    Attributes:
+        input_shape: Shape of a sample of the data that models are built for; None until `for_data`.
+
     Raises:
         SpaceError: It fails with its default values, returns something else than a Keras model,
             or asks for no parameter.
@@ -34,6 +39,7 @@ class Discovered(Blueprint):
     def __init__(self, build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> None:
         self._source = build
         self._domain = discover(build)
+        self.input_shape: tuple[int, ...] | None = None
 
     @property
     def domain(self) -> Domain:
@@ -50,11 +56,25 @@ class Discovered(Blueprint):
         """The HyperModel; None for a function."""
         return self._source if isinstance(self._source, kt.HyperModel) else None
 
+    def for_data(self, spec: DataSpec) -> Discovered:
+        """Returns the same space, whose models are built for this data.
+
+        Many functions leave the input's shape to the first batch; costs are counted before it.
+        """
+        if self.input_shape == spec.input_shape:
+            return self
+        bound = copy(self)
+        bound.input_shape = spec.input_shape
+        return bound
+
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of a point."""
         hp = kt.HyperParameters()
         hp.values = dict(point)
-        return _function(self._source)(hp)
+        model = _function(self._source)(hp)
+        if self.input_shape is not None and not model.built:
+            model.build((None, *self.input_shape))
+        return model
 
 
 def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> Domain:

@@ -129,7 +129,20 @@ def test_binding_to_data_keeps_the_name_and_leaves_the_space_itself_alone() -> N
 
 def test_function_space_is_the_same_for_any_data() -> None:
     space = SearchSpace(build)
-    assert space.for_data(SPEC) is space
+    assert space.for_data(SPEC) == space
+    assert space.for_data(SPEC).domain is space.domain
+
+
+def test_model_that_leaves_its_input_open_is_built_for_the_data() -> None:
+    def opened(hp: kt.HyperParameters) -> keras.Model:
+        units = hp.Choice("units", [2, 4])
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(units)])
+        model.compile("sgd", "mse")
+        return model
+
+    space = SearchSpace(opened)
+    assert not space.build_values({"units": 4}).built
+    assert space.for_data(SPEC).build_values({"units": 4}).built
 
 
 def test_spaces_of_equal_dictionaries_or_the_same_function_are_equal() -> None:
