@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from nas_nb.space.ready.text import text
     from nas_nb.space.ready.timeseries import timeseries
 
-__all__ = ["cell", "darts_cell", "image", "macro", "tabular", "text", "timeseries", "with_raw_input"]
+__all__ = [
+    "cell",
+    "darts_cell",
+    "image",
+    "macro",
+    "tabular",
+    "text",
+    "timeseries",
+    "with_raw_input",
+]
 
 _HOMES = {
     "cell": "nas_nb.space.cell",
