@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -75,3 +77,16 @@ def test_applications_are_discovered_and_one_trains(make, side: int, pinned: dic
     space = SearchSpace(hypermodel)
     assert space.contains(space.domain.complete(pinned))
     completed(space.subspace(pinned), one_hot(images(side)))
+
+
+def test_efficientnet_runs_without_its_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    from keras_tuner.src.applications import efficientnet
+
+    # It asks for weights of ImageNet, and for images of 224 pixels: too much for a test.
+    smallest = partial(keras.applications.EfficientNetB0, weights=None)
+    versions = efficientnet.EFFICIENTNET_MODELS
+    monkeypatch.setattr(efficientnet, "EFFICIENTNET_MODELS", dict.fromkeys(versions, smallest))
+    sizes = dict.fromkeys(efficientnet.EFFICIENTNET_IMG_SIZE, 32)
+    monkeypatch.setattr(efficientnet, "EFFICIENTNET_IMG_SIZE", sizes)
+    hypermodel = kt.applications.HyperEfficientNet(input_shape=(32, 32, 3), classes=2)
+    completed(SearchSpace(hypermodel), one_hot(images(32)))
