@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.search import Search
+    from nas_nb.notebook.search import open_search as open  # noqa: A004 - as in `nas.open`
     from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
     from nas_nb.search.fast_tuner import FastTuner
     from nas_nb.search.session import current_search
@@ -51,6 +52,7 @@ __all__ = [
     "generate_candidate_structures",
     "load",
     "log_uniform",
+    "open",
     "optimize_structure",
     "oracle",
     "select_best_structure",
@@ -76,6 +78,7 @@ _HOMES = {
     "generate_candidate_structures": "nas_nb.steps",
     "load": "nas_nb.data",
     "log_uniform": "nas_nb.space.interval",
+    "open": "nas_nb.notebook.search:open_search",
     "optimize_structure": "nas_nb.steps",
     "oracle": "nas_nb.strategy.oracle",
     "select_best_structure": "nas_nb.steps",
@@ -91,8 +94,10 @@ def __getattr__(name: str) -> object:
         from nas_nb.errors import nearest
 
         raise AttributeError(f"module 'nas_nb' has no attribute '{name}'.{nearest(name, _HOMES)}")
-    home = import_module(_HOMES[name])
-    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
+    # "module:name" where the name is another one there: `open` would hide Python's own.
+    path, _, other_name = _HOMES[name].partition(":")
+    home = import_module(path)
+    value = home if path == f"{__name__}.{name}" else getattr(home, other_name or name)
     globals()[name] = value
     return value
 

@@ -9,6 +9,8 @@ from nas_nb.notebook import terminal, wording
 from nas_nb.search import search as engine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nas_nb.notebook.figures import Plots
     from nas_nb.notebook.painter import Painter
     from nas_nb.notebook.report import Report
@@ -117,3 +119,17 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         if not self.state.live:
             lines.append("Start it with search.start(), and wait for it with search.wait().")
         return "\n".join(lines)
+
+
+def open_search(directory: str | Path, **given: Any) -> Search:
+    """Opens a search again, by its folder alone where its journal says enough: `nas.open`.
+
+    Args:
+        directory: The project folder.
+        **given: Arguments of `Search` that the journal can't hold: `space` where it is a
+            `build(hp)` function, `data` where `nas.load` does not know it, a `strategy` function.
+
+    Raises:
+        SearchError: There is no search in the folder, or one of these is needed.
+    """
+    return Search.open(directory, **given)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nas_nb.errors import BudgetError, SearchError
 from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
 from nas_nb.search.project import check_same_search, choose_folder, read_history
+from nas_nb.search.reopening import arguments_of
 from nas_nb.search.run import Run
 from nas_nb.search.session import claim, release, remember
 from nas_nb.search.settings import (
@@ -112,6 +113,23 @@ class Search(SearchStatus):
         super().__init__(settings, folder, history)
         self._lock = threading.RLock()
         remember(self)
+
+    @classmethod
+    def open(cls, directory: str | Path, **given: Any) -> Self:
+        """Opens a search again, by its folder alone where its journal says enough.
+
+        It shows every finished trial and epoch, and `resume()` goes on with it.
+
+        Args:
+            directory: The project folder.
+            **given: Arguments of `Search` that take the place of the journal's: `space` where it
+                is a `build(hp)` function, `data` where `nas.load` does not know it, `strategy`
+                where it is a function.
+
+        Raises:
+            SearchError: There is no search in the folder, or one of these is needed.
+        """
+        return cls(**arguments_of(directory, given))
 
     def configure(self, **changes: Any) -> None:
         """Changes the strategy or the budget of a search that is not running.

@@ -81,6 +81,7 @@ class Settings:
             "strategy": self.strategy.name,
             "options": self.strategy.options,
             "space": self.space.domain.to_json(),
+            "recipe": self.space.recipe,
             "budget": self.budget.to_json(),
             "fidelity": asdict(self.fidelity),
             "data": self.data.name,

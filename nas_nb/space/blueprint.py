@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError
 
@@ -80,6 +80,11 @@ class Blueprint(ABC):
             "Expected a space of cells for the path encoding, got one without paths: "
             "leave `form` out."
         )
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What makes the blueprint again, as JSON; None where that needs code of the user's."""
+        return None
 
     @property
     @abstractmethod

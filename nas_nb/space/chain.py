@@ -14,6 +14,7 @@ from nas_nb.space.chain_choices import CONVOLUTIONS, KEYS, read_choices
 from nas_nb.space.chain_model import chain_model
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
 if TYPE_CHECKING:
     import keras
@@ -95,6 +96,17 @@ class Chain(Blueprint):
     def identity(self) -> object:
         """The choices and the data."""
         return self
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The choices, as JSON."""
+        return {"chain": {key: parameter_to_json(choice) for key, choice in self.choices}}
+
+    @classmethod
+    def from_recipe(cls, recipe: Mapping[str, Any]) -> Chain:
+        """Returns the chain of a `recipe`, not yet bound to data."""
+        choices = recipe["chain"].items()
+        return cls(tuple((key, parameter_from_json(choice)) for key, choice in choices))
 
     def for_data(self, spec: DataSpec) -> Chain:
         """Returns the chain for this data, without the convolutions that its samples can't take.

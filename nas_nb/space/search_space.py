@@ -75,6 +75,16 @@ class SearchSpace(kt.HyperModel):
         """
         return cls(Chain.from_dict(choices), name=name)
 
+    @classmethod
+    def from_recipe(cls, recipe: Mapping[str, Any]) -> SearchSpace:
+        """Makes the space that a `recipe` describes."""
+        return cls(Chain.from_recipe(recipe))
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What makes the space again, as JSON; None where that needs code of the user's."""
+        return self.blueprint.recipe
+
     @property
     def domain(self) -> Domain:
         """The legal values."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nas_nb as nas
+from nas_nb.errors import NasError, SearchError
+from nas_nb.search.state import SearchState
+from tests.search.test_search import unbuildable
+from tests.search.tiny import CHOICES, tiny_data, tiny_search
+
+
+def test_a_search_is_opened_by_its_folder_alone(tmp_path: Path):
+    given = {"strategy": "evolution", "options": {"population": 2, "sample": 2}, "epochs": 1}
+    first = nas.Search(CHOICES, "iris", max_trials=2, seed=7, directory=tmp_path, **given).run()
+    again = nas.open(tmp_path)
+    assert again.state is SearchState.STOPPED
+    assert again.trials.equals(first.trials)
+    assert (again.seed, again.strategy, again.budget) == (first.seed, first.strategy, first.budget)
+    assert again.best.model().count_params() == first.best.trial.costs["params"]
+    again.configure(max_trials=3)
+    assert len(again.run().trials) == 3
+
+
+def test_data_of_the_users_own_is_asked_for(tmp_path: Path):
+    tiny_search(tmp_path, max_trials=1).run()
+    with pytest.raises(SearchError, match=r"data 'tiny' is not in its journal.*data="):
+        nas.open(tmp_path)
+    assert len(nas.open(tmp_path, data=tiny_data()).trials) == 1
+
+
+def test_a_build_function_is_asked_for(tmp_path: Path):
+    tiny_search(tmp_path, space=unbuildable, max_trials=1).run()
+    with pytest.raises(SearchError, match=r"builds its models.*space="):
+        nas.open(tmp_path, data=tiny_data())
+    assert len(nas.open(tmp_path, data=tiny_data(), space=unbuildable).trials) == 1
+
+
+def test_a_strategy_function_is_asked_for(tmp_path: Path):
+    def mine(history: object, rng: object) -> dict[str, object]:
+        return search.space.domain.sample(rng)  # type: ignore[arg-type]
+
+    search = tiny_search(tmp_path, max_trials=1, strategy=mine)
+    search.run()
+    with pytest.raises(SearchError, match="strategy=") as seen:
+        nas.open(tmp_path, data=tiny_data())
+    assert "mine" in str(seen.value)
+    assert nas.open(tmp_path, data=tiny_data(), strategy="random").strategy.name == "random"
+
+
+def test_a_folder_without_a_search_says_so(tmp_path: Path):
+    with pytest.raises(NasError, match="no search"):
+        nas.open(tmp_path / "nothing")
