@@ -22,7 +22,7 @@ def complete(shell, code, position=None):
         ("%nas stop ", "", []),
         ("%%nas mine --st", "--st", ["--strategy", "--start"]),
         ("%%nas mine --strategy ev", "ev", ["evolution"]),
-        ("%%nas mine --data w", "w", ["wine"]),
+        ("%%nas mine --data w", "w", ["waves", "wine"]),
         ("%%nas mine --start --s", "--s", ["--strategy", "--seed"]),
         ("%%nas ", "", []),
         ("nas", "nas", []),
