@@ -1,7 +1,7 @@
 """Does a search keep its promises when its kernels are killed, paused, stopped and fed rubbish?
 
-Run it with `python -m tests.benchmarks.soak --trials 500` (about a quarter of an hour on two
-cores). The journals are checked here line by line, without nas_nb's own reader.
+Run it with `python -m tests.benchmarks.soak --trials 500`; a short form of it is a test. The
+journals are checked here line by line, without nas_nb's own reader.
 """
 
 from __future__ import annotations
