@@ -51,7 +51,7 @@ def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.Histor
     callbacks = given.get("callbacks") or []
     arrays = [given.get(name) for name in ("x", "y", "sample_weight", "validation_data")]
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-    if _unknown(given) or fit_reason(model, arrays, listed) is not None:
+    if fit_reason(model, arrays, listed) is not None or _unknown(given):
         return _fallback(model, *args, **kwargs)
     return _fit_compiled(model, given, list(listed))
 
@@ -64,8 +64,20 @@ def _unknown(given: Mapping[str, Any]) -> bool:
     defaults = inspect.signature(keras.Model.fit).parameters
     differing = {name for name, value in given.items() if value is not defaults[name].default}
     weighted_twice = given.get("class_weight") and given.get("sample_weight") is not None
-    no_targets = given.get("y") is None
-    return bool(differing - HONOURED) or bool(weighted_twice) or no_targets
+    return bool(differing - HONOURED) or bool(weighted_twice) or not _rows_match(given)
+
+
+def _rows_match(given: Mapping[str, Any]) -> bool:
+    """Whether inputs, targets and weights have as many rows: if not, Keras has the words for it."""
+    held_out = given.get("validation_data")
+    parts = [(given.get("x"), given.get("y"), given.get("sample_weight"))]
+    parts += [tuple(held_out)] if isinstance(held_out, list | tuple) else []
+    if any(len(part) < 2 or part[0] is None or part[1] is None for part in parts):
+        return False
+    return all(
+        len({len(array) for array in keras.tree.flatten(part) if array is not None}) == 1
+        for part in parts
+    )
 
 
 def _fit_compiled(

@@ -25,10 +25,15 @@ class Control:
         self._clock = Stopwatch()
         self.time_left_s = time_left_s
         self.pause_reason: str | None = None
+        self.patient = True
+        """Whether somebody can resume: else a pause that has a reason is a stop."""
 
     def pause(self, reason: str | None = None) -> None:
         """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
         self.pause_reason = reason
+        if reason is not None and not self.patient:
+            self._stop.set()
+            return
         self._go.clear()
 
     def resume(self) -> None:
@@ -68,6 +73,8 @@ class Control:
 
     def wait(self) -> None:
         """Waits until `resume` or `stop`. Called by the worker."""
+        if self._stop.is_set():
+            return
         self._clock.hold()
         self._on_paused(True)
         self._go.wait()

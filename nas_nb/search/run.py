@@ -99,7 +99,8 @@ class Run:
             tuner.search()
         except SearchEnd:
             if tuner.spent is None:
-                return SearchState.STOPPED, "stopped by its user"
+                why = None if self.control.patient else self.control.pause_reason
+                return SearchState.STOPPED, why or "stopped by its user"
             return SearchState.FINISHED, tuner.spent
         finally:
             oracle.close()

@@ -22,6 +22,7 @@ from nas_nb.search.settings import (
     as_space,
     changed,
 )
+from nas_nb.search.state import SearchState
 from nas_nb.search.status import SearchStatus
 from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
 from nas_nb.strategy.names import make_strategy
@@ -153,31 +154,43 @@ class Search(SearchStatus):
         """Starts the search beside the kernel, or goes on with it, and returns at once.
 
         It is no error when the search runs already, from the panel or an earlier cell: a paused
-        one goes on.
+        one goes on. Nor when its budget is spent: the cells of a finished search run again, and
+        nothing is trained.
 
         Raises:
             SearchError: Another search runs in this kernel.
-            BudgetError: The budget is spent: nothing would happen.
         """
         if self._run is not None and self._run.state.live:
             self._run.control.resume()
             return self
+        if not self._spent():
+            self._launch()
+        return self
+
+    def _launch(self) -> None:
         run = self._begin()
         # The name is unique: KerasTuner tells the holders of its locks apart by it.
         name = f"nas_nb-search-{id(run):x}"
         threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
-        return self
 
     def run(self) -> Self:
         """Runs the search in the calling thread to its end; an interrupt stops it gracefully.
 
+        Where a search in a notebook would pause by itself and wait for its user (ten failures for
+        one reason, no room on the disk), this one stops, and raises the reason.
+
         Raises:
-            NasError: As for `start`, or the search ended by an error of its own.
+            NasError: As for `start`; or the search stopped by itself, or ended by an error.
         """
+        if self._spent():
+            return self
         run = self._begin()
+        run.control.patient = False
         with interrupt_stops(run.control.stop):
             self._work(run)
         self._raise_error()
+        if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
+            raise SearchError(f"The search '{self.name}' stopped: {run.control.pause_reason}")
         return self
 
     def pause(self) -> None:
@@ -185,12 +198,16 @@ class Search(SearchStatus):
         self._live_run("pause").control.pause()
 
     def resume(self) -> None:
-        """Goes on: a paused search at once, a stopped one with the trial that was cut off."""
+        """Goes on: a paused search at once, a stopped one with the trial that was cut off.
+
+        Raises:
+            BudgetError: The budget is spent: raise it first, with `configure`.
+        """
         run = self._run
         if run is not None and run.state.live:
             run.control.resume()
         else:
-            self.start()
+            self._launch()
 
     def stop(self) -> None:
         """Asks the search to end within one batch or one second; it can be resumed later."""
@@ -224,6 +241,14 @@ class Search(SearchStatus):
     def _raise_error(self) -> None:
         if self.error is not None:
             raise self.error
+        if self.state is SearchState.PAUSED and self.reason is not None:
+            raise SearchError(
+                f"The search '{self.name}' paused: {self.reason} "
+                "Go on with `search.resume()`, or end it with `search.stop()`."
+            )
+
+    def _spent(self) -> str | None:
+        return self.budget.spent(self.history, self.elapsed_s)
 
     def _live_run(self, action: str) -> Run:
         run = self._run
@@ -238,7 +263,7 @@ class Search(SearchStatus):
         with self._lock:
             if self.state.live:
                 raise SearchError(f"The search '{self.name}' is {self.state} already.")
-            spent = self.budget.spent(self.history, self.elapsed_s)
+            spent = self._spent()
             if spent:
                 raise BudgetError(
                     f"Nothing is left of the budget ({spent}): raise it, for example with "

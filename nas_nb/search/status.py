@@ -88,12 +88,17 @@ class SearchStatus:
         """What the search is doing."""
         if self._run is not None:
             return self._run.state
-        return SearchState.STOPPED if self._history.opened else SearchState.NEW
+        if not self._history.opened:
+            return SearchState.NEW
+        spent = self.budget.spent(self._history, self._history.busy_s)
+        return SearchState.STOPPED if spent is None else SearchState.FINISHED
 
     @property
     def reason(self) -> str | None:
         """Why the last run ended, as a sentence, or None."""
-        return self._run.reason if self._run is not None else None
+        if self._run is not None:
+            return self._run.reason
+        return self.budget.spent(self._history, self._history.busy_s)
 
     @property
     def error(self) -> Exception | None:
@@ -119,13 +124,22 @@ class SearchStatus:
         """
         trial = self.history.incumbent
         if trial is None:
-            advice = "wait: `await search`" if self.state.live else "run it: `search.start()`"
             raise SearchError(
                 f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
-                f"{len(self.history.finished)} trials ended and none completed; {advice}."
+                f"{len(self.history.finished)} trials ended and none completed; {self._advice()}"
             )
         folder = self.directory / "checkpoints"
         return Incumbent(trial, self.space, self.data, self.objective, folder)
+
+    def _advice(self) -> str:
+        _, failure = self.history.failures_in_a_row
+        if self.state is SearchState.RUNNING:
+            return "wait: `await search`."
+        if self.state is SearchState.PAUSED:
+            return "let it go on: `search.resume()`."
+        if self.state is SearchState.FINISHED:
+            return f"the last one failed: {failure} Mend the space, and search in another folder."
+        return "run it: `search.start()`."
 
     @property
     def elapsed_s(self) -> float:

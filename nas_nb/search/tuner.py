@@ -88,7 +88,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         """Ends the search when the budget is spent or the user asked for it."""
         count, reason = self.journal.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
-            self.control.pause(f"{count} trials in a row failed for the same reason: {reason}")
+            self.control.pause(f"{count} trials in a row failed for one reason: {reason}")
         warning = self.memory.warning()
         if warning is not None:
             self.control.pause(warning)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 _LIMIT = 300
+_NAMES_THE_LAYER = "Exception encountered when calling"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def one_line(message: str | None) -> str:
@@ -23,5 +27,10 @@ def one_line(message: str | None) -> str:
     frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
     start = frames[-1] if frames else 0
     # The source lines of a frame are indented; the error's own line is not.
-    line = next((line for line in lines[start:] if not line.startswith(" ")), lines[-1]).strip()
+    own = [line.strip() for line in lines[start:] if not line.startswith(" ")] or [
+        lines[-1].strip()
+    ]
+    # Keras names the layer first, and the cause on the next line.
+    line = " ".join(own[:2]) if _NAMES_THE_LAYER in own[0] else own[0]
+    line = _COLOURS.sub("", line)
     return line if len(line) <= _LIMIT else line[: _LIMIT - 1] + "…"

@@ -91,3 +91,10 @@ def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]):
 def test_a_wrong_argument_is_keras_own_error():
     with pytest.raises(TypeError, match="epoch"):
         fit(make_model(), X, Y, epoch=2)
+
+
+@pytest.mark.parametrize("rows", [60, 80])
+def test_rows_that_do_not_match_are_keras_own_error(rows: int):
+    labels = np.zeros(rows, dtype="int64")
+    with pytest.raises(ValueError, match="cardinality"):
+        fit(make_model(), X, labels, epochs=1, verbose=0)

@@ -15,7 +15,7 @@ def test_a_search_is_opened_by_its_folder_alone(tmp_path: Path):
     given = {"strategy": "evolution", "options": {"population": 2, "sample": 2}, "epochs": 1}
     first = nas.Search(CHOICES, "iris", max_trials=2, seed=7, directory=tmp_path, **given).run()
     again = nas.open(tmp_path)
-    assert again.state is SearchState.STOPPED
+    assert again.state is SearchState.FINISHED
     assert again.trials.equals(first.trials)
     assert (again.seed, again.strategy, again.budget) == (first.seed, first.strategy, first.budget)
     assert again.best.model().count_params() == first.best.trial.costs["params"]

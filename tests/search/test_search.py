@@ -174,9 +174,34 @@ def test_ten_failures_for_the_same_reason_pause_the_search_and_say_why(tmp_path:
     assert eventually(lambda: search.state is SearchState.PAUSED)
     assert len(search.history.finished) == 10
     assert "10 trials in a row failed" in search.history.steering[0]["detail"]["reason"]
+    with pytest.raises(SearchError, match=r"paused: 10 trials in a row.*max_params=1.*resume"):
+        search.wait()
     search.resume()
     search.wait()
     assert len(search.history.finished) == 12
+
+
+def test_a_script_is_told_where_a_notebook_would_pause(tmp_path: Path):
+    search = tiny_search(tmp_path, max_params=1, max_trials=12)
+    with pytest.raises(SearchError, match=r"stopped: 10 trials in a row failed.*max_params=1"):
+        search.run()
+    assert search.state is SearchState.STOPPED
+    assert len(search.history.finished) == 10
+
+
+def test_a_search_without_a_completed_trial_names_the_failure(tmp_path: Path):
+    search = tiny_search(tmp_path, max_params=1, max_trials=2).run()
+    with pytest.raises(SearchError, match=r"it is finished, 2 trials ended.*max_params=1 allows"):
+        _ = search.best
+
+
+def test_a_finished_search_is_finished_when_it_is_made_again(tmp_path: Path):
+    tiny_search(tmp_path, max_trials=1).run()
+    again = tiny_search(tmp_path, max_trials=1)
+    assert again.state is SearchState.FINISHED
+    assert again.reason == "max_trials=1 reached"
+    again.start().wait()
+    assert len(again.trials) == 1
 
 
 def test_the_trained_model_of_the_incumbent_scores_what_was_recorded(tmp_path: Path):
@@ -271,8 +296,9 @@ def test_steering_a_search_that_does_not_run_is_refused(tmp_path: Path, action: 
 
 def test_a_spent_budget_can_be_raised_and_the_search_goes_on(tmp_path: Path):
     search = tiny_search(tmp_path, max_trials=1).run()
+    assert search.start().run().state is SearchState.FINISHED  # cells may be run again
     with pytest.raises(BudgetError, match="max_trials=1 reached"):
-        search.start()
+        search.resume()
     search.configure(max_trials=2)
     search.run()
     assert len(search.trials) == 2

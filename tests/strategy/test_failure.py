@@ -44,3 +44,15 @@ def test_a_sentence_stays_and_a_long_one_is_cut() -> None:
 @pytest.mark.parametrize("nothing", [None, "", " \n "])
 def test_no_message_says_so(nothing: str | None) -> None:
     assert one_line(nothing) == "It gave no reason."
+
+
+def test_where_keras_names_the_layer_first_the_cause_is_kept() -> None:
+    message = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\n'
+        "ValueError: Exception encountered when calling Sequential.call().\n\n"
+        "\x1b[1mInput 0 is incompatible: expected shape=(None, 28), found shape=(None, 8)\x1b[0m\n"
+    )
+    assert one_line(message) == (
+        "ValueError: Exception encountered when calling Sequential.call(). "
+        "Input 0 is incompatible: expected shape=(None, 28), found shape=(None, 8)"
+    )
