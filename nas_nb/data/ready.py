@@ -104,8 +104,8 @@ def default_data() -> Data:
     """
     if _default is None:
         raise DataError(
-            "Expected data. Received: none, and no default is set. "
-            'Set one with nas.use(nas.load("digits")).'
+            "Expected data. Received: none, and no default is set. Pass data (in a magic: "
+            '--data digits), or set a default with nas.use(nas.load("digits")).'
         )
     return _default
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
 _NUMBERED = re.compile(r"(.+)_(\d+)")
-_ALIKE = 3  # so many failures with one reason are worth saying
 
 
 def status_line(search: Search) -> str:
@@ -128,23 +127,18 @@ def values_text(values: Values) -> str:
 def _state(search: Search) -> str:
     running = search.history.running
     trial = f" trial {running.number}" if running is not None else ""
+    reason = (search.reason or "").removesuffix(".")
     if search.state is SearchState.NEW:
         return "Ready to start."
     if search.state is SearchState.RUNNING:
         return f"Running{trial}." if trial else "Running: the next trial is being prepared."
     if search.state is SearchState.PAUSED:
-        return f"Paused{f' in{trial}' if trial else ''}.{_why_paused(search.history)}"
-    state, reason = search.state.value.capitalize(), (search.reason or "").removesuffix(".")
+        why = f" {reason}. Resume goes on." if reason else ""
+        return f"Paused{f' in{trial}' if trial else ''}.{why}"
+    state = search.state.value.capitalize()
     if reason.lower().startswith(state.lower()):
         return f"{reason[0].upper()}{reason[1:]}."
     return f"{state}: {reason}." if reason else f"{state}."
-
-
-def _why_paused(history: History) -> str:
-    count, reason = history.failures_in_a_row
-    if count < _ALIKE:
-        return ""
-    return f" The last {count} trials failed alike: {reason}. Resume goes on all the same."
 
 
 def _counts(search: Search) -> str:

@@ -115,7 +115,7 @@ class Run:
         self.state = SearchState.PAUSED if waits else SearchState.RUNNING
 
     def _on_blocked(self, error: JournalWriteError) -> None:
-        self.control.pause(f"{error} Then resume; nothing was lost.")
+        self.control.pause(f"{error} Nothing was lost.")
         self.control.wait()
         if self.control.stop_requested:
             raise SearchEnd

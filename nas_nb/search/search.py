@@ -255,7 +255,7 @@ class Search(SearchStatus):
         if run is None or not run.state.live:
             raise SearchError(
                 f"There is nothing to {action}: the search '{self.name}' is {self.state}. "
-                "Start it with `search.start()`."
+                "Only a search that runs or is paused can be steered."
             )
         return run
 

@@ -25,9 +25,10 @@ def test_a_running_search_says_trial_counts_and_incumbent():
     assert wording.time_line(search) == "20 s so far, about 1 min 20 s left"
 
 
-def test_a_pause_after_equal_failures_says_why():
-    search = FakeSearch(FAILED, FAILED, FAILED, state=SearchState.PAUSED)
-    assert "The last 3 trials failed alike: it is too <deep>." in wording.status_line(search)
+def test_a_pause_that_the_search_made_itself_says_why():
+    search = FakeSearch(FAILED, state=SearchState.PAUSED)
+    search.reason = "No room on the disk."
+    assert "Paused. No room on the disk. Resume goes on." in wording.status_line(search)
 
 
 def test_an_ended_search_gives_its_reason():

@@ -44,7 +44,7 @@ def test_a_full_disk_pauses_the_search_and_room_lets_it_go_on(tiny_disk: Path):
     try:
         assert eventually(lambda: search.state is SearchState.PAUSED)
         assert "No space left" in (search.reason or "")
-        assert "nothing was lost" in (search.reason or "")
+        assert "Nothing was lost" in (search.reason or "")
         measured = search.history[0].curve
         (tiny_disk / "ballast").unlink()
         search.resume()
