@@ -48,6 +48,8 @@ class Budget:
         max_epochs: Epochs of training, over all trials together; None for no limit.
         max_params: Weights of one candidate: a larger one fails before it is trained.
         max_flops: Multiply-adds of one candidate for one sample, likewise.
+        max_latency_s: Seconds that one candidate takes to predict from one sample, likewise: the
+            median of warm calls, measured on this machine.
         max_time_per_trial_s: Seconds of one trial; a longer one is cut off and fails.
         max_memory_bytes: Resident memory of the kernel at which the search pauses; None takes 90 %
             of what the container gives.
@@ -60,6 +62,7 @@ class Budget:
     max_flops: int | None = None
     max_time_per_trial_s: float | None = None
     max_memory_bytes: int | None = None
+    max_latency_s: float | None = None
 
     def __post_init__(self) -> None:
         for name in _WHOLE:
@@ -119,12 +122,13 @@ class Budget:
         return {name: limit for name, limit in asdict(self).items() if limit is not None}
 
 
-def parse_duration(duration: Duration | None) -> float | None:
+def parse_duration(duration: Duration | None, name: str = "max_time") -> float | None:
     """Returns a duration in seconds.
 
     Args:
         duration: Seconds, a `timedelta`, a text as pandas reads it ("2 min", "90 s", "1h 30min"),
             or None.
+        name: What the duration is called, for messages.
 
     Raises:
         BudgetError: The text is no duration.
@@ -134,18 +138,18 @@ def parse_duration(duration: Duration | None) -> float | None:
     if isinstance(duration, dt.timedelta):
         return duration.total_seconds()
     if isinstance(duration, str):
-        return _parse_text(duration)
+        return _parse_text(duration, name)
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         raise BudgetError(
-            f"Expected `max_time` in seconds, as a timedelta or as a text like '2 min'. "
-            f"Received: max_time={duration!r}."
+            f"Expected `{name}` in seconds, as a timedelta or as a text like '2 min'. "
+            f"Received: {name}={duration!r}."
         )
     if not math.isfinite(duration):
-        raise BudgetError(f"Expected a finite `max_time`. Received: max_time={duration!r}.")
+        raise BudgetError(f"Expected a finite `{name}`. Received: {name}={duration!r}.")
     return float(duration)
 
 
-def _parse_text(text: str) -> float:
+def _parse_text(text: str, name: str) -> float:
     import pandas as pd
 
     try:
@@ -158,7 +162,7 @@ def _parse_text(text: str) -> float:
         seconds = math.nan
     if math.isnan(seconds):
         raise BudgetError(
-            f"'{text}' is no duration: write max_time='2 min', '90 s', '1h 30min' "
+            f"'{text}' is no duration: write {name}='2 min', '90 s', '5 ms', '1h 30min' "
             "or a number of seconds."
         )
     return seconds

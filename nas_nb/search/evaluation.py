@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from nas_nb.evaluate.costs import costs, without_weights
+from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.evaluate.trainer import TrainingResult, train
 
@@ -77,7 +77,9 @@ class Evaluation:
         with seeded(self.seed):
             model = self.settings.space.build(hp)
         measured = costs(model)
+        self._measure_latency(model, measured)
         self.journal.append("trial_built", trial=self.number, costs=measured, note=note)
+        self._check_latency(measured)
         best = BestEpoch(self.settings.objective, self.checkpoints)
         clock = TrialClock(self.control, self.settings.budget.max_time_per_trial_s)
         result = self._train(model, best, batch_size, clock)
@@ -103,6 +105,16 @@ class Evaluation:
                 self.journal.append("trial_built", trial=self.number, costs=measured, note=None)
                 # The same words for all, so that failures for one reason are counted together.
                 raise TrialError(f"The model has more {name} than max_{name}={limit:,} allows.")
+
+    def _measure_latency(self, model: keras.Model, measured: dict[str, float]) -> None:
+        # Where nobody asked, a second for its compilation is too much.
+        if self.settings.budget.max_latency_s is not None:
+            measured["latency_s"] = latency_s(model, self.settings.data.x_train[:1])
+
+    def _check_latency(self, measured: Mapping[str, float]) -> None:
+        limit = self.settings.budget.max_latency_s
+        if limit is not None and measured["latency_s"] > limit:
+            raise TrialError(f"The model takes longer than max_latency={limit:g} s for one sample.")
 
     def _train(
         self, model: keras.Model, best: BestEpoch, batch_size: int, clock: TrialClock

@@ -88,5 +88,8 @@ class Incumbent:
     def __repr__(self) -> str:
         lines = [f"Incumbent: trial {self.trial.number}, {self.objective} {self.score:.4f}"]
         lines += [f"  {name} = {value}" for name, value in self.trial.values.items()]
-        lines += [f"  {name}: {cost:,.0f}" for name, cost in self.trial.costs.items()]
+        lines += [
+            f"  {name}: {cost:,.6g}" if cost < 1 else f"  {name}: {cost:,.0f}"
+            for name, cost in self.trial.costs.items()
+        ]
         return "\n".join(lines)

@@ -22,6 +22,7 @@ _LIMITS = {
     "max_flops": "max_flops",
     "max_time_per_trial_s": "max_time_per_trial",
     "max_memory_bytes": "max_memory",
+    "max_latency_s": "max_latency",
 }
 
 

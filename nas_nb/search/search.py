@@ -54,6 +54,8 @@ class Search(SearchStatus):
         max_epochs: Epochs of training over all trials together.
         max_params: Weights of one candidate; larger ones fail without training.
         max_flops: Multiply-adds of one candidate for one sample; larger ones fail likewise.
+        max_latency: Time that one candidate takes to predict from one sample, "5 ms" or seconds;
+            slower ones fail likewise. It is measured, so what else the machine does is in it.
         max_time_per_trial: Time for one trial; a longer one is cut off and fails.
         max_memory: Memory of the kernel at which the search pauses with advice: "1.8 GB" or
             bytes; default: 90 % of what the container gives, if it limits it.
@@ -80,6 +82,7 @@ class Search(SearchStatus):
         max_epochs: int | None = None,
         max_params: int | None = None,
         max_flops: int | None = None,
+        max_latency: Duration | None = None,
         max_time_per_trial: Duration | None = None,
         max_memory: str | float | None = None,
         epochs: int = 10,
@@ -102,8 +105,9 @@ class Search(SearchStatus):
                 max_epochs,
                 max_params,
                 max_flops,
-                parse_duration(max_time_per_trial),
+                parse_duration(max_time_per_trial, "max_time_per_trial"),
                 parse_bytes(max_memory),
+                parse_duration(max_latency, "max_latency"),
             ),
             fidelity=Fidelity(epochs, batch_size),
             seed=seed,
@@ -137,8 +141,8 @@ class Search(SearchStatus):
 
         Args:
             **changes: As for the constructor: `strategy`, `options`, `max_trials`, `max_time`,
-                `max_epochs`, `max_params` (None lifts a limit); before the first start also
-                `epochs`, `batch_size` and `seed`.
+                `max_epochs`, `max_params`, `max_flops`, `max_latency` (None lifts a limit); before
+                the first start also `epochs`, `batch_size` and `seed`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.

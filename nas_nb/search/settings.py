@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
 _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
-_TIMED = ("max_time", "max_time_per_trial")
+_TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = ("epochs", "batch_size")
 CHANGEABLE = ("strategy", "options", *_COUNTED, *_TIMED, "max_memory", *_GRANTS, "seed")
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
@@ -156,7 +156,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     limits: dict[str, Any] = {name: rest.pop(name) for name in _COUNTED if name in rest}
     for name in _TIMED:
         if name in rest:
-            limits[f"{name}_s"] = parse_duration(rest.pop(name))
+            limits[f"{name}_s"] = parse_duration(rest.pop(name), name)
     if "max_memory" in rest:
         limits["max_memory_bytes"] = parse_bytes(rest.pop("max_memory"))
     grants = {name: rest.pop(name) for name in _GRANTS if name in rest}

@@ -60,6 +60,12 @@ def test_durations_are_read_as_people_write_them(text: object, seconds: float):
     assert parse_duration(text) == seconds  # type: ignore[arg-type]
 
 
+def test_a_duration_is_refused_under_its_own_name():
+    assert parse_duration("5 ms", "max_latency") == 0.005
+    with pytest.raises(BudgetError, match="write max_latency='2 min'"):
+        parse_duration("fast", "max_latency")
+
+
 @pytest.mark.parametrize("text", ["soon", "", "NaT", float("nan"), float("inf"), True, [1]])
 def test_what_is_no_duration_is_refused(text: object):
     with pytest.raises(BudgetError):

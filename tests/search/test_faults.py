@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+import nas_nb as nas
 from nas_nb.errors import JournalError
 from nas_nb.record.journal import read_history
 from nas_nb.search import evaluation
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from tests.search.test_search import LONG, eventually
-from tests.search.tiny import tiny_search
+from tests.search.tiny import tiny_data, tiny_search
 
 
 @pytest.fixture
@@ -164,3 +165,21 @@ def test_a_candidate_over_max_flops_is_rejected_before_it_has_weights(tmp_path: 
     search = tiny_search(tmp_path, max_flops=1, max_trials=1).run()
     assert search.trials["reason"][0] == "The model has more flops than max_flops=1 allows."
     assert search.history[0].costs["flops"] > 1
+
+
+def test_a_candidate_over_max_latency_is_rejected_before_it_is_trained(tmp_path: Path):
+    search = tiny_search(tmp_path, max_latency="1 ns", max_trials=1).run()
+    reason = "The model takes longer than max_latency=1e-09 s for one sample."
+    assert search.trials["reason"][0] == reason
+    assert search.history[0].costs["latency_s"] > 1e-9
+    assert search.history[0].epochs == 0
+    assert search.history.opened[0]["budget"]["max_latency_s"] == 1e-9
+
+
+def test_a_fast_candidate_is_trained_and_its_latency_kept(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=1)
+    search.configure(max_latency="1 min")
+    search.run()
+    assert 0 < search.best.trial.costs["latency_s"] < 60
+    assert "latency_s: 0.0" in repr(search.best)
+    assert nas.open(tmp_path, data=tiny_data()).budget.max_latency_s == 60
