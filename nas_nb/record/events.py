@@ -27,10 +27,12 @@ class EventKind(StrEnum):
     budget, data, session, versions]. `journal`, the version of the format, is added."""
     TRIAL_PROPOSED = "trial_proposed"
     """A candidate got its number: trial (0-based, the next one), values, origin (the strategy's
-    name or "user")."""
+    name or "user") [, fidelity ({"epochs": 3, ...}: what differs from the search's grant), parent
+    (the trial whose weights it starts from, or null)]."""
     TRIAL_STARTED = "trial_started"
     """An attempt at a trial began: trial [, attempt (1-based), seed, epochs (granted, or null),
-    from_epoch (epochs of the attempt before that count on, 0 when it starts afresh)]."""
+    from_epoch (epochs of the attempt before, or of the parent, that count on; 0 when it starts
+    afresh)]."""
     TRIAL_BUILT = "trial_built"
     """The model exists: trial, costs ({"params": 1234, ...}) [, note (e.g. why the slow path)]."""
     EPOCH_ENDED = "epoch_ended"
@@ -55,7 +57,13 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "seed": (int,),
         "journal": _MAYBE_NUMBER,
     },
-    EventKind.TRIAL_PROPOSED: {"trial": (int,), "values": (dict,), "origin": (str,)},
+    EventKind.TRIAL_PROPOSED: {
+        "trial": (int,),
+        "values": (dict,),
+        "origin": (str,),
+        "fidelity": (dict, NoneType),
+        "parent": (int, NoneType),
+    },
     EventKind.TRIAL_STARTED: {
         "trial": (int,),
         "attempt": _MAYBE_NUMBER,

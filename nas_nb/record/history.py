@@ -175,6 +175,17 @@ class History:
         """Tells whether a trial, whatever became of it, has exactly these values."""
         return values_key(values) in self._ledger.numbers
 
+    def trials_of(self, values: Mapping[str, Any]) -> tuple[Trial, ...]:
+        """The trials with exactly these values, by number: one for each fidelity tried."""
+        with self._lock:
+            return tuple(map(self._trial, self._ledger.numbers.get(values_key(values), ())))
+
+    @property
+    def full_epochs(self) -> int | None:
+        """The epochs that the search grants a trial in full, or None if the journal is silent."""
+        fidelity = self.opened[-1].get("fidelity") if self.opened else None
+        return fidelity.get("epochs") if isinstance(fidelity, dict) else None
+
     def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
         """Tells whether trial (or score) `a` beats `b`.
 

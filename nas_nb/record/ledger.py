@@ -29,7 +29,7 @@ class Ledger:
         self.seed = 0
         self.drafts: list[TrialDraft] = []
         self.changed: set[int] = set()
-        self.numbers: dict[str, int] = {}
+        self.numbers: dict[str, list[int]] = {}
         self.completed: dict[int, Trial] = {}
         self.finished: dict[int, Trial] = {}
         self.unfinished: dict[int, None] = {}
@@ -67,8 +67,10 @@ class Ledger:
 
     def _propose(self, event: Event) -> None:
         number, values = event["trial"], event["values"]
-        self.drafts.append(TrialDraft(number, values, event["origin"]))
-        self.numbers.setdefault(values_key(values), number)
+        draft = TrialDraft(number, values, event["origin"])
+        draft.fidelity, draft.parent = event.get("fidelity") or {}, event.get("parent")
+        self.drafts.append(draft)
+        self.numbers.setdefault(values_key(values), []).append(number)
         self.unfinished[number] = None
         self.changed.add(number)
 
@@ -78,6 +80,8 @@ class Ledger:
         draft.seed = event.get("seed")
         draft.epochs_granted = event.get("epochs")
         draft.last_epoch = event.get("from_epoch") or 0
+        if draft.parent is not None and len(draft.curve) < draft.last_epoch:
+            draft.curve = list(self.drafts[draft.parent].curve)
         del draft.curve[draft.last_epoch :]
         draft.status = TrialStatus.RUNNING
         draft.score = draft.reason = draft.note = draft.checkpoint = draft.ended = None

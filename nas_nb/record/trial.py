@@ -54,6 +54,10 @@ class Trial:
     started: float | None = None
     """Unix seconds, of the last attempt."""
     ended: float | None = None
+    fidelity: dict[str, float] = field(default_factory=dict, hash=False)
+    """What it was granted where that differs from the search's grant, e.g. {"epochs": 3}."""
+    parent: int | None = None
+    """The trial whose weights it starts from."""
 
     @property
     def epochs(self) -> int:
@@ -87,6 +91,8 @@ class TrialDraft:
     checkpoint: str | None = None
     started: float | None = None
     ended: float | None = None
+    fidelity: dict[str, float] = field(default_factory=dict)
+    parent: int | None = None
 
     def freeze(self) -> Trial:
         """Returns the trial as it is now."""
@@ -107,4 +113,6 @@ class TrialDraft:
             self.checkpoint,
             self.started,
             self.ended,
+            self.fidelity,
+            self.parent,
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
     from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value
+    from nas_nb.strategy.proposal import Proposal
     from nas_nb.strategy.strategy import Strategy
 
 
@@ -61,21 +61,33 @@ class Attempts:
         free = (trial.number for trial in self.history.unfinished if trial.number not in taken)
         return next(free, None)
 
-    def propose(self, number: int, values: Mapping[str, Value], origin: str) -> None:
+    def propose(self, number: int, proposal: Proposal, origin: str) -> None:
         """Writes down a proposal."""
+        more = {"fidelity": proposal.fidelity or None, "parent": proposal.parent}
         self.journal.append(
-            EventKind.TRIAL_PROPOSED, trial=number, values=dict(values), origin=origin
+            EventKind.TRIAL_PROPOSED,
+            trial=number,
+            values=dict(proposal.values),
+            origin=origin,
+            **{name: field for name, field in more.items() if field is not None},
         )
 
-    def start(self, number: int) -> Trial:
-        """Writes down that the next attempt at a trial begins, and returns the trial."""
+    def start(self, number: int, from_epoch: int = 0) -> Trial:
+        """Writes down that the next attempt at a trial begins, and returns the trial.
+
+        Args:
+            number: Which trial.
+            from_epoch: Epochs that count on, of its attempt before or of its parent.
+        """
         self._steps[number] = []
+        trial = self.history[number]
         self.journal.append(
             EventKind.TRIAL_STARTED,
             trial=number,
-            attempt=self.history[number].attempt + 1,
+            attempt=trial.attempt + 1,
             seed=trial_seed(self.seed, number),
-            epochs=self.epochs,
+            epochs=trial.fidelity.get("epochs", self.epochs),
+            from_epoch=from_epoch,
         )
         return self.history[number]
 

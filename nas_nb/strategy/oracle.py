@@ -6,7 +6,7 @@ import copy
 import math
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
@@ -20,6 +20,7 @@ from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameter
 from nas_nb.strategy.attempts import Attempts
 from nas_nb.strategy.failure import one_line
 from nas_nb.strategy.names import StrategyLike, make_strategy
+from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.strategy import SpaceExhausted, Strategy, generator, whole_number
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         reason: Why no trial was handed out any more, in a sentence, or None.
         checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
         durations_s: Seconds of a trial without pauses, likewise; else the clock's.
+        from_epoch: Tells how many epochs of a trial need not be trained again, since a state of
+            its own or of its parent was kept; a tuner that keeps states sets it.
 
     Raises:
         StrategyError: An argument makes no sense, or there are several objectives.
@@ -89,7 +92,9 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         self.reason: str | None = None
         self.checkpoints: dict[str, str | None] = {}
         self.durations_s: dict[str, float] = {}
+        self.from_epoch: Callable[[Trial], int] = _from_the_start
         self._attempts = Attempts(journal, self.seed, epochs)
+        self._proposal: Proposal | None = None
         self._guard = threading.RLock()
         self._strategy: Strategy = made
         self._parameters: int = len(self.hyperparameters.space)
@@ -133,7 +138,9 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             strategy, objective = self.strategy, self.objective
             self._attempts.open(strategy, objective.name, objective.direction, self.max_trials)
             rng = generator(self.seed, int(trial_id))
-            return {"status": _KT.RUNNING, "values": strategy.propose(self.history, rng)}
+            made = strategy.propose(self.history, rng)
+            self._proposal = made if isinstance(made, Proposal) else Proposal(made)
+            return {"status": _KT.RUNNING, "values": self._proposal.values}
         except SpaceExhausted as exhausted:
             self.reason = str(exhausted)
         except Exception as error:  # noqa: BLE001 - kept in `error`, for the tuner to raise
@@ -282,13 +289,15 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         answer = self.populate_space(_trial_id(number))
         if answer["status"] == _KT.STOPPED:
             return None
-        self._attempts.propose(number, answer["values"], self._strategy.name)
+        assert self._proposal is not None
+        self._attempts.propose(number, self._proposal, self._strategy.name)
         return number
 
     def _start(self, number: int) -> kt_trial.Trial:
         """Begins an attempt, and returns KerasTuner's trial."""
         space = self.get_space()
-        space.values = dict(self._attempts.start(number).values)
+        trial = self._attempts.start(number, self.from_epoch(self.history[number]))
+        space.values = {**trial.values, **_fidelity(trial)}
         started = kt_trial.Trial(space, _trial_id(number), _KT.RUNNING)
         if started.trial_id not in self.trials:
             self.start_order.append(started.trial_id)
@@ -343,6 +352,23 @@ def oracle(
 
 def _trial_id(number: int) -> str:
     return f"{number:06d}"
+
+
+def _from_the_start(trial: Trial) -> int:
+    return 0
+
+
+def _fidelity(trial: Trial) -> dict[str, float | str]:
+    """The trial's epochs and parent as KerasTuner's Hyperband writes them among the values."""
+    if "epochs" not in trial.fidelity:
+        return {}
+    told: dict[str, float | str] = {
+        "tuner/epochs": trial.fidelity["epochs"],
+        "tuner/initial_epoch": trial.epochs,
+    }
+    if trial.parent is not None:
+        told["tuner/trial_id"] = _trial_id(trial.parent)
+    return told
 
 
 def _objective(objective: Any, history: History) -> Any:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.values import Value
     from nas_nb.space.domain import Domain
+    from nas_nb.strategy.proposal import Proposal
 
 _DRAWS = 256
 _POOL = 4096
@@ -45,8 +46,11 @@ class Strategy(ABC):
     domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
 
     @abstractmethod
-    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the values of the next architecture: legal, and never tried before.
+
+        A strategy that works with fidelities returns a `Proposal`; then the same values may come
+        again, at another fidelity.
 
         Args:
             history: What happened so far; only read.

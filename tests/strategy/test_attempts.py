@@ -6,6 +6,7 @@ from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.record.trial import TrialStatus
 from nas_nb.strategy.attempts import Attempts
 from nas_nb.strategy.evolution import Evolution
+from nas_nb.strategy.proposal import Proposal
 from tests.strategy.worlds import Recorder, chain, twelve
 
 POINT = {"optimizer": "adam", "units": 8}
@@ -15,7 +16,7 @@ POINT = {"optimizer": "adam", "units": 8}
 def attempts() -> Attempts:
     made = Attempts(Recorder(), seed=4, epochs=3)
     made.open(Evolution(domain=twelve()), "quality", "max", 10)
-    made.propose(0, POINT, "evolution")
+    made.propose(0, Proposal(POINT), "evolution")
     return made
 
 
@@ -38,7 +39,7 @@ def test_each_attempt_is_numbered_seeded_and_granted_its_epochs(attempts: Attemp
 
 
 def test_what_is_unfinished_and_not_taken_waits(attempts: Attempts) -> None:
-    attempts.propose(1, {**POINT, "units": 16}, "user")
+    attempts.propose(1, Proposal({**POINT, "units": 16}), "user")
     assert attempts.waiting(()) == 0
     assert attempts.waiting({0}) == 1
     assert attempts.waiting({0, 1}) is None
