@@ -18,23 +18,25 @@ _EPSILON = 1e-5
 def features(inputs: Any, operations: Sequence[str], skeleton: Skeleton) -> Any:
     """Returns the features that the net finds in images: ``(samples, channels)``.
 
+    Layers are named for their places, so that nets of two cells tell which of them correspond.
+
     Args:
         inputs: ``(samples, height, width, channels)``.
         operations: The cell's operations, one an edge.
         skeleton: Where the cells stand.
     """
-    x = keras.layers.Conv2D(skeleton.width, 3, padding="same", use_bias=False)(inputs)
-    x = normalise(x)
+    stem = keras.layers.Conv2D(skeleton.width, 3, padding="same", use_bias=False, name="stem_conv")
+    x = normalise(stem(inputs), "stem")
     for stage, width in enumerate(skeleton.widths):
         if stage > 0:
-            x = reduction(x, width)
-        for _ in range(skeleton.cells):
-            x = cell(x, operations, width)
-    x = keras.layers.Activation("relu")(normalise(x))
+            x = reduction(x, width, f"reduction_{stage}")
+        for number in range(skeleton.cells):
+            x = cell(x, operations, width, f"stage_{stage}_cell_{number}")
+    x = keras.layers.Activation("relu", name="last_relu")(normalise(x, "last"))
     return keras.layers.GlobalAveragePooling2D()(x)
 
 
-def cell(x: Any, operations: Sequence[str], width: int) -> Any:
+def cell(x: Any, operations: Sequence[str], width: int, place: str = "cell") -> Any:
     """Returns the last node of a cell whose first node is `x`.
 
     All weights of the published cell are there, also those on edges that lead nowhere: what such
@@ -46,44 +48,51 @@ def cell(x: Any, operations: Sequence[str], width: int) -> Any:
     nodes = [x]
     for target in range(1, last + 1):
         brought = [
-            operation(nodes[source], named[source, target], width)
+            operation(nodes[source], named[source, target], width, f"{place}_{source}_{target}")
             for source in range(target)
             if named[source, target] != NONE or (source, target) in zeros
         ]
-        nodes.append(keras.layers.Add()(brought) if len(brought) > 1 else brought[0])
+        add = keras.layers.Add(name=f"{place}_node_{target}") if len(brought) > 1 else None
+        nodes.append(brought[0] if add is None else add(brought))
     return nodes[last]
 
 
-def operation(x: Any, name: str, width: int) -> Any:
+def operation(x: Any, name: str, width: int, place: str) -> Any:
     """Returns what an edge's operation makes of `x`, of the same shape."""
     if name == SKIP:
         return x
     if name == NONE:
-        return keras.layers.Rescaling(0.0)(x)
+        return keras.layers.Rescaling(0.0, name=f"{place}_zero")(x)
     if name == POOL:
-        return keras.layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    return convolution(x, width, KERNELS[name])
+        pool = keras.layers.AveragePooling2D(3, strides=1, padding="same", name=f"{place}_pool")
+        return pool(x)
+    return convolution(x, width, KERNELS[name], place)
 
 
-def convolution(x: Any, width: int, side: int, stride: int = 1) -> Any:
+def convolution(x: Any, width: int, side: int, place: str, stride: int = 1) -> Any:
     """Returns ReLU, convolution and normalisation of `x`, as the benchmark orders them."""
-    x = keras.layers.Activation("relu")(x)
-    x = keras.layers.Conv2D(width, side, strides=stride, padding="same", use_bias=False)(x)
-    return normalise(x)
+    x = keras.layers.Activation("relu", name=f"{place}_relu")(x)
+    name = f"{place}_conv"
+    convolved = keras.layers.Conv2D(
+        width, side, strides=stride, padding="same", use_bias=False, name=name
+    )(x)
+    return normalise(convolved, place)
 
 
-def reduction(x: Any, width: int) -> Any:
+def reduction(x: Any, width: int, place: str) -> Any:
     """Returns a residual block that halves height and width, rounding up, with `width` channels."""
-    main = convolution(convolution(x, width, 3, stride=2), width, 3)
+    main = convolution(x, width, 3, f"{place}_first", stride=2)
+    main = convolution(main, width, 3, f"{place}_second")
     # With padding an odd side halves as it does in the convolution.
-    side = keras.layers.AveragePooling2D(2, strides=2, padding="same")(x)
-    side = keras.layers.Conv2D(width, 1, use_bias=False)(side)
-    return keras.layers.Add()([side, main])
+    side = keras.layers.AveragePooling2D(2, strides=2, padding="same", name=f"{place}_pool")(x)
+    side = keras.layers.Conv2D(width, 1, use_bias=False, name=f"{place}_conv")(side)
+    return keras.layers.Add(name=f"{place}_sum")([side, main])
 
 
-def normalise(x: Any) -> Any:
-    """Returns `x` after batch normalisation."""
-    return keras.layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON)(x)
+def normalise(x: Any, place: str | None = None) -> Any:
+    """Returns `x` after batch normalisation, whose layer is named for its place."""
+    name = None if place is None else f"{place}_norm"
+    return keras.layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, name=name)(x)
 
 
 def _dead_ends(named: Mapping[Edge, str], last: int) -> set[Edge]:
