@@ -23,7 +23,8 @@ SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
 _TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = ("epochs", "batch_size")
-CHANGEABLE = ("strategy", "options", *_COUNTED, *_TIMED, "max_memory", *_GRANTS, "seed")
+_CHOSEN = ("strategy", "options", "objective", "seed")
+CHANGEABLE = (*_CHOSEN, *_COUNTED, *_TIMED, "max_memory", *_GRANTS)
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 
@@ -164,6 +165,8 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     if "strategy" in rest or options:
         who = rest.get("strategy", settings.strategy)
         rest["strategy"] = make_strategy(who, settings.space.domain, **options)
+    if "objective" in rest:
+        rest["objective"] = as_objective(rest["objective"], settings.data.task)
     return replace(
         settings,
         budget=replace(settings.budget, **limits),
