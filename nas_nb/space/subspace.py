@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,15 +59,26 @@ def cut(domain: AnyDomain, wanted: Cut) -> AnyDomain:
     """
     _check(domain, wanted)
     pins = dict(wanted.pins)
+
+    def narrow(parameter: Parameter) -> Parameter:
+        pinned = _pinned(parameter, pins) if parameter.name in pins else parameter
+        return _thinned(pinned, wanted.without)
+
+    return narrowed(domain, narrow)
+
+
+def narrowed(domain: AnyDomain, narrow: Callable[[Parameter], Parameter]) -> AnyDomain:
+    """Returns the domain with each parameter narrowed, parents first.
+
+    Parameters whose conditions can't hold any more are gone with their branch, and are not asked
+    about.
+    """
     possible: dict[str, set[Value] | None] = {}
     kept: list[Parameter] = []
     for parameter in domain.parameters:
-        if not all(_can_hold(condition, possible) for condition in parameter.conditions):
-            continue
-        narrow = _pinned(parameter, pins) if parameter.name in pins else parameter
-        narrow = _thinned(narrow, wanted.without)
-        kept.append(narrow)
-        _admit(possible, narrow)
+        if all(_can_hold(condition, possible) for condition in parameter.conditions):
+            kept.append(narrow(parameter))
+            _admit(possible, kept[-1])
     return replace(domain, parameters=tuple(kept))
 
 
@@ -109,7 +120,7 @@ def _pinned(parameter: Parameter, pins: Mapping[str, Value]) -> Parameter:
             f"got {pins[parameter.name]!r}."
             + (" Pin also what decides on its branch." if parameter.conditions else "")
         )
-    return _listing(parameter, (value,))
+    return listing(parameter, (value,))
 
 
 def _thinned(parameter: Parameter, without: Collection[tuple[str | None, Value]]) -> Parameter:
@@ -131,10 +142,11 @@ def _thinned(parameter: Parameter, without: Collection[tuple[str | None, Value]]
             f"Expected something to be left of '{parameter.name}', got no value: "
             "leave out fewer of them."
         )
-    return _listing(parameter, left)
+    return listing(parameter, left)
 
 
-def _listing(parameter: Parameter, values: tuple[Value, ...]) -> Parameter:
+def listing(parameter: Parameter, values: tuple[Value, ...]) -> Parameter:
+    """Returns the parameter with these of its values, in a list, and no others."""
     kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
     default = parameter.default if parameter.default in values else values[0]
     return Parameter(
