@@ -41,7 +41,7 @@ class EventKind(StrEnum):
     """An attempt ended: trial, status (completed, failed or stopped) [, score, reason,
     duration_s (of this attempt), checkpoint]."""
     STEERED = "steered"
-    """Somebody steered: action (pause, resume, stop, budget, ...) [, detail]."""
+    """Somebody steered: action [, detail]; see `nas_nb.record.steering.SteerAction`."""
     SEARCH_CLOSED = "search_closed"
     """The session ended: state [, reason]."""
 

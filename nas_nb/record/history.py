@@ -11,6 +11,7 @@ from nas_nb.record.events import Event, EventKind, check_fields
 from nas_nb.record.ledger import Ledger, comparable
 from nas_nb.record.pareto import front
 from nas_nb.record.rules import check_opening, check_trial
+from nas_nb.record.steering import Queued, check_steering
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.record.values import plain_values, values_key
 
@@ -56,7 +57,9 @@ class History:
         check_fields(event)
         if kind == EventKind.SEARCH_OPENED:
             check_opening(event, books.direction, books.objective, scored=bool(books.completed))
-        elif kind not in (EventKind.STEERED, EventKind.SEARCH_CLOSED):
+        elif kind == EventKind.STEERED:
+            check_steering(event, books.drafts)
+        elif kind != EventKind.SEARCH_CLOSED:
             check_trial(event, books.drafts)
         if kind == EventKind.TRIAL_PROPOSED:
             plain_values(event["values"])
@@ -111,6 +114,24 @@ class History:
     def steering(self) -> tuple[Event, ...]:
         """The `steered` events."""
         return self._snapshot("steering", lambda: tuple(self._ledger.steering))
+
+    @property
+    def steered_at(self) -> tuple[int, ...]:
+        """For each of `steering`, how many trials were proposed before it: where to mark it."""
+        return self._snapshot("steered_at", lambda: tuple(self._ledger.steered_at))
+
+    @property
+    def session_steering(self) -> tuple[Event, ...]:
+        """The `steered` events since a session opened last."""
+        return self._snapshot(
+            "session_steering",
+            lambda: tuple(self._ledger.steering[self._ledger.steering_before :]),
+        )
+
+    @property
+    def queued(self) -> tuple[Queued, ...]:
+        """The candidates that the user asked for and that are not proposed yet, in order."""
+        return self._snapshot("queued", lambda: tuple(self._ledger.wishes.queue))
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -183,8 +204,7 @@ class History:
     @property
     def full_epochs(self) -> int | None:
         """The epochs that the search grants a trial in full, or None if the journal is silent."""
-        fidelity = self.opened[-1].get("fidelity") if self.opened else None
-        return fidelity.get("epochs") if isinstance(fidelity, dict) else None
+        return self._ledger.full_epochs
 
     def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
         """Tells whether trial (or score) `a` beats `b`.

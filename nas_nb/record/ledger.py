@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from nas_nb.record.events import Event, EventKind
+from nas_nb.record.steering import SteerAction, Wishes
 from nas_nb.record.trial import Trial, TrialDraft, TrialStatus
 from nas_nb.record.values import values_key
 
@@ -38,6 +39,9 @@ class Ledger:
         self.failures: tuple[int, str | None] = (0, None)
         self.opened: list[Event] = []
         self.steering: list[Event] = []
+        self.steered_at: list[int] = []
+        self.steering_before = 0
+        self.wishes = Wishes()
         self.epochs_spent = 0
         self.busy_s = 0.0
         self.steps: dict[str, Callable[[Event], None]] = {
@@ -58,18 +62,26 @@ class Ledger:
             return first is not None
         return first > second if self.direction == "max" else first < second
 
+    @property
+    def full_epochs(self) -> int | None:
+        """The epochs that the search grants a trial in full, or None if the journal is silent."""
+        fidelity = self.opened[-1].get("fidelity") if self.opened else None
+        return fidelity.get("epochs") if isinstance(fidelity, dict) else None
+
     def _open(self, event: Event) -> None:
         self._cut_off()
         self.objective, self.direction = event["objective"], event["direction"]
         self.seed = event["seed"]
         self.failures = (0, None)
         self.opened.append(event)
+        self.steering_before = len(self.steering)
 
     def _propose(self, event: Event) -> None:
         number, values = event["trial"], event["values"]
         draft = TrialDraft(number, values, event["origin"])
         draft.fidelity, draft.parent = event.get("fidelity") or {}, event.get("parent")
         self.drafts.append(draft)
+        self.wishes.proposed(draft)
         self.numbers.setdefault(values_key(values), []).append(number)
         self.unfinished[number] = None
         self.changed.add(number)
@@ -117,6 +129,7 @@ class Ledger:
             self.busy_s += duration_s - draft.duration_s
             draft.duration_s = duration_s
         self.running.pop(draft.number, None)
+        self.wishes.ended(draft)
         if draft.status != TrialStatus.STOPPED:
             self._finish(draft)
 
@@ -134,9 +147,14 @@ class Ledger:
             self.path.append((number, score))
 
     def _steer(self, event: Event) -> None:
+        action, detail = event["action"], event.get("detail") or {}
         self.steering.append(event)
-        if event["action"] == "resume":
+        self.steered_at.append(len(self.drafts))
+        self.wishes.take(action, detail, self.drafts, self.full_epochs or 0)
+        if action == SteerAction.RESUME:
             self.failures = (0, None)
+        if action == SteerAction.MORE_EPOCHS:
+            self.changed.add(detail["trial"])
 
     def _close(self, event: Event) -> None:
         self._cut_off()

@@ -45,7 +45,12 @@ carried: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "score": st.none() | number,
         "reason": st.none() | st.text(max_size=3),
     },
-    "steered": {"action": st.sampled_from(["pause", "resume"])},
+    "steered": {
+        "action": st.sampled_from(["resume", "queue", "unqueue", "stop_trial", "more_epochs"]),
+        "detail": st.fixed_dictionaries(
+            {"values": st.dictionaries(names, value, max_size=1), "trial": small, "epochs": small}
+        ),
+    },
     "search_closed": {"state": st.just("stopped")},
 }
 often = ("trial_proposed", "trial_started", "epoch_ended", "epoch_ended", "trial_ended")
