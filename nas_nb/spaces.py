@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nas_nb.space.cell import cell
     from nas_nb.space.darts import darts_cell
     from nas_nb.space.macro import macro
+    from nas_nb.space.nasbench101.cell import nasbench101_cell
     from nas_nb.space.ready.image import image
     from nas_nb.space.ready.raw_input import with_raw_input
     from nas_nb.space.ready.tabular import tabular
@@ -23,6 +24,7 @@ __all__ = [
     "darts_cell",
     "image",
     "macro",
+    "nasbench101_cell",
     "tabular",
     "text",
     "timeseries",
@@ -34,6 +36,7 @@ _HOMES = {
     "darts_cell": "nas_nb.space.darts",
     "image": "nas_nb.space.ready.image",
     "macro": "nas_nb.space.macro",
+    "nasbench101_cell": "nas_nb.space.nasbench101.cell",
     "tabular": "nas_nb.space.ready.tabular",
     "text": "nas_nb.space.ready.text",
     "timeseries": "nas_nb.space.ready.timeseries",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from nas_nb.errors import SpaceError, nearest
+from nas_nb.errors import SpaceError
 from nas_nb.space import cell_costs, cell_form, cell_layers
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.cell_domain import CellDomain, cell_parameters, operations_of
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images, whole
+from nas_nb.space.images import needs_images
+from nas_nb.space.options import whole, words
 from nas_nb.space.paths import path_row
 
 if TYPE_CHECKING:
@@ -177,17 +178,9 @@ def cell(
     """
     from nas_nb.space.search_space import SearchSpace
 
-    for operation in operations:
-        if operation not in cell_form.OPERATIONS:
-            raise SpaceError(
-                f"Expected operations among {', '.join(cell_form.OPERATIONS)}, "
-                f"got {operation!r}.{nearest(str(operation), cell_form.OPERATIONS)}"
-            )
-    if not operations:
-        raise SpaceError(f"Expected operations among {', '.join(cell_form.OPERATIONS)}, got none.")
     blueprint = CellSpace(
         nodes=whole("nodes", nodes, 2, MOST_NODES),
-        operations=tuple(name for name in cell_form.OPERATIONS if name in operations),
+        operations=words("operations", operations, cell_form.OPERATIONS, in_order=True),
         skeleton=cell_costs.Skeleton(
             whole("cells", cells), whole("width", width), whole("stages", stages)
         ),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from nas_nb.errors import SpaceError, nearest
 from nas_nb.space import darts_layers
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.darts_domain import KINDS, DartsDomain, darts_parameters
 from nas_nb.space.darts_form import INPUTS, OPERATIONS, genotype
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images, whole
+from nas_nb.space.images import needs_images
+from nas_nb.space.options import whole, words
 
 if TYPE_CHECKING:
     from nas_nb.data import DataSpec
@@ -137,17 +137,9 @@ def darts_cell(
     """
     from nas_nb.space.search_space import SearchSpace
 
-    for operation in operations:
-        if operation not in OPERATIONS:
-            raise SpaceError(
-                f"Expected operations among {', '.join(OPERATIONS)}, "
-                f"got {operation!r}.{nearest(str(operation), OPERATIONS)}"
-            )
-    if not operations:
-        raise SpaceError(f"Expected operations among {', '.join(OPERATIONS)}, got none.")
     blueprint = DartsSpace(
         nodes=whole("nodes", nodes, 1, MOST_NODES),
-        operations=tuple(name for name in OPERATIONS if name in operations),
+        operations=words("operations", operations, OPERATIONS, in_order=True),
         layers=whole("layers", layers),
         width=whole("width", width),
         optimizer=optimizer,

@@ -1,8 +1,8 @@
-"""What the spaces for images ask of their data and arguments."""
+"""What the spaces for images ask of their data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from nas_nb.errors import SpaceError
 
@@ -31,16 +31,3 @@ def needs_images(spec: DataSpec | None, what: str) -> DataSpec:
             f"samples of shape {spec.input_shape}: reshape the data, or take another space."
         )
     return spec
-
-
-def whole(name: str, value: object, low: int = 1, high: int | None = None) -> int:
-    """Returns `value`, if it is a whole number from `low` to `high`.
-
-    Raises:
-        SpaceError: It isn't.
-    """
-    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if legal and (high is None or cast(int, value) <= high):
-        return cast(int, value)
-    wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
-    raise SpaceError(f"Expected `{name}` to be a whole number {wanted}, got {value!r}.")

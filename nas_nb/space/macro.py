@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from nas_nb.errors import SpaceError, nearest
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.cell_costs import Skeleton
 from nas_nb.space.graph import Graph, chain
 from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images, whole
+from nas_nb.space.images import needs_images
 from nas_nb.space.macro_blocks import BLOCKS, IDENTITY, apply, normalised
 from nas_nb.space.macro_domain import MacroDomain, net_flops, net_params
+from nas_nb.space.options import whole, words
 from nas_nb.space.parameter import Parameter, ParameterKind
 
 if TYPE_CHECKING:
@@ -141,16 +141,11 @@ def macro(
     """
     from nas_nb.space.search_space import SearchSpace
 
-    for name in blocks:
-        if name not in BLOCKS:
-            raise SpaceError(
-                f"Expected blocks among {', '.join(BLOCKS)}, got {name!r}."
-                + nearest(str(name), BLOCKS)
-            )
-    if not blocks:
-        raise SpaceError(f"Expected blocks among {', '.join(BLOCKS)}, got none.")
     skeleton = Skeleton(whole("layers", layers), whole("width", width), whole("stages", stages))
     blueprint = MacroSpace(
-        tuple(dict.fromkeys(blocks)), skeleton, optimizer=optimizer, learning_rate=learning_rate
+        words("blocks", blocks, BLOCKS, in_order=True),
+        skeleton,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
     )
     return SearchSpace(blueprint, name="macro")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import keras
 
 from nas_nb.space.domain import Domain
-from nas_nb.space.ready.ready import Choices, Ready, Tensor, choice, counts, numbers, words
+from nas_nb.space.options import Choices, counts, numbers, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:

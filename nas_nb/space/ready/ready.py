@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 import keras
 import numpy as np
 
-from nas_nb.errors import SpaceError, nearest
-from nas_nb.record.values import plain
+from nas_nb.errors import SpaceError
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.head import compile_for, output_layer
 from nas_nb.space.interval import Interval
@@ -20,12 +19,10 @@ from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 if TYPE_CHECKING:
     from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
+    from nas_nb.space.options import Choices
 
 Tensor: TypeAlias = Any
 """A ``keras.KerasTensor``: what a layer returns while a model is written down."""
-
-Choices = tuple[Any, ...] | Interval
-"""The values that an option offers: each one, or all numbers of an interval."""
 
 
 @dataclass(frozen=True)
@@ -155,66 +152,6 @@ def choice(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -
         )
     kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
     return Parameter(name, kind, choices=values, conditions=conditions)
-
-
-def words(option: str, given: Any, known: Iterable[str]) -> tuple[str, ...]:
-    """Returns the words that an option offers.
-
-    Raises:
-        SpaceError: It offers none, or one that isn't known.
-    """
-    known = tuple(known)
-    listed = _listed(option, given)
-    for word in listed:
-        if word not in known:
-            raise SpaceError(
-                f"Expected {option} among {', '.join(known)}, got {word!r}."
-                + nearest(str(word), known)
-            )
-    return listed
-
-
-def counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
-    """Returns the whole numbers that an option offers.
-
-    Raises:
-        SpaceError: It offers none, or something else, or a number below the least.
-    """
-    listed = _listed(option, given)
-    for value in listed:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise SpaceError(
-                f"Expected {option} to be whole numbers of {least} or more, got {value!r}."
-            )
-    return listed
-
-
-def numbers(option: str, given: Any, low: float, high: float) -> Choices:
-    """Returns the numbers, or the interval, that an option offers.
-
-    Raises:
-        SpaceError: It offers none, or something else, or a number outside ``[low, high)``.
-    """
-    ends = (given.low, given.high) if isinstance(given, Interval) else None
-    listed = _listed(option, given) if ends is None else ends
-    for value in listed:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value < high:
-            raise SpaceError(
-                f"Expected {option} to be numbers from {low:g} to below {high:g}, got {value!r}."
-            )
-    return given if isinstance(given, Interval) else tuple(map(float, listed))
-
-
-def _listed(option: str, given: Any) -> tuple[Any, ...]:
-    given = plain(given)
-    listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
-    if not listed:
-        raise SpaceError(f"Expected {option} to offer at least one value, got none.")
-    for number, value in enumerate(listed):
-        if value in listed[:number]:
-            raise SpaceError(f"Expected the values of {option} to differ, got {value!r} twice.")
-    return listed
 
 
 def _advice(spec: DataSpec) -> str:

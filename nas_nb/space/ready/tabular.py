@@ -11,16 +11,8 @@ import keras
 
 from nas_nb.data import Vocabulary
 from nas_nb.space.domain import Domain
-from nas_nb.space.ready.ready import (
-    Choices,
-    Ready,
-    Tensor,
-    choice,
-    counts,
-    numbers,
-    standardised,
-    words,
-)
+from nas_nb.space.options import Choices, counts, numbers, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice, standardised
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:

@@ -1,0 +1,170 @@
+"""Cells as NAS-Bench-101 has them: an acyclic graph whose inner vertices are operations.
+
+Paper: Ying, Klein, Christiansen, Real, Murphy & Hutter, NAS-Bench-101: Towards Reproducible Neural
+Architecture Search, ICML 2019, section 2.1.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.space.literal_call import read_call
+
+CONV_3X3, CONV_1X1, MAX_POOL = OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+"""The operations of a vertex, by their published names and in the published order."""
+
+Edge = tuple[int, int]
+
+_EXAMPLE = (
+    "ModelSpec(matrix=[[0, 1, 1], [0, 0, 1], [0, 0, 0]], "
+    "ops=['input', 'conv3x3-bn-relu', 'output'])"
+)
+
+
+class Cell(NamedTuple):
+    """A cell: vertex 0 is its input, the last one its output.
+
+    Attributes:
+        edges: (from, to) with from < to, in the order of `to`.
+        operations: Of the inner vertices, in order.
+    """
+
+    edges: tuple[Edge, ...]
+    operations: tuple[str, ...]
+
+    @property
+    def last(self) -> int:
+        """The number of the output."""
+        return len(self.operations) + 1
+
+
+def pruned(cell: Cell) -> Cell | None:
+    """Returns the cell without what is on no way from input to output; None if there is no way."""
+    forth, back = {0}, {cell.last}
+    for source, target in sorted(cell.edges):
+        forth |= {target} if source in forth else set()
+    for source, target in sorted(cell.edges, key=lambda edge: -edge[1]):
+        back |= {source} if target in back else set()
+    live = sorted(forth & back)
+    if len(live) < 2:
+        return None
+    if len(live) == cell.last + 1:
+        return cell
+    place = {vertex: number for number, vertex in enumerate(live)}
+    edges = tuple((place[s], place[t]) for s, t in cell.edges if s in place and t in place)
+    return Cell(edges, tuple(cell.operations[vertex - 1] for vertex in live[1:-1]))
+
+
+@lru_cache(maxsize=1 << 14)
+def canonical(cell: Cell) -> Cell:
+    """Returns the isomorphic cell that stands for all.
+
+    As in the paper's hash (section 2.1 and its code), a vertex is told apart by its operation and,
+    again and again, by what its neighbours are told apart by. Vertices that still look alike are
+    tried in every order, so that cells are equal if and only if they are isomorphic. Vertices are
+    sorted by their distance from the input first: every such order runs along the edges.
+
+    Args:
+        cell: A pruned cell.
+    """
+    groups = _alike(cell)
+    orders = itertools.product(*map(itertools.permutations, groups))
+    return min(_renumbered(cell, [v for group in order for v in group]) for order in orders)
+
+
+def _alike(cell: Cell) -> list[list[int]]:
+    """Returns the inner vertices, those that look alike together, in an order that is invariant."""
+    into: list[list[int]] = [[] for _ in range(cell.last + 1)]
+    out: list[list[int]] = [[] for _ in range(cell.last + 1)]
+    for source, target in cell.edges:
+        into[target].append(source)
+        out[source].append(target)
+    depth = [0]
+    for vertex in range(1, cell.last + 1):
+        depth.append(1 + max(depth[source] for source in into[vertex]))
+    labels = ["", *cell.operations, ""]
+    looks: list[Any] = list(zip(depth, labels, strict=True))
+    while True:
+        ranks = {look: rank for rank, look in enumerate(sorted(set(looks)))}
+        looks = [ranks[look] for look in looks]
+        finer = [
+            (looks[v], sorted(looks[s] for s in into[v]), sorted(looks[t] for t in out[v]))
+            for v in range(cell.last + 1)
+        ]
+        looks = [(look, tuple(before), tuple(after)) for look, before, after in finer]
+        if len(set(looks)) == len(ranks):
+            break
+    inner = sorted(range(1, cell.last), key=lambda vertex: looks[vertex])
+    return [list(group) for _, group in itertools.groupby(inner, key=lambda v: looks[v])]
+
+
+def _renumbered(cell: Cell, order: Sequence[int]) -> Cell:
+    place = {0: 0, cell.last: cell.last}
+    place |= {vertex: number for number, vertex in enumerate(order, start=1)}
+    edges = sorted(((place[s], place[t]) for s, t in cell.edges), key=lambda edge: edge[::-1])
+    return Cell(tuple(edges), tuple(cell.operations[vertex - 1] for vertex in order))
+
+
+def ways(cell: Cell) -> Iterator[tuple[str, ...]]:
+    """Yields the operations on each way from the input to the output."""
+    yield from _ways_from(cell, 0)
+
+
+def _ways_from(cell: Cell, vertex: int) -> Iterator[tuple[str, ...]]:
+    for source, target in cell.edges:
+        if source != vertex:
+            continue
+        if target == cell.last:
+            yield ()
+        else:
+            mine = cell.operations[target - 1]
+            yield from ((mine, *rest) for rest in _ways_from(cell, target))
+
+
+def to_text(cell: Cell) -> str:
+    """Returns the published form: ``ModelSpec(matrix=[[0, 1, ...], ...], ops=['input', ...])``."""
+    matrix = [
+        [int((s, t) in cell.edges) for t in range(cell.last + 1)] for s in range(cell.last + 1)
+    ]
+    return f"ModelSpec(matrix={matrix}, ops={['input', *cell.operations, 'output']})"
+
+
+def from_text(text: str) -> Cell:
+    """Returns the cell of a published form, as its author numbered it.
+
+    Raises:
+        SpaceError: The text is not of that form, its matrix is not square and upper triangular, or
+            an operation is unknown.
+    """
+    found = read_call(text, "ModelSpec", ("matrix", "ops"), _EXAMPLE)
+    matrix, names = found["matrix"], found["ops"]
+    if not (_is_matrix(matrix) and isinstance(names, list) and len(names) == len(matrix) >= 2):
+        raise SpaceError(
+            "Expected a square matrix of 0 and 1, all above the diagonal, and an operation for "
+            f"each of its rows, like {_EXAMPLE}, got {text!r}."
+        )
+    for name in names[1:-1]:
+        if name not in OPERATIONS:
+            raise SpaceError(
+                f"Expected operations among {', '.join(OPERATIONS)}, got {name!r}."
+                + nearest(str(name), OPERATIONS)
+            )
+    pairs = ((s, t) for t in range(len(matrix)) for s in range(t))
+    edges = tuple((s, t) for s, t in pairs if matrix[s][t])
+    return Cell(edges, tuple(names[1:-1]))
+
+
+def _is_matrix(matrix: object) -> bool:
+    if not isinstance(matrix, list) or not all(isinstance(row, list) for row in matrix):
+        return False
+    if any(len(row) != len(matrix) for row in matrix):
+        return False
+    return all(
+        entry in (0, 1) and not (entry and target <= source)
+        for source, row in enumerate(matrix)
+        for target, entry in enumerate(row)
+    )
