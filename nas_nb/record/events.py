@@ -25,6 +25,9 @@ class EventKind(StrEnum):
     SEARCH_OPENED = "search_opened"
     """A session began: objective, direction ("max" or "min"), seed [, strategy, options, space,
     budget, data, session, versions]. `journal`, the version of the format, is added."""
+    PREPARED = "prepared"
+    """A strategy did something before its first proposal: strategy (its name), what ("scores",
+    "mixing", ...) [, detail]."""
     TRIAL_PROPOSED = "trial_proposed"
     """A candidate got its number: trial (0-based, the next one), values, origin (the strategy's
     name or "user") [, fidelity ({"epochs": 3, ...}: what differs from the search's grant), parent
@@ -57,6 +60,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "seed": (int,),
         "journal": _MAYBE_NUMBER,
     },
+    EventKind.PREPARED: {"strategy": (str,), "what": (str,)},
     EventKind.TRIAL_PROPOSED: {
         "trial": (int,),
         "values": (dict,),

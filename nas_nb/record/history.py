@@ -59,7 +59,7 @@ class History:
             check_opening(event, books.direction, books.objective, scored=bool(books.completed))
         elif kind == EventKind.STEERED:
             check_steering(event, books.drafts)
-        elif kind != EventKind.SEARCH_CLOSED:
+        elif kind not in (EventKind.PREPARED, EventKind.SEARCH_CLOSED):
             check_trial(event, books.drafts)
         if kind == EventKind.TRIAL_PROPOSED:
             plain_values(event["values"])
@@ -109,6 +109,11 @@ class History:
     def opened(self) -> tuple[Event, ...]:
         """The `search_opened` events, one a session."""
         return self._snapshot("opened", lambda: tuple(self._ledger.opened))
+
+    @property
+    def prepared(self) -> tuple[Event, ...]:
+        """The `prepared` events: what strategies found out before they proposed."""
+        return self._snapshot("prepared", lambda: tuple(self._ledger.prepared))
 
     @property
     def steering(self) -> tuple[Event, ...]:

@@ -38,6 +38,7 @@ class Ledger:
         self.path: list[tuple[int, float]] = []
         self.failures: tuple[int, str | None] = (0, None)
         self.opened: list[Event] = []
+        self.prepared: list[Event] = []
         self.steering: list[Event] = []
         self.steered_at: list[int] = []
         self.steering_before = 0
@@ -46,6 +47,7 @@ class Ledger:
         self.busy_s = 0.0
         self.steps: dict[str, Callable[[Event], None]] = {
             EventKind.SEARCH_OPENED: self._open,
+            EventKind.PREPARED: self._prepare,
             EventKind.TRIAL_PROPOSED: self._propose,
             EventKind.TRIAL_STARTED: self._start,
             EventKind.TRIAL_BUILT: self._build,
@@ -75,6 +77,9 @@ class Ledger:
         self.failures = (0, None)
         self.opened.append(event)
         self.steering_before = len(self.steering)
+
+    def _prepare(self, event: Event) -> None:
+        self.prepared.append(event)
 
     def _propose(self, event: Event) -> None:
         number, values = event["trial"], event["values"]

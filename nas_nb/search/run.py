@@ -95,7 +95,9 @@ class Run:
         )
         tuner = JournalTuner(oracle, self.settings, self.journal, self.control, self.folder)
         tuner.elapsed_before_s = self.elapsed_before_s
+        its = self.settings
         try:
+            its.strategy.prepare(its.space, its.data, self.journal, self.control, its.seed)
             tuner.search()
         except SearchEnd:
             if tuner.spent is None:

@@ -13,9 +13,13 @@ import numpy as np
 from nas_nb.errors import StrategyError
 
 if TYPE_CHECKING:
+    from nas_nb.data import Data
+    from nas_nb.evaluate.trainer import Control
     from nas_nb.record.history import History
+    from nas_nb.record.journal import Journal
     from nas_nb.record.values import Value
     from nas_nb.space.domain import Domain
+    from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.proposal import Proposal
 
 _DRAWS = 256
@@ -61,6 +65,23 @@ class Strategy(ABC):
 
         Raises:
             SpaceExhausted: No architecture is left that was not tried.
+        """
+
+    def prepare(  # noqa: B027 - most strategies have nothing to prepare
+        self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
+    ) -> None:
+        """Does what has to be done once, on the data, before the first proposal.
+
+        A proposal is a function of the history, so whatever is found out here goes into the
+        journal, as `prepared` events. The search calls it at each start: what the history holds
+        already is not done again. By default there is nothing to do.
+
+        Args:
+            space: The search's space, bound to the data.
+            data: What the search trains on.
+            journal: Where to write; its history says what is known already.
+            control: To be asked now and then; True means: leave at once.
+            seed: The search's seed.
         """
 
     def over(self, domain: Domain) -> Self:
