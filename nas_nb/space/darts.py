@@ -8,15 +8,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
-from nas_nb.space import darts_layers
+from nas_nb.errors import SpaceError
+from nas_nb.space import darts_costs, darts_layers
 from nas_nb.space.blueprint import Blueprint
+from nas_nb.space.darts_costs import DartsSkeleton
 from nas_nb.space.darts_domain import KINDS, DartsDomain, darts_parameters
-from nas_nb.space.darts_form import INPUTS, OPERATIONS, genotype
+from nas_nb.space.darts_form import INPUTS, OPERATIONS, from_genotype, genotype, ways
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.head import compile_for, output_layer
 from nas_nb.space.images import needs_images
 from nas_nb.space.options import whole, words
+from nas_nb.space.paths import path_row
 
 if TYPE_CHECKING:
     from nas_nb.data import DataSpec
@@ -33,8 +37,7 @@ class DartsSpace(Blueprint):
     Attributes:
         nodes: Nodes of each cell.
         operations: What an edge may be.
-        layers: Cells of the net.
-        width: Channels of each node of the first cells.
+        skeleton: Where the cells stand.
         optimizer: Keras's name of the optimiser.
         learning_rate: Its constant learning rate.
         spec: The data that models are built for; ``None`` until `for_data`.
@@ -42,8 +45,7 @@ class DartsSpace(Blueprint):
 
     nodes: int
     operations: tuple[str, ...]
-    layers: int
-    width: int
+    skeleton: DartsSkeleton
     optimizer: str
     learning_rate: float
     spec: DataSpec | None = None
@@ -51,11 +53,12 @@ class DartsSpace(Blueprint):
     @cached_property
     def domain(self) -> DartsDomain:
         """The pairs of cells, isomorphic ones included."""
-        return DartsDomain(darts_parameters(self.nodes, self.operations), nodes=self.nodes)
+        parameters = darts_parameters(self.nodes, self.operations)
+        return DartsDomain(parameters, nodes=self.nodes, skeleton=self.skeleton)
 
     @property
     def identity(self) -> object:
-        """The choices, the sizes and the data."""
+        """The choices, the skeleton and the data."""
         return self
 
     def for_data(self, spec: DataSpec) -> DartsSpace:
@@ -64,7 +67,9 @@ class DartsSpace(Blueprint):
         Raises:
             SpaceError: The samples are no images.
         """
-        return replace(self, spec=needs_images(spec, "cells"))
+        needs_images(spec, "cells")
+        skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
+        return replace(self, skeleton=skeleton, spec=spec)
 
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of two cells.
@@ -74,14 +79,41 @@ class DartsSpace(Blueprint):
         """
         spec = needs_images(self.spec, "cells")
         inputs = keras.Input(spec.input_shape)
-        normal, reduce = self.domain.cells(point)
-        found = darts_layers.features(inputs, normal, reduce, self.layers, self.width)
+        found = darts_layers.features(inputs, *self.domain.cells(point), self.skeleton)
         model = keras.Model(inputs, output_layer(spec)(found))
         return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+
+    def read(self, text: str) -> Values:
+        """Returns the values of a published form."""
+        cells = from_genotype(text)
+        for kind, cell in zip(KINDS, cells, strict=True):
+            if len(cell) != self.nodes:
+                raise SpaceError(
+                    f"Expected cells of {self.nodes} nodes, got a {kind} cell of {len(cell)}: make "
+                    f"a space with nodes={len(cell)}."
+                )
+        return self.domain.point(*cells)
 
     def write(self, point: Values) -> str:
         """Returns the published form: ``Genotype(normal=[...], ...)``."""
         return genotype(*self.domain.cells(point))
+
+    def costs(self, point: Values) -> dict[str, int]:
+        """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
+        cells = self.domain.cells(point)
+        return {
+            "params": darts_costs.params(*cells, self.skeleton),
+            "flops": darts_costs.flops(*cells, self.skeleton),
+        }
+
+    def path_code(self, point: Values) -> np.ndarray:
+        """Returns which sequences of operations lead to the output: normal cell, reducing cell.
+
+        Ways from either input count alike, as do a cell's nodes at the output.
+        """
+        cells = self.domain.cells(point)
+        rows = [path_row(ways(cell), self.operations, 1, self.nodes) for cell in cells]
+        return np.concatenate(rows)
 
     def graph(self, point: Values) -> Graph:
         """Returns both cells side by side."""
@@ -114,7 +146,7 @@ def darts_cell(
 
     With 4 nodes and 7 operations it has about 10^18 pairs of cells, those included that are
     isomorphic. The defaults are small enough for two cores; the published net is
-    ``darts_cell(layers=20, width=36)``.
+    ``darts_cell(layers=20, width=36)``. `SearchSpace.architecture` also takes a published genotype.
 
     Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019.
 
@@ -140,8 +172,7 @@ def darts_cell(
     blueprint = DartsSpace(
         nodes=whole("nodes", nodes, 1, MOST_NODES),
         operations=words("operations", operations, OPERATIONS, in_order=True),
-        layers=whole("layers", layers),
-        width=whole("width", width),
+        skeleton=DartsSkeleton(whole("layers", layers), whole("width", width)),
         optimizer=optimizer,
         learning_rate=learning_rate,
     )

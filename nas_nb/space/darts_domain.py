@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from nas_nb.space.darts_costs import DartsSkeleton, flops, params
 from nas_nb.space.darts_form import OPERATIONS, Cell, Step, canonical, depth, pairs
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
@@ -30,9 +32,11 @@ class DartsDomain(TwinDomain):
 
     Attributes:
         nodes: Nodes of each cell.
+        skeleton: Where the cells stand; it sets the costs.
     """
 
     nodes: int
+    skeleton: DartsSkeleton
 
     def key(self, point: Values) -> str:
         """Returns the cells with their nodes in an order that doesn't depend on their numbers."""
@@ -49,9 +53,13 @@ class DartsDomain(TwinDomain):
         return cast(int, Domain(self.parameters).size)
 
     def features(self, values: Values) -> dict[str, float]:
-        """Returns the depth of both cells, and how often each operation stands in them."""
+        """Returns logarithms of the costs; of both cells the depth and counts of operations."""
         cells = self.cells(self.canonical(values))
-        facts = {f"depth_{kind}": float(depth(c)) for kind, c in zip(KINDS, cells, strict=True)}
+        facts = {
+            "log_params": math.log(params(*cells, self.skeleton)),
+            "log_flops": math.log(flops(*cells, self.skeleton)),
+        }
+        facts |= {f"depth_{kind}": float(depth(c)) for kind, c in zip(KINDS, cells, strict=True)}
         for kind, cell in zip(KINDS, cells, strict=True):
             counts = Counter(step.operation for node in cell for step in node)
             facts |= {f"{kind}_{name}": float(counts[name]) for name in OPERATIONS}

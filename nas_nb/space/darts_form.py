@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.space.literal_call import read_call
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -22,6 +25,12 @@ OPERATIONS = (
 
 INPUTS = 2
 """A cell's inputs: the outputs of the two cells before it, states 0 and 1."""
+
+
+_EXAMPLE = (
+    "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1)], normal_concat=[2], "
+    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1)], reduce_concat=[2])"
+)
 
 
 class Step(NamedTuple):
@@ -65,6 +74,65 @@ def genotype(normal: Cell, reduce: Cell) -> str:
         concat = f"range({INPUTS}, {len(cell) + INPUTS})"
         parts.append(f"{name}=[{steps}], {name}_concat={concat}")
     return f"Genotype({', '.join(parts)})"
+
+
+def from_genotype(text: str) -> tuple[Cell, Cell]:
+    """Returns the normal and the reducing cell of a published form.
+
+    It is read, never evaluated. The edges of a node may come in any order, and what is put
+    together may be a list or a ``range``.
+
+    Raises:
+        SpaceError: It is not of that form, or no pair of cells of this space: a node takes one
+            state twice, the output leaves out a node, an operation is unknown.
+    """
+    names = ("normal", "normal_concat", "reduce", "reduce_concat")
+    found = read_call(text, "Genotype", names, _EXAMPLE)
+    normal, reduce = (
+        _read_cell(kind, found[kind], found[f"{kind}_concat"]) for kind in ("normal", "reduce")
+    )
+    return normal, reduce
+
+
+def _read_cell(kind: str, steps: Any, concat: Any) -> Cell:
+    read = [_read_step(step) for step in steps] if isinstance(steps, list) else []
+    if not read or len(read) % 2:
+        raise SpaceError(f"Expected two edges for each node of the {kind} cell, got {steps!r}.")
+    nodes = []
+    for number, (one, two) in enumerate(zip(read[::2], read[1::2], strict=True)):
+        first, second = sorted((one, two), key=lambda step: step.state)
+        if not 0 <= first.state < second.state < number + INPUTS:
+            raise SpaceError(
+                f"Expected node {number} of the {kind} cell to take two states below "
+                f"{number + INPUTS}, got {one.state} and {two.state}."
+            )
+        nodes.append((first, second))
+    wanted = list(range(INPUTS, len(nodes) + INPUTS))
+    if not isinstance(concat, list | tuple) or sorted(concat) != wanted:
+        raise SpaceError(
+            f"Expected the output of the {kind} cell to join all its nodes, {wanted}, got "
+            f"{concat!r}."
+        )
+    return tuple(nodes)
+
+
+def _read_step(given: Any) -> Step:
+    if not isinstance(given, list | tuple) or len(given) != 2 or not isinstance(given[1], int):
+        raise SpaceError(f"Expected edges like ('skip_connect', 0), got {given!r}.")
+    if given[0] not in OPERATIONS:
+        raise SpaceError(
+            f"Expected operations among {', '.join(OPERATIONS)}, got {given[0]!r}."
+            + nearest(str(given[0]), OPERATIONS)
+        )
+    return Step(*given)
+
+
+def ways(cell: Cell) -> Iterator[tuple[str, ...]]:
+    """Yields the operations on each way from one of the cell's inputs to its output."""
+    leading: list[list[tuple[str, ...]]] = [[()] for _ in range(INPUTS)]
+    for node in cell:
+        leading.append([(*way, step.operation) for step in node for way in leading[step.state]])
+        yield from leading[-1]
 
 
 def _orders(cell: Cell) -> Iterator[Sequence[int]]:

@@ -12,31 +12,27 @@ from typing import Any
 import keras
 
 from nas_nb.space.cell_layers import normalise
+from nas_nb.space.darts_costs import KERNELS, STEM, DartsSkeleton
 from nas_nb.space.darts_form import INPUTS, Cell
 
-_STEM = 3
-_KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5x5": 5}
 _POOLS = {"max_pool_3x3": "MaxPooling2D", "avg_pool_3x3": "AveragePooling2D"}
 
 
-def features(inputs: Any, normal: Cell, reduce: Cell, layers: int, width: int) -> Any:
+def features(inputs: Any, normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> Any:
     """Returns the features that the net finds in images: ``(samples, channels)``.
 
     Args:
         inputs: ``(samples, height, width, channels)``.
         normal: The cell that keeps height and width.
-        reduce: The one that halves them and doubles the channels; it stands at a third and at two
-            thirds of the net.
-        layers: How many cells.
-        width: Channels of each node of the first cells.
+        reduce: The one that halves them and doubles the channels.
+        skeleton: Where they stand.
     """
-    x = keras.layers.Conv2D(_STEM * width, 3, padding="same", use_bias=False)(inputs)
+    width = skeleton.width
+    x = keras.layers.Conv2D(STEM * width, 3, padding="same", use_bias=False)(inputs)
     before, last = (stem := normalise(x)), stem
-    # As published: with few layers both may be the same place, or the first.
-    halving = {layers // 3, 2 * layers // 3}
     shrunk = False
-    for layer in range(layers):
-        reducing = layer in halving
+    for layer in range(skeleton.layers):
+        reducing = skeleton.is_reducing(layer)
         width *= 2 if reducing else 1
         states = [_fitted(before, width, 2 if shrunk else 1), _fitted(last, width, 1)]
         before, last = last, cell(states, reduce if reducing else normal, width, reducing)
@@ -68,7 +64,7 @@ def operation(x: Any, name: str, width: int, stride: int) -> Any:
         return getattr(keras.layers, _POOLS[name])(3, strides=stride, padding="same")(x)
     if name == "skip_connect":
         return x if stride == 1 else _fitted(x, width, stride)
-    side = _KERNELS[name]
+    side = KERNELS[name]
     if name.startswith("dil"):
         return _separable(x, width, side, stride, dilation=2)
     return _separable(_separable(x, width, side, stride), width, side, 1)

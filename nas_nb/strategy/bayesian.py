@@ -84,7 +84,7 @@ class Bayesian(Strategy):
                 continue
             if isinstance(value, int | float) and value > parameter.high:
                 proposed[parameter.name] = parameter.high
-        return self.domain.canonical(proposed)
+        return self.domain.complete(proposed)
 
     def _oracle(self, seen: Sequence[Trial], direction: str, rng: np.random.Generator) -> Any:
         """KerasTuner's oracle, as if it had made exactly these trials."""

@@ -1,11 +1,13 @@
-"""Compares the cells with the published table of NAS-Bench-201, whose path you give.
+"""Compares the cells with what was published of them.
 
     python -m tests.benchmarks.check_cells TABLE.csv.gz [--models 20]
 
-The table has a line a cell, with its string (`arch`), the number of its isomorphism class (`iso`)
+Of NAS-Bench-201 you give the path of the published table. The table has a line a cell, with its string (`arch`), the number of its isomorphism class (`iso`)
 and its parameters in millions (`params_m`). Checked are: every string is read and written back,
 the classes are those of the table, the parameters of every cell agree, and the formula agrees
-with Keras models of a random sample. It ends with status 1 where something differs.
+with Keras models of a random sample. Of NAS-Bench-101 all cells are listed and sorted into classes
+of isomorphic ones, in a minute, and of DARTS the published net is built. It ends with status 1 where
+something differs.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,11 @@ from nas_nb.evaluate.costs import costs, without_weights
 from nas_nb.space import cell_costs
 from nas_nb.space.cell import cell
 from nas_nb.space.cell_form import from_string
+from nas_nb.space.darts import darts_cell
+from nas_nb.space.nasbench101.cell import nasbench101_cell
+from nas_nb.space.nasbench101.form import OPERATIONS, Cell, canonical, pruned
 from nas_nb.space.search_space import SearchSpace
+from tests.space.test_darts import DARTS_V2
 
 Row = dict[str, str]
 
@@ -43,7 +50,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = check_table(rows, space)
     drawn = np.random.default_rng(0).choice(len(rows), options.models, replace=False)
     wrong += check_models([rows[number] for number in drawn], space)
+    wrong += check_nasbench101() + check_darts()
     return int(wrong > 0)
+
+
+def check_nasbench101() -> int:
+    """Prints how many classes of cells there are when all are listed; returns 1 if too few."""
+    domain = nasbench101_cell().domain
+    pairs = [(s, t) for t in range(7) for s in range(t)]
+    graphs = {
+        small
+        for bits in range(1 << len(pairs))
+        if (small := pruned(Cell(tuple(_chosen(pairs, bits)), ("",) * 5)))
+        and len(small.edges) <= domain.most_edges
+    }
+    found = {
+        canonical.__wrapped__(Cell(graph.edges, labels))
+        for graph in {canonical(graph) for graph in graphs}
+        for labels in itertools.product(OPERATIONS, repeat=len(graph.operations))
+    }
+    print(f"NAS-Bench-101: {len(found):,} classes listed, {domain.distinct.size:,} counted")
+    return int(not len(found) == domain.distinct.size == 423_624)
+
+
+def check_darts() -> int:
+    """Prints the parameters of the published net; returns 1 if it has not 3.3 million."""
+    one = darts_cell(layers=20, width=36).for_data(CIFAR).architecture(DARTS_V2)
+    with without_weights():
+        model = one.build()
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    print(f"DARTS: {count:,} parameters; costs {one.costs}, of the model {costs(model)}")
+    return int(round(count / 1e6, 1) != 3.3 or costs(model) != one.costs)
+
+
+def _chosen(pairs: Sequence[tuple[int, int]], bits: int) -> Iterator[tuple[int, int]]:
+    return (pair for number, pair in enumerate(pairs) if bits >> number & 1)
 
 
 def check_table(rows: list[Row], space: SearchSpace) -> int:

@@ -8,11 +8,82 @@ import pytest
 
 from nas_nb.data import DataSpec, Task
 from nas_nb.errors import SpaceError
+from nas_nb.evaluate.costs import costs, without_weights
+from nas_nb.space import darts_costs
 from nas_nb.space.darts import darts_cell
-from nas_nb.space.darts_form import Step, canonical, depth, pairs
+from nas_nb.space.darts_form import Step, canonical, depth, from_genotype, genotype, pairs, ways
 
 KINDS = ("normal", "reduce")
 SMALL = darts_cell(nodes=2, layers=2, width=2).for_data(DataSpec((7, 6, 1), Task.MULTICLASS, 3))
+
+# The cells that the paper's second-order search found on CIFAR-10, as its code lists them.
+DARTS_V2 = """DARTS_V2 = Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1),
+    ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0),
+    ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5],
+    reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1),
+    ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)],
+    reduce_concat=[2, 3, 4, 5])"""
+
+
+def test_published_genotype_is_read_and_written() -> None:
+    space = darts_cell()
+    one = space.architecture(DARTS_V2)
+    assert one["normal_2_from"] == "0,1"
+    assert (one["normal_2_op_1"], one["normal_2_op_2"]) == ("skip_connect", "sep_conv_3x3")
+    assert one["reduce_3_from"] == "1,2"
+    assert space.architecture(one.text) == one
+    assert genotype(*from_genotype(one.text)) == one.text
+
+
+def test_published_net_has_the_published_parameters() -> None:
+    # Table 1 of the paper says 3.3 million, auxiliary head not counted.
+    space = darts_cell(layers=20, width=36)
+    cells, skeleton = from_genotype(DARTS_V2), space.blueprint.skeleton
+    assert darts_costs.params(*cells, skeleton, trainable=True) == 3_349_342
+    assert space.architecture(DARTS_V2).costs == {"params": 3_389_734, "flops": 528_359_040}
+
+
+@pytest.mark.parametrize(("layers", "shape"), [(1, (7, 6, 1)), (2, (5, 9, 2)), (5, (4, 4, 1))])
+def test_costs_are_those_of_the_model(layers: int, shape: tuple[int, ...]) -> None:
+    space = darts_cell(layers=layers, width=2, nodes=2)
+    bound = space.for_data(DataSpec(shape, Task.MULTICLASS, 3))
+    rng = np.random.default_rng(layers)
+    for one in (bound.sample(rng) for _ in range(2)):
+        with without_weights():
+            model = one.build()
+        assert costs(model) == one.costs
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("Genotype(", "Cell("), r"an architecture like Genotype\(normal="),
+        (("reduce_concat", "concat"), "normal, normal_concat, reduce, reduce_concat by name"),
+        (("('sep_conv_3x3', 0)", "('sep_conv_7x7', 0)"), "Did you mean"),
+        (("('sep_conv_3x3', 0)", "'sep_conv_3x3'"), r"edges like \('skip_connect', 0\)"),
+        (("('dil_conv_3x3', 2)", "('dil_conv_3x3', 5)"), "two states below 5, got 0 and 5"),
+        (("('dil_conv_3x3', 2)", "('dil_conv_3x3', 0)"), "two states below 5, got 0 and 0"),
+        (("normal_concat=[2, 3, 4, 5]", "normal_concat=[4, 5]"), r"join all its nodes"),
+        ((", ('dil_conv_3x3', 2)", ""), "two edges for each node"),
+    ],
+)
+def test_what_is_no_genotype_of_the_space_is_refused(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        darts_cell().architecture(DARTS_V2.replace(*change))
+
+
+def test_genotype_of_other_nodes_is_refused() -> None:
+    with pytest.raises(SpaceError, match="make a space with nodes=4"):
+        darts_cell(nodes=2).architecture(DARTS_V2)
+
+
+def test_path_encoding_has_a_column_for_each_way_through_each_cell() -> None:
+    space = darts_cell(nodes=2, operations=["skip_connect", "sep_conv_3x3"])
+    row = space.encode(space.architecture(space.domain.complete({"normal_1_from": "1,2"})), "paths")
+    assert row.shape == (2 * (2 + 2**2),)
+    assert np.flatnonzero(row).tolist() == [0, 2, 6]
+    cell = ((Step("a", 0), Step("b", 1)), (Step("c", 1), Step("d", 2)))
+    assert sorted(ways(cell)) == [("a",), ("a", "d"), ("b",), ("b", "d"), ("c",)]
 
 
 def test_the_published_space_has_ten_to_the_eighteen_pairs_of_cells() -> None:
