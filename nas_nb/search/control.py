@@ -25,6 +25,8 @@ class Control:
         self._clock = Stopwatch()
         self.time_left_s = time_left_s
         self.pause_reason: str | None = None
+        self.stopped_trial: int | None = None
+        """The trial that was asked to end, while the search goes on."""
         self.patient = True
         """Whether somebody can resume: else a pause that has a reason is a stop."""
 
@@ -44,6 +46,10 @@ class Control:
         """Asks the worker to end at its next checkpoint, also when it waits."""
         self._stop.set()
         self._go.set()
+
+    def stop_trial(self, number: int) -> None:
+        """Asks one trial to end at its next checkpoint, and no other."""
+        self.stopped_trial = number
 
     @property
     def pause_requested(self) -> bool:

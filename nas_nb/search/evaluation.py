@@ -81,14 +81,18 @@ class Evaluation:
         self.journal.append("trial_built", trial=self.number, costs=measured, note=note)
         self._check_latency(measured)
         best = BestEpoch(self.settings.objective, self.checkpoints)
-        clock = TrialClock(self.control, self.settings.budget.max_time_per_trial_s)
+        limit_s = self.settings.budget.max_time_per_trial_s
+        clock = TrialClock(self.control, limit_s, self.number)
         result = self._train(model, best, batch_size, clock)
-        notes = "; ".join(filter(None, (note, result.note)))
+        ended = "stopped by the user" if result.stopped and clock.is_stopped else None
+        notes = "; ".join(filter(None, (note, result.note, ended)))
         if notes != (note or ""):
             self.journal.append("trial_built", trial=self.number, costs=measured, note=notes)
         if clock.is_over:
             raise TrialError(f"It took longer than max_time_per_trial={clock.limit_s:g} s.")
-        if result.stopped:
+        if ended and not best.epoch:
+            raise TrialError("It was stopped by the user before its first epoch ended.")
+        if result.stopped and not ended:
             raise TrialStoppedError
         best.keep(model, self.number)
         return best
@@ -157,10 +161,12 @@ class TrialClock:
     Args:
         control: The search's.
         limit_s: Seconds for the trial, pauses left out; None for no limit.
+        number: Which trial.
     """
 
-    def __init__(self, control: Control, limit_s: float | None) -> None:
+    def __init__(self, control: Control, limit_s: float | None, number: int) -> None:
         self.limit_s = limit_s
+        self._number = number
         self._control = control
         self._began_s = control.elapsed_s
 
@@ -169,9 +175,14 @@ class TrialClock:
         """Whether the trial's time is up."""
         return self.limit_s is not None and self._control.elapsed_s - self._began_s > self.limit_s
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the user asked for the end of this trial, and of no other."""
+        return self._control.stopped_trial == self._number
+
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the training has to end."""
-        return self._control.checkpoint() or self.is_over
+        return self._control.checkpoint() or self.is_stopped or self.is_over
 
 
 class BestEpoch:

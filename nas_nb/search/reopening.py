@@ -47,20 +47,22 @@ def arguments_of(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]
             "`directory`, by default a folder in nas_nb_runs."
         )
     opening = history.opened[-1]
+    # What code asked for then: `Search` finds out itself what steering has made of it.
+    asked = {**opening, **(opening.get("given") or {})}
     found = {
         "directory": folder,
         "name": opening.get("search"),
         "objective": _objective(opening),
         "seed": opening["seed"],
         **opening.get("fidelity", {}),
-        **{_LIMITS[name]: limit for name, limit in opening.get("budget", {}).items()},
+        **{_LIMITS[name]: limit for name, limit in asked.get("budget", {}).items()},
     }
     if "space" not in given:
         found["space"] = _space(opening, history, folder)
     if "data" not in given:
         found["data"] = _data(opening, history, folder)
     if "strategy" not in given:
-        found |= _strategy(opening, folder)
+        found |= _strategy(asked, folder)
     return found | given
 
 

@@ -6,20 +6,24 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.search.control import Control
+from nas_nb.search.helm import PATIENCE_S
+from nas_nb.search.memory import MemoryWatch
 from nas_nb.search.patience import PatientJournal
 from nas_nb.search.project import JOURNAL, check_same_search
 from nas_nb.search.state import SearchState
+from nas_nb.search.steered_oracle import SteeredOracle
 from nas_nb.search.tuner import JournalTuner, SearchEnd
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.oracle import StrategyOracle
 
 if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.search.helm import Helm
     from nas_nb.search.settings import Settings
 
 
@@ -29,6 +33,7 @@ class Run:
     Args:
         settings: What defines the search.
         folder: The project's folder.
+        helm: What it shares with the thread that steers.
 
     Attributes:
         state: What the run is doing.
@@ -43,19 +48,23 @@ class Run:
         SearchError: The folder holds another search.
     """
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, helm: Helm) -> None:
         self.settings = settings
         self.folder = folder
-        self.journal = _open_journal(settings, folder)
+        self.helm = helm
+        self.journal = _open_journal(settings, folder, helm)
         self.journal.on_blocked = self._on_blocked
         self.elapsed_before_s = self.journal.history.busy_s
         limit_s = settings.budget.max_time_s
         left_s = None if limit_s is None else limit_s - self.elapsed_before_s
         self.control = Control(self._on_paused, left_s)
+        self.control.stopped_trial = _last_stopped(self.journal.history)
         self.state = SearchState.RUNNING
         self.reason: str | None = None
         self.error: Exception | None = None
         self.ended = threading.Event()
+        self.tuner: JournalTuner | None = None
+        self._closed = False
         # Keras keeps the policy for each thread: the user's is carried into the worker's.
         self._dtype_policy = keras.config.dtype_policy()
 
@@ -83,17 +92,51 @@ class Run:
         finally:
             self._close(ended, reason)
 
+    def reconfigure(self, settings: Settings) -> None:
+        """Goes on with another budget; the strategy is the journal's. From any thread."""
+        limit_s = settings.budget.max_time_s
+        left_s = None if limit_s is None else limit_s - self.elapsed_before_s
+        before, self.settings = self.settings, settings
+        self.control.time_left_s = left_s
+        if self.tuner is not None:
+            self.tuner.settings = settings
+            if before.budget.max_memory_bytes != settings.budget.max_memory_bytes:
+                self.tuner.memory = MemoryWatch(settings.budget.max_memory_bytes)
+
+    def steer(self, action: str, detail: dict[str, Any]) -> bool:
+        """Writes down what was asked for; returns False if the run is over. From any thread.
+
+        Raises:
+            JournalError: It can't be written now; nobody waits here for room on the disk.
+        """
+        if not self.helm.guard.acquire(timeout=PATIENCE_S):
+            raise JournalError(
+                f"Expected to write '{action}' into the journal. Received: it can't be written "
+                f"now. {self.reason or 'Try again in a moment.'}"
+            )
+        try:
+            if self._closed:
+                return False
+            self.journal.append_now("steered", action=action, detail=detail)
+        finally:
+            self.helm.guard.release()
+        return True
+
     def _search(self) -> tuple[SearchState, str]:
         keras.config.set_dtype_policy(self._dtype_policy)
-        oracle = StrategyOracle(
+        oracle = SteeredOracle(
             self.settings.strategy,
             self.settings.objective,
             hyperparameters=to_hyperparameters(self.settings.space.domain),
             seed=self.settings.seed,
             journal=self.journal,
             epochs=self.settings.fidelity.epochs,
+            domain=self.settings.space.domain,
+            helm=self.helm,
         )
-        tuner = JournalTuner(oracle, self.settings, self.journal, self.control, self.folder)
+        self.tuner = tuner = JournalTuner(
+            oracle, self.settings, self.journal, self.control, self.folder
+        )
         tuner.elapsed_before_s = self.elapsed_before_s
         its = self.settings
         try:
@@ -128,17 +171,27 @@ class Run:
             self.journal.append_now("search_closed", state=state.value, reason=reason)
         except JournalError as error:
             state, self.error = SearchState.FAILED, self.error or error
-        self.journal.close()
+        with self.helm.guard:
+            self.journal.close()
+            self._closed = True
         self.reason = reason
         self.state = state
 
 
-def _open_journal(settings: Settings, folder: Path) -> PatientJournal:
+def _last_stopped(history: History) -> int | None:
+    """The trial that was asked to end last: a kernel may have died before it did."""
+    asked = [e["detail"]["trial"] for e in history.steering if e["action"] == "stop_trial"]
+    return asked[-1] if asked else None
+
+
+def _open_journal(settings: Settings, folder: Path, helm: Helm) -> PatientJournal:
     journal = PatientJournal.open(folder / JOURNAL)
     try:
-        opening = settings.opening()
+        opening = {**settings.opening(), "given": helm.given}
         check_same_search(journal.history, opening, folder)
         journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
+        while helm.waiting:
+            journal.append("steered", **helm.waiting.pop(0))
     except BaseException:
         journal.close()
         raise

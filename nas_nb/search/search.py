@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError
+from nas_nb.record.events import EventKind
+from nas_nb.record.journal import Journal
 from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
-from nas_nb.search.project import check_same_search, choose_folder, read_history
+from nas_nb.search.helm import Helm
+from nas_nb.search.plan import given_of, taken_up
+from nas_nb.search.project import JOURNAL, check_same_search, choose_folder, read_history
 from nas_nb.search.reopening import arguments_of
 from nas_nb.search.run import Run
 from nas_nb.search.session import claim, release, remember
@@ -24,6 +29,7 @@ from nas_nb.search.settings import (
 )
 from nas_nb.search.state import SearchState
 from nas_nb.search.status import SearchStatus
+from nas_nb.search.steering import Steering
 from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
 from nas_nb.strategy.names import make_strategy
 
@@ -115,8 +121,9 @@ class Search(SearchStatus):
         folder = choose_folder(directory, settings.name)
         history = read_history(folder)
         check_same_search(history, settings.opening(), folder)
-        super().__init__(settings, folder, history)
+        super().__init__(taken_up(settings, history), folder, history)
         self._lock = threading.RLock()
+        self.helm = Helm(given_of(settings))
         remember(self)
 
     @classmethod
@@ -142,17 +149,65 @@ class Search(SearchStatus):
         Args:
             **changes: As for the constructor: `strategy`, `options`, `max_trials`, `max_time`,
                 `max_epochs`, `max_params`, `max_flops`, `max_latency` (None lifts a limit); before
-                the first start also `epochs`, `batch_size` and `seed`.
+                the first start also `objective`, `epochs`, `batch_size` and `seed`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
         """
         with self._lock:
             if self.state.live:
-                raise SearchError(f"The search '{self.name}' is {self.state}: stop it first.")
+                raise SearchError(
+                    f"The search '{self.name}' is {self.state}: stop it first, or change its "
+                    "strategy or budget with `search.steer`."
+                )
+            self.reconfigure(changes)
+
+    @cached_property
+    def steer(self) -> Steering:
+        """What may be asked of the search while it runs: restrict, queue, stop a trial, ..."""
+        return Steering(self)
+
+    @property
+    def space_left(self) -> int | float:
+        """How many architectures steering has left of the space, tried ones included."""
+        return self.steer.domain.distinct.size
+
+    def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Changes settings of a search that may run. For `steer` and `configure`, which check."""
+        with self._lock:
             new = changed(self._settings, changes)
             check_same_search(self.history, new.opening(), self.directory)
             self._settings = new
+            if self._run is not None and self._run.state.live:
+                self._run.reconfigure(new)
+
+    def write_down(self, action: str, detail: dict[str, Any]) -> None:
+        """Writes a steering action into the journal, whether the search runs or not. For `steer`.
+
+        Raises:
+            JournalError: It can't be written now.
+        """
+        with self._lock:
+            if self._run is None or not self._run.steer(action, detail):
+                self._write_at_rest({"action": str(action), "detail": detail})
+        self._on_steered()
+
+    def control_trial(self, number: int) -> None:
+        """Asks a running trial to end. For `steer`."""
+        self._live_run("stop").control.stop_trial(number)
+
+    def _on_steered(self) -> None:
+        """Is told after every steering action: a panel follows."""
+
+    def _write_at_rest(self, event: dict[str, Any]) -> None:
+        if not self.history.opened:
+            self.helm.waiting.append(event)
+            return
+        with Journal.open(self.directory / JOURNAL) as journal:
+            journal.append(EventKind.STEERED, **event)
+        self._history = journal.history
+        if self._run is not None:
+            self._run.journal.history = journal.history
 
     def start(self) -> Self:
         """Starts the search beside the kernel, or goes on with it, and returns at once.
@@ -275,7 +330,7 @@ class Search(SearchStatus):
                 )
             claim(self)
             try:
-                self._run = Run(self._settings, self.directory)
+                self._run = Run(self._settings, self.directory, self.helm)
             except BaseException:
                 release(self)
                 raise

@@ -1,0 +1,253 @@
+"""Steering: what its user may ask of a search while it runs, and before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nas_nb.errors import SearchError, nearest
+from nas_nb.record.steering import Queued, SteerAction
+from nas_nb.record.trial import Trial, TrialStatus
+from nas_nb.search.plan import Plan, limits_of, plan_of, with_rules
+from nas_nb.search.settings import changed, check_whole
+from nas_nb.space.architecture import Architecture
+from nas_nb.space.restriction import Rule, RuleKind, restrict
+from nas_nb.strategy.names import make_strategy
+
+if TYPE_CHECKING:
+    from nas_nb.record.values import Value
+    from nas_nb.search.search import Search
+    from nas_nb.space.domain import Domain
+    from nas_nb.strategy.strategy import Strategy
+
+_BUDGET = (
+    "max_trials",
+    "max_time",
+    "max_epochs",
+    "max_params",
+    "max_flops",
+    "max_latency",
+    "max_time_per_trial",
+    "max_memory",
+)
+
+
+class Steering:
+    """`search.steer`: each action is written into the journal, and counts from the next proposal.
+
+    Any thread may call it, widget callbacks included: nothing here waits for a trial or a
+    proposal. Before the start and after the end what was asked for is kept for the next run.
+
+    Example:
+        ```python
+        search.steer.without(layer_1=["Dense"])     # no more Dense first layers
+        search.steer.at_least(units=64)             # in every layer: units_1, units_2, ...
+        search.space_left                           # how many architectures that leaves
+        search.steer.queue(search.best.architecture)
+        search.steer.release()
+        ```
+
+    Args:
+        search: The search to steer.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What restricts the space, in the order in which it was asked for."""
+        return self._plan().rules
+
+    @property
+    def domain(self) -> Domain:
+        """What is left of the space to propose from."""
+        return restrict(self._search.space.domain, self.rules)
+
+    @property
+    def queued(self) -> tuple[Queued, ...]:
+        """The hand-made candidates that wait, the next one first."""
+        waiting = [
+            Queued(event["detail"]["values"])
+            for event in self._search.helm.waiting
+            if event["action"] == SteerAction.QUEUE
+        ]
+        return (*self._search.history.queued, *waiting)
+
+    def pin(self, **choices: Value | list[Value]) -> None:
+        """Lets only one value, or those of a list, be proposed of each choice: `pin(units_1=64)`.
+
+        Raises:
+            SpaceError: There is no such choice or value, or nothing would be left.
+        """
+        self._restrict(RuleKind.PIN, choices)
+
+    def without(self, **choices: Value | list[Value]) -> None:
+        """Leaves values of choices out: `without(layer_1=["Dense"])`.
+
+        Raises:
+            SpaceError: There is no such choice or value, or nothing would be left.
+        """
+        self._restrict(RuleKind.WITHOUT, choices)
+
+    def at_least(self, **choices: float) -> None:
+        """Leaves smaller numbers out: `at_least(units=64)`, for all of `units_1`, `units_2`, ...
+
+        Raises:
+            SpaceError: There is no such choice, it has no numbers, or nothing would be left.
+        """
+        self._restrict(RuleKind.AT_LEAST, choices)
+
+    def at_most(self, **choices: float) -> None:
+        """Leaves larger numbers out: `at_most(units=64)`.
+
+        Raises:
+            SpaceError: There is no such choice, it has no numbers, or nothing would be left.
+        """
+        self._restrict(RuleKind.AT_MOST, choices)
+
+    def release(self, *names: str) -> None:
+        """Lifts the restrictions of these choices; without names, all.
+
+        Raises:
+            SearchError: A name is none that was restricted.
+        """
+        restricted = list(dict.fromkeys(rule.name for rule in self.rules))
+        for name in names:
+            if name not in restricted:
+                known = f" Restricted are: {', '.join(restricted)}." if restricted else ""
+                raise SearchError(
+                    f"'{name}' is not restricted.{nearest(name, restricted) or known}"
+                )
+        if restricted:
+            self._write(SteerAction.RELEASE, {"names": list(names)} if names else {})
+
+    def queue(self, candidate: Architecture | Mapping[str, Value] | str) -> None:
+        """Lets a hand-made candidate be the next trial; several are taken in order.
+
+        It may be outside of what `pin` and the like have left of the space.
+
+        Args:
+            candidate: An architecture of the space, its values, or its published string.
+
+        Raises:
+            SpaceError: It is not in the space.
+        """
+        space = self._search.space
+        given = candidate.values if isinstance(candidate, Architecture) else candidate
+        # As strategies spell it, so that they know it as tried.
+        values = space.domain.distinct.canonical(space.architecture(given).values)
+        self._write(SteerAction.QUEUE, {"values": values})
+
+    def unqueue(self) -> None:
+        """Drops all hand-made candidates that wait."""
+        if self.queued:
+            self._write(SteerAction.UNQUEUE, {})
+
+    def stop_trial(self) -> None:
+        """Ends the running trial within a batch or a second; the search goes on with the next.
+
+        With an epoch or more it is completed, with its best epoch so far; else it has failed. In
+        a paused search that happens on `resume`.
+
+        Raises:
+            SearchError: No trial runs.
+        """
+        number = self._running("stop")
+        self._write(SteerAction.STOP_TRIAL, {"trial": number})
+        self._search.control_trial(number)
+
+    def more_epochs(self, trial: int | Trial, epochs: int) -> None:
+        """Grants a trial more epochs.
+
+        One that is unfinished is trained so much longer. One that has completed is continued by a
+        new trial, the next one, of which it is the parent.
+
+        Args:
+            trial: Which one, or its number.
+            epochs: How many more, 1 or more.
+
+        Raises:
+            SearchError: There is no such trial, or it failed.
+        """
+        check_whole("epochs", epochs, least=1)
+        number = trial.number if isinstance(trial, Trial) else trial
+        trials = self._search.history.trials
+        if not isinstance(number, int) or number not in range(len(trials)):
+            raise SearchError(
+                f"Expected the number of one of {len(trials)} trials, from 0. "
+                f"Received: trial={number!r}."
+            )
+        if trials[number].status is TrialStatus.FAILED:
+            raise SearchError(
+                f"Trial {number} failed ({trials[number].reason}): more epochs would not mend that."
+            )
+        self._write(SteerAction.MORE_EPOCHS, {"trial": number, "epochs": epochs})
+
+    def strategy(self, strategy: str | Strategy | Callable[..., Any], **options: Any) -> None:
+        """Lets another strategy propose from now on; it sees all trials so far.
+
+        Args:
+            strategy: A name, a `Strategy`, or a function `propose(history, rng)`.
+            **options: Options of a strategy that is given by name.
+
+        Raises:
+            StrategyError: There is no such strategy or option.
+        """
+        made = make_strategy(strategy, self._search.space.domain, **options)
+        if self._started:
+            self._write(SteerAction.STRATEGY, self._search.helm.remember(made))
+        self._search.reconfigure({"strategy": made})
+
+    def budget(self, **limits: Any) -> None:
+        """Changes limits of the budget; those that are not named stay.
+
+        Args:
+            **limits: `max_trials`, `max_time`, `max_epochs`, `max_params`, `max_flops`,
+                `max_latency`, `max_time_per_trial`, `max_memory`, as for `Search`; None lifts one.
+
+        Raises:
+            SearchError: There is no such limit.
+            BudgetError: A limit makes no sense, or none would be left.
+        """
+        for name in limits:
+            if name not in _BUDGET:
+                hint = nearest(name, _BUDGET) or f" They are: {', '.join(_BUDGET)}."
+                raise SearchError(f"A budget has no limit '{name}'.{hint}")
+        new = changed(self._search.settings, limits)
+        if self._started and limits:
+            self._write(SteerAction.BUDGET, limits_of(new.budget, limits))
+        self._search.reconfigure(limits)
+
+    def __repr__(self) -> str:
+        rules = "; ".join(map(str, self.rules)) or "nothing restricted"
+        left, size = self._search.space_left, self._search.space.domain.distinct.size
+        return f"<Steering: {rules}; {left:,} of {size:,} left; {len(self.queued)} queued>"
+
+    @property
+    def _started(self) -> bool:
+        return bool(self._search.history.opened)
+
+    def _plan(self) -> Plan:
+        return plan_of(self._search.history, self._search.helm.waiting)
+
+    def _restrict(self, kind: RuleKind, choices: Mapping[str, Any]) -> None:
+        new = [Rule.read(kind, name, given) for name, given in choices.items()]
+        if not new:
+            return
+        # Together with those that hold: it is refused here, not by the next proposal.
+        restrict(self._search.space.domain, with_rules(self.rules, new))
+        said = {rule.name: list(rule.values) for rule in new}
+        self._write(SteerAction.RESTRICT, {str(kind): said})
+
+    def _running(self, action: str) -> int:
+        trial = self._search.history.running
+        if trial is None or not self._search.state.live:
+            raise SearchError(
+                f"There is no trial to {action}: the search '{self._search.name}' is "
+                f"{self._search.state}, and none runs."
+            )
+        return trial.number
+
+    def _write(self, action: SteerAction, detail: dict[str, Any]) -> None:
+        self._search.write_down(action, detail)
