@@ -1,0 +1,54 @@
+"""The shared net of a space, whatever its kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nas_nb.errors import MeasureError
+from nas_nb.evaluate.supernet.cell_net import CellNet
+from nas_nb.evaluate.supernet.chain_net import ChainNet
+from nas_nb.space.cell import CellSpace
+from nas_nb.space.chain import Chain
+from nas_nb.space.part import Part
+
+if TYPE_CHECKING:
+    from nas_nb.data import DataSpec
+    from nas_nb.evaluate.supernet.choice import Choices
+    from nas_nb.evaluate.supernet.layers import Call
+    from nas_nb.evaluate.supernet.weights import Weights
+    from nas_nb.space.search_space import SearchSpace
+
+
+class SharedNet(Protocol):
+    """A net that holds every architecture of a space."""
+
+    choices: Choices
+    spec: DataSpec
+
+    def logits(self, how: Any, x: Any, call: Call) -> Any:
+        """Returns the sums of the output layer for a path or a mixture of all."""
+
+
+def shared_net(space: SearchSpace, weights: Weights) -> SharedNet:
+    """Returns the shared net of a space that has been given data.
+
+    Raises:
+        MeasureError: The space is neither one of chains nor one of cells, or has no data.
+    """
+    blueprint = space.blueprint
+    while isinstance(blueprint, Part):
+        blueprint = blueprint.whole
+    if not isinstance(blueprint, Chain | CellSpace):
+        raise MeasureError(
+            "Expected a space of chains (a dictionary of layers) or of NAS-Bench-201's cells for "
+            f"a supernet, got one of {type(blueprint).__name__}: take a strategy that trains "
+            "every candidate by itself, such as 'evolution'."
+        )
+    if blueprint.spec is None:
+        raise MeasureError(
+            "Expected a space that knows the data for a supernet, got one without: take "
+            "space.for_data(data.spec)."
+        )
+    if isinstance(blueprint, Chain):
+        return ChainNet(space.domain, blueprint.spec, weights)
+    return CellNet(space.domain, blueprint.skeleton, blueprint.spec, weights)
