@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from nas_nb.errors import NasError
+from nas_nb.notebook.alert import alert
 from nas_nb.search.state import SearchState
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Buttons:
             action()
             self._refusal.value = ""
         except NasError as error:
-            self._refusal.value = f'<p role="alert">{html.escape(str(error))}</p>'
+            self._refusal.value = alert(error)
         self._on_click()
 
 

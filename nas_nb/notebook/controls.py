@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import html
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from nas_nb.errors import NasError
+from nas_nb.notebook.alert import alert
+from nas_nb.notebook.fields import GROUPS, make_fields
+from nas_nb.notebook.options import OptionsForm
 from nas_nb.search.budget import describe_duration, parse_duration
-from nas_nb.strategy.names import STRATEGIES
+from nas_nb.strategy.names import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
+    from nas_nb.strategy.strategy import Strategy
 
-_MOST = 1_000_000
+_TIMES = ("max_time", "max_latency")
+_COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops")
+_DEFINING = ("objective", "epochs", "batch_size", "seed")
 
 
 class Controls:
-    """Strategy, budget, epochs and seed. A change that fits is the search's at once.
+    """Strategy, objective, budget, training, limits and seed. What fits is the search's at once.
 
     So what the panel shows and what `search.start()` in a cell does are the same thing. A value
     that does not fit stays in its control, with a sentence beside it, and the search keeps the
@@ -30,6 +36,8 @@ class Controls:
         on_change: Called after every change, also one that does not fit.
 
     Attributes:
+        inputs: The controls by the name of what they set.
+        options: The options of the strategy.
         widget: All controls.
     """
 
@@ -37,17 +45,14 @@ class Controls:
         self._search = search
         self._on_change = on_change
         self._strategies: dict[str, Any] = {name: name for name in STRATEGIES}
-        # One given with options, or of the user's own, can be chosen again.
-        self._strategies[search.strategy.name] = search.strategy
-        self._time: tuple[str, float | None] = ("", None)
+        # As their user wrote them, with the seconds that they meant.
+        self._times: dict[str, tuple[str, float | None]] = dict.fromkeys(_TIMES, ("", None))
         self._syncing = False
-        self.inputs: dict[str, Any] = _inputs(list(self._strategies))
-        self._complaints = {name: widgets.HTML() for name in self.inputs}
-        fields = [
-            widgets.VBox([control, self._complaints[name]]) for name, control in self.inputs.items()
-        ]
-        self.widget = widgets.HBox(fields)
-        self.widget.add_class("nas-controls")
+        self.options = OptionsForm(lambda: self._changed("options"))
+        self.inputs: dict[str, Any] = make_fields(list(STRATEGIES), _objectives(search))
+        places = ("options", *self.inputs)
+        self._complaints = {name: widgets.HTML() for name in places}
+        self.widget = self._arranged()
         self.sync()
         for name, control in self.inputs.items():
             control.observe(lambda _, name=name: self._changed(name), "value")
@@ -63,29 +68,48 @@ class Controls:
         try:
             for name, value in self._shown().items():
                 self.inputs[name].value = value
+            self.options.show(self._search.settings.strategy)
             self._complain("", None)
         finally:
             self._syncing = False
 
     def enable(self, *, live: bool, started: bool) -> None:
-        """Locks what can't be changed now: everything in a live search, seed and epochs later."""
+        """Locks what can't be changed now: all in a live search, later what defines trials."""
         for name, control in self.inputs.items():
-            control.disabled = live or (started and name in ("epochs", "seed"))
+            control.disabled = live or (started and name in _DEFINING)
+        self.options.enable(enabled=not live)
+
+    def _arranged(self) -> Any:
+        columns = []
+        for title, names in GROUPS.items():
+            fields = [widgets.VBox([self.inputs[n], self._complaints[n]]) for n in names]
+            columns.append(_group(title, fields))
+        strategy = [self.inputs["strategy"], self._complaints["strategy"]]
+        options = [*strategy, self.options.widget, self._complaints["options"]]
+        form = widgets.HBox([*columns, _group("Strategy", options)])
+        form.add_class("nas-controls")
+        return form
 
     def _shown(self) -> dict[str, Any]:
         """Returns what each control has to show."""
         settings = self._search.settings
-        name, seconds = settings.strategy.name, settings.budget.max_time_s
+        budget = settings.budget
+        # One given with options, or of the user's own, can be chosen again.
+        name = settings.strategy.name
         self._strategies[name] = settings.strategy
         if name not in self.inputs["strategy"].options:
             self.inputs["strategy"].options = list(self._strategies)
-        if seconds != self._time[1]:  # else it stays as its user wrote it
-            self._time = ("" if seconds is None else describe_duration(seconds), seconds)
+        for time in _TIMES:
+            seconds = getattr(budget, f"{time}_s")
+            if seconds != self._times[time][1]:  # else it stays as its user wrote it
+                self._times[time] = (_duration_text(seconds), seconds)
         return {
             "strategy": name,
-            "max_trials": settings.budget.max_trials or 0,
-            "max_time": self._time[0],
+            "objective": str(settings.objective.name),
+            **{count: getattr(budget, count) or 0 for count in _COUNTS},
+            **{time: text for time, (text, _) in self._times.items()},
             "epochs": settings.fidelity.epochs,
+            "batch_size": settings.fidelity.batch_size,
             "seed": settings.seed,
         }
 
@@ -94,53 +118,69 @@ class Controls:
             return
         try:
             # All together: whether one fits can depend on another.
-            self._search.configure(**self._settings())
+            self._search.configure(**self._settings(name))
         except NasError as error:
             self._complain(name, error)
         else:
             self._complain(name, None)
+            if name == "strategy":
+                self._show_options()
         self._on_change()
 
-    def _settings(self) -> dict[str, Any]:
+    def _show_options(self) -> None:
+        self._syncing = True
+        try:
+            self.options.show(self._search.settings.strategy)
+        finally:
+            self._syncing = False
+
+    def _settings(self, name: str) -> dict[str, Any]:
         values = {name: control.value for name, control in self.inputs.items()}
-        text = values["max_time"].strip()
-        if text != self._time[0]:
-            self._time = (text, parse_duration(text or None))
+        for time in _TIMES:
+            text = values[time].strip()
+            if text != self._times[time][0]:
+                self._times[time] = (text, parse_duration(text or None, time))
+        objective = values["objective"].strip()
+        # One given as an object may be of a direction that its name does not tell.
+        same = objective == str(self._search.settings.objective.name)
         return {
             **values,
-            "strategy": self._strategies[values["strategy"]],
-            "max_trials": values["max_trials"] or None,
-            "max_time": self._time[1],
+            "strategy": self._strategy(values["strategy"], changed=name == "options"),
+            "objective": self._search.settings.objective if same else objective or None,
+            **{count: values[count] or None for count in _COUNTS},
+            **{time: seconds for time, (_, seconds) in self._times.items()},
         }
+
+    def _strategy(self, name: str, *, changed: bool) -> str | Strategy:
+        """Returns the strategy that is chosen, with the options that are entered."""
+        if not changed:
+            return self._strategies[name]  # type: ignore[no-any-return]
+        made = make_strategy(self._strategies[name], **self.options.read())
+        self._strategies[name] = made
+        return made
 
     def _complain(self, name: str, error: NasError | None) -> None:
         """Says the one thing that does not fit: where it was said before, or beside `name`."""
-        text = "" if error is None else f'<p role="alert">{html.escape(str(error))}</p>'
+        text = "" if error is None else alert(error)
         said = [place for place, complaint in self._complaints.items() if complaint.value == text]
         place = said[0] if said and text else name
         for other, complaint in self._complaints.items():
             complaint.value = text if other == place else ""
 
 
-def _inputs(strategies: list[str]) -> dict[str, Any]:
-    """Returns the input widgets by the name of what they set, in the order of the panel."""
-    trials = widgets.BoundedIntText(
-        min=0, max=_MOST, description="Max trials", tooltip="0 is no limit", **_field(150)
-    )
-    epochs = widgets.BoundedIntText(
-        min=1, max=_MOST, description="Epochs a trial", tooltip="Epochs of training", **_field(170)
-    )
-    # Each letter would be a change of its own, most of them no duration yet.
-    time = widgets.Text(description="Max time", placeholder="no limit", **_field(170))
-    time.continuous_update = False
-    return {
-        "strategy": widgets.Dropdown(options=strategies, description="Strategy", **_field(190)),
-        "max_trials": trials,
-        "max_time": time,
-        "epochs": epochs,
-        "seed": widgets.BoundedIntText(min=0, max=2**31 - 1, description="Seed", **_field(130)),
-    }
+def _objectives(search: Search) -> list[str]:
+    known = ["val_accuracy", "val_loss", "val_mae"]
+    return [*dict.fromkeys([str(search.settings.objective.name), *known])]
 
 
-def _field(width: int) -> dict[str, Any]:
-    return {"style": {"description_width": "initial"}, "layout": {"width": f"{width}px"}}
+def _duration_text(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    # Rounded text must not come back as another duration.
+    return f"{seconds * 1e3:g} ms" if seconds < 1 else describe_duration(seconds)
+
+
+def _group(title: str, fields: list[Any]) -> Any:
+    group = widgets.VBox([widgets.HTML(f'<p class="nas-caption">{title}</p>'), *fields])
+    group.add_class(f"nas-group-{re.sub('[^a-z]', '', title.lower())}")
+    return group

@@ -8,7 +8,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from nas_nb.notebook.figures import new_axes
-from nas_nb.notebook.plots import BLUE, GREY, INK, SKY
+from nas_nb.notebook.views.ink import BLUE, GREY, INK, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

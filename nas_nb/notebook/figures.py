@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nas_nb.notebook import plots
+from nas_nb.errors import SearchError, nearest
+from nas_nb.notebook.views.view import VIEWS, Scene
 
 if TYPE_CHECKING:
+    from nas_nb.record.history import History
     from nas_nb.search.search import Search
 
 _DPI = 100
@@ -44,16 +46,59 @@ class Plots:
 
     def scores(self, ax: Axes | None = None) -> Axes:
         """Draws the score of each trial, with the incumbent's as a line and failures marked."""
-        info = plots.scores_info(self._search.history)
-        return plots.draw_scores(info, new_axes(7.2, 3.4) if ax is None else ax)
+        return self._draw("scores", ax, 7.2, 3.4)
 
     def curves(self, ax: Axes | None = None) -> Axes:
         """Draws the learning curves of the incumbent and of the running trial."""
-        info = plots.curves_info(self._search.history)
-        return plots.draw_curves(info, new_axes(6, 3.4) if ax is None else ax)
+        return self._draw("curves", ax, 6, 3.4)
+
+    def pareto(self, cost: str = "params", ax: Axes | None = None) -> Axes:
+        """Draws score against a cost, and the front of the trials that no other beats in both.
+
+        Args:
+            cost: The name of a cost that trials record: "params", "flops".
+            ax: Where to draw.
+
+        Raises:
+            SearchError: No completed trial has a cost of that name.
+        """
+        known = cost_names(self._search.history)
+        if known and cost not in known:
+            raise SearchError(
+                f"Expected a cost that trials record: {', '.join(known)}. "
+                f"Received: {cost!r}.{nearest(cost, known)}"
+            )
+        return self._draw("pareto", ax, 6, 3.6, cost=cost)
+
+    def parallel(self, ax: Axes | None = None) -> Axes:
+        """Draws each of the 200 best trials as a line through its choices."""
+        return self._draw("parallel", ax, 9, 4)
+
+    def map(self, ax: Axes | None = None) -> Axes:
+        """Draws the explored part of the space, where what is alike stands close."""
+        return self._draw("map", ax, 7, 5)
+
+    def importance(self, ax: Axes | None = None) -> Axes:
+        """Draws how much the score depends on each choice."""
+        return self._draw("importance", ax, 7, 4)
+
+    def funnel(self, ax: Axes | None = None) -> Axes:
+        """Draws how many trials were trained how far."""
+        return self._draw("funnel", ax, 6, 3)
+
+    def _draw(self, name: str, ax: Axes | None, width: float, height: float, **more: Any) -> Axes:
+        search, view = self._search, VIEWS[name]
+        info = view.info(Scene(search.history, search.space.domain, **more))
+        return view.draw(info, new_axes(width, height) if ax is None else ax)
 
     def __repr__(self) -> str:
-        return "<Plots: .scores(), .curves()>"
+        names = [name for name in vars(type(self)) if not name.startswith("_")]
+        return f"<Plots: {', '.join(f'.{name}()' for name in names)}>"
+
+
+def cost_names(history: History) -> tuple[str, ...]:
+    """Returns the names of the costs that completed trials record, in their order."""
+    return tuple(dict.fromkeys(name for trial in history.completed for name in trial.costs))
 
 
 def new_axes(width: float, height: float) -> Axes:

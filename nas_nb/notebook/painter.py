@@ -37,7 +37,7 @@ class Painter:
         self._painting = threading.RLock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: tuple[int, SearchState, bool] | None = None
+        self._seen: tuple[int, SearchState, int] | None = None
         self._clock_painted = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
@@ -57,11 +57,19 @@ class Painter:
         else:
             self._wake.set()
 
+    def show(self) -> None:
+        """Shows the panel in the running cell, up to date, and follows the search from then on."""
+        with self._painting:
+            self.paint_once()
+            self.panel.show()
+        if self._search.state.live:
+            self.start()
+
     def paint_once(self) -> None:
         """Paints what has changed since the last time; nothing, if nothing has."""
         with self._painting:
             state = self._search.state
-            now = (self._search.history.version, state, self.panel.controls.legal)
+            now = (self._search.history.version, state, self.panel.inputs)
             before = self._seen
             if now != before:
                 self.panel.paint()

@@ -1,7 +1,7 @@
-"""The panel of a search: controls, buttons, and what happens, in the cell.
+"""The panel of a search: configure, watch, inspect and steer it, in the cell.
 
-It only puts parts together. A part is an input (`Controls`, `Buttons`), which the browser writes,
-or a view, a piece of HTML which the painter alone writes.
+It only puts parts together. A part is an input, which the browser writes, or a view, a piece of
+HTML which the painter alone writes. Of the tabs only the one in view is painted.
 """
 
 from __future__ import annotations
@@ -13,18 +13,27 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
-from nas_nb.notebook import tables, wording
+from nas_nb.notebook import wording
 from nas_nb.notebook.bundle import live_bundle, record_bundle
 from nas_nb.notebook.buttons import Buttons
+from nas_nb.notebook.chooser import Chooser
 from nas_nb.notebook.controls import Controls
+from nas_nb.notebook.drawings import Drawings
 from nas_nb.notebook.look import STYLE
-from nas_nb.notebook.picture import LivePicture
 from nas_nb.notebook.report import html_record, text_record
+from nas_nb.notebook.selection import Selection
+from nas_nb.notebook.tabs.compare import CompareTab
+from nas_nb.notebook.tabs.configure import ConfigureTab
+from nas_nb.notebook.tabs.leaderboard import LeaderboardTab
+from nas_nb.notebook.tabs.pictures import ImportanceTab, MapTab, ParallelTab, ParetoTab
+from nas_nb.notebook.tabs.steer import SteerTab
+from nas_nb.notebook.tabs.tab import Desk, Tab
+from nas_nb.notebook.tabs.trial import TrialTab
+from nas_nb.notebook.tabs.watch import WatchTab
+from nas_nb.search.state import SearchState
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
-
-BEST_SHOWN = 5
 
 
 class Panel:
@@ -38,22 +47,47 @@ class Panel:
         widget: The whole panel.
         controls: Its settings.
         buttons: Its buttons.
+        selection: The trial that is looked at.
+        tabs: Its tabs, by title.
+        inputs: How many clicks and changes there were: it tells the painter about new ones.
     """
 
     def __init__(self, search: Search, on_input: Callable[[], None]) -> None:
         self._search = search
-        self._picture = LivePicture()
+        self._on_input = on_input
         self._handles: list[DisplayHandle] = []
-        self.controls = Controls(search, on_input)
-        self.buttons = Buttons(search, on_input)
+        self.inputs = 0
+        self.controls = Controls(search, self._noticed)
+        self.buttons = Buttons(search, self._pressed)
+        self.selection = Selection(self._noticed)
+        self.watch = self._made_tabs()
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
-        self._clock, self._image = widgets.HTML(), widgets.HTML()
-        self.widget = self._arranged()
+        self._clock = widgets.HTML()
+        titles = list(self.tabs)
+        self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=titles)
+        new = search.state is SearchState.NEW
+        self.book.selected_index = titles.index("Configure" if new else "Watch")
+        self.book.observe(lambda _: self._noticed(), "selected_index")
+        self.widget = widgets.VBox(
+            [
+                self._views["title"],
+                self.buttons.widget,
+                self._views["status"],
+                self._clock,
+                self.book,
+            ]
+        )
+        self.widget.add_class("nas-panel")
 
     @property
     def closed(self) -> bool:
         """Whether somebody has closed the widgets, so that no page can show them again."""
         return self.widget.comm is None
+
+    @property
+    def tab(self) -> Tab:
+        """The tab in view."""
+        return list(self.tabs.values())[self.book.selected_index or 0]
 
     def show(self) -> None:
         """Shows the panel in the running cell."""
@@ -61,16 +95,15 @@ class Panel:
         self._handles.append(display(bundle, raw=True, display_id=True))
 
     def paint(self) -> None:
-        """Brings everything up to date with the search."""
+        """Brings everything that is in view up to date with the search."""
         search = self._search
         texts = {name: text(search) for name, text in _VIEWS.items()}
         # The slow part, after the texts were made and before any is shown: all tell of one moment.
-        self._picture.draw(search.history)
+        self.tab.paint()
         self.controls.enable(live=search.state.live, started=bool(search.history.opened))
         self.buttons.enable(search.state, legal=self.controls.legal)
         for name, text in texts.items():
             self._views[name].value = text
-        self._image.value = self._picture.html()
         self.paint_clock()
 
     def paint_clock(self) -> None:
@@ -85,8 +118,9 @@ class Panel:
     def keep(self) -> None:
         """Replaces the panel, wherever it is shown, by the record, which needs no kernel."""
         handles, self._handles = self._handles, []
+        record = self._record() if handles else {}
         for handle in handles:
-            handle.update(self._record(), raw=True)
+            handle.update(record, raw=True)
 
     def refresh(self) -> None:
         """Brings the record that is saved beside the panel up to date; the panel stays."""
@@ -94,18 +128,39 @@ class Panel:
             handle.update(live_bundle(self.widget, self._record()), raw=True)
 
     def _record(self) -> dict[str, Any]:
-        html_text = html_record(self._search, self._picture)
-        return record_bundle(html_text, self._picture.png, text_record(self._search))
+        self.watch.draw()
+        html_text = html_record(self._search, self.watch.picture)
+        return record_bundle(html_text, self.watch.picture.png, text_record(self._search))
 
-    def _arranged(self) -> Any:
-        views = self._views
-        views["incumbent"].add_class("nas-incumbent")
-        inputs = [self.controls.widget, self.buttons.widget]
-        outputs = [views["status"], self._clock, self._image]
-        outputs += [views["incumbent"], views["leaderboard"]]
-        panel = widgets.VBox([views["title"], *inputs, *outputs])
-        panel.add_class("nas-panel")
-        return panel
+    def _made_tabs(self) -> WatchTab:
+        search = self._search
+        desk = Desk(search, self.selection, Chooser(search, self.selection), self._noticed)
+        drawings = Drawings(search)
+        watch = WatchTab(desk)
+        tabs: list[Tab] = [
+            ConfigureTab(desk, self.controls),
+            watch,
+            LeaderboardTab(desk),
+            TrialTab(desk, drawings),
+            CompareTab(desk, drawings),
+            ParetoTab(desk),
+            ParallelTab(desk),
+            MapTab(desk),
+            ImportanceTab(desk),
+            SteerTab(desk),
+        ]
+        self.tabs = {tab.title: tab for tab in tabs}
+        return watch
+
+    def _pressed(self) -> None:
+        """Turns from the settings to what happens, once something does."""
+        if self._search.state.live and self.tab.title == "Configure":
+            self.book.selected_index = list(self.tabs).index("Watch")
+        self._noticed()
+
+    def _noticed(self) -> None:
+        self.inputs += 1
+        self._on_input()
 
 
 def _title(search: Search) -> str:
@@ -132,9 +187,4 @@ def _progress(search: Search) -> str:
     )
 
 
-_VIEWS: dict[str, Callable[[Search], str]] = {
-    "title": _title,
-    "status": _status,
-    "incumbent": lambda search: tables.incumbent_table(search.history),
-    "leaderboard": lambda search: tables.leaderboard(search.history, BEST_SHOWN),
-}
+_VIEWS: dict[str, Callable[[Search], str]] = {"title": _title, "status": _status}

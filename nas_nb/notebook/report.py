@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.bundle import record_bundle
-from nas_nb.notebook.picture import LivePicture
+from nas_nb.notebook.picture import Picture, overview
+from nas_nb.notebook.views.view import Scene
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
@@ -25,8 +26,8 @@ class Report:
     """
 
     def __init__(self, search: Search) -> None:
-        picture = LivePicture()
-        picture.draw(search.history)
+        picture = overview()
+        picture.draw(Scene(search.history, search.space.domain))
         self.html = html_record(search, picture)
         self.png = picture.png
         self.text = text_record(search)
@@ -38,7 +39,7 @@ class Report:
         return self.text
 
 
-def html_record(search: Search, picture: LivePicture) -> str:
+def html_record(search: Search, picture: Picture) -> str:
     """Returns the record as plain HTML: no styles, scripts or links to anything outside.
 
     Args:

@@ -6,10 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import terminal, wording
+from nas_nb.notebook.tables import ranking
 from nas_nb.search import search as engine
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
     from nas_nb.notebook.figures import Plots
     from nas_nb.notebook.painter import Painter
@@ -33,18 +36,23 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         if not terminal.in_notebook():
             terminal.say(self._as_text())
             return
-        painter = self._made_painter()
-        painter.paint_once()
-        painter.panel.show()
-        if self.state.live:
-            painter.start()
+        self._made_painter().show()
 
     @property
     def plot(self) -> Plots:
-        """The plots: `search.plot.scores()` and `search.plot.curves()`, matplotlib Axes."""
+        """The plots, each a method that returns matplotlib Axes: `search.plot.scores()`.
+
+        `.curves()`, `.pareto("params")`, `.parallel()`, `.map()`, `.importance()`, `.funnel()`.
+        """
         from nas_nb.notebook.figures import Plots
 
         return Plots(self)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Returns all trials, best first; those without a score come last."""
+        best = [trial.number for trial in ranking(self.history)]
+        rest = [trial.number for trial in self.history.trials if trial.score is None]
+        return self.trials.loc[[*best, *rest]]
 
     def report(self) -> Report:
         """Returns the record of the search so far, readable without a kernel: HTML or text."""
@@ -90,6 +98,11 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         if self._painter is not None:
             self._painter.start()
         return run
+
+    def _on_steered(self) -> None:
+        if self._painter is not None:
+            self._painter.panel.controls.sync()
+            self._painter.poke()
 
     def _settle(self) -> None:
         """Lets the last paint be part of the cell that waited."""

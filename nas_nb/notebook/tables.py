@@ -24,16 +24,25 @@ _SHORT = 160
 _NUMBER = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
 
-def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    marked: object = None,
+) -> str:
     """Returns an HTML table whose first column names the rows. All text is escaped.
 
     Args:
         caption: What the table shows.
         header: The names of the columns; empty for a table of names and values.
         rows: The cells, row by row.
+        marked: The first cell of the row that is looked at.
     """
     head = "".join(f'<th scope="col" {_LEFT}>{_text(name)}</th>' for name in header)
-    body = "".join(_row(row, aligned=bool(header)) for row in rows)
+    body = "".join(
+        _row(row, aligned=bool(header), marked=marked is not None and row[0] == marked)
+        for row in rows
+    )
     return (
         f'<table class="nas-table"><caption {_LEFT}>{_text(caption)}</caption>'
         f"{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
@@ -41,25 +50,35 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]])
 
 
 def incumbent_table(history: History) -> str:
-    """Returns the incumbent's score, costs and values; a sentence while there is none.
-
-    Values of one layer (`units_2`, `layer_2`) make a row of a table of their own.
-    """
+    """Returns the incumbent's score, costs and values; a sentence while there is none."""
     best = history.incumbent
     if best is None:
         return "<p>No incumbent yet: the first completed trial will be it.</p>"
-    layers, others = by_number(best.values)
     rows: list[tuple[str, object]] = [(history.objective, number_text(best.score))]
     rows += [(name, f"{cost:,.0f}") for name, cost in best.costs.items()]
-    rows += [(name, value_text(value)) for name, value in others.items()]
-    html_text = table(f"Incumbent: trial {best.number}", (), rows)
+    return values_tables(f"Incumbent: trial {best.number}", rows, best)
+
+
+def values_tables(caption: str, rows: Sequence[tuple[str, object]], trial: Trial) -> str:
+    """Returns a table of some facts and the trial's values.
+
+    Values of one layer (`units_2`, `layer_2`) make a row of a table of their own.
+
+    Args:
+        caption: What the table shows.
+        rows: The facts, by name.
+        trial: The trial.
+    """
+    layers, others = by_number(trial.values)
+    chosen = [(name, value_text(value)) for name, value in others.items()]
+    html_text = table(caption, (), [*rows, *chosen])
     if layers:
         stems = list(dict.fromkeys(stem for layer in layers.values() for stem in layer))
         cells = (
             (number, *(value_text(layer[stem]) if stem in layer else "" for stem in stems))
             for number, layer in layers.items()
         )
-        html_text += table("Its choices by layer", ("", *stems), cells)
+        html_text += table("Its choices by layer", ("layer", *_renamed(stems)), cells)
     return html_text
 
 
@@ -68,12 +87,24 @@ def leaderboard(history: History, most: int) -> str:
     trials = top_trials(history, most)
     if not trials:
         return "<p>No completed trial yet.</p>"
-    header = ("trial", history.objective, "epochs", "params", "seconds", "values")
-    rows = (
-        (t.number, number_text(t.score), t.epochs, _params(t), f"{t.duration_s:.1f}", _values(t))
-        for t in trials
-    )
-    return table(f"The best {len(trials)} of {len(history.completed):,} trials", header, rows)
+    caption = f"The best {len(trials)} of {len(history.completed):,} trials"
+    return trials_table(caption, trials, history.objective)
+
+
+def trials_table(
+    caption: str, trials: Sequence[Trial], objective: str, chosen: int | None = None
+) -> str:
+    """Returns a row a trial, in the order given; the chosen one is marked.
+
+    Args:
+        caption: What the table shows.
+        trials: The trials.
+        objective: The name of the score.
+        chosen: The number of the trial that is looked at.
+    """
+    header = ("trial", objective, "epochs", "params", "seconds", "values")
+    rows = ((t.number, *_cells(t)) for t in trials)
+    return table(caption, header, rows, marked=chosen)
 
 
 def failures_table(history: History, most: int) -> str:
@@ -87,11 +118,26 @@ def failures_table(history: History, most: int) -> str:
     return table(caption, ("trial", "reason", "values"), list(rows)[-most:])
 
 
+def ranking(history: History) -> list[Trial]:
+    """Returns all completed trials with a score, best first; of equals the earlier first."""
+    return top_trials(history, len(history.completed))
+
+
 def top_trials(history: History, most: int) -> list[Trial]:
     """Returns the best completed trials, best first; of equals the earlier first."""
     sign = -1.0 if history.direction == "max" else 1.0
     scored = (trial for trial in history.completed if trial.score is not None)
     return heapq.nsmallest(most, scored, key=lambda trial: sign * (trial.score or 0.0))
+
+
+def _cells(trial: Trial) -> tuple[object, ...]:
+    score = number_text(trial.score) if trial.score is not None else trial.status.value
+    return (score, trial.epochs, _params(trial), f"{trial.duration_s:.1f}", _values(trial))
+
+
+def _renamed(stems: Sequence[str]) -> list[str]:
+    """Returns the columns' names; that of the kind of layer would repeat the first one's."""
+    return ["kind" if stem == "layer" else stem for stem in stems]
 
 
 def _params(trial: Trial) -> str:
@@ -107,13 +153,14 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
-def _row(cells: Sequence[object], *, aligned: bool) -> str:
+def _row(cells: Sequence[object], *, aligned: bool, marked: bool = False) -> str:
     """Returns a row; `aligned` puts numbers to the right, so that a column compares them."""
+    here = ' aria-current="true"' if marked else ""
     first, *rest = cells
     texts = [_text(cell) for cell in rest]
     sides = [_RIGHT if aligned and _NUMBER.fullmatch(text) else _LEFT for text in texts]
     body = "".join(f"<td {side}>{text}</td>" for side, text in zip(sides, texts, strict=True))
-    return f'<tr><th scope="row" {_LEFT}>{_text(first)}</th>{body}</tr>'
+    return f'<tr{here}><th scope="row" {_LEFT}>{_text(first)}</th>{body}</tr>'
 
 
 def _text(value: object) -> str:

@@ -7,10 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from nas_nb.data import Task
 from nas_nb.errors import SearchError
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget, parse_duration
+from nas_nb.search.plan import plan_of
 from nas_nb.search.state import SearchState
+from nas_nb.space.domain import Domain
+from nas_nb.space.graph import chain
+from nas_nb.space.layout import layout
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.strategy.names import make_strategy
 
 FAILED = object()
@@ -52,6 +58,47 @@ def add_trial(history: History, score: Any, **values: Any) -> int:
     return number
 
 
+DEEP = (Condition("depth", (2,)),)
+DOMAIN = Domain(
+    (
+        Parameter("depth", ParameterKind.CHOICE, (1, 2)),
+        Parameter("layer_1", ParameterKind.CHOICE, ("Conv2D", "Dense")),
+        Parameter("units_1", ParameterKind.INT, low=1, high=2000),
+        Parameter("layer_2", ParameterKind.CHOICE, ("Conv2D", "Dense"), conditions=DEEP),
+        Parameter("units_2", ParameterKind.CHOICE, (32, 64), conditions=DEEP),
+    )
+)
+
+
+class FakeSpace:
+    """A space whose models are never built."""
+
+    domain = DOMAIN
+    size = 984
+
+    def architecture(self, values: Any) -> Any:
+        return SimpleNamespace(layout=lambda: layout(chain(("input", "Dense 8", "output"))))
+
+
+class FakeSteering:
+    """Keeps what was asked of it in the history, as the real one does."""
+
+    def __init__(self, search: FakeSearch) -> None:
+        self._search = search
+
+    @property
+    def rules(self) -> Any:
+        return plan_of(self._search.history).rules
+
+    def __getattr__(self, action: str) -> Any:
+        def act(*args: Any, **kwargs: Any) -> None:
+            if self._search.refusal is not None:
+                raise SearchError(self._search.refusal)
+            self._search.steered.append((action, args, kwargs))
+
+        return act
+
+
 class FakeSearch:
     """What views and inputs use of a `Search`; it keeps what was asked of it in `asked`."""
 
@@ -63,15 +110,21 @@ class FakeSearch:
         self.settings = SimpleNamespace(
             strategy=make_strategy("evolution"),
             budget=Budget(max_trials=10),
-            fidelity=SimpleNamespace(epochs=2),
+            fidelity=SimpleNamespace(epochs=2, batch_size=32),
+            objective=SimpleNamespace(name="val_accuracy"),
+            data=SimpleNamespace(task=Task.MULTICLASS),
             seed=0,
         )
-        self.space = SimpleNamespace(size=984)
-        self.data = SimpleNamespace(describe=lambda: "digits: 10 train / 5 validation / 5 test")
+        self.space = FakeSpace()
+        self.data = SimpleNamespace(
+            name="digits", describe=lambda: "digits: 10 train / 5 validation / 5 test"
+        )
         self.directory = Path("nas_nb_runs") / "digits"
         self.asked: list[str] = []
+        self.steered: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.refusal: str | None = None
         self.elapsed_s = 20.0
+        self.steer: Any = FakeSteering(self)
 
     @property
     def strategy(self) -> Any:
@@ -98,10 +151,20 @@ class FakeSearch:
         return self.budget.progress(self.history, self.elapsed_s)
 
     def configure(self, **changes: Any) -> None:
+        objective = changes["objective"]
         self.settings = SimpleNamespace(
             strategy=make_strategy(changes["strategy"]),
-            budget=Budget(changes["max_trials"], parse_duration(changes["max_time"])),
-            fidelity=SimpleNamespace(epochs=changes["epochs"]),
+            budget=Budget(
+                changes["max_trials"],
+                parse_duration(changes["max_time"]),
+                changes["max_epochs"],
+                changes["max_params"],
+                changes["max_flops"],
+                max_latency_s=parse_duration(changes["max_latency"]),
+            ),
+            fidelity=SimpleNamespace(epochs=changes["epochs"], batch_size=changes["batch_size"]),
+            objective=SimpleNamespace(name=objective) if isinstance(objective, str) else objective,
+            data=self.settings.data,
             seed=changes["seed"],
         )
 

@@ -24,8 +24,19 @@ def complaints(controls):
 
 def test_they_show_the_search_as_it_is(controls):
     shown = {name: control.value for name, control in controls.inputs.items()}
-    expected = {"strategy": "evolution", "max_trials": 10, "max_time": "", "epochs": 2, "seed": 0}
-    assert shown == expected
+    assert shown == {
+        "strategy": "evolution",
+        "max_trials": 10,
+        "max_time": "",
+        "max_epochs": 0,
+        "objective": "val_accuracy",
+        "epochs": 2,
+        "batch_size": 32,
+        "seed": 0,
+        "max_params": 0,
+        "max_flops": 0,
+        "max_latency": "",
+    }
 
 
 def test_a_change_that_fits_is_the_searchs_at_once(search, controls):
@@ -91,12 +102,39 @@ def test_code_that_configures_the_search_moves_them(search, controls):
     assert controls.inputs["max_time"].value == "1 min"
 
 
+def test_limits_of_a_model_and_the_objective_are_set_too(search, controls):
+    controls.inputs["max_params"].value = 5000
+    controls.inputs["max_latency"].value = "5 ms"
+    controls.inputs["objective"].value = "val_loss"
+    assert search.budget == Budget(max_trials=10, max_params=5000, max_latency_s=0.005)
+    assert search.settings.objective.name == "val_loss"
+
+
+def test_the_options_are_those_of_the_strategy_that_is_chosen(search, controls):
+    assert list(controls.options.inputs) == ["population", "sample"]
+    controls.options.inputs["population"].value = 30
+    assert search.strategy == Evolution(population=30)
+    controls.inputs["strategy"].value = "tpe"
+    assert "multivariate" in controls.options.inputs
+    controls.inputs["strategy"].value = "evolution"
+    assert controls.options.inputs["population"].value == 30
+
+
+def test_an_option_that_does_not_fit_is_said_beside_the_options(search, controls):
+    controls.options.inputs["sample"].value = 99
+    assert list(complaints(controls)) == ["options"]
+    assert "at most `population`" in complaints(controls)["options"]
+    assert search.strategy == Evolution()
+    controls.options.inputs["sample"].value = 5
+    assert controls.legal
+
+
 def test_a_live_search_locks_them_and_trials_lock_what_defines_them(controls):
     controls.enable(live=True, started=True)
     assert all(control.disabled for control in controls.inputs.values())
     controls.enable(live=False, started=True)
     locked = [name for name, control in controls.inputs.items() if control.disabled]
-    assert locked == ["epochs", "seed"]
+    assert locked == ["objective", "epochs", "batch_size", "seed"]
 
 
 def test_every_control_has_a_name(controls):

@@ -127,10 +127,11 @@ def test_a_search_that_goes_on_is_followed_again(search, painter):
 
 
 def test_a_panel_that_breaks_tells_who_waits_and_not_the_search(search, painter, monkeypatch):
-    def broken(history):
+    def broken(scene):
         raise ZeroDivisionError("no ink")
 
-    monkeypatch.setattr(painter.panel._picture, "draw", broken)
+    painter.panel.book.selected_index = 1
+    monkeypatch.setattr(painter.panel.watch.picture, "draw", broken)
     search.state = SearchState.RUNNING
     painter.start()
     with pytest.warns(RuntimeWarning, match="could not be drawn.*no ink"):

@@ -7,7 +7,20 @@ import pytest
 
 from nas_nb.notebook.panel import Panel
 from nas_nb.search.state import SearchState
-from tests.notebook.fakes import FAILED, RUNNING, FakeSearch
+from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, add_trial
+
+TITLES = [
+    "Configure",
+    "Watch",
+    "Leaderboard",
+    "Trial",
+    "Compare",
+    "Pareto",
+    "Parallel",
+    "Map",
+    "Importance",
+    "Steer",
+]
 
 
 @pytest.fixture
@@ -47,6 +60,58 @@ def test_status_progress_and_picture_have_names_for_a_screen_reader(panel):
     assert re.search(r'<img alt="Left: val_accuracy per trial[^"]+" width="960" height="340"', text)
 
 
+def test_every_input_has_a_name(panel):
+    inputs = [one for one in all_widgets(panel.widget) if hasattr(one, "disabled")]
+    assert len(inputs) > 40
+    assert all(one.description for one in inputs)
+
+
+@pytest.mark.parametrize("title", TITLES[:-1])
+def test_a_tab_is_painted_when_it_comes_into_view_and_all_pictures_are_told_in_words(panel, title):
+    panel.book.selected_index = TITLES.index(title)
+    panel.paint()
+    html = shown(panel.tabs[title])
+    assert "<table" in html or "<img" in html or "<pre" in html
+    assert html.count("<img") == len(re.findall(r'<img alt="[^"]{20,}"', html))
+    assert html.count("<table") == html.count("<caption")
+
+
+def test_tabs_out_of_view_cost_nothing(panel):
+    assert 'src="data' not in shown(panel.tabs["Map"])
+    panel.book.selected_index = TITLES.index("Map")
+    add_trial(panel._search.history, 0.9)
+    drawn = shown(panel.tabs["Watch"])
+    panel.paint()
+    assert shown(panel.tabs["Watch"]) == drawn
+
+
+def test_a_new_search_shows_its_settings_and_start_turns_to_what_happens():
+    search = FakeSearch()
+    panel = Panel(search, lambda: None)
+    assert panel.tab.title == "Configure"
+    panel.buttons.start.click()
+    assert panel.tab.title == "Watch"
+
+
+def test_a_trial_that_is_chosen_in_one_view_is_shown_by_the_others(panel):
+    add_trial(panel._search.history, 0.4)
+    panel.tabs["Leaderboard"].paint()
+    panel.tabs["Leaderboard"].pick.value = 3
+    for title in ("Trial", "Pareto", "Compare"):
+        panel.tabs[title].paint()
+    assert "Trial 3" in shown(panel.tabs["Trial"])
+    assert "trial 3: completed" in shown(panel.tabs["Pareto"])
+    assert "trial 3</th>" in shown(panel.tabs["Compare"])
+    assert 'aria-current="true"><th scope="row" align="left" style="text-align: left">3' in shown(
+        painted(panel.tabs["Leaderboard"])
+    )
+
+
+def painted(tab):
+    tab.paint()
+    return tab
+
+
 def test_names_are_escaped(panel):
     assert "&lt;script&gt;" in shown(panel)
     assert "<script>" not in shown(panel)
@@ -54,7 +119,9 @@ def test_names_are_escaped(panel):
 
 def test_it_uses_nothing_that_fails_to_load_or_to_be_named(panel):
     kinds = {type(one).__name__ for one in all_widgets(panel.widget)}
-    assert kinds <= {"VBox", "HBox", "HTML", "Button", "Dropdown", "BoundedIntText", "Text"}
+    boxes = {"VBox", "HBox", "Tab", "HTML"}
+    fields = {"Dropdown", "Combobox", "Text", "BoundedIntText", "FloatText", "Checkbox"}
+    assert kinds <= {*boxes, *fields, "Button", "ToggleButton"}
 
 
 def test_a_status_that_has_not_changed_is_not_sent_again(panel):

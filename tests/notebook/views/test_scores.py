@@ -5,15 +5,15 @@ import math
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.plots import (
+from nas_nb.notebook.views.curves import (
+    chosen_curves_info,
     curves_info,
-    describe_plots,
+    describe_curves,
     draw_curves,
-    draw_scores,
-    scores_info,
 )
+from nas_nb.notebook.views.scores import describe_scores, draw_scores, scores_info
 from nas_nb.record.history import History
-from tests.notebook.fakes import FAILED, RUNNING, add_trial, history_of
+from tests.notebook.fakes import FAILED, RUNNING, add_trial, history_of, tell
 
 
 def axes():
@@ -65,15 +65,15 @@ def test_infinite_scores_are_not_drawn():
 
 def test_curves_are_those_of_the_best_and_of_the_running_trial():
     info = curves_info(history_of(0.5, 0.75, 0.6, RUNNING))
-    assert info.best.trial == 1
-    assert info.best.validation == info.best.train == ((1, 0.75),)
-    assert info.running.trial == 3
+    assert info.of("best").trial == 1
+    assert info.of("best").validation == info.of("best").train == ((1, 0.75),)
+    assert info.of("running").trial == 3
 
 
 def test_an_objective_on_the_training_part_still_finds_both_curves():
     history = history_of(0.5, objective="accuracy")
-    assert curves_info(history).best.train == ((1, 0.5),)
-    assert curves_info(history).best.validation == ()
+    assert curves_info(history).of("best").train == ((1, 0.5),)
+    assert curves_info(history).of("best").validation == ()
 
 
 @pytest.mark.parametrize("history", [History(), history_of(FAILED), history_of(RUNNING)])
@@ -119,7 +119,23 @@ def test_the_axes_say_what_they_measure():
 
 def test_plots_can_be_told_in_words():
     history = history_of(0.5, FAILED, RUNNING)
-    text = describe_plots(scores_info(history), curves_info(history))
-    assert "1 completed and 1 failed" in text
-    assert "best 0.5" in text
-    assert "running trial 2 and best trial 0" in text
+    told = describe_scores(scores_info(history))
+    assert "1 completed and 1 failed" in told
+    assert "best 0.5" in told
+    assert "best trial 0 and running trial 2" in describe_curves(curves_info(history))
+
+
+def test_what_was_steered_is_marked_after_the_trial_that_had_started():
+    history = history_of(0.5, 0.6)
+    tell(history, "steered", action="restrict", detail={"at_least": {"units": [64]}})
+    tell(history, "steered", action="pause", detail={})
+    add_trial(history, 0.7)
+    info = scores_info(history)
+    assert info.steered == ((1.5, "restricted: units at least 64"),)
+    assert "steered once" in describe_scores(info)
+    assert "steered" in labels(draw_scores(info, axes()))
+
+
+def test_the_curves_of_chosen_trials_are_named_by_their_numbers():
+    info = chosen_curves_info(history_of(0.5, 0.75), 1, 0)
+    assert labels(draw_curves(info, axes())) == ["trial 1", "trial 0", "training"]

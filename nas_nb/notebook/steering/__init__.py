@@ -1,0 +1,1 @@
+"""The parts of the panel that steer a search while it runs."""

@@ -1,0 +1,1 @@
+"""The pictures of a search, each a pair: what will be drawn, and its drawing."""

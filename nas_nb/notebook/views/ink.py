@@ -1,0 +1,146 @@
+"""What all pictures share: colours, axes, and artists that are moved instead of drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import AutoLocator, MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+Points = tuple[tuple[float, float], ...]
+
+# Okabe and Ito's palette, which readers with any kind of colour vision can tell apart.
+BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#595959"
+ORANGE, GREEN, PURPLE = "#E69F00", "#009E73", "#CC79A7"
+INK, RULE = "#333333", "#E4E4E4"
+SCALE = "viridis"
+"""The colours of scores: as dark as bad, and readable without seeing colours."""
+
+_LEGEND: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1),
+    "borderaxespad": 0.2,
+    "borderpad": 0,
+    "handlelength": 1.6,
+    "handletextpad": 0.4,
+    "columnspacing": 1.2,
+}
+LIGHTEST = 0.92
+"""The last colours of the scale are too pale on white."""
+_OURS = "nas_nb: "
+
+
+def put(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
+    """Puts a line's points where they are now; an empty one shows in no legend.
+
+    Moving costs a third of drawing anew: the live picture lives from that.
+
+    Args:
+        ax: Where.
+        gid: The line's name.
+        points: Its points.
+        **style: Its look, as of a `Line2D`; a label is needed.
+    """
+    line = next((line for line in ax.lines if line.get_gid() == gid), None)
+    if line is None:
+        line = Line2D([], [], gid=gid)
+        style.setdefault("transform", ax.transData)
+        ax.add_line(line)
+    if not points:
+        style["label"] = f"_{style['label']}"
+    line.set(data=tuple(zip(*points, strict=True)) or ([], []), **style)
+    return line
+
+
+def anew(ax: Axes, *artists: Artist) -> None:
+    """Marks artists as drawn by us, to be taken away by the next `wipe`."""
+    for artist in artists:
+        artist.set_gid(f"{_OURS}{artist.get_gid() or ''}")
+
+
+def wipe(ax: Axes) -> None:
+    """Takes away what an earlier call marked with `anew`, and nothing of the caller's."""
+    for artist in [*ax.get_children()]:
+        if (artist.get_gid() or "").startswith(_OURS):
+            artist.remove()
+
+
+def finish(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
+    """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn.
+
+    Args:
+        ax: The Axes.
+        title: What it shows.
+        x: The name of the horizontal axis.
+        y: The name of the vertical axis.
+        empty: What to say in the middle while there is nothing to draw.
+    """
+    plain(ax, title)
+    ax.set_xlabel(x, fontsize=10, color=INK)
+    ax.set_ylabel(y, fontsize=10, color=INK)
+    ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
+    ax.set_axisbelow(True)
+    lines = any(np.size(line.get_xdata()) for line in ax.lines)
+    tell_emptiness(ax, "" if lines or ax.collections or ax.patches else empty)
+    ax.relim()
+    ax.margins(x=0.04, y=0.12)
+    ax.autoscale_view()
+    legend(ax)
+    return ax
+
+
+def plain(ax: Axes, title: str) -> None:
+    """Gives the Axes its title, and the look that all ours have."""
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=22)
+    ax.tick_params(labelsize=9, colors=INK, length=3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(GREY)
+
+
+def tell_emptiness(ax: Axes, words: str) -> None:
+    """Says that nothing is there yet, instead of inventing a scale; '' takes that back."""
+    shown = next((text for text in ax.texts if text.get_gid() == "empty"), None)
+    if shown is None:
+        shown = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center", color=GREY)
+        shown.set_gid("empty")
+    shown.set(text=words, visible=bool(words))
+    if words:
+        ax.set(xticks=[], yticks=[], ylabel="")
+    else:
+        ax.yaxis.set_major_locator(AutoLocator())
+
+
+def whole_numbers(ax: Axes) -> None:
+    """Puts ticks of the horizontal axis at whole numbers: a trial and an half there is not."""
+    if not any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
+def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
+    """Puts the legend between title and picture, where it hides nothing and never jumps."""
+    handles, labels = ax.get_legend_handles_labels()
+    old = ax.get_legend()
+    if old is not None:
+        old.remove()
+    if handles:
+        order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
+        shown = ([handles[place] for place in order], [labels[place] for place in order])
+        ax.legend(*shown, fontsize=9, ncols=6, frameon=False, **_LEGEND)
+
+
+def key_of_scores(ax: Axes, objective: str) -> None:
+    """Says what the colours of scores mean, at the upper right, in place of an earlier key."""
+    ramp = ax.inset_axes((0.80, 1.035, 0.12, 0.028))
+    colors = np.linspace(0, LIGHTEST, 64)[None, :]
+    ramp.imshow(colors, aspect="auto", cmap=SCALE, vmin=0, vmax=1)
+    ramp.set_axis_off()
+    style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "color": INK, "va": "center"}
+    worse = ax.text(0.79, 1.049, f"{objective}: worse", ha="right", **style)
+    better = ax.text(0.93, 1.049, "better", ha="left", **style)
+    anew(ax, ramp, worse, better)

@@ -1,0 +1,123 @@
+"""A map of the space: architectures that are alike stand close, and the search spreads over it.
+
+Where an architecture stands depends on the space alone, not on the search (see `plane`). So points
+never move when the search goes on, and two searches of one space can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+
+from nas_nb.errors import SpaceError
+from nas_nb.notebook.views import ink
+from nas_nb.notebook.views.plane import plane_of
+from nas_nb.notebook.views.scale import goodness, scored
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nas_nb.notebook.views.ink import Points
+    from nas_nb.record.history import History
+    from nas_nb.space.domain import Domain
+
+BEST, LATEST = 200, 300
+
+
+class Spot(NamedTuple):
+    """One trial on the map: its number, its place, and its goodness from 0 to 1."""
+
+    trial: int
+    x: float
+    y: float
+    good: float
+
+
+class MapInfo(NamedTuple):
+    """The explored part of a space.
+
+    Attributes:
+        objective: The name of the score.
+        landmarks: Places of architectures drawn from the whole space.
+        spots: The trials, worst first, so that the best are drawn on top.
+        likeness: How well distances on the map agree with those in the space: their correlation.
+        trials: How many completed trials there are, shown or not.
+        chosen: The chosen trial, if it is shown.
+    """
+
+    objective: str
+    landmarks: Points
+    spots: tuple[Spot, ...]
+    likeness: float
+    trials: int
+    chosen: Spot | None
+
+
+def map_info(history: History, domain: Domain, chosen: int | None = None) -> MapInfo:
+    """Returns what `draw_map` draws: the 200 best trials and the 300 latest."""
+    plane = plane_of(domain)
+    sign = 1 if history.direction == "max" else -1
+    known = sorted(scored(history), key=lambda pair: sign * pair[1])
+    wanted = {number for number, _ in known[-BEST:]}
+    wanted |= set(sorted(number for number, _ in known)[-LATEST:])
+    wanted |= {number for number, _ in known if number == chosen}
+    shown = [pair for pair in known if pair[0] in wanted and _legal(history, pair[0], domain)]
+    good = goodness([score for _, score in shown], history.direction)
+    places = plane.places([history[number].values for number, _ in shown])
+    spots = tuple(
+        Spot(number, x, y, how_good)
+        for (number, _), (x, y), how_good in zip(shown, places, good, strict=True)
+    )
+    at = next((spot for spot in spots if spot.trial == chosen), None)
+    return MapInfo(history.objective, plane.landmarks, spots, plane.likeness, len(known), at)
+
+
+def draw_map(info: MapInfo, ax: Axes) -> Axes:
+    """Draws the landmarks in grey and the trials in colours, in place of an earlier drawing."""
+    ink.wipe(ax)
+    ink.plain(ax, "Explored part of the space")
+    quiet = ax.scatter(*_columns(info.landmarks), s=14, color="#D8D8D8", linewidths=0, zorder=1)
+    ink.anew(ax, quiet)
+    if info.spots:
+        colors = mpl.colormaps[ink.SCALE]([ink.LIGHTEST * spot.good for spot in info.spots])
+        xs, ys = _columns(tuple((spot.x, spot.y) for spot in info.spots))
+        sizes = [26 + 40 * spot.good for spot in info.spots]
+        style: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6, "zorder": 2}
+        ink.anew(ax, ax.scatter(xs, ys, s=sizes, c=colors, **style))
+    if info.chosen is not None:
+        ring: dict[str, Any] = {"s": 150, "facecolors": "none", "linewidths": 2, "zorder": 3}
+        ink.anew(ax, ax.scatter([info.chosen.x], [info.chosen.y], edgecolors="black", **ring))
+    # Equal scales: distances are what the map is about.
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xticks=[], yticks=[])
+    ax.margins(0.05)
+    told = f"close: alike (correlation with the true distances {info.likeness:.2f}). "
+    told += f"Grey: {len(info.landmarks)} architectures drawn from the space."
+    ax.set_xlabel(told, fontsize=9, color=ink.INK)
+    ink.key_of_scores(ax, info.objective)
+    return ax
+
+
+def describe_map(info: MapInfo) -> str:
+    """Returns in words what `draw_map` draws."""
+    text = f"map of the space by distance, {len(info.spots)} of {info.trials} trials on it"
+    if len(info.spots) < 2:
+        return text
+    # The drawn ones are the space: how wide the trials lie among them is what is explored.
+    whole = np.ptp(np.array(info.landmarks), axis=0).sum() or 1.0
+    mine = np.ptp(np.array([(spot.x, spot.y) for spot in info.spots]), axis=0).sum()
+    return f"{text}, spread over {min(1.0, mine / whole):.0%} of its width and height"
+
+
+def _legal(history: History, number: int, domain: Domain) -> bool:
+    try:
+        domain.canonical(history[number].values)
+    except SpaceError:
+        return False
+    return True
+
+
+def _columns(points: Points) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
