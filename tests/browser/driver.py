@@ -12,6 +12,9 @@ from tests.browser.server import JupyterServer
 OPEN_LIMIT_MS = 90_000
 CELL_LIMIT_MS = 120_000
 
+# Notebook 7.6 throws this by itself, on any notebook.
+KNOWN_ERRORS = {"lab": (), "notebook": ("(reading 'schema')",)}
+
 # The notebook's widget: in a page that shows one document it is the only one with content.
 PANEL = """(() => {
     const shell = window.jupyterapp.shell;
@@ -47,9 +50,10 @@ class NotebookPage:
         self.errors: list[str] = []
         self._screenshots = screenshots
         self._runs = 0
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._known_errors = KNOWN_ERRORS[server.front_end]
+        page.on("pageerror", lambda error: self._note("error", str(error)))
         page.on("console", lambda message: self._note(message.type, message.text))
-        page.goto(f"{server.url}/doc/tree/{name}?token={server.token}")
+        page.goto(server.address(name))
         self._wait_for_kernel()
 
     def run_all(self, limit_ms: int = CELL_LIMIT_MS) -> None:
@@ -136,5 +140,5 @@ class NotebookPage:
         )
 
     def _note(self, kind: str, text: str) -> None:
-        if kind == "error":
+        if kind == "error" and not any(known in text for known in self._known_errors):
             self.errors.append(text)

@@ -1,4 +1,4 @@
-"""A JupyterLab of the tests' own: free port, private folders, no news from the internet."""
+"""A Jupyter server of the tests' own: free port, private folders, no news from the internet."""
 
 from __future__ import annotations
 
@@ -33,16 +33,30 @@ FOLDERS = (
 )
 
 
+# What each front end is started by, and where it shows one document alone.
+FRONT_ENDS = {
+    "lab": ("jupyterlab", "doc/tree"),
+    "notebook": ("notebook", "notebooks"),
+}
+
+
 class JupyterServer:
-    """``jupyter lab`` in a process group of its own, as a context manager.
+    """JupyterLab or Notebook in a process group of its own, as a context manager.
+
+    Args:
+        home: A folder for everything that it writes.
+        front_end: "lab" or "notebook".
 
     Attributes:
+        front_end: Which it is.
         files: The folder that the server shows; kernels start in it.
         url: Address without a slash at the end, known after entering.
         token: The server's secret, known after entering.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, front_end: str = "lab") -> None:
+        self.front_end = front_end
+        self._module, self._documents = FRONT_ENDS[front_end]
         self.files = home / "files"
         self.files.mkdir()
         self._log = home / "server.log"
@@ -58,12 +72,14 @@ class JupyterServer:
             file.write_text(json.dumps(values))
 
     def __enter__(self) -> JupyterServer:
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command = [sys.executable, "-m", self._module, "--no-browser", "--allow-root"]
         options = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": "0",  # the system chooses a free one
             "ServerApp.root_dir": str(self.files),
-            "LabApp.expose_app_in_browser": "True",  # window.jupyterapp, which the driver commands
+            # window.jupyterapp, which the driver commands
+            "LabApp.expose_app_in_browser": "True",
+            "JupyterNotebookApp.expose_app_in_browser": "True",
             "LabApp.news_url": "None",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
@@ -89,6 +105,10 @@ class JupyterServer:
             self._process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def address(self, name: str) -> str:
+        """Returns the address of a file, shown alone."""
+        return f"{self.url}/{self._documents}/{name}?token={self.token}"
 
     def stop_kernels(self) -> None:
         """Ends all kernels, so that what one test left running takes nothing from the next."""

@@ -68,6 +68,7 @@ def test_every_input_has_a_name(panel):
 
 @pytest.mark.parametrize("title", TITLES[:-1])
 def test_a_tab_is_painted_when_it_comes_into_view_and_all_pictures_are_told_in_words(panel, title):
+    add_trial(panel._search.history, 0.7, depth=1, layer_1="Conv2D", units_1=3)
     panel.book.selected_index = TITLES.index(title)
     panel.paint()
     html = shown(panel.tabs[title])

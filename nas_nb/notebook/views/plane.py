@@ -108,7 +108,7 @@ def _nearest(wanted: Matrix, landmarks: Matrix) -> Matrix:
     weights = 1 / np.maximum(wanted, 0.1)
     total = weights.sum(axis=1, keepdims=True)
     near = weights**4
-    places = (near @ landmarks) / near.sum(axis=1, keepdims=True)
+    places: Matrix = (near @ landmarks) / near.sum(axis=1, keepdims=True)
     fixed = weights @ landmarks
     for _ in range(_STEPS):
         ratio = weights * wanted / np.maximum(_far(places, landmarks), _TINY)

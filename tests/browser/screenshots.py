@@ -1,0 +1,104 @@
+"""Pictures of every tab of the panel, for people to look at and for README.
+
+    python -m tests.browser.screenshots FOLDER
+
+A search is run and steered in a real JupyterLab, and each tab is photographed in the light and the
+dark theme, narrow (800 px) and wide.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM_OPTIONS, notebook_of
+from tests.browser.driver import NotebookPage
+from tests.browser.server import JupyterServer
+
+MAKE = """
+%load_ext nas_nb
+import nas_nb as nas
+
+space = {
+    "layers": ["Conv2D", "Dense"],
+    "units": [16, 32, 64],
+    "activations": ["relu", "tanh"],
+    "learning_rate": [0.001, 0.003],
+}
+search = nas.Search(
+    space, "digits", strategy="evolution", options={"population": 12}, max_trials=200, epochs=8
+)
+"""
+STEER = """
+import time
+
+def trials(count):
+    while len(search.history.finished) < count:
+        time.sleep(0.1)
+
+trials(24)
+search.steer.at_least(units=32)
+trials(34)
+search.steer.queue(search.best.architecture)
+search.steer.strategy("predictor")
+trials(70)
+"""
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+WIDTHS = {"narrow": 800, "wide": 1160}
+LIMIT_MS = 600_000
+
+
+def photograph(browser: Browser, server: JupyterServer, folder: Path) -> None:
+    """Runs the search, and takes a picture of each tab while it goes on."""
+    nbformat.write(notebook_of(MAKE, "search.panel()", STEER), server.files / "panel.ipynb")
+    page = browser.new_page(viewport={"width": 1160, "height": 2400}, device_scale_factor=1)
+    notebook = NotebookPage(page, server, "panel.ipynb", folder)
+    notebook.run_through("search.panel()", LIMIT_MS)
+    panel = notebook.output("search.panel()")
+    expect(panel.get_by_role("status")).to_have_text("Ready to start.", timeout=60_000)
+    in_all_looks(notebook, panel, "Configure")
+    panel.get_by_role("button", name="Start", exact=True).click()
+    notebook.run(STEER, LIMIT_MS)
+    titles = [tab.inner_text() for tab in panel.get_by_role("tab").all()]
+    for title in titles[1:]:
+        in_all_looks(notebook, panel, title)
+    panel.get_by_role("button", name="Stop", exact=True).click()
+    expect(panel).to_contain_text(re.compile("Stopped by its user"), timeout=60_000)
+    notebook.screenshot("record", panel)
+    assert not notebook.errors, notebook.errors
+
+
+def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
+    """Takes the pictures of one tab."""
+    panel.get_by_role("tab", name=title, exact=True).click()
+    for theme, name in THEMES.items():
+        change = (
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+        )
+        notebook.page.evaluate(change, name)
+        for size, width in WIDTHS.items():
+            notebook.page.set_viewport_size({"width": width, "height": 2400})
+            notebook.page.wait_for_timeout(1500)  # a repaint, and the theme's fade
+            notebook.screenshot(f"{title.lower()}-{theme}-{size}", panel.locator(".nas-panel"))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+    home = Path(tempfile.mkdtemp(prefix="nas-nb-screenshots-"))
+    with sync_playwright() as playwright, JupyterServer(home) as server:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        photograph(browser, server, folder)
+        browser.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
