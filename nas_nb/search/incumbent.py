@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.search.checkpoints import load_checkpoint
+from nas_nb.space.ready.raw_input import with_raw_input
 
 if TYPE_CHECKING:
     import keras
@@ -58,21 +59,30 @@ class Incumbent:
         """The point of the search space."""
         return self.space.architecture(self.trial.values)
 
-    def model(self) -> keras.Model:
+    def model(self, *, raw: bool = False) -> keras.Model:
         """Returns the trained model, with the weights of its best epoch.
+
+        Args:
+            raw: Whether it takes samples as the user had them: texts, or a table's own columns by
+                name; see `nas_nb.spaces.with_raw_input`. Default: the numbers it was trained on.
 
         Raises:
             SearchError: Its checkpoint is gone.
         """
         model = self._untrained()
         load_checkpoint(self.checkpoints, model, self.trial)
-        return model
+        return with_raw_input(model, self.data) if raw else model
 
-    def code(self) -> str:
-        """Returns plain Keras source that builds and compiles the architecture."""
+    def code(self, *, raw: bool = False) -> str:
+        """Returns plain Keras source that builds the architecture, and compiles it unless `raw`.
+
+        Args:
+            raw: As for `model`.
+        """
         from nas_nb.space.code import keras_source
 
-        return keras_source(self._untrained())
+        model = self._untrained()
+        return keras_source(with_raw_input(model, self.data) if raw else model)
 
     def evaluate(self) -> dict[str, float]:
         """Returns loss and metrics on the test part, which no search decision has seen."""

@@ -35,7 +35,7 @@ class Graph:
         self._waiting = [
             (name, number)
             for name, layer in self._layers.items()
-            for number in range(len(layer["inbound_nodes"]))
+            for number in range(_first(layer), _first(layer) + len(layer["inbound_nodes"]))
         ]
 
     def lines(self) -> Iterator[str]:
@@ -53,13 +53,18 @@ class Graph:
         yield broken("    model = ", "keras.Model", (*ends, *named))
 
     def _needs(self, node: tuple[str, int]) -> set[Tensor]:
-        inbound = self._layers[node[0]]["inbound_nodes"][node[1]]
+        inbound = self._inbound(node)
         return set(_tensors_in(inbound["args"])) | set(_tensors_in(inbound["kwargs"]))
+
+    def _inbound(self, node: tuple[str, int]) -> Mapping[str, Any]:
+        layer = self._layers[node[0]]
+        inbound: Mapping[str, Any] = layer["inbound_nodes"][node[1] - _first(layer)]
+        return inbound
 
     def _call(self, node: tuple[str, int]) -> Iterator[str]:
         name, number = node
         layer = self._layers[name]
-        inbound = layer["inbound_nodes"][number]
+        inbound = self._inbound(node)
         arguments = [self._text(argument) for argument in inbound["args"]]
         options = {k: self._text(v) for k, v in inbound["kwargs"].items() if v is not None}
         target = self._target(node)
@@ -72,7 +77,7 @@ class Graph:
         inputs = ", ".join([*arguments, *named])
         if len(layer["inbound_nodes"]) > 1:
             shared = re.sub(r"\W", "_", name)
-            if number == 0:
+            if number == _first(layer):
                 yield broken(f"    {shared} = ", made.head, made.arguments)
             yield f"    {target} = {shared}({inputs})"
             return
@@ -123,6 +128,11 @@ class Graph:
         if len(references) == 1:
             return self._structure(references[0])
         return f"[{', '.join(self._structure(item) for item in references)}]"
+
+
+def _first(layer: Mapping[str, Any]) -> int:
+    # What leads from a functional model's own inputs to its outputs is its call number 0.
+    return int("input_layers" in layer["config"])
 
 
 def input_text(config: Mapping[str, Any]) -> str:

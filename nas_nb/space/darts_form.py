@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nas_nb.errors import SpaceError, nearest
@@ -49,13 +50,24 @@ def pairs(node: int) -> tuple[str, ...]:
     return tuple(f"{a},{b}" for a, b in itertools.combinations(range(node + INPUTS), 2))
 
 
+@lru_cache(maxsize=1 << 14)
 def canonical(cell: Cell) -> Cell:
-    """Returns the isomorphic cell that comes first.
+    """Returns the isomorphic cell that stands for all.
 
     Nodes may change places where none takes another that comes later, and so may the two edges
-    of a node. It tries every order of the nodes: 24 for a cell of four.
+    of a node. Nodes are sorted by depth and by all that leads to them; those that are alike in
+    both are tried in every order.
     """
-    return min(_renumbered(cell, order) for order in _orders(cell))
+    longest = [0] * INPUTS
+    looks: list[Any] = [(0,), (1,)]
+    for node in cell:
+        longest.append(1 + max(longest[step.state] for step in node))
+        looks.append(tuple(sorted((s.operation, longest[s.state], looks[s.state]) for s in node)))
+    marks = list(zip(longest, looks, strict=True))[INPUTS:]
+    ranked = sorted(range(len(cell)), key=marks.__getitem__)
+    groups = [list(alike) for _, alike in itertools.groupby(ranked, key=marks.__getitem__)]
+    orders = itertools.product(*map(itertools.permutations, groups))
+    return min(_renumbered(cell, [n for group in order for n in group]) for order in orders)
 
 
 def depth(cell: Cell) -> int:
@@ -133,15 +145,6 @@ def ways(cell: Cell) -> Iterator[tuple[str, ...]]:
     for node in cell:
         leading.append([(*way, step.operation) for step in node for way in leading[step.state]])
         yield from leading[-1]
-
-
-def _orders(cell: Cell) -> Iterator[Sequence[int]]:
-    """Yields the orders of the nodes in which each comes after those that it takes."""
-    for order in itertools.permutations(range(len(cell))):
-        place = {node: position for position, node in enumerate(order)}
-        taken = ((node, s.state - INPUTS) for node in order for s in cell[node])
-        if all(other < 0 or place[other] < place[node] for node, other in taken):
-            yield order
 
 
 def _renumbered(cell: Cell, order: Sequence[int]) -> Cell:

@@ -2,12 +2,12 @@
 
     python -m tests.benchmarks.check_cells TABLE.csv.gz [--models 20]
 
-Of NAS-Bench-201 you give the path of the published table. The table has a line a cell, with its string (`arch`), the number of its isomorphism class (`iso`)
-and its parameters in millions (`params_m`). Checked are: every string is read and written back,
-the classes are those of the table, the parameters of every cell agree, and the formula agrees
-with Keras models of a random sample. Of NAS-Bench-101 all cells are listed and sorted into classes
-of isomorphic ones, in a minute, and of DARTS the published net is built. It ends with status 1 where
-something differs.
+Of NAS-Bench-201 you give the path of the published table. It has a line a cell, with its string
+(`arch`), the number of its isomorphism class (`iso`) and its parameters in millions (`params_m`).
+Checked are: every string is read and written back, the classes are those of the table, the
+parameters of every cell agree, and the formula agrees with Keras models of a random sample. Of
+NAS-Bench-101 all cells are listed and sorted into classes of isomorphic ones, which takes minutes,
+and of DARTS the published net is built. It ends with status 1 where something differs.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A space joins by a line in `SPACES`, and in `SMALL` a version that can be listed
 200 architectures of each space are built and trained, which takes about a quarter of an hour:
 
     NAS_NB_SAMPLES=200 python -m pytest tests/space/test_all.py --timeout=0
+
+(of one space with ``-k darts_cell``, say).
 """
 
 from __future__ import annotations
@@ -70,16 +72,16 @@ def build(hp: kt.HyperParameters) -> keras.Model:
 
 SPACES: dict[str, Case] = {
     "dictionary": Case(lambda: SearchSpace.from_dict(CHAIN), DIGITS),
-    "build function": Case(lambda: SearchSpace(build), DIGITS),
+    "build_function": Case(lambda: SearchSpace(build), DIGITS),
     "cell": Case(lambda: cell(width=4, stages=2), DIGITS),
     "macro": Case(lambda: macro(width=4, stages=2), DIGITS),
     "image": Case(lambda: image(augmentations=("none", "shift")), DIGITS),
     "text": Case(text, WORDS),
     "tabular": Case(tabular, ROWS),
     "timeseries": Case(timeseries, WINDOWS),
-    "nasbench101 cell": Case(lambda: nasbench101_cell(width=5, stages=2), DIGITS),
-    "darts cell": Case(lambda: darts_cell(nodes=2, layers=2, width=2), DIGITS),
-    "part of cell": Case(
+    "nasbench101_cell": Case(lambda: nasbench101_cell(width=5, stages=2), DIGITS),
+    "darts_cell": Case(lambda: darts_cell(nodes=2, layers=2, width=2), DIGITS),
+    "part_of_cell": Case(
         lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, ["none"]), DIGITS
     ),
 }
@@ -87,14 +89,14 @@ SPACES: dict[str, Case] = {
 SMALL: dict[str, Callable[[], SearchSpace]] = {
     "dictionary": lambda: SearchSpace.from_dict(CHAIN),
     "cell": lambda: cell(nodes=3),
-    "nasbench101 cell": lambda: nasbench101_cell(nodes=4, edges=4),
+    "nasbench101_cell": lambda: nasbench101_cell(nodes=4, edges=4),
     "macro": lambda: macro(layers=1, stages=3),
     "image": lambda: image(widths=8),
     "text": lambda: text(embeddings=16, widths=16),
     "tabular": lambda: tabular(widths=(16, 32)),
     "timeseries": lambda: timeseries(widths=8),
-    "part of cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, ["avg_pool_3x3"]),
-    "part of macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
+    "part_of_cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, ["avg_pool_3x3"]),
+    "part_of_macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
 }
 
 

@@ -156,6 +156,14 @@ def test_models_inside_the_model_become_functions() -> None:
     check(model)
 
 
+def test_functional_model_may_be_called_more_than_once_and_end_the_model() -> None:
+    given = keras.Input((4,))
+    part = keras.Model(given, layers.Dense(4, activation="tanh")(given))
+    inputs = keras.Input((4,))
+    check(keras.Model(inputs, part(inputs)))
+    check(keras.Model(inputs, part(layers.Dense(4)(part(inputs)))))
+
+
 def test_regularizers_schedules_and_objects_are_rebuilt() -> None:
     model = keras.Sequential(
         [
