@@ -29,13 +29,13 @@ class Graph:
         self._layers = {layer["name"]: layer for layer in config["layers"]}
         self._nested = nested
         self._inputs = list(_tensors_of(config["input_layers"]))
-        self._outputs = list(_tensors_of(config["output_layers"]))
+        self._outputs = [self._end(tensor) for tensor in _tensors_of(config["output_layers"])]
         self._config = config
         self._names: dict[Tensor, str] = {}
         self._waiting = [
             (name, number)
             for name, layer in self._layers.items()
-            for number in range(_first(layer), _first(layer) + len(layer["inbound_nodes"]))
+            for number in range(len(layer["inbound_nodes"]))
         ]
 
     def lines(self) -> Iterator[str]:
@@ -53,18 +53,13 @@ class Graph:
         yield broken("    model = ", "keras.Model", (*ends, *named))
 
     def _needs(self, node: tuple[str, int]) -> set[Tensor]:
-        inbound = self._inbound(node)
+        inbound = self._layers[node[0]]["inbound_nodes"][node[1]]
         return set(_tensors_in(inbound["args"])) | set(_tensors_in(inbound["kwargs"]))
-
-    def _inbound(self, node: tuple[str, int]) -> Mapping[str, Any]:
-        layer = self._layers[node[0]]
-        inbound: Mapping[str, Any] = layer["inbound_nodes"][node[1] - _first(layer)]
-        return inbound
 
     def _call(self, node: tuple[str, int]) -> Iterator[str]:
         name, number = node
         layer = self._layers[name]
-        inbound = self._inbound(node)
+        inbound = layer["inbound_nodes"][number]
         arguments = [self._text(argument) for argument in inbound["args"]]
         options = {k: self._text(v) for k, v in inbound["kwargs"].items() if v is not None}
         target = self._target(node)
@@ -77,7 +72,7 @@ class Graph:
         inputs = ", ".join([*arguments, *named])
         if len(layer["inbound_nodes"]) > 1:
             shared = re.sub(r"\W", "_", name)
-            if number == _first(layer):
+            if number == 0:
                 yield broken(f"    {shared} = ", made.head, made.arguments)
             yield f"    {target} = {shared}({inputs})"
             return
@@ -119,20 +114,20 @@ class Graph:
             return f"[{', '.join(self._text(item) for item in argument)}]"
         return exact_expression(argument).text
 
+    def _end(self, tensor: Tensor) -> Tensor:
+        # Where it names its ends, Keras counts the making of an inner model as its first call.
+        name, number, output = tensor
+        return name, number - ("input_layers" in self._layers[name]["config"]), output
+
     def _structure(self, references: Any) -> str:
         if _is_reference(references):
-            return self._names[_reference(references)]
+            return self._names[self._end(_reference(references))]
         if isinstance(references, Mapping):
             items = (f"{quoted(key)}: {self._structure(item)}" for key, item in references.items())
             return f"{{{', '.join(items)}}}"
         if len(references) == 1:
             return self._structure(references[0])
         return f"[{', '.join(self._structure(item) for item in references)}]"
-
-
-def _first(layer: Mapping[str, Any]) -> int:
-    # What leads from a functional model's own inputs to its outputs is its call number 0.
-    return int("input_layers" in layer["config"])
 
 
 def input_text(config: Mapping[str, Any]) -> str:
