@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ ACTIONS = {
     "trials": "return all trials as a pandas.DataFrame",
     "panel": "show the panel again: controls, buttons and live plots",
     "report": "show the record of the search, which needs no kernel to be read",
+    "open": "open the search in a folder again, e.g. %nas open nas_nb_runs/mine, and return it",
     "data": "use a data set by default: a variable, or a name such as digits",
 }
 """What `%nas` can do, each with its help."""
@@ -89,6 +91,41 @@ class _Known(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class _Option(argparse.Action):
+    """Collects options of a strategy; their values are read as Python writes them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        name, sign, text = values.partition("=")
+        if not name.isidentifier() or not sign:
+            parser.error(f"--option takes NAME=VALUE, for example population=50, not '{values}'")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: value})
+
+
+_LIMITS: dict[str, tuple[type, str, str]] = {
+    "max-trials": (int, "N", "trials that may end"),
+    "max-time": (str, "TIME", "time for the search: '2 min', 90s"),
+    "max-epochs": (int, "N", "epochs of training over all trials"),
+    "max-params": (int, "N", "weights of one model; larger ones fail without training"),
+    "max-flops": (int, "N", "multiply-adds of one model for one sample, likewise"),
+    "max-latency": (str, "TIME", "time of one model for one sample: '5 ms', likewise"),
+    "max-time-per-trial": (str, "TIME", "time for one trial; a longer one is cut off"),
+    "max-memory": (str, "BYTES", "memory of the kernel at which the search pauses: '1.8 GB'"),
+    "epochs": (int, "N", "epochs that a trial is granted"),
+    "batch-size": (int, "N", "samples a batch"),
+    "seed": (int, "N", "decides all that is drawn"),
+}
+
+
 def line_parser() -> Parser:
     """Returns the parser of `%nas`."""
     about = "\n".join(f"  {name:<8} {text}" for name, text in ACTIONS.items())
@@ -102,7 +139,7 @@ def line_parser() -> Parser:
     parser.add_argument(
         "action", nargs="?", default="status", action=_Known, known=list(ACTIONS), help="see below"
     )
-    parser.add_argument("name", nargs="?", help="the data set, for the action data")
+    parser.add_argument("name", nargs="?", help="the data set for data, the folder for open")
     return parser
 
 
@@ -116,10 +153,12 @@ def cell_parser() -> Parser:
     )
     parser.add_argument("name", help="the variable that will hold the search")
     parser.add_argument("--strategy", metavar="NAME", help="who proposes: evolution, random, ...")
-    parser.add_argument("--max-trials", type=int, metavar="N", help="trials that may end")
-    parser.add_argument("--max-time", metavar="TIME", help="time for the search: '2 min', 90s")
-    parser.add_argument("--epochs", type=int, metavar="N", help="epochs that a trial is granted")
-    parser.add_argument("--seed", type=int, metavar="N", help="decides all that is drawn")
+    parser.add_argument(
+        "--option", action=_Option, metavar="NAME=VALUE", help="of the strategy; may be repeated"
+    )
+    parser.add_argument("--objective", metavar="NAME", help="what is compared: val_accuracy, ...")
+    for name, (kind, metavar, text) in _LIMITS.items():
+        parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
     parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
     parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
     parser.add_argument("--start", action="store_true", help="start it at once")

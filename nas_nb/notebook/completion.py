@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -57,7 +58,8 @@ def candidates(text: str, token: str, names: dict[str, Any]) -> list[str]:
 def _of_line(words: list[str], names: dict[str, Any]) -> list[str]:
     if not words:
         return list(arguments.ACTIONS)
-    return _data(names) if words == ["data"] else []
+    values = {"data": lambda: _data(names), "open": _folders}
+    return values[words[0]]() if len(words) == 1 and words[0] in values else []
 
 
 def _of_cell(words: list[str], names: dict[str, Any]) -> list[str]:
@@ -69,6 +71,12 @@ def _of_cell(words: list[str], names: dict[str, Any]) -> list[str]:
         return values[words[-1]]()
     unused = [option for option in arguments.cell_parser().options() if option not in words]
     return unused if words else []
+
+
+def _folders() -> list[str]:
+    """Returns the folders that searches wrote to where nobody chose one, the latest first."""
+    journals = Path("nas_nb_runs").glob("*/journal.jsonl")
+    return sorted((journal.parent.as_posix() for journal in journals), reverse=True)
 
 
 def _strategies() -> list[str]:

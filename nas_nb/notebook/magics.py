@@ -56,6 +56,8 @@ class NasMagics(Magics):
         asked = arguments.line_parser().read(line)
         if asked.action == "data":
             return self._use(asked.name)
+        if asked.action == "open":
+            return self._open(asked.name)
         if asked.name is not None:
             raise UsageError(f"%nas {asked.action} takes no argument. Received: '{asked.name}'.")
         return _DO[asked.action](_current())
@@ -66,6 +68,15 @@ class NasMagics(Magics):
         if name is None:
             raise UsageError("%nas data: which one? Write for example `%nas data digits`.")
         terminal.say(f"Default data: {use(self._data(name)).describe()}")
+
+    def _open(self, folder: str | None) -> Search:
+        """Opens the search in a folder: what it found is shown, and `%nas resume` goes on."""
+        if folder is None:
+            raise UsageError("%nas open: which folder? Write `%nas open nas_nb_runs/...`.")
+        _announce_loading()
+        from nas_nb.notebook.search import open_search
+
+        return open_search(folder)
 
     def _of_cell(self, line: str, cell: str) -> None:
         asked = arguments.cell_parser().read(line)
@@ -79,6 +90,8 @@ class NasMagics(Magics):
         start, name = options.pop("start"), options["name"]
         if asked.data is not None:
             options["data"] = self._data(asked.data)
+        if asked.option is not None:
+            options["options"] = options.pop("option")
         search = Search(space_of_cell(self._shell, cell), **options)
         self._shell.user_ns[name] = search
         search.panel()
@@ -118,6 +131,16 @@ def _say_status(search: Search) -> None:
     terminal.say(f"{search.name}: {wording.status_line(search)}{f' {time}.' if time else ''}")
 
 
+def _request(action: str, then: str) -> Callable[[Search], None]:
+    """Returns what asks for something that takes effect within a batch or a second."""
+
+    def asked(search: Search) -> None:
+        getattr(search, action)()
+        terminal.say(f"{search.name}: {then}")
+
+    return asked
+
+
 def _ask(action: str) -> Callable[[Search], None]:
     def asked(search: Search) -> None:
         getattr(search, action)()
@@ -129,14 +152,24 @@ def _ask(action: str) -> Callable[[Search], None]:
 _DO: dict[str, Callable[[Search], Any]] = {
     "status": _say_status,
     "start": _ask("start"),
-    "pause": lambda search: search.pause(),
-    "resume": lambda search: search.resume(),
-    "stop": lambda search: search.stop(),
+    "pause": _request("pause", "it pauses within a batch or a second; `%nas resume` goes on."),
+    "resume": _request("resume", "it goes on; `%nas wait` waits for its end."),
+    "stop": _request("stop", "it stops within a batch or a second; `%nas resume` goes on later."),
     "wait": _ask("wait"),
     "best": lambda search: search.best,
     "trials": lambda search: search.trials,
     "panel": lambda search: search.panel(),
     "report": lambda search: search.report(),
+}
+
+
+_MAGICS = {
+    "`search.start()`": "`%nas start`",
+    "`search.resume()`": "`%nas resume`",
+    "`search.stop()`": "`%nas stop`",
+    "`search.wait()`": "`%nas wait`",
+    "`await search`": "`%nas wait`",
+    " or `nas.current_search().stop()`": "",
 }
 
 
@@ -153,4 +186,11 @@ def _in_one_line() -> Iterator[None]:
     except arguments.HelpAsked as help_asked:
         terminal.say(str(help_asked))
     except NasError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_in_magics(str(error))) from None
+
+
+def _in_magics(advice: str) -> str:
+    """Returns the advice for somebody who uses magics: `%nas start` for `search.start()`."""
+    for code, magic in _MAGICS.items():
+        advice = advice.replace(code, magic)
+    return advice

@@ -130,7 +130,8 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
     def _as_text(self) -> str:
         lines = [repr(self), wording.status_line(self), wording.budget_text(self)]
         if not self.state.live:
-            lines.append("Start it with search.start(), and wait for it with search.wait().")
+            lines.append("Start it with `search.start()` or `%nas start`, and wait for it with")
+            lines.append("`search.wait()` or `%nas wait`.")
         return "\n".join(lines)
 
 

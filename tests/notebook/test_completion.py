@@ -56,3 +56,12 @@ def test_unloading_takes_it_away(shell):
     assert len(shell.Completer.custom_matchers) == before
     shell.run_line_magic("unload_ext", "nas_nb")
     assert len(shell.Completer.custom_matchers) == before - 1
+
+
+def test_folders_of_searches_are_offered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("1-wine", "2-wine", "3-nothing"):
+        (tmp_path / "nas_nb_runs" / name).mkdir(parents=True)
+        if "wine" in name:
+            (tmp_path / "nas_nb_runs" / name / "journal.jsonl").touch()
+    assert candidates("%nas open ", "", {}) == ["nas_nb_runs/2-wine", "nas_nb_runs/1-wine"]

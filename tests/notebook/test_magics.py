@@ -73,7 +73,7 @@ def test_without_words_it_says_the_status(shell, search, capsys):
 
 def test_the_panel_is_text_in_a_terminal(shell, search, capsys):
     shell.run_line_magic("nas", "panel")
-    assert "Start it with search.start()" in capsys.readouterr().out
+    assert "`%nas start`" in capsys.readouterr().out
 
 
 def test_help_is_printed_and_ends_nothing(shell, capsys):
@@ -116,6 +116,7 @@ def test_a_bad_line_is_refused_in_one_line(shell, line, message):
         (f"mine {SHORT} --data row", CELL, "Did you mean 'rows'?"),
         (f"mine {SHORT} --data rows --strategy evolutoin", CELL, "Did you mean 'evolution'?"),
         ("mine --data rows", CELL, "no budget"),
+        (f"mine {SHORT} --data rows --option population", CELL, "takes NAME=VALUE"),
         (f"mine {SHORT} --data rows", "x = 1", "Expected one search space"),
         (f"mine {SHORT} --data rows --max-time abc", CELL, "no duration"),
     ],
@@ -128,6 +129,30 @@ def test_a_bad_cell_is_refused_in_one_line(shell_with_data, line, cell, message)
 def test_what_a_search_can_not_do_now_is_refused_in_one_line(shell, search):
     assert "nothing to stop" in refusal(shell, "stop")
     assert "no incumbent yet" in refusal(shell, "best")
+
+
+def test_advice_is_given_in_magics(shell, search):
+    assert refusal(shell, "best").endswith("run it: `%nas start`.")
+
+
+def test_what_is_asked_for_is_answered_in_one_line(shell, search, capsys):
+    search.configure(max_trials=1000, epochs=1000)
+    for action in ("start", "pause", "resume", "stop"):
+        shell.run_line_magic("nas", action)
+        assert capsys.readouterr().out.count("\n") == 1
+    search.wait()
+    assert search.state is SearchState.STOPPED
+
+
+def test_a_folder_is_opened_again(shell, tmp_path):
+    line = f"mine {SHORT} --data wine --directory kept --option population=3 --option sample=2"
+    shell.run_cell_magic("nas", f"{line} --start", CELL)
+    shell.run_line_magic("nas", "wait")
+    opened = shell.run_line_magic("nas", "open kept")
+    assert opened.strategy.options == {"population": 3, "sample": 2}
+    assert len(opened.history.completed) == 2
+    assert "which folder" in refusal(shell, "open")
+    assert "There is no search" in refusal(shell, "open nowhere")
 
 
 def test_an_error_of_the_users_own_code_is_not_shortened(shell):

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+import nas_nb
+from nas_nb.notebook.arguments import cell_parser
+from nas_nb.notebook.equivalent import magic_text, python_text
+from nas_nb.strategy.names import make_strategy
+from tests.search.tiny import CHOICES
+
+GIVEN = {
+    "strategy": "evolution",
+    "options": {"population": 7, "sample": 3},
+    "objective": "val_loss",
+    "max_trials": 9,
+    "max_time": "2 min 5 s",
+    "max_params": 5000,
+    "max_latency": 0.005,
+    "epochs": 3,
+    "seed": 4,
+}
+
+
+@pytest.fixture
+def search(tmp_path):
+    return nas_nb.Search(CHOICES, "wine", directory=tmp_path / "run", **GIVEN)
+
+
+def test_the_python_makes_the_same_search(search, tmp_path):
+    made = {"nas": nas_nb, "space": CHOICES}
+    exec(
+        python_text(search).replace("seed=4,", f"seed=4, directory={str(tmp_path / 'again')!r},"),
+        made,
+    )
+    assert made["search"].settings.opening() | {"search": ""} == search.settings.opening() | {
+        "search": ""
+    }
+
+
+def test_the_magic_names_the_same_settings(search):
+    line = magic_text(search)
+    asked = vars(cell_parser().read(line.removeprefix("%%nas ")))
+    given = {name: value for name, value in asked.items() if value not in (None, False)}
+    expected = {**GIVEN, "name": "search", "data": "wine", "option": GIVEN["options"]}
+    assert given == {n: v for n, v in expected.items() if n != "options"} | {"max_latency": "0.005"}
+
+
+def test_what_is_at_its_default_is_left_out(tmp_path):
+    short = nas_nb.Search(CHOICES, "wine", max_trials=5, directory=tmp_path)
+    text = "search = nas.Search(space, nas.load(\"wine\"), strategy='evolution', max_trials=5)"
+    assert python_text(short) == text
+
+
+def test_a_strategy_of_the_users_own_is_named_not_quoted(tmp_path):
+    def mine(history, rng):
+        return {}
+
+    search = nas_nb.Search(CHOICES, "wine", strategy=mine, max_trials=5, directory=tmp_path)
+    assert "strategy=mine" in python_text(search)
+    assert make_strategy(mine).name == "mine"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import ipywidgets as widgets
+import pytest
+
+from nas_nb.errors import StrategyError
+from nas_nb.notebook.options import OptionsForm, about, option_help, option_kinds
+from nas_nb.strategy.names import STRATEGIES, make_strategy
+
+
+@pytest.fixture
+def form():
+    return OptionsForm(lambda: None)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_option_of_every_strategy_has_a_field_and_is_explained(name, form):
+    strategy = make_strategy(name)
+    form.show(strategy)
+    assert list(form.inputs) == list(strategy.option_names())
+    assert form.read() == strategy.options
+    assert set(option_help(STRATEGIES[name])) >= set(form.inputs)
+    assert all(len(option_help(STRATEGIES[name])[option]) > 10 for option in form.inputs)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_what_a_strategy_does_is_told_in_two_paragraphs(name):
+    assert ". Use it " in about(STRATEGIES[name])
+
+
+def test_options_become_the_strategy_again(form):
+    form.show(make_strategy("reinforce", learning_rate=0.2))
+    form.inputs["decay"].value = 0.5
+    made = make_strategy("reinforce", **form.read())
+    assert (made.learning_rate, made.decay) == (0.2, 0.5)
+
+
+def test_an_option_that_may_be_none_may_be_left_empty(form):
+    form.show(make_strategy("greedy"))
+    assert isinstance(form.inputs["patience"], widgets.Text)
+    assert form.read() == {"patience": None}
+    form.inputs["patience"].value = "4"
+    assert form.read() == {"patience": 4}
+    form.inputs["patience"].value = "four"
+    with pytest.raises(StrategyError, match="Expected `patience` to be a whole number or empty"):
+        form.read()
+
+
+def test_what_no_field_can_hold_is_left_to_code(form):
+    form.show(make_strategy(lambda history, rng: {}))
+    assert form.inputs == {}
+    assert option_kinds(type(make_strategy("local"))) == {}
+
+
+def test_every_change_is_told(form):
+    told = []
+    form = OptionsForm(lambda: told.append(1))
+    form.show(make_strategy("evolution"))
+    form.inputs["population"].value = 33
+    assert told == [1]

@@ -1,0 +1,103 @@
+"""What single views draw; what all of them keep is in `test_all`."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from nas_nb.notebook.views.choices import ABSENT, choices_of
+from nas_nb.notebook.views.funnel import funnel_info
+from nas_nb.notebook.views.importance import importance_info
+from nas_nb.notebook.views.parallel import parallel_info
+from nas_nb.notebook.views.pareto import describe_pareto, draw_pareto, pareto_info
+from nas_nb.notebook.views.scale import goodness
+from nas_nb.notebook.views.space_map import map_info
+from nas_nb.record.history import History
+from tests.notebook.fakes import DOMAIN, FAILED, add_trial, history_of, tell
+
+
+def trained(history, score, params, epochs=1, granted=1):
+    number = len(history)
+    values = {"depth": 1, "layer_1": "Dense", "units_1": number + 1}
+    tell(history, "trial_proposed", trial=number, values=values, origin="random")
+    tell(history, "trial_started", trial=number, attempt=1, seed=1, epochs=granted)
+    tell(history, "trial_built", trial=number, costs={"params": params})
+    for epoch in range(1, epochs + 1):
+        logs = {"val_accuracy": score}
+        tell(history, "epoch_ended", trial=number, epoch=epoch, logs=logs, duration_s=1.0)
+    tell(history, "trial_ended", trial=number, status="completed", score=score, duration_s=1.0)
+
+
+def test_the_front_are_the_trials_that_no_other_beats():
+    history = history_of()
+    for score, params in ((0.5, 100), (0.8, 1000), (0.7, 2000), (0.9, 3000)):
+        trained(history, score, params)
+    info = pareto_info(history, "params", chosen=2)
+    assert info.trials == (0, 1, 3)
+    assert info.chosen == ((2000, 0.7),)
+    assert "3 of them form the front, from 0.5 at 100 to 0.9 at 3,000" in describe_pareto(info)
+    assert draw_pareto(info, Figure().add_subplot()).get_xscale() == "log"
+
+
+def test_a_cost_that_no_trial_has_makes_an_empty_picture():
+    assert pareto_info(history_of(0.5), "flops").completed == ()
+
+
+def test_a_choice_that_is_not_made_has_a_place_below_the_others():
+    choices = {choice.name: choice for choice in choices_of(DOMAIN)}
+    assert list(choices) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
+    assert choices["layer_2"].place({"depth": 1}) == ABSENT
+    assert choices["units_2"].place({"units_2": 64}) == 1.0
+    assert choices["units_1"].place({"units_1": 1}) == 0.0
+    assert choices["units_1"].ticks[-1] == (1.0, "2e+03")
+
+
+def test_of_parallel_lines_the_best_is_drawn_last_and_the_chosen_one_is_never_left_out():
+    history = history_of(*[0.9] * 250, 0.1)
+    info = parallel_info(history, DOMAIN, chosen=250)
+    assert len(info.strands) == 201
+    assert info.chosen.trial == 250
+    assert info.strands[-1].good == 1.0
+
+
+def test_trials_keep_their_place_on_the_map_when_others_come():
+    history = history_of()
+    add_trial(history, 0.5, depth=1, layer_1="Dense", units_1=10)
+    (before,) = map_info(history, DOMAIN).spots
+    for units in range(20, 60):
+        add_trial(history, 0.7, depth=1, layer_1="Conv2D", units_1=units)
+    after = next(spot for spot in map_info(history, DOMAIN).spots if spot.trial == 0)
+    assert (before.x, before.y) == (after.x, after.y)
+
+
+def test_trials_from_outside_of_the_space_are_not_on_the_map():
+    history = history_of()
+    add_trial(history, 0.5, something="else")
+    assert map_info(history, DOMAIN).spots == ()
+
+
+def test_importance_waits_for_enough_trials_and_names_what_decides():
+    history = history_of()
+    assert importance_info(history, DOMAIN).bars == ()
+    for number in range(60):
+        kind = "Conv2D" if number % 2 else "Dense"
+        add_trial(history, 0.5 + 0.3 * (number % 2), depth=1, layer_1=kind, units_1=number % 7 + 1)
+    info = importance_info(history, DOMAIN)
+    assert info.bars[0][0] == "layer_1"
+    assert info.explained > 0.9
+
+
+def test_the_funnel_counts_how_many_trials_got_how_far():
+    history = history_of(FAILED)
+    for epochs in (1, 1, 1, 3, 9):
+        trained(history, 0.5, 10, epochs=epochs, granted=epochs)
+    assert funnel_info(history).levels == ((1, 5), (3, 2), (9, 1))
+    assert funnel_info(History()).levels == ()
+
+
+def test_colours_are_not_used_up_by_a_few_bad_scores():
+    good = goodness([0.0, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96], "max")
+    assert good[0] == 0.0
+    assert good[-1] == 1.0
+    assert 0.2 < good[1] < 0.6
+    assert goodness([1.0, 2.0], "min") == (1.0, 0.0)
+    assert goodness([1.0, 1.0], "min") == (1.0, 1.0)
