@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nas_nb.data.reading import (
-    PARTS,
-    Shares,
-    frame_parts,
-    label_parts,
-    series_parts,
-    text_parts,
-)
+from nas_nb.data.arrays import check_rows
+from nas_nb.data.makers import Makers
+from nas_nb.data.reading import PARTS
+from nas_nb.data.spec import DataSpec
 from nas_nb.data.statistics import Statistics, measure
-from nas_nb.data.streams import collect
-from nas_nb.data.task import Array, Task, check_labels, detect_task, to_task
+from nas_nb.data.task import Array, Task, check_labels, to_task
 from nas_nb.data.text import Vocabulary
-from nas_nb.errors import DataError, nearest
+from nas_nb.errors import DataError
 
 if TYPE_CHECKING:
     from nas_nb.data.table import Table
 
 
-@dataclass(frozen=True)
-class DataSpec:
-    """What a search space needs to know of the data; hashable."""
-
-    input_shape: tuple[int, ...]
-    """Of one sample, e.g. (8, 8, 1)."""
-    task: Task
-    outputs: int
-    """How many numbers the model returns for one sample."""
-    statistics: Statistics | None = None
-    """The scale of the training rows, which a preprocessing layer removes; None for texts."""
-    raw: Table | Vocabulary | None = None
-    """How a table's categories, or texts, became the numbers; None where they were numbers."""
-    loss: str | None = None
-    """Keras's name of a loss in place of the task's own."""
-    metrics: tuple[str, ...] = ()
-    """Keras's names of metrics that are measured beside the task's own."""
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Data:
+class Data(Makers):
     """A data set in three parts.
 
     Candidates train on the first and are compared on the second; the third is kept for the one
@@ -135,235 +108,6 @@ class Data:
     def __repr__(self) -> str:
         return f"<Data {self.describe()}>"
 
-    @classmethod
-    def from_arrays(
-        cls,
-        x: Any,
-        y: Any,
-        *,
-        name: str = "data",
-        validation: float = 0.2,
-        test: float = 0.2,
-        task: Task | str | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> Data:
-        """Splits arrays (or lists, or a data frame) into the three parts.
-
-        Args:
-            x: (samples, ...) numbers; they become float32, and are not scaled. Columns of a data
-                frame may hold categories: see `from_frame`.
-            y: (samples,) class names, class numbers or quantities; or (samples, k) one-hot rows,
-                0/1 labels or quantities.
-            name: What to call the data set.
-            validation: Share of the rows to compare candidates on.
-            test: Share of the rows kept for the end.
-            task: How to read y. Default: names, and whole numbers of up to 20 kinds, are classes;
-                rows of 0 and 1 are one-hot classes or labels; the rest are quantities.
-            seed: Of the split. Every class has the same share in each part.
-            **options: `source` (where the data is from), `loss` and `metrics` of `Data`.
-
-        Raises:
-            DataError: The arrays can't be used as given.
-        """
-        labels = _labels(y)
-        rows = None if hasattr(x, "columns") else _array("x", x)
-        if rows is not None:
-            check_rows(rows, labels)
-        kind = detect_task(labels) if task is None else to_task(task)
-        parts, classes = label_parts(labels, kind, Shares(validation, test, seed))
-        if rows is None:
-            fields = frame_parts(x, parts)
-        else:
-            with np.errstate(over="ignore"):  # what overflows is found by the check of the parts
-                rows = rows.astype(np.float32)
-            fields = {f"x_{part}": rows[at] for part, (at, _) in parts.items()}
-        fields |= {f"y_{part}": numbers for part, (_, numbers) in parts.items()}
-        return cls(name=name, task=kind, classes=classes, **fields, **options)
-
-    @classmethod
-    def from_frame(cls, frame: Any, target: str | list[str], **options: Any) -> Data:
-        """Splits a data frame into the three parts.
-
-        Columns of numbers stay what they are; any other column holds categories, which become 0
-        and 1: one place for each of its 32 most frequent ones in the training rows, and one for
-        whatever is missing, rare or new.
-
-        Args:
-            frame: A pandas data frame, a row a sample.
-            target: The column to predict, or several.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: There is no such column, or the columns can't be used as given.
-        """
-        wanted = [target] if isinstance(target, str) else list(target)
-        absent = [column for column in wanted if column not in frame.columns]
-        if absent:
-            known = [str(column) for column in frame.columns]
-            raise DataError(
-                f"Expected the target to be a column of {', '.join(known)}. Received: "
-                f"{absent[0]!r}.{nearest(str(absent[0]), known)}"
-            )
-        labels = frame[target if isinstance(target, str) else wanted]
-        return cls.from_arrays(frame.drop(columns=wanted), labels, **options)
-
-    @classmethod
-    def from_texts(
-        cls,
-        texts: Iterable[str],
-        y: Any,
-        *,
-        name: str = "texts",
-        vocabulary: int = 5_000,
-        length: int | None = None,
-        validation: float = 0.2,
-        test: float = 0.2,
-        task: Task | str | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> Data:
-        """Turns texts into token ids, and splits them into the three parts.
-
-        Args:
-            texts: (samples,) texts.
-            y: As for `from_arrays`.
-            name: What to call the data set.
-            vocabulary: How many token ids at most; the vocabulary is learned from the training
-                texts and is kept in `raw`.
-            length: Tokens a text. Default: what leaves 95 % of the training texts whole, but 200
-                at the most.
-            validation: As for `from_arrays`.
-            test: As for `from_arrays`.
-            task: As for `from_arrays`.
-            seed: As for `from_arrays`.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: The texts or the labels can't be used as given.
-        """
-        labels = _labels(y)
-        kind = detect_task(labels) if task is None else to_task(task)
-        parts, classes = label_parts(labels, kind, Shares(validation, test, seed))
-        fields = text_parts(texts, parts, vocabulary, length)
-        return cls(name=name, task=kind, classes=classes, **fields, **options)
-
-    @classmethod
-    def from_series(
-        cls,
-        series: Any,
-        *,
-        window: int = 24,
-        horizon: int = 1,
-        target: str | int | None = None,
-        name: str = "series",
-        validation: float = 0.2,
-        test: float = 0.2,
-        **options: Any,
-    ) -> Data:
-        """Turns one series into windows of the past and what followed them: forecasting.
-
-        The training part is the past, the validation part what came after it, the test part the
-        latest; no value is predicted in two parts.
-
-        Args:
-            series: (time,) or (time, channels) numbers, or a data frame, in order of time.
-            window: Time steps that a model sees.
-            horizon: Time steps that it predicts.
-            target: The channel to predict, by number, or by name in a data frame. Default: all.
-            name: What to call the data set.
-            validation: Share of the windows to compare candidates on.
-            test: Share of the windows kept for the end.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: The series is too short or isn't one series of numbers.
-        """
-        fields = series_parts(series, window, horizon, target, Shares(validation, test, 0))
-        return cls(name=name, task=Task.FORECASTING, **fields, **options)
-
-    @classmethod
-    def from_dataset(cls, dataset: Iterable[Any], **options: Any) -> Data:
-        """Reads a ``tf.data.Dataset`` of (x, y) to its end and splits it into the three parts.
-
-        Args:
-            dataset: Pairs of numbers or texts and labels, batched or not. They have to fit into
-                memory: trials read the same rows over and over.
-            **options: As for `from_arrays`, or `from_texts` where x holds texts.
-
-        Raises:
-            DataError: It has no end or no pairs, or can't be used as given.
-        """
-        x, y = collect(dataset)
-        y = decoded(y)
-        if x.dtype.kind in "OSU":
-            return cls.from_texts(decoded(x).reshape(len(x)).tolist(), y, **options)
-        return cls.from_arrays(x, y, **options)
-
-
-def decoded(array: Array) -> Array:
-    """Returns an array with TensorFlow's bytes as text."""
-    if array.dtype.kind not in "OS":
-        return array
-    texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in array]
-    return np.array(texts)
-
 
 def _names(given: Any) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _labels(y: Any) -> Array:
-    labels = _array("y", y)
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-
-
-def _array(name: str, given: Any) -> Array:
-    """Returns what NumPy reads in the argument; objects become numbers or text."""
-    try:
-        array = np.asarray(given)
-        if array.dtype == object:
-            array = np.array(array.tolist())
-    except ValueError as error:
-        raise DataError(
-            f"Expected rows of the same length in {name}. Received: {error}."
-        ) from error
-    if array.dtype.kind not in "biufU":
-        raise DataError(
-            f"Expected numbers or text in {name}, without gaps. "
-            f"Received: {type(given).__name__} of dtype {array.dtype}. "
-            "Fill in or drop what is missing, and make dense what is sparse."
-        )
-    return array
-
-
-def check_rows(x: Array, y: Array, part: str = "") -> None:
-    """Raises DataError unless x holds finite numbers, and y a finite label for each row of it.
-
-    Args:
-        x: (samples, ...)
-        y: (samples, ...)
-        part: What follows x and y in their names, e.g. "_val".
-    """
-    for name, array in ((f"x{part}", x), (f"y{part}", y)):
-        if not isinstance(array, np.ndarray):
-            raise DataError(
-                f"Expected a NumPy array for {name}. Received: {type(array).__name__}. "
-                "Data.from_arrays(x, y) converts what NumPy can read."
-            )
-        if array.size == 0:
-            raise DataError(f"Expected rows in {name}. Received: an array of shape {array.shape}.")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(
-                f"Expected finite numbers in {name}. Received: {np.sum(~np.isfinite(array)):,} "
-                "that are NaN or infinite. Fill them in or drop those rows."
-            )
-    if x.dtype.kind not in "biuf":
-        raise DataError(
-            f"Expected numbers in x{part}. Received: dtype {x.dtype}. Turn text into numbers first."
-        )
-    if x.ndim < 2 or len(x) != len(y):
-        raise DataError(
-            f"Expected x{part} of shape (samples, ...) and one row of y{part} for each sample. "
-            f"Received: x{part} of shape {x.shape}, y{part} of shape {y.shape}."
-        )
