@@ -11,15 +11,19 @@ They are made of the parts of a `Search`: the same spaces, the same trainer, the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.errors import NasError
+from nas_nb.errors import NasError, nearest
+from nas_nb.evaluate.fidelity import check_whole
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
-from nas_nb.search.settings import SpaceLike, as_data, as_space, check_whole
+from nas_nb.search.settings import SpaceLike, as_data, as_space
+from nas_nb.strategy.relaxation import gradient_step
 
 if TYPE_CHECKING:
     from nas_nb.data import Data
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
     from nas_nb.space.search_space import SearchSpace
 
 BATCH_SIZE = 32
+_MUTATIONS = 20
+
+Step = Callable[
+    ["Sequence[Architecture]", "Sequence[float]", "Architecture", int, np.random.Generator],
+    "list[Architecture]",
+]
 
 
 def generate_candidate_structures(
@@ -87,33 +97,52 @@ def optimize_structure(
     scores: Sequence[float],
     data: Data | str | None = None,
     *,
+    method: str = "greedy",
     max_neighbours: int = 8,
     epochs: int = 3,
     seed: int = 0,
 ) -> Architecture:
-    """Step 3: takes a greedy step: from the best candidate to the best of its neighbours.
+    """Step 3: takes a step from the candidates to a better architecture.
 
-    A neighbour differs in exactly one choice. When no neighbour scores higher, the best candidate
-    is a local optimum (among the neighbours that were looked at) and is returned itself.
+    The step is one of
+
+    - "greedy": from the best candidate to the best of its neighbours, which differ from it in
+      exactly one choice;
+    - "evolution": to the best of as many children, each a mutant of the winner of a tournament
+      among half of the candidates (Real et al. 2019);
+    - "adam", "sgd": up the gradient of a model of the scores, with each choice of the best
+      candidate relaxed to a mixture of its alternatives, and back to the nearest architecture
+      (see `nas_nb.strategy.relaxation.gradient_step`). It trains one architecture.
+
+    When nothing new scores higher, the best candidate is returned itself.
 
     Args:
         candidates: Architectures, as step 1 returns them.
         scores: Their scores, as step 2 returns them.
         data: The data or its name; default: what `nas.use(...)` set.
-        max_neighbours: How many neighbours to train, drawn at random when there are more.
+        method: Which step. Default: the greedy one.
+        max_neighbours: How many neighbours or children to train; neighbours are drawn at random
+            when there are more.
         epochs: Epochs of training for each; as in step 2, or the scores can't be compared.
-        seed: Decides which neighbours, their initial weights and orders of samples.
+        seed: Decides which, their initial weights and orders of samples.
 
     Returns:
-        The best architecture of the neighbourhood.
+        The best architecture that is known after the step.
+
+    Raises:
+        NasError: There is no such method, or the scores don't match the candidates.
     """
     check_whole("max_neighbours", max_neighbours, least=1)
+    if method not in METHODS:
+        raise NasError(
+            f"Expected `method` to be one of {', '.join(METHODS)}. Received: method={method!r}."
+            + nearest(str(method), METHODS)
+        )
     best = select_best_structure(candidates, scores)
-    neighbours = best.space.neighbours(best)
-    chosen = np.random.default_rng(seed).permutation(len(neighbours))[:max_neighbours]
-    neighbourhood = [neighbours[index] for index in sorted(chosen)]
-    measured = evaluate_performance(neighbourhood, data, epochs=epochs, seed=seed)
-    return select_best_structure([best, *neighbourhood], [max(_finite(scores)), *measured])
+    rng = np.random.default_rng(seed)
+    tried = METHODS[method](candidates, scores, best, max_neighbours, rng)
+    measured = evaluate_performance(tried, data, epochs=epochs, seed=seed)
+    return select_best_structure([best, *tried], [max(_finite(scores)), *measured])
 
 
 def select_best_structure(
@@ -131,6 +160,66 @@ def select_best_structure(
         )
     best = max(_finite(scores))
     return candidates[list(scores).index(best)]
+
+
+def _neighbours(
+    candidates: Sequence[Architecture],
+    scores: Sequence[float],
+    best: Architecture,
+    count: int,
+    rng: np.random.Generator,
+) -> list[Architecture]:
+    """The neighbours of the best candidate, or so many of them, in order."""
+    neighbours = best.space.neighbours(best)
+    chosen = rng.permutation(len(neighbours))[:count]
+    return [neighbours[index] for index in sorted(chosen)]
+
+
+def _children(
+    candidates: Sequence[Architecture],
+    scores: Sequence[float],
+    best: Architecture,
+    count: int,
+    rng: np.random.Generator,
+) -> list[Architecture]:
+    """New mutants of candidates that won a tournament each."""
+    known = [(score, one) for score, one in zip(scores, candidates, strict=True) if score == score]
+    children: dict[str, Architecture] = {}
+    domain = best.space.domain
+    for _ in range(_MUTATIONS * count):
+        drawn = rng.permutation(len(known))[: (len(known) + 1) // 2]
+        _, parent = max((known[index] for index in drawn), key=itemgetter(0))
+        child = best.space.architecture(domain.mutate(parent.values, rng))
+        if child not in candidates:
+            children.setdefault(child.key, child)
+        if len(children) == count:
+            break
+    return list(children.values())
+
+
+def _uphill(
+    candidates: Sequence[Architecture],
+    scores: Sequence[float],
+    best: Architecture,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    optimizer: str,
+) -> list[Architecture]:
+    """The architecture that a gradient step leads to, unless it is the best candidate itself."""
+    known = [(one, score) for one, score in zip(candidates, scores, strict=True) if score == score]
+    points, finite = [one.values for one, _ in known], [score for _, score in known]
+    step = best.space.architecture(gradient_step(best.space.domain, points, finite, optimizer))
+    return [] if step in candidates else [step]
+
+
+METHODS: Mapping[str, Step] = {
+    "greedy": _neighbours,
+    "evolution": _children,
+    "adam": partial(_uphill, optimizer="adam"),
+    "sgd": partial(_uphill, optimizer="sgd"),
+}
+"""The steps that `optimize_structure` can take: each returns the architectures to train."""
 
 
 def _finite(scores: Sequence[float]) -> list[float]:

@@ -13,7 +13,11 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
 
 
 def shuffled_batches(
-    x: npt.NDArray[np.generic], y: npt.NDArray[np.generic], batch_size: int, seed: int
+    x: npt.NDArray[np.generic],
+    y: npt.NDArray[np.generic],
+    batch_size: int,
+    seed: int,
+    initial_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Returns an endless data set of batches, a fresh permutation for every epoch.
 
@@ -22,6 +26,7 @@ def shuffled_batches(
         y: Targets, `(samples, ...)`.
         batch_size: Samples a batch, 1 or more.
         seed: The permutation of epoch e is a function of (seed, e).
+        initial_epoch: The epoch to begin with, from 0.
 
     Returns:
         A `tf.data.Dataset` of `(x, y)` batches; take `steps_per_epoch` of them for an epoch.
@@ -37,4 +42,4 @@ def shuffled_batches(
     def gather(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.gather(samples, rows), tf.gather(targets, rows)
 
-    return tf.data.Dataset.counter().flat_map(epoch).map(gather).prefetch(2)
+    return tf.data.Dataset.counter(initial_epoch).flat_map(epoch).map(gather).prefetch(2)

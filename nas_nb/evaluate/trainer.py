@@ -15,6 +15,8 @@ from nas_nb.evaluate.fit_path import fit_reason
 
 if TYPE_CHECKING:
     from nas_nb.data import Data
+    from nas_nb.evaluate.engine.training import Schedule
+    from nas_nb.evaluate.state import Keeper
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]
 
@@ -44,9 +46,10 @@ class TrainingResult:
 class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports every epoch, and lets the control pause or end the training at every batch."""
 
-    def __init__(self, control: Control, on_epoch: OnEpoch) -> None:
+    def __init__(self, control: Control, on_epoch: OnEpoch, keeper: Keeper | None) -> None:
         super().__init__()
         self.control = control
+        self.keeper = keeper
         self.report = on_epoch
         self.stopped = False
         self._began = 0.0
@@ -68,9 +71,12 @@ class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         # A cut epoch has averages over some of the batches only: they would not be comparable.
-        if not self.stopped:
-            measured = {name: float(value) for name, value in (logs or {}).items()}
-            self.report(epoch + 1, measured, time.perf_counter() - self._began)
+        if self.stopped:
+            return
+        measured = {name: float(value) for name, value in (logs or {}).items()}
+        self.report(epoch + 1, measured, time.perf_counter() - self._began)
+        if self.keeper is not None and self.keeper.is_due(epoch + 1):
+            self.keeper.keep(epoch + 1)
 
 
 def train(
@@ -82,6 +88,8 @@ def train(
     seed: int,
     on_epoch: OnEpoch,
     control: Control,
+    initial_epoch: int = 0,
+    keeper: Keeper | None = None,
 ) -> TrainingResult:
     """Trains a compiled model and reports every epoch.
 
@@ -91,24 +99,30 @@ def train(
     Args:
         model: A compiled Keras model for `data`.
         data: The data; the training part is shuffled anew in every epoch, by `seed`.
-        epochs: How many epochs, 1 or more.
+        epochs: The last epoch's number: epochs in all, those before `initial_epoch` included.
         batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
         seed: Decides the order of the samples.
         on_epoch: Called after every complete epoch with its number (from 1), its logs (names as
             in `fit`: `loss`, `accuracy`, `val_loss` ...) and its duration in seconds. The model
-            has its weights of that moment; its optimizer's state is there when training ends.
+            has its weights of that moment; its optimizer's state is there when training ends. If
+            it sets `model.stop_training`, no further epoch is trained.
         control: Asked at least every half second, or after every batch where one takes longer.
+        initial_epoch: Epochs that the model has been trained for already, so that the order of
+            the samples goes on where it was.
+        keeper: Keeps the state after an epoch, if it is due after the report.
 
     Returns:
         How the training ended.
     """
     reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
     if reason is None:
-        return _train_compiled(model, data, epochs, batch_size, seed, on_epoch, control)
-    steered = _Steered(control, on_epoch)
+        schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
+        return _train_compiled(model, schedule, on_epoch, control, keeper)
+    steered = _Steered(control, on_epoch, keeper)
     model.fit(
-        shuffled_batches(data.x_train, data.y_train, batch_size, seed),
+        shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch),
         epochs=epochs,
+        initial_epoch=initial_epoch,
         steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
         validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
         validation_batch_size=VALIDATION_BATCH_SIZE,
@@ -119,20 +133,27 @@ def train(
     return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 
 
-def _train_compiled(
-    model: keras.Model,
-    data: Data,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    on_epoch: OnEpoch,
-    control: Control,
-) -> TrainingResult:
-    # Imported here because the engine is TensorFlow's, and Keras may run on another backend.
+# Imported inside these two because the engine is TensorFlow's, and Keras may run on another.
+
+
+def _schedule(data: Data, epochs: int, batch_size: int, seed: int, initial_epoch: int) -> Schedule:
     from nas_nb.evaluate.engine.device import resident
-    from nas_nb.evaluate.engine.training import Schedule, train_compiled
+    from nas_nb.evaluate.engine.training import Schedule
 
     training, validation = resident(data)
-    schedule = Schedule(training, validation, epochs, batch_size, VALIDATION_BATCH_SIZE, seed=seed)
-    outcome = train_compiled(model, schedule, on_epoch=on_epoch, control=control)
+    return Schedule(
+        training, validation, epochs, batch_size, VALIDATION_BATCH_SIZE, seed, initial_epoch
+    )
+
+
+def _train_compiled(
+    model: keras.Model,
+    schedule: Schedule,
+    on_epoch: OnEpoch,
+    control: Control,
+    keeper: Keeper | None,
+) -> TrainingResult:
+    from nas_nb.evaluate.engine.training import train_compiled
+
+    outcome = train_compiled(model, schedule, on_epoch=on_epoch, control=control, keeper=keeper)
     return TrainingResult(stopped=outcome.stopped, note=outcome.note)

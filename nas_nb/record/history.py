@@ -206,6 +206,18 @@ class History:
         with self._lock:
             return tuple(map(self._trial, self._ledger.numbers.get(values_key(values), ())))
 
+    def root_of(self, number: int) -> int:
+        """Returns the first trial of those that this one continues; itself if it continues none.
+
+        A trial continues its parent where both have the same values.
+        """
+        with self._lock:
+            drafts = self._ledger.drafts
+            draft = drafts[number]
+            while draft.parent is not None and drafts[draft.parent].values == draft.values:
+                draft = drafts[draft.parent]
+            return draft.number
+
     @property
     def full_epochs(self) -> int | None:
         """The epochs that the search grants a trial in full, or None if the journal is silent."""

@@ -70,6 +70,11 @@ class Ledger:
         fidelity = self.opened[-1].get("fidelity") if self.opened else None
         return fidelity.get("epochs") if isinstance(fidelity, dict) else None
 
+    def _granted(self, draft: TrialDraft, name: str, usual: int) -> int:
+        """What a trial was granted of something: its proposal says it, or the search."""
+        fidelity = (self.opened[-1].get("fidelity") if self.opened else None) or {}
+        return int(draft.fidelity.get(name) or fidelity.get(name) or usual)
+
     def _open(self, event: Event) -> None:
         self._cut_off()
         self.objective, self.direction = event["objective"], event["direction"]
@@ -121,7 +126,7 @@ class Ledger:
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
         self.busy_s += duration_s
-        self.epochs_spent += 1
+        self.epochs_spent += self._granted(draft, "repeats", 1)
 
     def _end(self, event: Event) -> None:
         draft = self._entry(event)

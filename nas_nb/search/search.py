@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError
+from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
 from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
@@ -19,7 +20,6 @@ from nas_nb.search.reopening import arguments_of
 from nas_nb.search.run import Run
 from nas_nb.search.session import claim, release, remember
 from nas_nb.search.settings import (
-    Fidelity,
     Settings,
     SpaceLike,
     as_data,
@@ -67,6 +67,16 @@ class Search(SearchStatus):
             bytes; default: 90 % of what the container gives, if it limits it.
         epochs: Epochs that each trial is granted, 1 or more.
         batch_size: Samples a batch, 1 or more.
+        fraction: Share of the training samples that trials are trained on, above 0 to 1; every
+            class keeps its share. Validation and test are on all of theirs.
+        resolution: Share of an image's height and width, above 0 to 1: images are made smaller,
+            and candidates are built for the smaller ones.
+        repeats: Trainings of each candidate from different seeds, 1 or more; the score is their
+            mean, and `trials` shows their spread.
+        patience: Epochs without improvement after which a trial ends early, 1 or more; default:
+            none does.
+        min_delta: By how much the objective has to be better to count as improvement.
+        stop_early: Whether a trial ends early whose learning curve can't reach the best ones.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
@@ -93,6 +103,12 @@ class Search(SearchStatus):
         max_memory: str | float | None = None,
         epochs: int = 10,
         batch_size: int = 32,
+        fraction: float = 1.0,
+        resolution: float = 1.0,
+        repeats: int = 1,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        stop_early: bool = False,
         seed: int = 0,
         directory: str | Path | None = None,
         name: str | None = None,
@@ -115,7 +131,16 @@ class Search(SearchStatus):
                 parse_bytes(max_memory),
                 parse_duration(max_latency, "max_latency"),
             ),
-            fidelity=Fidelity(epochs, batch_size),
+            fidelity=Fidelity(
+                epochs,
+                batch_size,
+                fraction,
+                resolution,
+                repeats,
+                patience,
+                min_delta,
+                stop_early,
+            ),
             seed=seed,
         )
         folder = choose_folder(directory, settings.name)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
 from nas_nb.data import Data, Task, default_data, load
-from nas_nb.errors import NasError, SearchError, nearest
+from nas_nb.errors import SearchError, nearest
+from nas_nb.evaluate.fidelity import Fidelity, check_whole
 from nas_nb.search.budget import Budget, parse_bytes, parse_duration
+from nas_nb.search.material import Material
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
 
@@ -22,27 +25,10 @@ SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
 _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
 _TIMED = ("max_time", "max_time_per_trial", "max_latency")
-_GRANTS = ("epochs", "batch_size")
+_GRANTS = tuple(field.name for field in fields(Fidelity))
 _CHOSEN = ("strategy", "options", "objective", "seed")
 CHANGEABLE = (*_CHOSEN, *_COUNTED, *_TIMED, "max_memory", *_GRANTS)
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
-
-
-@dataclass(frozen=True)
-class Fidelity:
-    """How much training a trial is granted.
-
-    Attributes:
-        epochs: Epochs, 1 or more.
-        batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        check_whole("epochs", self.epochs, least=1)
-        check_whole("batch_size", self.batch_size, least=1)
 
 
 @dataclass(frozen=True)
@@ -71,6 +57,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_whole("seed", self.seed, least=0)
+        if self.fidelity.resolution < 1:
+            self.material.of(self.fidelity)  # refused now, where it makes no sense
+
+    @cached_property
+    def material(self) -> Material:
+        """Space and data as a trial's fidelity leaves them."""
+        return Material(self.space, self.data, self.seed)
 
     def opening(self) -> dict[str, Any]:
         """Returns the fields of the journal's `search_opened` event."""
@@ -84,7 +77,7 @@ class Settings:
             "space": self.space.domain.to_json(),
             "recipe": self.space.recipe,
             "budget": self.budget.to_json(),
-            "fidelity": asdict(self.fidelity),
+            "fidelity": self.fidelity.to_json(),
             "data": self.data.name,
             "versions": {name: version(name) for name in _RECORDED_VERSIONS},
         }
@@ -173,15 +166,3 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         fidelity=replace(settings.fidelity, **grants),
         **rest,
     )
-
-
-def check_whole(name: str, value: object, *, least: int) -> None:
-    """Checks a setting that counts something.
-
-    Raises:
-        NasError: It is no whole number, or too small.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise NasError(
-            f"Expected `{name}` to be a whole number, {least} or more. Received: {name}={value!r}."
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import SearchError
@@ -129,7 +130,10 @@ class SearchStatus:
                 f"{len(self.history.finished)} trials ended and none completed; {self._advice()}"
             )
         folder = self.directory / "checkpoints"
-        return Incumbent(trial, self.space, self.data, self.objective, folder)
+        # At a lower resolution it was built for smaller images. The fraction was of the training.
+        granted = replace(self._settings.fidelity.granted(trial.fidelity), fraction=1.0)
+        space, data = self._settings.material.of(granted)
+        return Incumbent(trial, space, data, self.objective, folder)
 
     def _advice(self) -> str:
         _, failure = self.history.failures_in_a_row

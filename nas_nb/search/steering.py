@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError, nearest
+from nas_nb.evaluate.fidelity import check_whole
 from nas_nb.record.steering import Queued, SteerAction
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.search.plan import Plan, limits_of, plan_of, with_rules
-from nas_nb.search.settings import changed, check_whole
+from nas_nb.search.settings import changed
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.restriction import Rule, RuleKind, restrict
 from nas_nb.strategy.names import make_strategy

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import keras_tuner as kt
 from keras_tuner.engine import trial as kt_trial
 
-from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.search.checkpoints import Checkpoints
-from nas_nb.search.evaluation import (
-    BestEpoch,
-    Evaluation,
-    TrialError,
-    TrialStoppedError,
-)
+from nas_nb.search.evaluation import Evaluation
 from nas_nb.search.memory import MemoryWatch
+from nas_nb.search.states import States
+from nas_nb.search.trial_error import TrialError, TrialStoppedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nas_nb.record.journal import Journal
+    from nas_nb.search.best_epoch import BestEpoch
     from nas_nb.search.control import Control
     from nas_nb.search.settings import Settings
     from nas_nb.strategy.oracle import StrategyOracle
@@ -44,7 +41,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         settings: What defines the search.
         journal: Where everything is written down.
         control: Pause and stop.
-        folder: The project's folder, for checkpoints.
+        folder: The project's folder, for checkpoints and states.
 
     Attributes:
         spent: Which limit of the budget ended the search, or None.
@@ -63,6 +60,14 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.journal = journal
         self.control = control
         self.checkpoints = Checkpoints(folder / "checkpoints", journal.history)
+        self.states = States(
+            folder / "states",
+            journal.history,
+            settings.fidelity,
+            inherited=getattr(settings.strategy, "inherits", False),
+        )
+        self.states.prune()  # so that what may be inherited is a function of the journal
+        oracle.from_epoch = self.states.start_of
         self.memory = MemoryWatch(settings.budget.max_memory_bytes)
         self.spent: str | None = None
         self.elapsed_before_s = 0.0
@@ -128,15 +133,10 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         number = int(trial.trial_id)
         began_s = self.control.elapsed_s
         evaluation = Evaluation(
-            number,
-            trial_seed(self.oracle.seed, number),
-            self.settings,
-            self.journal,
-            self.control,
-            self.checkpoints,
+            number, self.settings, self.journal, self.control, self.checkpoints, self.states
         )
         try:
-            best = evaluation.run(trial.hyperparameters)
+            best = evaluation.run()
         finally:
             self.oracle.durations_s[trial.trial_id] = self.control.elapsed_s - began_s
         self.oracle.checkpoints[trial.trial_id] = best.checkpoint
@@ -158,3 +158,4 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         """Ends the trial in the oracle, which journals it, and drops what fell out of the best."""
         self.oracle.end_trial(trial)
         self.checkpoints.prune()
+        self.states.prune()

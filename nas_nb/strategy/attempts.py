@@ -54,6 +54,7 @@ class Attempts:
             space=strategy.domain.to_json(),
             budget={"max_trials": max_trials},
             session=1,
+            **({} if self.epochs is None else {"fidelity": {"epochs": self.epochs}}),
         )
 
     def waiting(self, taken: Collection[int]) -> int | None:
@@ -85,7 +86,7 @@ class Attempts:
             EventKind.TRIAL_STARTED,
             trial=number,
             attempt=trial.attempt + 1,
-            seed=trial_seed(self.seed, number),
+            seed=trial_seed(self.seed, self.history.root_of(number)),
             epochs=trial.fidelity.get("epochs", self.epochs),
             from_epoch=from_epoch,
         )

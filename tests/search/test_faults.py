@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import nas_nb as nas
 from nas_nb.errors import JournalError
+from nas_nb.evaluate import candidate
 from nas_nb.record.journal import read_history
-from nas_nb.search import evaluation
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from tests.search.test_search import LONG, eventually
@@ -134,7 +134,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[int] = []
-    real = evaluation.train
+    real = candidate.train
 
     def hungry(*args: Any, **kwargs: Any) -> Any:
         seen.append(kwargs["batch_size"])
@@ -142,7 +142,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(evaluation, "train", hungry)
+    monkeypatch.setattr(candidate, "train", hungry)
     search = tiny_search(tmp_path, max_trials=1).run()
     assert seen == [32, 16]
     assert search.trials["status"][0] == "completed"
@@ -155,7 +155,7 @@ def test_a_candidate_that_never_fits_is_a_row_with_its_reason(
     def starved(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError("nothing left")
 
-    monkeypatch.setattr(evaluation, "train", starved)
+    monkeypatch.setattr(candidate, "train", starved)
     search = tiny_search(tmp_path, max_trials=1).run()
     assert search.trials["status"][0] == "failed"
     assert search.trials["reason"][0] == "MemoryError: nothing left"

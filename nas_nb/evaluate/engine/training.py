@@ -15,6 +15,7 @@ from nas_nb.evaluate.engine.signature import signature
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
+    from nas_nb.evaluate.state import Keeper
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]
 
@@ -82,6 +83,7 @@ def train_compiled(
     on_epoch: OnEpoch,
     control: Control,
     cache: TraceCache = CACHE,
+    keeper: Keeper | None = None,
 ) -> Outcome:
     """Trains a model as `fit` would, with whole epochs inside one compiled function.
 
@@ -94,6 +96,7 @@ def train_compiled(
         on_epoch: Called after every complete epoch with its number (from 1), logs and seconds.
         control: Asked at least every half second.
         cache: Where compiled functions are found and kept.
+        keeper: Keeps the state after an epoch, if it is due after the report.
     """
     if not model.built:
         model.build((None, *schedule.train.x.shape[1:]))
@@ -103,7 +106,7 @@ def train_compiled(
     try:
         compiled.template.push(model)
         try:
-            stopped = _Run(model, schedule, compiled, on_epoch, control).run()
+            stopped = _Run(model, schedule, compiled, on_epoch, control, keeper).run()
         finally:
             compiled.template.pull(model)
     finally:
@@ -128,7 +131,9 @@ class _Run:
         compiled: Compiled,
         on_epoch: OnEpoch,
         control: Control,
+        keeper: Keeper | None,
     ) -> None:
+        self.keeper = keeper
         self.model = model
         self.schedule = schedule
         self.template = compiled.template
@@ -159,6 +164,9 @@ class _Run:
                 return True
             self.template.pull_weights(self.model)
             self.report(epoch + 1, logs, time.perf_counter() - began)
+            if self.keeper is not None and self.keeper.is_due(epoch + 1):
+                self.template.pull(self.model)
+                self.keeper.keep(epoch + 1)
             self._call("on_epoch_end", epoch, logs)
             if self.model.stop_training:
                 break
