@@ -5,8 +5,9 @@ Each is imported when it is first asked for, as everything behind the front door
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from nas_nb.lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from nas_nb.space.cell import cell
@@ -43,17 +44,4 @@ _HOMES = {
     "with_raw_input": "nas_nb.space.ready.raw_input",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Imports a space from the module that holds it, once."""
-    if name not in _HOMES:
-        from nas_nb.errors import nearest
-
-        raise AttributeError(f"There is no ready space '{name}'.{nearest(name, _HOMES)}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(globals(), _HOMES, "There is no ready space '{name}'.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import keras
 
 from nas_nb.space.domain import Domain
-from nas_nb.space.options import Choices, counts, numbers, words
-from nas_nb.space.ready.ready import Ready, Tensor, choice
+from nas_nb.space.options import counts, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice, shared
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -70,16 +70,13 @@ def image(
     """
     return SearchSpace(
         Image(
-            families=words("families", families, FAMILIES),
-            learning_rates=numbers("learning_rates", learning_rates, 1e-9, 10),
-            spec=None,
+            **shared(families, FAMILIES, learning_rates, dropouts),
             stages=counts("stages", stages),
             blocks=counts("blocks", blocks),
             widths=counts("widths", widths),
             kernel_sizes=counts("kernel_sizes", kernel_sizes),
             expansions=counts("expansions", expansions),
             augmentations=words("augmentations", augmentations, AUGMENTATIONS),
-            dropouts=numbers("dropouts", dropouts, 0, 1),
         ),
         name="image",
     )
@@ -95,7 +92,6 @@ class Image(Ready):
     kernel_sizes: tuple[int, ...]
     expansions: tuple[int, ...]
     augmentations: tuple[str, ...]
-    dropouts: Choices
 
     name: ClassVar[str] = "image"
     expected: ClassVar[str] = "images of shape (height, width, channels)"
@@ -106,7 +102,7 @@ class Image(Ready):
         augmented = self.augmentations != ("none",)
         return Domain(
             (
-                *self.common(self.dropouts),
+                *self.common,
                 choice("stages", self.stages),
                 choice("blocks", self.blocks),
                 choice("width", self.widths),

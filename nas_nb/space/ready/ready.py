@@ -14,6 +14,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.head import compile_for, output_layer
 from nas_nb.space.interval import Interval
+from nas_nb.space.options import numbers, words
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ class Ready(Blueprint):
     Attributes:
         families: The families that the first choice is among.
         learning_rates: Of Adam.
+        dropouts: Shares dropped before the output layer.
         spec: The data that models are built for; ``None`` until `for_data`.
     """
 
     families: tuple[str, ...]
     learning_rates: Choices
+    dropouts: Choices
     spec: DataSpec | None
 
     name: ClassVar[str]
@@ -89,11 +92,12 @@ class Ready(Blueprint):
         rate = cast(float, point["learning_rate"])
         return compile_for(keras.Model(inputs, outputs), self.spec, learning_rate=rate)
 
-    def common(self, dropouts: Choices) -> tuple[Parameter, ...]:
-        """Returns the parameters that every family has: its name first."""
+    @property
+    def common(self) -> tuple[Parameter, ...]:
+        """The parameters that every family has: its name first."""
         return (
             choice("family", self.families),
-            choice("dropout", dropouts),
+            choice("dropout", self.dropouts),
             choice("learning_rate", self.learning_rates),
         )
 
@@ -137,6 +141,22 @@ def standardised(x: Tensor, spec: DataSpec) -> Tensor:
         mean=list(statistics.mean), variance=list(statistics.variance)
     )
     return layer(x)
+
+
+def shared(
+    families: Any, known: Iterable[str], learning_rates: Any, dropouts: Any
+) -> dict[str, Any]:
+    """Returns the fields of `Ready`, from the options that every ready space has.
+
+    Raises:
+        SpaceError: An option offers nothing, or something that can't be.
+    """
+    return {
+        "families": words("families", families, known),
+        "learning_rates": numbers("learning_rates", learning_rates, 1e-9, 10),
+        "dropouts": numbers("dropouts", dropouts, 0, 1),
+        "spec": None,
+    }
 
 
 def choice(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -> Parameter:

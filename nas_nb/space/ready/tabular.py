@@ -11,8 +11,8 @@ import keras
 
 from nas_nb.data import Vocabulary
 from nas_nb.space.domain import Domain
-from nas_nb.space.options import Choices, counts, numbers, words
-from nas_nb.space.ready.ready import Ready, Tensor, choice, standardised
+from nas_nb.space.options import counts, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice, shared, standardised
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -57,13 +57,10 @@ def tabular(
     """
     return SearchSpace(
         Tabular(
-            families=words("families", families, FAMILIES),
-            learning_rates=numbers("learning_rates", learning_rates, 1e-9, 10),
-            spec=None,
+            **shared(families, FAMILIES, learning_rates, dropouts),
             depths=counts("depths", depths),
             widths=counts("widths", widths),
             activations=words("activations", activations, ACTIVATIONS),
-            dropouts=numbers("dropouts", dropouts, 0, 1),
         ),
         name="tabular",
     )
@@ -76,7 +73,6 @@ class Tabular(Ready):
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     activations: tuple[str, ...]
-    dropouts: Choices
 
     name: ClassVar[str] = "tabular"
     expected: ClassVar[str] = "rows of numbers"
@@ -86,7 +82,7 @@ class Tabular(Ready):
         """The legal values."""
         return Domain(
             (
-                *self.common(self.dropouts),
+                *self.common,
                 choice("depth", self.depths),
                 choice("width", self.widths),
                 choice("activation", self.activations),

@@ -11,8 +11,8 @@ import keras
 
 from nas_nb.data import Vocabulary
 from nas_nb.space.domain import Domain
-from nas_nb.space.options import Choices, counts, numbers, words
-from nas_nb.space.ready.ready import Ready, Tensor, choice
+from nas_nb.space.options import counts, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice, shared
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -67,16 +67,13 @@ def text(
     """
     return SearchSpace(
         Text(
-            families=words("families", families, FAMILIES),
-            learning_rates=numbers("learning_rates", learning_rates, 1e-9, 10),
-            spec=None,
+            **shared(families, FAMILIES, learning_rates, dropouts),
             embeddings=counts("embeddings", embeddings),
             widths=counts("widths", widths),
             kernel_sizes=counts("kernel_sizes", kernel_sizes),
             cells=words("cells", cells, CELLS),
             heads=counts("heads", heads),
             blocks=counts("blocks", blocks),
-            dropouts=numbers("dropouts", dropouts, 0, 1),
         ),
         name="text",
     )
@@ -92,7 +89,6 @@ class Text(Ready):
     cells: tuple[str, ...]
     heads: tuple[int, ...]
     blocks: tuple[int, ...]
-    dropouts: Choices
 
     name: ClassVar[str] = "text"
     expected: ClassVar[str] = "texts (see nas.Data.from_texts)"
@@ -108,7 +104,7 @@ class Text(Ready):
         ]
         return Domain(
             (
-                *self.common(self.dropouts),
+                *self.common,
                 choice("embedding", self.embeddings),
                 choice("width", self.widths),
                 *self.having(of_a_family),

@@ -11,8 +11,8 @@ import keras
 
 from nas_nb.data import Task
 from nas_nb.space.domain import Domain
-from nas_nb.space.options import Choices, counts, numbers, words
-from nas_nb.space.ready.ready import Ready, Tensor, choice, standardised
+from nas_nb.space.options import counts, words
+from nas_nb.space.ready.ready import Ready, Tensor, choice, shared, standardised
 from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -59,14 +59,11 @@ def timeseries(
     """
     return SearchSpace(
         TimeSeries(
-            families=words("families", families, FAMILIES),
-            learning_rates=numbers("learning_rates", learning_rates, 1e-9, 10),
-            spec=None,
+            **shared(families, FAMILIES, learning_rates, dropouts),
             depths=counts("depths", depths),
             widths=counts("widths", widths),
             kernel_sizes=counts("kernel_sizes", kernel_sizes),
             cells=words("cells", cells, CELLS),
-            dropouts=numbers("dropouts", dropouts, 0, 1),
         ),
         name="timeseries",
     )
@@ -80,7 +77,6 @@ class TimeSeries(Ready):
     widths: tuple[int, ...]
     kernel_sizes: tuple[int, ...]
     cells: tuple[str, ...]
-    dropouts: Choices
 
     name: ClassVar[str] = "timeseries"
     expected: ClassVar[str] = "windows of shape (time, channels)"
@@ -94,7 +90,7 @@ class TimeSeries(Ready):
         ]
         return Domain(
             (
-                *self.common(self.dropouts),
+                *self.common,
                 choice("depth", self.depths),
                 choice("width", self.widths),
                 *self.having(of_a_family),

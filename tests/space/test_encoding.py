@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nas_nb.space.domain import Domain
+from nas_nb.space.encoding import Encoding
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.surrogate.encoding import Encoding
 from tests.strategy.worlds import DOMAINS, choice, rng
 
 
