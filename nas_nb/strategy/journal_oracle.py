@@ -1,0 +1,184 @@
+"""A KerasTuner oracle whose only memory is the journal."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import keras_tuner as kt
+from keras_tuner.src.engine import oracle as kt_oracle
+from keras_tuner.src.engine import trial as kt_trial
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.journal import Journal
+from nas_nb.strategy.attempts import Attempts
+from nas_nb.strategy.failure import one_line
+from nas_nb.strategy.keras_trials import KT, OURS, past_trials
+from nas_nb.strategy.oracle_arguments import known_seed, one_objective
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+
+
+class JournalOracle(kt.Oracle):  # type: ignore[misc]
+    """Takes what trials measure and how they end, and writes it into a journal.
+
+    KerasTuner's own files are not written. Its lock stays held when a method under it raises, so
+    this class has its own.
+
+    Args:
+        journal: Where everything is written down; None for one in memory.
+        seed: 0 or more; None for that of the journal, or a random one.
+        epochs: Epochs of a full training, for the journal, or None.
+        objective: A metric's name, a `kt.Objective`, or None.
+        max_trials: Trials to propose at most, or None.
+        hyperparameters: The space, if it is known.
+
+    Attributes:
+        checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
+        durations_s: Seconds of a trial without pauses, likewise; else the clock's.
+        from_epoch: Tells how many epochs of a trial need not be trained again, since a state of
+            its own or of its parent was kept; a tuner that keeps states sets it.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        seed: int | None,
+        epochs: int | None,
+        objective: str | kt.Objective | None,
+        max_trials: int | None,
+        hyperparameters: kt.HyperParameters | None,
+    ) -> None:
+        self._owns_journal = journal is None
+        journal = Journal.in_memory() if journal is None else journal
+        super().__init__(one_objective(objective, journal.history), max_trials, hyperparameters)
+        self.seed = known_seed(seed, journal.history)  # KerasTuner takes 0 for "none given"
+        self.verbose = 0
+        self.checkpoints: dict[str, str | None] = {}
+        self.durations_s: dict[str, float] = {}
+        self.from_epoch: Callable[[Trial], int] = _from_the_start
+        self._attempts = Attempts(journal, self.seed, epochs)
+        self._guard = threading.RLock()
+        self._restore()
+
+    @property
+    def journal(self) -> Journal:
+        """Where everything is written down."""
+        return self._attempts.journal
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.journal.history
+
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: float = 0
+    ) -> kt_trial.Trial:
+        """Takes what a trial measured.
+
+        It is written down as one more epoch, unless the tuner writes the epochs itself.
+
+        Args:
+            trial_id: Which trial.
+            metrics: Names and numbers; the objective has to be among them.
+            step: Which epoch. Numbers for a step that is known already are averaged with it.
+
+        Raises:
+            ValueError: The objective is missing.
+        """
+        self._check_objective_found(metrics)
+        with self._guard:
+            trial = self.trials[trial_id]
+            for name, value in metrics.items():
+                if not trial.metrics.exists(name):
+                    known = self.objective.direction if name == self.objective.name else None
+                    trial.metrics.register(name, direction=known)
+                trial.metrics.update(name, value, step=step)
+            self._attempts.measure(int(trial_id), metrics, step)
+            return trial
+
+    def end_trial(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial and writes down how it ended.
+
+        A trial that completed without a finite score has failed.
+
+        Args:
+            trial: With its `status`: `COMPLETED`, `INVALID` or `FAILED` (the same here: there are
+                no retries), or `STOPPED` (to be taken up again). `RUNNING` counts as completed.
+        """
+        with self._guard:
+            mine = self.trials[trial.trial_id]
+            mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
+            mine.status = trial.status
+            self.update_space(mine.hyperparameters)
+            if mine.status in (KT.COMPLETED, KT.RUNNING):
+                self._score(mine)
+            elif mine.status == KT.INVALID:
+                mine.status = KT.FAILED
+            if mine.status != KT.STOPPED:
+                self.end_order.append(mine.trial_id)
+            completed = mine.status == KT.COMPLETED
+            self._attempts.end(
+                int(mine.trial_id),
+                OURS[mine.status],
+                score=float(mine.score) if completed else None,
+                reason=None if completed else one_line(mine.message),
+                checkpoint=self.checkpoints.pop(mine.trial_id, None),
+                duration_s=self.durations_s.pop(mine.trial_id, None),
+            )
+            for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
+                del self.ongoing_trials[tuner_id]
+
+    def save(self) -> None:
+        """Does nothing: the journal is the record."""
+
+    def reload(self) -> None:
+        """Takes nothing from KerasTuner's files: the journal is the record.
+
+        Raises:
+            StrategyError: The space is unknown, since a tuner that reloads doesn't look for it.
+        """
+        if not self.hyperparameters.space:
+            raise StrategyError(
+                "Expected an oracle that knows the space, to go on with an earlier project. "
+                "Received: neither `hyperparameters` nor a strategy with a domain. Pass "
+                "`hyperparameters`, or start anew with overwrite=True or another project_name."
+            )
+
+    def close(self) -> None:
+        """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
+        kt_oracle.LOCKS.pop(self, None)
+        kt_oracle.THREADS.pop(self, None)
+        if self._owns_journal:
+            self.journal.close()
+
+    def _save_trial(self, trial: kt_trial.Trial) -> None:
+        """Does nothing: the journal is the record."""
+
+    def _restore(self) -> None:
+        """Shows KerasTuner the trials that the journal holds."""
+        for done in past_trials(self.history.finished, self.hyperparameters):
+            self.trials[done.trial_id] = done
+            self.start_order.append(done.trial_id)
+            self.end_order.append(done.trial_id)
+
+    def _score(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial, or fails it if it has no finite score."""
+        name = self.objective.name
+        trial.status = KT.FAILED
+        if not trial.metrics.exists(name):
+            trial.message = f"It ended without a value of {name}."
+            return
+        self.score_trial(trial)
+        if math.isfinite(trial.score):
+            trial.status = KT.COMPLETED
+        else:
+            trial.message = f"{name} is {trial.score}, not a finite number."
+
+
+def _from_the_start(trial: Trial) -> int:
+    return 0
