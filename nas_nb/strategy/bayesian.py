@@ -12,6 +12,7 @@ from nas_nb.errors import StrategyError
 from nas_nb.record.values import plain_values
 from nas_nb.space.condition import holds
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+from nas_nb.strategy.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,16 +63,12 @@ class Bayesian(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         initial = self.num_initial_points or max(3 * len(self.domain.parameters), 3)
         seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
         if len(seen) < initial:
             return sample_new(self.domain, history, rng)
         oracle = self._oracle(seen, history.direction, rng)
-        # With matrices this small, threads of the linear algebra only wait for each other,
-        # and the last digits would depend on how many there are.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             proposed = oracle.populate_space("next")
         values = self._legal(plain_values(proposed["values"]))
         return sample_new(self.domain, history, rng) if history.has_tried(values) else values

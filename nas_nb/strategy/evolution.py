@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
+from nas_nb.strategy.mutants import new_mutant
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from nas_nb.record.history import History, Trial
     from nas_nb.record.values import Value
-
-_MUTATIONS = 64
 
 
 @dataclass(frozen=True)
@@ -72,23 +70,8 @@ class Evolution(Strategy):
         sign = 1.0 if history.direction == "max" else -1.0
         parent = max(drawn, key=lambda trial: sign * _score(trial))
         # Child.arch <- MUTATE(parent.arch).
-        return self._new_mutant(parent.values, history, rng)
-
-    def _new_mutant(
-        self, parent: Mapping[str, Value], history: History, rng: np.random.Generator
-    ) -> dict[str, Value]:
-        """Returns a mutant of `parent` that was never tried.
-
-        The paper may train an architecture twice; we never do. When the first half of the
-        mutants is known already, the second half walks on from mutant to mutant, away from the
-        parent; when that fails too, a random architecture takes the place.
-        """
-        child = dict(parent)
-        for mutation in range(_MUTATIONS):
-            child = self.domain.mutate(parent if mutation < _MUTATIONS // 2 else child, rng)
-            if not history.has_tried(child):
-                return child
-        return sample_new(self.domain, history, rng)
+        # The paper may train an architecture twice; we never do.
+        return new_mutant(self.domain, parent.values, history, rng)
 
 
 def _score(trial: Trial) -> float:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.policy import counts, scale_of
+from nas_nb.strategy.policy import counts
+from nas_nb.strategy.positions import inward, is_listed, outward
 from nas_nb.strategy.window import informative
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter
-
-_LISTED = 100
 
 
 def require(strategy: str, *packages: str) -> None:
@@ -56,7 +55,7 @@ class Translation:
         for key, parameter in zip(self.distributions, self.domain.parameters, strict=True):
             if counts(parameter, known):
                 value = known[parameter.name] = values[parameter.name]
-                params[key] = _inward(parameter, value)
+                params[key] = inward(parameter, value)
         return params
 
     def ask(self, study: Any) -> dict[str, Value]:
@@ -67,7 +66,7 @@ class Translation:
             self.distributions.items(), self.domain.parameters, strict=True
         ):
             if counts(parameter, values):
-                values[parameter.name] = _outward(parameter, _suggest(trial, key, distribution))
+                values[parameter.name] = outward(parameter, _suggest(trial, key, distribution))
         return values
 
 
@@ -130,7 +129,7 @@ def _distribution(parameter: Parameter) -> Any:
         IntDistribution,
     )
 
-    if not _listed(parameter):
+    if not is_listed(parameter):
         return FloatDistribution(0.0, 1.0)
     last = cast(int, parameter.count) - 1
     if parameter.ordered or not parameter.choices:
@@ -149,29 +148,3 @@ def _suggest(trial: Any, key: str, distribution: Any) -> Any:
         return trial.suggest_categorical(key, distribution.choices)
     suggest = trial.suggest_int if kind == "IntDistribution" else trial.suggest_float
     return suggest(key, distribution.low, distribution.high)
-
-
-def _listed(parameter: Parameter) -> bool:
-    return bool(parameter.choices) or parameter.count <= _LISTED
-
-
-def _inward(parameter: Parameter, value: Value) -> int | float:
-    if _listed(parameter):
-        return parameter.index_of(value)
-    if _evenly_listed(parameter):
-        return parameter.index_of(value) / (cast(int, parameter.count) - 1)
-    return min(max(scale_of(parameter).to_unit(cast(float, value)), 0.0), 1.0)
-
-
-def _outward(parameter: Parameter, position: int | float) -> Value:
-    if _listed(parameter):
-        return parameter.value_at(int(position))
-    if _evenly_listed(parameter):
-        return parameter.value_at(round(position * (cast(int, parameter.count) - 1)))
-    value = scale_of(parameter).from_unit(position)
-    return value if math.isinf(parameter.count) else round(value)
-
-
-def _evenly_listed(parameter: Parameter) -> bool:
-    """Whether it is a grid, whose points are even on its own scale."""
-    return parameter.step is not None
