@@ -6,12 +6,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import StrategyError, nearest
+from nas_nb.strategy.asha import Asha
+from nas_nb.strategy.auto import Auto
 from nas_nb.strategy.bayesian import Bayesian
+from nas_nb.strategy.bohb import Bohb
 from nas_nb.strategy.cma import Cma
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.function import FunctionStrategy, Propose
+from nas_nb.strategy.funnel import Funnel
 from nas_nb.strategy.greedy import Greedy
 from nas_nb.strategy.grid import Grid
+from nas_nb.strategy.hyperband import Hyperband
 from nas_nb.strategy.local_search import LocalSearch
 from nas_nb.strategy.nsga2 import Nsga2
 from nas_nb.strategy.pareto import Pareto
@@ -19,6 +24,7 @@ from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_search import RandomSearch
 from nas_nb.strategy.reinforce import Reinforce
 from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.successive_halving import SuccessiveHalving
 from nas_nb.strategy.tpe import Tpe
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ StrategyLike = str | Strategy | type[Strategy] | Propose
 STRATEGIES: dict[str, type[Strategy]] = {
     strategy.name: strategy
     for strategy in (
+        Auto,
         RandomSearch,
         Grid,
         Greedy,
@@ -37,6 +44,11 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Pareto,
         Reinforce,
         Predictor,
+        SuccessiveHalving,
+        Hyperband,
+        Asha,
+        Bohb,
+        Funnel,
         Bayesian,
         Tpe,
         Nsga2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -9,14 +10,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from nas_nb.strategy.first import first_candidate
+from nas_nb.strategy.proposal import Proposal
+from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, ladder
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 from nas_nb.strategy.surrogate.pool import candidate_pool
+from nas_nb.strategy.threads import one_thread
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value
+    from nas_nb.record.values import Value, Values
     from nas_nb.strategy.surrogate.coder import Coder
+    from nas_nb.strategy.surrogate.model import Vector
 
 _PARENTS = 5
 
@@ -34,15 +40,25 @@ class Predictor(Strategy):
     mutants and neighbours of the best architectures, as in BANANAS, where the model is an
     ensemble of networks instead.
 
+    With `min_epochs` new architectures are trained a little first, the model learns from these
+    trials alone, and one for each `factor` of them is trained on. In a `Search` it is continued; a
+    `kt.Tuner` has to train for the value "tuner/epochs".
+
     Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures
     for Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian
     Processes for Machine Learning, 2006, chapters 2 and 5.
 
     Args:
-        t0: Random trials before the model is asked, 2 or more.
+        t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
+            be good (`first_candidate`), the others are random.
         candidates: How many architectures are drawn for the model to choose from, 8 or more.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.
+        min_epochs: The epochs to begin with, 1 or more; by default every training is full.
+        factor: With `min_epochs`: one of so many climbs to the next rung, of so many times the
+            epochs, 2 or more.
+        max_epochs: With `min_epochs`: those of a full training; by default what the search
+            grants.
     """
 
     name: ClassVar[str] = "predictor"
@@ -50,20 +66,40 @@ class Predictor(Strategy):
     t0: int = 5
     candidates: int = 160
     window: int = 200
+    min_epochs: int | None = None
+    factor: int = 4
+    max_epochs: int | None = None
 
     def __post_init__(self) -> None:
         whole_number(self.name, "t0", self.t0, 2)
         whole_number(self.name, "candidates", self.candidates, 8)
         whole_number(self.name, "window", self.window, 20)
+        whole_number(self.name, "factor", self.factor, 2)
+        if self.min_epochs is not None:
+            whole_number(self.name, "min_epochs", self.min_epochs, 1)
+        if self.max_epochs is not None:
+            whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs or 1)
 
-    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
+        """Returns the most promising new architecture; with rungs, a promotion where it is due."""
+        if self.min_epochs is None:
+            return self.most_promising(history, rng)
+        most = full_epochs(self.name, history, self.max_epochs)
+        rungs = Rungs.of(history, ladder(min(self.min_epochs, most), most, self.factor))
+        promotion = rungs.due(history, self.domain, self.factor, self._order)
+        if promotion is not None:
+            return promotion
+        values = self.most_promising(rungs.view(history), rng)
+        return Proposal(values, {"epochs": rungs.epochs[0]})
+
+    def most_promising(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the candidate of the highest acquisition, or a random one while there are few."""
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
-        from nas_nb.strategy.surrogate.model import learn
 
+        if not history.finished:
+            return first_candidate(self.domain, history, rng)
         # Draw t0 architectures uniformly at random and train them.
-        sign = 1.0 if history.direction == "max" else -1.0
-        best = self._best(history, sign)
+        best = self._best(history)
         if len(history.completed) < self.t0 or not best:
             return sample_new(self.domain, history, rng)
         # Generate a set of candidates from the best architectures by mutation at random.
@@ -72,11 +108,31 @@ class Predictor(Strategy):
         if not pool:
             return sample_new(self.domain, history, rng)
         # Train the model on the architectures and their scores.
-        model = learn(self._coder, history.finished, best, sign, self.window)
+        mean, deviation, seen = self._predicted(history, best, pool)
         # For each candidate evaluate the acquisition function; train the one of the highest.
-        mean, deviation = model.predict(pool)
-        promise = expected_improvement(mean, deviation, model.best)
+        promise = expected_improvement(mean, deviation, seen)
         return pool[int(np.argmax(promise))]
+
+    def _order(self, history: History, waiting: list[Trial]) -> Sequence[Trial]:
+        """Those that may climb, by what the model makes of their scores: it knows their noise."""
+        best = self._best(history)
+        ranked = best_of(waiting, self.window, history.direction)
+        ranked = [trial for trial in ranked if self.domain.contains(trial.values)]
+        if len(best) < _PARENTS or not ranked:
+            return ranked
+        mean, *_ = self._predicted(history, best, [trial.values for trial in ranked])
+        return [ranked[position] for position in np.argsort(-mean, kind="stable")]
+
+    def _predicted(
+        self, history: History, best: Sequence[Trial], points: Sequence[Values]
+    ) -> tuple[Vector, Vector, float]:
+        """Mean and deviation of the scores of the points, and the best score seen."""
+        from nas_nb.strategy.surrogate.model import learn
+
+        sign = 1.0 if history.direction == "max" else -1.0
+        with one_thread():
+            model = learn(self._coder, history.finished, best, sign, self.window)
+            return *model.predict(points), model.best
 
     @cached_property
     def _coder(self) -> Coder:
@@ -84,8 +140,8 @@ class Predictor(Strategy):
 
         return Coder(self.domain)
 
-    def _best(self, history: History, sign: float) -> list[Trial]:
+    def _best(self, history: History) -> list[Trial]:
         """The best trials of the space so far, the best first."""
-        ranked = sorted(history.completed, key=lambda trial: -sign * (trial.score or 0.0))
+        ranked = best_of(history.completed, len(history.completed), history.direction)
         legal = (trial for trial in ranked if self.domain.contains(trial.values))
         return list(islice(legal, _PARENTS))

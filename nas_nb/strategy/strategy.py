@@ -84,6 +84,14 @@ class Strategy(ABC):
             seed: The search's seed.
         """
 
+    def reason(self, history: History) -> str | None:
+        """Returns why it proposes as it does, in a sentence; None where its name says enough.
+
+        Args:
+            history: Of the search; one that was not opened yet will do.
+        """
+        return None
+
     def over(self, domain: Domain) -> Self:
         """Returns a copy of this strategy that proposes from `domain`, each architecture once."""
         return dataclasses.replace(self, domain=domain.distinct)

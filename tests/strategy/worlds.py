@@ -13,7 +13,10 @@ from nas_nb.record.events import Event
 from nas_nb.record.history import History, fold
 from nas_nb.record.journal import Journal
 from nas_nb.record.values import Values
+from nas_nb.space.cell_costs import Skeleton
+from nas_nb.space.cell_domain import CellDomain, cell_parameters
 from nas_nb.space.domain import Domain
+from nas_nb.space.hyperparameters import from_hyperparameters
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.strategy.oracle import StrategyOracle
 
@@ -25,6 +28,11 @@ Score = Callable[[Values], float]
 
 def choice(name: str, *values: Any, when: tuple[Condition, ...] = ()) -> Parameter:
     return Parameter(name, ParameterKind.CHOICE, values, conditions=when)
+
+
+def architecture(values: Values) -> dict[str, Any]:
+    """The values without what an oracle adds for the tuner."""
+    return {name: value for name, value in values.items() if not name.startswith("tuner/")}
 
 
 def chain() -> Domain:
@@ -63,7 +71,31 @@ def twelve() -> Domain:
     )
 
 
-DOMAINS: dict[str, Callable[[], Domain]] = {"chain": chain, "mixed": mixed, "twelve": twelve}
+def cells() -> Domain:
+    """Cells of two operations, some of them isomorphic, with sizes that the space knows."""
+    operations = ("skip_connect", "nor_conv_3x3")
+    parameters = cell_parameters(4, operations)
+    return CellDomain(parameters, skeleton=Skeleton(cells=1, width=4, stages=2)).distinct
+
+
+def function() -> Domain:
+    """What a KerasTuner build(hp) function asks for."""
+    hp = kt.HyperParameters()
+    for layer in range(1, hp.Int("layers", 1, 2) + 2):
+        with hp.conditional_scope("layers", list(range(layer, 3))):
+            hp.Int(f"units_{layer}", 8, 64, step=8)
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+    hp.Boolean("norm")
+    return from_hyperparameters(hp)
+
+
+DOMAINS: dict[str, Callable[[], Domain]] = {
+    "chain": chain,
+    "mixed": mixed,
+    "twelve": twelve,
+    "cells": cells,
+    "function": function,
+}
 
 
 def quality(values: Values) -> float:
@@ -92,7 +124,7 @@ def run(oracle: StrategyOracle, score: Callable[[Values], Any] = quality) -> lis
     """Drives an oracle to its end, as a plain loop; returns the values it handed out."""
     handed_out = []
     while (trial := oracle.create_trial("loop")).status == "RUNNING":
-        values = dict(trial.hyperparameters.values)
+        values = architecture(trial.hyperparameters.values)
         handed_out.append(values)
         answer(oracle, trial, score(values))
     return handed_out

@@ -31,3 +31,17 @@ def feature_rows(domain: Domain, points: Sequence[Values]) -> Matrix:
     if not isinstance(domain, Featured) or not points:
         return np.zeros((len(points), 0))
     return np.array([list(domain.features(point).values()) for point in points], dtype=np.float64)
+
+
+_SIZES = ("log_flops", "flops", "log_params", "params")
+
+
+def size_of(domain: Domain, values: Values) -> float | None:
+    """Returns how large an architecture's model is, in FLOPs or else in weights, or None.
+
+    Only the order of the sizes means something: some spaces know them as logarithms.
+    """
+    if not isinstance(domain, Featured):
+        return None
+    known = domain.features(values)
+    return next((known[name] for name in _SIZES if name in known), None)

@@ -1,0 +1,123 @@
+"""The default: chooses a strategy by the space and the budget, and says which and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+from nas_nb.record.events import EventKind
+from nas_nb.record.history import History
+from nas_nb.strategy.grid import Grid
+from nas_nb.strategy.predictor import Predictor
+from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.surrogate.features import size_of
+
+if TYPE_CHECKING:
+    from nas_nb.data import Data
+    from nas_nb.evaluate.trainer import Control
+    from nas_nb.record.journal import Journal
+    from nas_nb.record.values import Value
+    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.strategy.proposal import Proposal
+
+TINY = 12
+"""Architectures up to which all are simply tried."""
+
+WORTH_RUNGS = 4
+"""Epochs of a full training from which on a first one by itself tells enough, soon enough."""
+
+
+class Choice(NamedTuple):
+    """What `auto` stands for in a search.
+
+    Attributes:
+        strategy: Who proposes.
+        reason: Why, in a sentence.
+    """
+
+    strategy: Strategy
+    reason: str
+
+
+@dataclass(frozen=True)
+class Auto(Strategy):
+    """Chooses for you: everything in order, or a model of the scores, in full or in rungs.
+
+    Use it unless you want to know how one certain strategy does. `reason(history)` says what it
+    chose, and the journal of a search keeps that sentence. It chooses
+
+    - `grid` for a space of at most 12 architectures: no search is better than all of them;
+    - `predictor` with rungs (one epoch first, and one of four goes on) when time or epochs are
+      limited but not the number of trials, and a full training has four epochs or more: on
+      NAS-Bench-201 that reaches with 10 full trainings' worth what takes 50 without rungs;
+    - `predictor` with full trainings everywhere else: with a number of trials to spend, each
+      should count; and a tuner that knows no rungs always trains in full.
+
+    Both predictors begin with an architecture of a size that is likely to be good.
+    """
+
+    name: ClassVar[str] = "auto"
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
+        """Returns what the chosen strategy proposes."""
+        return self.choose(history).strategy.propose(history, rng)
+
+    def reason(self, history: History) -> str:
+        """Returns what it chooses for a search, and why."""
+        choice = self.choose(history)
+        return f"{choice.strategy.name}: {choice.reason}"
+
+    def choose(self, history: History) -> Choice:
+        """Returns the strategy for a search.
+
+        Args:
+            history: It says what the budget is, and the epochs of a full training.
+        """
+        size = self.domain.size
+        if size <= TINY:
+            return Choice(self._grid, f"the space has only {size} architectures.")
+        learns = "it needs the fewest trials, and " + self._knowledge
+        budget = (history.opened[-1].get("budget") if history.opened else None) or {}
+        by_time = "max_time_s" in budget or "max_epochs" in budget
+        if "max_trials" in budget or not by_time:
+            return Choice(self._predictor, f"{learns}; each trial is a full training.")
+        if (history.full_epochs or 0) < WORTH_RUNGS:
+            return Choice(self._predictor, f"{learns}; trainings are too short to cut.")
+        return Choice(
+            self._with_rungs,
+            f"{learns}; the budget is time, so each architecture gets one epoch first, and one "
+            f"of {self._with_rungs.factor} goes on.",
+        )
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return Grid(domain=self.domain)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return Predictor(domain=self.domain)
+
+    @cached_property
+    def _with_rungs(self) -> Predictor:
+        return Predictor(min_epochs=1, domain=self.domain)
+
+    @cached_property
+    def _knowledge(self) -> str:
+        """What the model learns from."""
+        size = size_of(self.domain, self.domain.sample(np.random.default_rng(0)))
+        more = "" if size is None else " and from their sizes"
+        return f"learns from the choices{more}"
+
+    def prepare(
+        self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
+    ) -> None:
+        """Writes down what it chose."""
+        chosen = self.choose(journal.history)
+        said = {"chosen": chosen.strategy.name, "reason": self.reason(journal.history)}
+        journal.append(EventKind.PREPARED, strategy=self.name, what="choice", **said)
+
+    def __repr__(self) -> str:
+        return f"Auto({self.reason(History())})" if self.domain is not None else "Auto()"

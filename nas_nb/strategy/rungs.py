@@ -1,0 +1,180 @@
+"""The rungs of a ladder of epochs: which trials stand on which, and who may climb."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from nas_nb.errors import StrategyError
+from nas_nb.strategy.proposal import Proposal
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.space.domain import Domain
+
+Order = Callable[["History", "list[Trial]"], "Sequence[Trial]"]
+
+
+def full_epochs(owner: str, history: History, max_epochs: int | None) -> int:
+    """Returns R, the epochs of a full training.
+
+    Args:
+        owner: The strategy's name, for the message.
+        history: Of the search; the journal of a `Search` says what it grants.
+        max_epochs: The strategy's option; it comes before what the history says.
+
+    Raises:
+        StrategyError: Nobody says it.
+    """
+    known = max_epochs or history.full_epochs
+    if known is None:
+        raise StrategyError(
+            f"Strategy '{owner}' expected to know the epochs of a full training. Received: a "
+            "search that does not say. Give the option max_epochs=..., and a tuner that trains a "
+            'trial for the epochs in its value "tuner/epochs", as KerasTuner\'s Hyperband does.'
+        )
+    return known
+
+
+def ladder(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
+    """Returns the epochs of the rungs: r, r * eta, r * eta^2, ... and R at the top.
+
+    The rung below R is left out where it is nearer to R than half a step.
+
+    Args:
+        min_epochs: r, of the lowest rung, 1 or more.
+        max_epochs: R, of the highest.
+        factor: eta, 2 or more.
+
+    Example:
+        >>> ladder(1, 10, 3)
+        (1, 3, 10)
+    """
+    epochs = [min_epochs]
+    while epochs[-1] * factor * factor**0.5 <= max_epochs:
+        epochs.append(epochs[-1] * factor)
+    lower = [rung for rung in epochs if rung * factor**0.5 <= max_epochs]
+    return (*lower, max_epochs)
+
+
+def granted(trial: Trial, full: int) -> int:
+    """Returns how many epochs a trial was granted in all; `full` where it says nothing else."""
+    return int(trial.fidelity.get("epochs", full))
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """Where the trials stand.
+
+    Attributes:
+        epochs: Of each rung, the lowest first.
+        completed: The completed trials of each rung, in the order in which they ended.
+        finished: The failed ones as well.
+        parents: The numbers of the trials that another goes on from.
+    """
+
+    epochs: tuple[int, ...]
+    completed: tuple[tuple[Trial, ...], ...]
+    finished: tuple[tuple[Trial, ...], ...]
+    parents: frozenset[int]
+
+    @classmethod
+    def of(cls, history: History, epochs: tuple[int, ...]) -> Rungs:
+        """Places each trial on the highest rung whose epochs it was granted."""
+        placed: list[list[Trial]] = [[] for _ in epochs]
+        for trial in history.finished:
+            at = bisect_right(epochs, granted(trial, epochs[-1])) - 1
+            if at >= 0:
+                placed[at].append(trial)
+        completed = (tuple(t for t in rung if t.score is not None) for rung in placed)
+        parents = frozenset(t.parent for t in history.trials if t.parent is not None)
+        return cls(epochs, tuple(completed), tuple(map(tuple, placed)), parents)
+
+    def view(self, history: History, rung: int = 0) -> History:
+        """Returns the history as one who doesn't know fidelities may see it: of one rung."""
+        return cast("History", RungView(history, self.completed[rung], self.finished[rung]))
+
+    def due(
+        self, history: History, domain: Domain, factor: int, order: Order | None = None
+    ) -> Proposal | None:
+        """Returns the promotion that is due when one of `factor` climbs, or None.
+
+        It is the best that did not climb, from the highest rung that more should have left. Unlike
+        in ASHA, one that climbed and would not any more has taken somebody's place.
+
+        Args:
+            history: What happened so far.
+            domain: The space.
+            factor: How many stay for one that climbs, 2 or more.
+            order: Sorts those that may climb from a rung, the best first, given the view of the
+                rung; by default by their scores.
+        """
+        for k in reversed(range(len(self.epochs) - 1)):
+            rung = self.completed[k]
+            waiting = [trial for trial in rung if trial.number not in self.parents]
+            if len(rung) - len(waiting) >= len(rung) // factor:
+                continue
+            if order is not None:
+                ranked = order(self.view(history, k), waiting)
+            else:
+                ranked = best_of(waiting, len(waiting), history.direction)
+            for trial in ranked:
+                if (promotion := self.climb(trial, k + 1, history, domain)) is not None:
+                    return promotion
+        return None
+
+    def climb(self, trial: Trial, rung: int, history: History, domain: Domain) -> Proposal | None:
+        """Returns the proposal to train a trial on to a rung; None if it was, or can't be."""
+        if trial.number in self.parents:
+            return None
+        return climb(trial, self.epochs[rung], history, domain, self.epochs[-1])
+
+
+def climb(
+    trial: Trial, epochs: int, history: History, domain: Domain, full: int
+) -> Proposal | None:
+    """Returns the proposal to train a trial on; None if that was done, or it is of another space.
+
+    Args:
+        trial: A completed one.
+        epochs: How many it is to have in all.
+        history: What was tried.
+        domain: The space.
+        full: R, the epochs of a trial whose fidelity says nothing.
+    """
+    if any(granted(twin, full) >= epochs for twin in history.trials_of(trial.values)):
+        return None
+    if not domain.contains(trial.values):
+        return None
+    return Proposal(dict(trial.values), {"epochs": epochs}, trial.number)
+
+
+def best_of(trials: Sequence[Trial], count: int, direction: str) -> list[Trial]:
+    """Returns the best trials, the best first, and of equals the earlier ones: top_k."""
+    sign = -1.0 if direction == "max" else 1.0
+    return sorted(trials, key=lambda trial: sign * (trial.score or 0.0))[:count]
+
+
+class RungView:
+    """A history as a strategy without fidelities has to see it: with the trials of one rung.
+
+    Scores of different fidelities can't be compared. What was tried at any fidelity stays tried.
+
+    Args:
+        whole: The history.
+        completed: The completed trials to show.
+        finished: The failed ones as well.
+    """
+
+    def __init__(
+        self, whole: History, completed: tuple[Trial, ...], finished: tuple[Trial, ...]
+    ) -> None:
+        self._whole = whole
+        self.completed = completed
+        self.finished = finished
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
