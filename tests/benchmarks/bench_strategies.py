@@ -7,6 +7,9 @@ as mean ± standard error over the seeds, and the mean milliseconds (of CPU time
 
 `optuna-tpe` (multivariate) and `keras-tuner-random` are the libraries themselves, as baselines;
 what they propose twice isn't counted again.
+
+With `--out FILE` every search is kept as a line of the file as soon as it is over, and isn't run
+again by the next call.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import Results, Run, summary
 from tables import Table, load_tables
 
 from nas_nb.record.history import History
@@ -34,6 +38,8 @@ DEFAULTS = ("random", "evolution", "local", "predictor", "optuna-tpe", "keras-tu
 
 Proposer = Callable[[Table, int], Iterator[tuple[Values, float]]]
 """Yields distinct points and the seconds that each took to be proposed."""
+
+Measure = Callable[[Table, Proposer, int], Run]
 
 
 def ours(name: str) -> Proposer:
@@ -149,13 +155,8 @@ BASELINES: dict[str, Proposer] = {
 }
 
 
-def run(table: Table, proposer: Proposer, seed: int) -> tuple[list[float], list[float], float]:
-    """Runs one search.
-
-    Returns:
-        The test scores, and the validation scores, of the best by validation at the marks; and
-        the mean CPU milliseconds of a proposal.
-    """
+def run(table: Table, proposer: Proposer, seed: int) -> Run:
+    """Runs one search."""
     best, test, validation, took = -np.inf, [], [], []
     chosen = -1
     for number, (values, seconds) in zip(
@@ -171,13 +172,19 @@ def run(table: Table, proposer: Proposer, seed: int) -> tuple[list[float], list[
     missing = len(MARKS) - len(test)  # an exhausted space stays at its best
     test += [float(table.test[chosen])] * missing
     validation += [float(best)] * missing
-    return test, validation, 1000 * statistics.fmean(took)
+    return Run(test, validation, 1000 * statistics.fmean(took))
 
 
-def mean_and_error(numbers: list[float]) -> str:
-    """Returns "mean ± standard error"."""
-    error = statistics.stdev(numbers) / len(numbers) ** 0.5 if len(numbers) > 1 else 0.0
-    return f"{statistics.fmean(numbers):8.3f} ± {error:.3f}"
+def all_runs(
+    table: Table, strategy: str, seeds: int, results: Results, measure: Measure = run
+) -> list[Run]:
+    """Returns the runs of a strategy on a table: those that are known, and the rest, made now."""
+    proposer = BASELINES[strategy] if strategy in BASELINES else ours(strategy)
+    for seed in range(seeds):
+        key = (table.name, strategy, seed)
+        if key not in results:
+            results.add(key, measure(table, proposer, seed))
+    return [results[table.name, strategy, seed] for seed in range(seeds)]
 
 
 def main() -> None:
@@ -187,20 +194,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--strategies", nargs="+", default=DEFAULTS)
     parser.add_argument("--tables", nargs="+", help="names, or beginnings of names; default all")
+    parser.add_argument("--out", type=Path, help="a JSONL file: what it holds is not run again")
     asked = parser.parse_args()
+    results = Results(asked.out)
     print(f"test score of the best by validation [its validation score] after {MARKS} distinct")
     for name, read in load_tables(asked.folder).items():
         if asked.tables and not any(f"{name}-".startswith(f"{t}-") for t in asked.tables):
             continue
         table = read()
         for strategy in asked.strategies:
-            proposer = BASELINES[strategy] if strategy in BASELINES else ours(strategy)
-            runs = [run(table, proposer, seed) for seed in range(asked.seeds)]
-            tests = [mean_and_error([r[0][m] for r in runs]) for m in range(len(MARKS))]
-            seen = [statistics.fmean(r[1][m] for r in runs) for m in range(len(MARKS))]
-            cells = "  ".join(f"{t} [{v:.3f}]" for t, v in zip(tests, seen, strict=True))
-            took = statistics.fmean(r[2] for r in runs)
-            print(f"{name:22} {strategy:18} {cells}  {took:6.2f} ms", flush=True)
+            runs = all_runs(table, strategy, asked.seeds, results)
+            print(f"{name:22} {strategy:18} {summary(runs)}", flush=True)
 
 
 if __name__ == "__main__":

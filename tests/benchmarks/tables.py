@@ -94,6 +94,7 @@ class Table:
         validation: What a strategy sees, larger is better.
         test: What is reported, larger is better.
         costs: What the architectures cost, e.g. {"params": ...}; smaller is better.
+        early: The validation score after a cheap training, if the benchmark has one.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Table:
     validation: np.ndarray
     test: np.ndarray
     costs: Mapping[str, np.ndarray]
+    early: np.ndarray | None = None
 
     def row(self, values: Values) -> int:
         return self.rows[tuple(values.values())]
@@ -137,6 +139,7 @@ def nas201(folder: Path, task: str) -> Table:
         costs={"params": _column(rows, "params_m"), "flops": _column(rows, "flops_m")},
         twins={key: smallest[row["iso"]] for row, key in zip(rows, keys, strict=True)},
         shape=cell_features,
+        early=_column(rows, f"{task}_val_e12"),
     )
 
 
@@ -244,6 +247,7 @@ def _table(
     costs: Mapping[str, np.ndarray] | None = None,
     twins: Mapping[Key, Key] | None = None,
     shape: Callable[[Key], dict[str, float]] = lambda key: {},
+    early: np.ndarray | None = None,
 ) -> Table:
     twins = twins or {key: key for key in keys}
     rows = {key: number for number, key in enumerate(keys)}
@@ -253,7 +257,7 @@ def _table(
         for key in set(twins.values())
     }
     domain = TableDomain(parameters, twins=twins, known=known)
-    return Table(name, domain, rows, validation, test, costs)
+    return Table(name, domain, rows, validation, test, costs, early)
 
 
 def _choice(name: str, choices: str, deeper_than: int | None = None) -> Parameter:

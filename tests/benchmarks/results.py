@@ -1,0 +1,63 @@
+"""The searches of a benchmark, kept in a file as they end, and their means."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import NamedTuple
+
+Key = tuple[str, str, int]
+"""The table, the strategy and the seed."""
+
+
+class Run(NamedTuple):
+    """One search.
+
+    Attributes:
+        test: The test score of the best by validation, at each mark.
+        validation: Its validation score.
+        proposal_ms: Mean CPU milliseconds of a proposal.
+    """
+
+    test: list[float]
+    validation: list[float]
+    proposal_ms: float
+
+
+class Results(dict[Key, Run]):
+    """What was run already, by table, strategy and seed.
+
+    Args:
+        path: A JSONL file that is read now and appended to; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__()
+        self.path = path
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                self[tuple(entry.pop("key"))] = Run(**entry)  # type: ignore[index]
+
+    def add(self, key: Key, run: Run) -> None:
+        """Keeps one more."""
+        self[key] = run
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"key": key, **run._asdict()}) + "\n")
+
+
+def summary(runs: list[Run]) -> str:
+    """Returns the means at the marks, with standard errors, and the milliseconds."""
+    marks = range(len(runs[0].test))
+    tests = [mean_and_error([run.test[mark] for run in runs]) for mark in marks]
+    seen = [statistics.fmean(run.validation[mark] for run in runs) for mark in marks]
+    cells = "  ".join(f"{t} [{v:.3f}]" for t, v in zip(tests, seen, strict=True))
+    return f"{cells}  {statistics.fmean(run.proposal_ms for run in runs):6.2f} ms"
+
+
+def mean_and_error(numbers: list[float]) -> str:
+    """Returns "mean ± standard error"."""
+    error = statistics.stdev(numbers) / len(numbers) ** 0.5 if len(numbers) > 1 else 0.0
+    return f"{statistics.fmean(numbers):8.3f} ± {error:.3f}"
