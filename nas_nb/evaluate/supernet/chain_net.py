@@ -1,4 +1,4 @@
-"""The shared net of chains: convolutions, dense layers, and the step from the ones to the others."""
+"""The shared net of chains: convolutions, dense layers, and the step between them."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from nas_nb.evaluate.supernet.choice import Choices
 from nas_nb.evaluate.supernet.layers import (
     Call,
     FlatProduct,
@@ -19,8 +19,11 @@ from nas_nb.evaluate.supernet.layers import (
     pooled,
 )
 from nas_nb.evaluate.supernet.selection import Mixture, Path
-from nas_nb.evaluate.supernet.weights import Weights
 from nas_nb.space.chain_model import POOL_SIZE, SMALLEST_POOLED
+
+if TYPE_CHECKING:
+    from nas_nb.evaluate.supernet.choice import Choices
+    from nas_nb.evaluate.supernet.weights import Weights
 
 Grid = tuple[int, ...]
 
@@ -133,7 +136,7 @@ class ChainPosition:
         made = self._finish(how, "convolution", made, inflow, x, call)
         if self.shrinks:
             ways = self._values("pooling", "max")
-            made = how.select("pooling", [lambda way=way: pooled(made, way) for way in ways])
+            made = how.select("pooling", [partial(pooled, made, str(way)) for way in ways])
         return self._drop(how, made, call)
 
     def enter(self, how: Path | Mixture, x: Any, inflow: Inflow, call: Call) -> Any:
@@ -160,7 +163,7 @@ class ChainPosition:
         names = self._values(f"activation_{self.number}", "linear")
         made = how.select(
             f"activation_{self.number}",
-            [lambda name=name: activation(name)(normal) for name in names],
+            [partial(activation(str(name)), normal) for name in names],
         )
         if role in self._shortcuts:
             made = how.select("skip", self._skips(how, role, made, inflow, given))
@@ -177,7 +180,7 @@ class ChainPosition:
     def _skips(
         self, how: Path | Mixture, role: str, made: Any, inflow: Inflow, given: Any
     ) -> list[Any]:
-        """Returns the branches of `skip`: past the layer goes its input, made as wide if need be."""
+        """Returns the branches of `skip`: past the layer its input goes, as wide as it needs be."""
         flat = role == "entry"
         width = inflow.width * math.prod(self.grid) if flat else inflow.width
         units = how.width(self.units)
@@ -206,10 +209,8 @@ class ChainPosition:
         choice = self.choices["dropout"]
         if isinstance(how, Path):
             return dropped(x, how.number("dropout"), call, self.number)
-        rates = choice.values
-        return how.select(
-            "dropout", [lambda rate=rate: dropped(x, float(rate), call, self.number) for rate in rates]
-        )
+        rates = [float(rate) for rate in choice.values]
+        return how.select("dropout", [partial(dropped, x, r, call, self.number) for r in rates])
 
     def _sides(self) -> tuple[int, ...]:
         name = f"kernel_size_{self.number}"

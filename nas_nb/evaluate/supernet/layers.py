@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from nas_nb.evaluate.supernet.weights import Weights
+if TYPE_CHECKING:
+    from nas_nb.evaluate.supernet.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,23 @@ class Product:
     def __init__(
         self, weights: Weights, name: str, *shape: int, bias: bool = True, stride: int = 1
     ) -> None:
-        self.kernel = weights.kernel(f"{name}.kernel", *shape)
-        self.bias = weights.zeros(f"{name}.bias", shape[-1]) if bias else None
+        weights.kernel(f"{name}.kernel", *shape)
+        if bias:
+            weights.zeros(f"{name}.bias", shape[-1])
+        self._weights, self._name, self._biased = weights, name, bias
+        self.shape = shape
         self.sides = shape[:-2]
         self.stride = stride
+
+    @property
+    def kernel(self) -> Any:
+        """The weights of all inputs and outputs."""
+        return self._weights[f"{self._name}.kernel"]
+
+    @property
+    def bias(self) -> Any:
+        """One number an output; None if it has none."""
+        return self._weights[f"{self._name}.bias"] if self._biased else None
 
     def crop(self, inputs: Any, outputs: Any, side: int | None = None) -> Any:
         """Returns the part of the kernel that a path uses.
@@ -66,7 +81,7 @@ class Product:
             made = tf.matmul(x, kernel)
         else:
             made = tf.nn.convolution(x, kernel, strides=self.stride, padding="SAME")
-        return made if self.bias is None else made + self.bias[:outputs]
+        return made + self.bias[:outputs] if self._biased else made
 
 
 class FlatProduct:
@@ -83,10 +98,20 @@ class FlatProduct:
     def __init__(
         self, weights: Weights, name: str, pixels: int, channels: int, outputs: int
     ) -> None:
-        flat = weights.kernel(f"{name}.kernel", pixels * channels, outputs)
+        weights.kernel(f"{name}.kernel", pixels * channels, outputs)
+        weights.zeros(f"{name}.bias", outputs)
+        self._weights, self._name = weights, name
         self.pixels, self.channels, self.outputs = pixels, channels, outputs
-        self.kernel = flat
-        self.bias = weights.zeros(f"{name}.bias", outputs)
+
+    @property
+    def kernel(self) -> Any:
+        """The weights of all inputs and outputs."""
+        return self._weights[f"{self._name}.kernel"]
+
+    @property
+    def bias(self) -> Any:
+        """One number an output."""
+        return self._weights[f"{self._name}.bias"]
 
     def crop(self, channels: Any, outputs: Any) -> Any:
         """Returns the part of the kernel that a path uses, ``(pixels * channels, outputs)``."""
@@ -110,9 +135,20 @@ class Norm:
     """
 
     def __init__(self, weights: Weights, name: str, units: int, epsilon: float = 1e-3) -> None:
-        self.gamma = weights.ones(f"{name}.gamma", units)
-        self.beta = weights.zeros(f"{name}.beta", units)
+        weights.ones(f"{name}.gamma", units)
+        weights.zeros(f"{name}.beta", units)
+        self._weights, self._name = weights, name
         self.epsilon = epsilon
+
+    @property
+    def gamma(self) -> Any:
+        """The scale of each unit."""
+        return self._weights[f"{self._name}.gamma"]
+
+    @property
+    def beta(self) -> Any:
+        """The shift of each unit."""
+        return self._weights[f"{self._name}.beta"]
 
     def batch(self, x: Any, call: Call, units: Any = None) -> Any:
         """Normalises by the statistics of the call's first rows, which belong to this path alone.
@@ -131,6 +167,20 @@ class Norm:
     def _scaled(self, x: Any, mean: Any, variance: Any, units: Any) -> Any:
         normal = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
         return normal * self.gamma[:units] + self.beta[:units]
+
+
+def mixed_batch_norm(x: Any, norms: Sequence[tuple[Any, Norm]], call: Call) -> Any:
+    """Normalises `x` by the batch, with the scale and shift of that one whose weight is 1.
+
+    Args:
+        x: ``(samples, ..., units)``.
+        norms: The weights, 0 or 1, and the normalisations.
+        call: What layers are told.
+    """
+    mean, variance = tf.nn.moments(x[: call.rows], list(range(len(x.shape) - 1)))
+    normal = (x - mean) * tf.math.rsqrt(variance + norms[0][1].epsilon)
+    gamma = tf.add_n([weight * norm.gamma for weight, norm in norms])
+    return normal * gamma + tf.add_n([weight * norm.beta for weight, norm in norms])
 
 
 def pooled(x: Any, how: str, size: int = 2, stride: int | None = None, same: bool = False) -> Any:

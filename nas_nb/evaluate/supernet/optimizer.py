@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ class PathAdam:
     old momentum, trained by paths that it is no part of.
 
     Args:
-        variables: What is trained.
+        variable: What is trained.
         learning_rate: The step's size.
         beta_1: How much of the average gradient is kept at each step.
         beta_2: How much of the average squared gradient is kept.
@@ -26,43 +25,29 @@ class PathAdam:
 
     def __init__(
         self,
-        variables: Sequence[Any],
+        variable: Any,
         learning_rate: float = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
     ) -> None:
-        self.variables = list(variables)
-        self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32)
+        self.variable = variable
+        self.learning_rate = learning_rate
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self._slots = [[_zeros(v) for _ in range(3)] for v in self.variables]
+        self._mean, self._square, self._count = (_zeros(variable) for _ in range(3))
 
-    def apply(self, gradients: Sequence[Any]) -> None:
-        """Makes one step, inside of a compiled function or outside.
-
-        Args:
-            gradients: One a variable; None where there is none.
-        """
-        for variable, gradient, slots in zip(self.variables, gradients, self._slots, strict=True):
-            if gradient is not None:
-                self._update(variable, tf.convert_to_tensor(gradient), *slots)
-
-    def _update(self, variable: Any, gradient: Any, mean: Any, square: Any, count: Any) -> None:
+    def apply(self, gradient: Any) -> None:
+        """Makes one step, inside of a compiled function or outside."""
         used = tf.not_equal(gradient, 0.0)
-
-        def step() -> Any:
-            first = mean + (1 - self.beta_1) * (gradient - mean)
-            second = square + (1 - self.beta_2) * (gradient * gradient - square)
-            steps = count + 1.0
-            size = self.learning_rate * tf.sqrt(1 - tf.pow(self.beta_2, steps))
-            size /= 1 - tf.pow(self.beta_1, steps)
-            moved = variable - size * first / (tf.sqrt(second) + self.epsilon)
-            for kept, new in ((mean, first), (square, second), (count, steps), (variable, moved)):
-                kept.assign(tf.where(used, new, kept))
-            return True
-
-        # Most of a supernet is not used by a step: whole variables are passed over.
-        tf.cond(tf.reduce_any(used), step, lambda: False)
+        mean = self._mean + (1 - self.beta_1) * (gradient - self._mean)
+        square = self._square + (1 - self.beta_2) * (gradient * gradient - self._square)
+        count = self._count + 1.0
+        size = self.learning_rate * tf.sqrt(1 - tf.pow(self.beta_2, count))
+        size /= 1 - tf.pow(self.beta_1, count)
+        moved = self.variable - size * mean / (tf.sqrt(square) + self.epsilon)
+        old = (self._mean, self._square, self._count, self.variable)
+        for kept, new in zip(old, (mean, square, count, moved), strict=True):
+            kept.assign(tf.where(used, new, kept))
 
 
 def _zeros(variable: Any) -> Any:

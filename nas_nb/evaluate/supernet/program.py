@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nas_nb.data import DataSpec
     from nas_nb.evaluate.supernet.nets import SharedNet
     from nas_nb.evaluate.supernet.optimizer import PathAdam
+    from nas_nb.evaluate.supernet.weights import Weights
 
 
 class Task:
@@ -27,19 +28,23 @@ class Task:
     def __init__(self, spec: DataSpec) -> None:
         head = output_layer(spec)
         self._activation = head.activation
+        self._width = spec.outputs
         # A model of nothing but the outputs has Keras compute losses and metrics as for any other.
         inputs = keras.Input((spec.outputs,))
         self._shell = compile_for(keras.Model(inputs, keras.layers.Identity()(inputs)), spec)
 
     def loss(self, logits: Any, y: Any) -> Any:
         """Returns the mean loss of a batch."""
-        outputs = self._activation(logits)
-        return self._shell.compute_loss(x=None, y=y, y_pred=outputs)
+        return self._shell.compute_loss(x=None, y=y, y_pred=self._outputs(logits))
 
     def measure(self, logits: Any, y: Any) -> Any:
         """Adds a batch to the metrics; returns them so far by name."""
-        measured = self._shell.compute_metrics(None, y, self._activation(logits), None)
+        measured = self._shell.compute_metrics(None, y, self._outputs(logits), None)
         return {name: value for name, value in measured.items() if name != "loss"}
+
+    def _outputs(self, logits: Any) -> Any:
+        # Losses look at the number of outputs, which a path of unknown widths has lost.
+        return self._activation(tf.ensure_shape(logits, (None, self._width)))
 
     def reset(self) -> None:
         """Begins new metrics."""
@@ -51,15 +56,17 @@ class Program:
 
     Args:
         net: The shared net.
+        weights: Its weights.
         optimizer: Of its weights.
     """
 
-    def __init__(self, net: SharedNet, optimizer: PathAdam) -> None:
+    def __init__(self, net: SharedNet, weights: Weights, optimizer: PathAdam) -> None:
         self.net = net
+        self.weights = weights
         self.task = Task(net.spec)
         self.optimizer = optimizer
         self._train = tf.function(self._train_batches, autograph=False)
-        self._measure = tf.function(self._measure_batch, autograph=False)
+        self._measure: Any = None
 
     def train(self, x: Any, y: Any, paths: Any, **scalars: Any) -> tuple[int, float]:
         """Trains on one batch after the other until all are used or time is up.
@@ -89,8 +96,19 @@ class Program:
         Returns:
             The mean loss, and the metrics since they were reset.
         """
+        if self._measure is None:
+            self._measure = self._measuring(x, y, known, code)
         loss, metrics = self._measure(x, y, known, tf.constant(code))
         return float(loss), {name: float(value) for name, value in metrics.items()}
+
+    def _measuring(self, x: Any, y: Any, known: Any, code: Any) -> Any:
+        """Returns the compiled function for batches of any size."""
+        # Metrics make their variables at their first use, which has to be outside of a trace.
+        self.task.measure(tf.zeros((len(y), self.net.spec.outputs)), y)
+        self.task.reset()
+        rows = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (x, y, known)]
+        signature = [*rows, tf.TensorSpec(code.shape, tf.float32)]
+        return tf.function(self._measure_batch, input_signature=signature, autograph=False)
 
     def _train_batches(self, x: Any, y: Any, paths: Any, scalars: dict[str, Any]) -> Any:
         rows = tf.random.experimental.stateless_shuffle(
@@ -106,10 +124,10 @@ class Program:
         def step(batch: Any, total: Any) -> Any:
             chosen = rows[batch * size : (batch + 1) * size]
             seed = scalars["key"] + tf.cast(tf.stack([batch * 1000, 0]), tf.int64)
-            loss, gradients = self._gradients(
+            loss, gradient = self._gradients(
                 tf.gather(x, chosen), tf.gather(y, chosen), paths[batch], seed
             )
-            self.optimizer.apply(gradients)
+            self.optimizer.apply(gradient)
             return batch + 1, total + loss
 
         return tf.while_loop(
@@ -121,13 +139,12 @@ class Program:
         count = codes.shape[0]
         if count == 1:
             return self._gradient(x, y, codes[0], seed)
-        nothing = [tf.zeros(v.shape) for v in self.optimizer.variables]
 
         def path(number: Any, total: Any, sums: Any) -> Any:
-            loss, gradients = self._gradient(x, y, codes[number], seed)
-            sums = [a + b for a, b in zip(sums, gradients, strict=True)]
-            return number + 1, total + loss / float(count), sums
+            loss, gradient = self._gradient(x, y, codes[number], seed)
+            return number + 1, total + loss / float(count), sums + gradient
 
+        nothing = tf.zeros(self.weights.flat.shape)
         _, loss, sums = tf.while_loop(
             lambda number, total, sums: number < count,
             path,
@@ -138,14 +155,17 @@ class Program:
 
     def _gradient(self, x: Any, y: Any, code: Any, seed: Any) -> Any:
         call = Call(training=True, rows=tf.shape(x)[0], seed=seed)
+        flat = tf.convert_to_tensor(self.weights.flat)
         with tf.GradientTape() as tape:
-            loss = self.task.loss(self.net.logits(Path(self.net.choices, code), x, call), y)
-        variables = self.optimizer.variables
-        return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
+            tape.watch(flat)
+            with self.weights.used(flat):
+                loss = self.task.loss(self.net.logits(Path(self.net.choices, code), x, call), y)
+        return loss, tape.gradient(loss, flat)
 
     def _measure_batch(self, x: Any, y: Any, known: Any, code: Any) -> Any:
         rows = tf.shape(known)[0]
         call = Call(training=False, rows=rows, seed=tf.zeros(2, tf.int64))
         both = tf.concat([known, x], 0)
-        logits = self.net.logits(Path(self.net.choices, code), both, call)[rows:]
+        with self.weights.used(self.weights.flat):
+            logits = self.net.logits(Path(self.net.choices, code), both, call)[rows:]
         return self.task.loss(logits, y), self.task.measure(logits, y)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from nas_nb.evaluate.supernet.choice import Choice, Choices
+if TYPE_CHECKING:
+    from nas_nb.evaluate.supernet.choice import Choice, Choices
 
 Branch = Callable[[], Any]
 
@@ -52,6 +53,11 @@ class Path:
             return tf.cast(tf.round(self.number(name)), tf.int32)
         values = np.array(choice.values, np.float32)
         return tf.argmin(tf.abs(values - self.number(name)), output_type=tf.int32)
+
+    def one_hot(self, name: str) -> Any:
+        """Returns a 1 for what is chosen and a 0 for all else, a float32 tensor."""
+        values = self.choices[name].values
+        return tf.one_hot(self.index(name), len(values)) if len(values) > 1 else tf.ones(1)
 
     def select(self, name: str, branches: Sequence[Branch]) -> Any:
         """Runs the chosen branch alone."""

@@ -75,8 +75,9 @@ class Supernet:
         self.seed = seed
         self.weights = Weights(seed)
         self.net = shared_net(self.space, self.weights)
-        self.optimizer = PathAdam(list(self.weights), learning_rate)
-        self.program = Program(self.net, self.optimizer)
+        self.weights.close()
+        self.optimizer = PathAdam(self.weights.flat, learning_rate)
+        self.program = Program(self.net, self.weights, self.optimizer)
         self.epochs = 0
 
     def train(
@@ -125,7 +126,8 @@ class Supernet:
         training, validation = resident(self.data)
         known = training.x[:CALIBRATION_ROWS]
         self.program.task.reset()
-        total, metrics = 0.0, {}
+        total = 0.0
+        metrics: dict[str, float] = {}
         for start in range(0, validation.samples, _MEASURED_ROWS):
             x, y = (part[start : start + _MEASURED_ROWS] for part in (validation.x, validation.y))
             loss, metrics = self.program.measure(x, y, known, code)
@@ -148,9 +150,7 @@ class Supernet:
         default = "val_accuracy" if "val_accuracy" in measured else "val_loss"
         name = objective or default
         if name not in measured:
-            raise MeasureError(
-                f"Expected one of {', '.join(measured)} to score by, got {name!r}."
-            )
+            raise MeasureError(f"Expected one of {', '.join(measured)} to score by, got {name!r}.")
         return measured[name]
 
     def build(self, architecture: Architecture) -> keras.Model:

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from nas_nb.evaluate.supernet.choice import Choices
+from nas_nb.evaluate.supernet.sampling import FairPaths, UniformPaths
+from nas_nb.space.cell import cell
+from nas_nb.space.search_space import SearchSpace
+
+CELLS = Choices.of(cell(nodes=3).domain)
+CHAINS = Choices.of(
+    SearchSpace.from_dict(
+        {"layers": ["Conv2D", "Dense"], "units": [4, 8, 16], "activations": ["relu", "tanh"]}
+    ).domain
+)
+
+
+def test_every_operation_is_in_a_fair_step_once() -> None:
+    fair = FairPaths(CELLS, np.random.default_rng(0))
+    assert fair.paths_per_step == 5
+    for step in fair.draw(6):
+        for edge in range(len(CELLS.listed)):
+            assert sorted(step[:, edge]) == [0, 1, 2, 3, 4]
+
+
+def test_options_of_different_numbers_come_equally_often_in_a_fair_step() -> None:
+    fair = FairPaths(CHAINS, np.random.default_rng(0))
+    assert fair.paths_per_step == 6
+    for step in fair.draw(5):
+        for name in ("depth", "layer_1", "units_1", "activation_1"):
+            counts = Counter(step[:, CHAINS[name].place].tolist())
+            assert len(set(counts.values())) == 1, name
+            assert len(counts) == len(CHAINS[name].values)
+
+
+def test_uniform_paths_are_unequal_in_a_step_and_equal_in_the_long_run() -> None:
+    uniform = UniformPaths(CELLS, np.random.default_rng(0))
+    drawn = uniform.draw(2000)
+    assert drawn.shape == (2000, 1, 3)
+    counts = np.bincount(drawn[:, 0, 1].astype(int))
+    assert len(counts) == 5
+    assert counts.min() > 320
+    assert counts.max() < 480
