@@ -24,8 +24,8 @@ def _plain(action: str, detail: Mapping[str, Any]) -> str:
 
 
 def _strategy(detail: Mapping[str, Any]) -> str:
-    options = dict((detail.get("options") or {}).items())
-    told = ", ".join(f"{name}={value}" for name, value in options.items())
+    options = (detail.get("options") or {}).items()
+    told = ", ".join(f"{name}={value}" for name, value in options if value is not None)
     return f"strategy changed to {detail.get('strategy')}{f' ({told})' if told else ''}"
 
 

@@ -10,9 +10,9 @@ _MOST = 1_000_000
 _MOST_COST = 10**12
 
 GROUPS = {
-    "Budget": ("max_trials", "max_time", "max_epochs"),
+    "Budget (0 is no limit)": ("max_trials", "max_time", "max_epochs"),
     "Training": ("objective", "epochs", "batch_size", "seed"),
-    "Limits of a model": ("max_params", "max_flops", "max_latency"),
+    "Limits of a model (0 is none)": ("max_params", "max_flops", "max_latency"),
 }
 """What stands together, but for the strategy, which has options."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import Trial
     from nas_nb.record.values import Value
 
-HELP = "words that must occur, or conditions: Conv2D  depth=2  params<5000  score>0.9  failed"
+HELP = "words or conditions: Conv2D  depth=2  score>0.9  failed"
 _CONDITION = re.compile(r"([^<>=!\s]+)(<=|>=|!=|=|<|>)(\S+)")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

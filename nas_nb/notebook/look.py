@@ -19,7 +19,7 @@ STYLE = """
 .nas-panel .widget-tab > .lm-TabBar { min-height: 30px; overflow: visible; }
 .nas-panel .widget-tab > .lm-TabBar .lm-TabBar-content { flex-wrap: wrap; align-items: flex-end; }
 .nas-panel .widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 0;
-  padding: 0 10px; }
+  padding: 0 7px; }
 .nas-panel .widget-tab > .lm-TabBar .lm-TabBar-tab.lm-mod-current { font-weight: 600; }
 .nas-panel .widget-tab > .widget-tab-contents { padding: 10px 12px; overflow: auto; }
 .nas-panel .widget-box { overflow: visible; }
@@ -31,13 +31,14 @@ STYLE = """
 .nas-section { margin-bottom: 8px; border-bottom: 1px solid var(--jp-border-color2, #E0E0E0);
   padding-bottom: 6px; }
 .nas-sides { flex-wrap: wrap; gap: 8px 24px; align-items: flex-start; }
+.nas-sides .widget-html + .widget-html { margin-top: 8px; }
 .nas-side-by-side .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px;
   align-items: flex-start; }
 .nas-panel .nas-code { background: var(--jp-layout-color2, #F5F5F5); padding: 8px 10px;
   margin: 2px 0; border-radius: 4px; overflow: auto; max-height: 420px; line-height: 1.35;
   font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px); }
 .nas-panel .nas-log { max-height: 150px; overflow: auto; margin: 0; padding: 2px 0 2px 2px;
-  list-style: none; white-space: pre-wrap; line-height: 1.45; font-size: 0.95em;
+  list-style: none; white-space: pre; line-height: 1.45; font-size: 0.95em;
   font-family: var(--jp-code-font-family, monospace); border: 1px solid
   var(--jp-border-color2, #E0E0E0); }
 .nas-panel .nas-table { border-collapse: collapse; font-size: 0.95em; }

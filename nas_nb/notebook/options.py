@@ -93,7 +93,7 @@ def option_help(strategy: type[Strategy]) -> dict[str, str]:
     told: dict[str, str] = {}
     for kind in reversed(strategy.__mro__):
         for name, text in _ENTRY.findall(_arguments(kind)):
-            told[name] = " ".join(text.split())
+            told[name] = " ".join(text.replace("`", "").split())
     return told
 
 
@@ -130,7 +130,7 @@ def _field(name: str, kind: str, value: Any) -> Any:
     field = _FIELDS[kind](
         value,
         description=label[:1].upper() + label[1:],
-        style={"description_width": "initial"},
+        style={"description_width": "100px"},
         layout={"width": "230px"},
     )
     if kind != "bool":

@@ -90,6 +90,10 @@ class FakeSteering:
     def rules(self) -> Any:
         return plan_of(self._search.history).rules
 
+    @property
+    def queued(self) -> Any:
+        return self._search.history.queued
+
     def __getattr__(self, action: str) -> Any:
         def act(*args: Any, **kwargs: Any) -> None:
             if self._search.refusal is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import html
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from nas_nb.errors import StrategyError
 from nas_nb.notebook.options import OptionsForm
 from nas_nb.notebook.steering.section import Section, field
+from nas_nb.notebook.wording import budget_text
 from nas_nb.search.budget import describe_duration, parse_duration
 from nas_nb.strategy.names import STRATEGIES, make_strategy
 
@@ -37,12 +39,14 @@ class StrategySection(Section):
         self.change = self.button("Change", self._change, 90)
         self.options.show(now)
         self.name.observe(lambda _: self._named(), "value")
-        row = widgets.HBox([self.name, self.change])
+        self._now = widgets.HTML()
+        row = widgets.HBox([self.name, self.change, self._now])
         row.add_class("nas-row")
-        self.widget = self.arranged(row, self.options.widget)
+        self.widget = self.arranged(widgets.VBox([row, self.options.widget]))
 
     def paint(self) -> None:
-        """Has nothing to say: the status line and the marks on the plot do."""
+        """Says who proposes now."""
+        self._now.value = f"<p>Now: {html.escape(self.desk.search.strategy.name)}.</p>"
 
     def _named(self) -> None:
         self.do(self._show_options)
@@ -82,12 +86,13 @@ class BudgetSection(Section):
         time = "" if budget.max_time_s is None else describe_duration(budget.max_time_s)
         self.time = widgets.Text(value=time, placeholder="no limit", **field("Max time", 190))
         self.change = self.button("Change", self._change, 90)
-        self.widget = self.arranged(self.trials, self.time, self.change)
+        self._now = widgets.HTML()
+        self.widget = self.arranged(self.trials, self.time, self.change, self._now)
 
     def paint(self) -> None:
-        """Has nothing to say: the progress bar does."""
+        """Says what may be spent now."""
+        self._now.value = f"<p>Now: {html.escape(budget_text(self.desk.search))}.</p>"
 
     def _change(self) -> None:
-        budget: Any = self.steer.budget
-        text = self.time.value.strip()
-        budget(max_trials=self.trials.value or None, max_time=parse_duration(text or None))
+        time = parse_duration(self.time.value.strip() or None)
+        self.steer.budget(max_trials=self.trials.value or None, max_time=time)

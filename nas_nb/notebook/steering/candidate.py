@@ -44,7 +44,7 @@ class CandidateSection(Section):
         self._fields.add_class("nas-row")
         self._about = widgets.HTML()
         self.queue = self.button("Queue it", lambda: self.steer.queue(self.values), 100)
-        self.take = self.button("Start from trial", self._take, 130)
+        self.take = self.button("Start from trial", self._take, 160)
         self.draw = self.button("Random", self._draw, 90)
         buttons = widgets.HBox([self.queue, self.take, self.draw, self._about])
         buttons.add_class("nas-row")
@@ -78,7 +78,9 @@ class CandidateSection(Section):
             text = f"It is new. It differs from the incumbent in {differ} choices."
         else:
             text = "It is new."
-        self._about.value = f"<p>{html.escape(text)}</p>"
+        waiting = len(self.steer.queued)
+        queue = f" {waiting} {'waits' if waiting == 1 else 'wait'} in the queue." if waiting else ""
+        self._about.value = f"<p>{html.escape(text + queue)}</p>"
 
     def _take(self) -> None:
         trial = self.desk.selection.trial(self.desk.search.history)

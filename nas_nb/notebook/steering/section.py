@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as widgets
 
-from nas_nb.errors import NasError, SearchError
+from nas_nb.errors import NasError
 from nas_nb.notebook.alert import alert
 
 if TYPE_CHECKING:
     from nas_nb.notebook.tabs.tab import Desk
+    from nas_nb.search.steering import Steering
 
 
 class Section(ABC):
@@ -37,16 +38,9 @@ class Section(ABC):
         """Brings its outputs up to date. Called by the painter."""
 
     @property
-    def steer(self) -> Any:
-        """What steers the search.
-
-        Raises:
-            SearchError: The search can't be steered.
-        """
-        steer = getattr(self.desk.search, "steer", None)
-        if steer is None:
-            raise SearchError("This search can't be steered: it can be paused and stopped.")
-        return steer
+    def steer(self) -> Steering:
+        """What steers the search."""
+        return self.desk.search.steer
 
     def button(self, name: str, action: Callable[[], Any], width: int = 140) -> Any:
         """Returns a button; if what it does is refused, the reason is said beside it."""

@@ -39,7 +39,6 @@ class CompareTab(Tab):
         self.other = number_field("With trial", "the best other one", 210)
         self._refusal, self._table, self._curves = (widgets.HTML() for _ in range(3))
         self._one, self._two = widgets.HTML(), widgets.HTML()
-        self._table.add_class("nas-side-by-side")
         with_row = widgets.HBox([self.other, self._refusal])
         with_row.add_class("nas-row")
         diagrams = widgets.HBox([self._one, self._two])
@@ -63,7 +62,10 @@ class CompareTab(Tab):
         if self._picture.draw(self._desk.scene()) or not self._curves.value:
             self._curves.value = self._picture.html()
         self._table.value = facts_table(one, two, history) + differences_table(one, two)
-        self._one.value, self._two.value = map(self._drawings.diagram, (one, two))
+        self._one.value, self._two.value = self._diagram(one), self._diagram(two)
+
+    def _diagram(self, trial: Trial) -> str:
+        return f'<p class="nas-caption">Trial {trial.number}</p>{self._drawings.diagram(trial)}'
 
     def _typed(self) -> None:
         try:
@@ -79,7 +81,10 @@ def facts_table(one: Trial, two: Trial, history: History) -> str:
     names = dict.fromkeys([*one.costs, *two.costs])
     rows = [(history.objective, one.score, two.score)]
     rows += [(name, one.costs.get(name), two.costs.get(name)) for name in names]
-    rows += [("epochs", one.epochs, two.epochs), ("seconds", one.duration_s, two.duration_s)]
+    rows += [
+        ("epochs", one.epochs, two.epochs),
+        ("seconds", round(one.duration_s, 1), round(two.duration_s, 1)),
+    ]
     header = ("", f"trial {one.number}", f"trial {two.number}", "difference")
     cells = ((name, _told(a), _told(b), _difference(a, b)) for name, a, b in rows)
     return table("What they are worth", header, cells)
@@ -103,7 +108,7 @@ def differences_table(one: Trial, two: Trial) -> str:
 def _told(number: float | None) -> str:
     if number is None:
         return ""
-    return f"{number:,}" if isinstance(number, int) else number_text(number)
+    return number_text(number) if abs(number) < 1 else f"{round(number, 4):,g}"
 
 
 def _difference(one: float | None, two: float | None) -> str:

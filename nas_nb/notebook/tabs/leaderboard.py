@@ -39,7 +39,7 @@ class LeaderboardTab(Tab):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._page, self._pages = 0, 1
-        self.filter = widgets.Text(description="Filter", placeholder=HELP, **_look("560px"))
+        self.filter = widgets.Text(description="Filter", placeholder=HELP, **_look("470px"))
         self.filter.continuous_update = False
         self.sort = widgets.Dropdown(options=list(_SORTS), description="Sort by", **_look("190px"))
         self.back, self.forth = _page_button("Previous page"), _page_button("Next page")

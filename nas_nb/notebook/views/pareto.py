@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
 from nas_nb.notebook.views import ink
 from nas_nb.notebook.views.ink import BLUE, VERMILLION, Points
 from nas_nb.notebook.views.scale import scale_of
@@ -73,6 +75,10 @@ def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
     costs = [cost for cost, _ in info.completed if cost > 0]
     wide = len(costs) == len(info.completed) > 0 and max(costs) > _WIDE * min(costs)
     ax.set_xscale("log" if wide else "linear")
+    if wide:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     title = f"Score against {info.cost}"
     ink.finish(
         ax, title, info.cost, info.objective, empty=f"no completed trial with {info.cost} yet"

@@ -92,6 +92,7 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     # Equal scales: distances are what the map is about.
     ax.set_aspect("equal", adjustable="datalim")
     ax.set(xticks=[], yticks=[])
+    ax.spines[["left", "bottom"]].set_visible(False)
     ax.margins(0.05)
     told = f"close: alike (correlation with the true distances {info.likeness:.2f}). "
     told += f"Grey: {len(info.landmarks)} architectures drawn from the space."
