@@ -13,6 +13,7 @@ from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.chain_choices import CONVOLUTIONS, KEYS, read_choices
 from nas_nb.space.chain_model import chain_model
 from nas_nb.space.domain import Domain
+from nas_nb.space.images import reshaping
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
@@ -156,8 +157,8 @@ def _wrong_rank(layers: Parameter, shape: tuple[int, ...]) -> str:
     expected = " or ".join(named[str(kind)] for kind in layers.choices)
     return (
         f"Expected samples of shape {expected} for a space of "
-        f"{' and '.join(map(str, layers.choices))} only, got samples of shape {shape}: reshape "
-        "the data, or add 'Dense' to 'layers'."
+        f"{' and '.join(map(str, layers.choices))} only, got samples of shape {shape}: "
+        f"{reshaping(shape)}, or add 'Dense' to 'layers'."
     )
 
 

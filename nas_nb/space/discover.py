@@ -33,7 +33,7 @@ class Discovered(Blueprint):
 
     Raises:
         SpaceError: It fails with its default values, returns something else than a Keras model,
-            or asks for no parameter.
+            asks for no parameter, or for one that can't be.
     """
 
     def __init__(self, build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> None:
@@ -88,7 +88,7 @@ def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel)
 
     Raises:
         SpaceError: It fails with its default values, returns something else than a Keras model,
-            or asks for no parameter.
+            asks for no parameter, or for one that can't be.
     """
     function = _function(build)
     builder = WeightlessBuilder()

@@ -28,6 +28,14 @@ def needs_images(spec: DataSpec | None, what: str) -> DataSpec:
     if len(spec.input_shape) != 3:
         raise SpaceError(
             f"Expected samples of shape (height, width, channels) for a space of {what}, got "
-            f"samples of shape {spec.input_shape}: reshape the data, or take another space."
+            f"samples of shape {spec.input_shape}: {reshaping(spec.input_shape)}, or take another "
+            "space."
         )
     return spec
+
+
+def reshaping(shape: tuple[int, ...]) -> str:
+    """Returns what to do with samples that are no images, in words."""
+    if len(shape) == 2:
+        return "give grey images a channel with x[..., np.newaxis]"
+    return "reshape the data"

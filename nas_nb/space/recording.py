@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
+from nas_nb.errors import SpaceError
 from nas_nb.space.condition import holds
 from nas_nb.space.hyperparameters import from_hyperparameter
 from nas_nb.space.parameter import Condition
+from nas_nb.space.watched import WatchedParameters
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
@@ -60,12 +62,17 @@ def record(build: Build, values: Values, builder: WeightlessBuilder) -> Trace:
         build: A function of HyperParameters.
         values: Values by name, illegal and inactive ones included: they are used as they are.
         builder: Builds without weights; where that fails, the model is built with them.
+
+    Raises:
+        SpaceError: What it asks for can't be; see `watched.WatchedParameters`.
     """
     hp = _hyperparameters(values)
     error: Exception | None = None
     returned: Any = None
     try:
         returned = builder.call(lambda: build(hp))
+    except SpaceError:
+        raise
     except Exception:  # noqa: BLE001 - the user's code may raise anything
         hp = _hyperparameters(values)
         try:
@@ -85,7 +92,7 @@ def record(build: Build, values: Values, builder: WeightlessBuilder) -> Trace:
 
 
 def _hyperparameters(values: Values) -> kt.HyperParameters:
-    hp = kt.HyperParameters()
+    hp = WatchedParameters()
     hp.values = dict(values)
     return hp
 

@@ -113,3 +113,42 @@ def test_forgotten_return_is_told() -> None:
 def test_function_without_hyperparameters_is_told() -> None:
     with pytest.raises(SpaceError, match="to ask for hyperparameters, got a build without any"):
         discover(lambda hp: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]))
+
+
+def model_of(units: int) -> keras.Model:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_empty_choice_is_told_by_its_name() -> None:
+    with pytest.raises(SpaceError, match=r"hp\.Choice\('units', \.\.\.\) .*at least one value"):
+        discover(lambda hp: model_of(hp.Choice("units", [])))
+
+
+def test_name_that_is_asked_for_twice_with_different_ranges_is_told() -> None:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        return model_of(hp.Int("units", 1, 3) + hp.Int("units", 1, 9))
+
+    with pytest.raises(SpaceError, match=r"'units' .* 1 to 3 and 1 to 9: give one of them another"):
+        discover(build)
+    assert discover(lambda hp: model_of(hp.Int("u", 1, 3) + hp.Int("u", 1, 3))).size == 3
+
+
+def test_ranges_that_differ_in_a_branch_are_told_too() -> None:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        wide = hp.Boolean("wide")
+        return model_of(hp.Int("units", 1, 3) + (hp.Int("units", 1, 9) if wide else 0))
+
+    with pytest.raises(SpaceError, match="give one of them another name"):
+        discover(build)
+
+
+def test_scope_on_an_unknown_parent_is_told() -> None:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        hp.Boolean("hidden")
+        with hp.conditional_scope("hiden", [True]):
+            return model_of(hp.Int("units", 1, 3))
+
+    with pytest.raises(SpaceError, match=r"got 'hiden': ask for it first.*Did you mean 'hidden'"):
+        discover(build)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 import keras
 import numpy as np
 
+from nas_nb.data import Vocabulary
 from nas_nb.errors import SpaceError
 from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.head import compile_for, output_layer
+from nas_nb.space.images import reshaping
 from nas_nb.space.interval import Interval
 from nas_nb.space.options import numbers, words
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
@@ -69,7 +71,7 @@ class Ready(Blueprint):
         if not self.takes(spec):
             raise SpaceError(
                 f"Expected {self.expected} for nas.spaces.{self.name}, got samples of shape "
-                f"{spec.input_shape}: {_advice(spec)}."
+                f"{spec.input_shape}: {self._advice(spec)}."
             )
         return replace(self, spec=spec)
 
@@ -91,6 +93,15 @@ class Ready(Blueprint):
         outputs = in_own_units(output_layer(self.spec)(x), self.spec)
         rate = cast(float, point["learning_rate"])
         return compile_for(keras.Model(inputs, outputs), self.spec, learning_rate=rate)
+
+    def _advice(self, spec: DataSpec) -> str:
+        if isinstance(spec.raw, Vocabulary):
+            return "take nas.spaces.text() for texts"
+        suitable = {1: "tabular", 2: "timeseries", 3: "image"}.get(len(spec.input_shape))
+        other = f"take nas.spaces.{suitable}() for them" if suitable else "reshape the data"
+        if self.name == "image" and suitable == "timeseries":
+            return f"{reshaping(spec.input_shape)}, or {other}"
+        return other
 
     @property
     def common(self) -> tuple[Parameter, ...]:
@@ -172,12 +183,3 @@ def choice(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -
         )
     kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
     return Parameter(name, kind, choices=values, conditions=conditions)
-
-
-def _advice(spec: DataSpec) -> str:
-    from nas_nb.data import Vocabulary
-
-    if isinstance(spec.raw, Vocabulary):
-        return "take nas.spaces.text() for texts"
-    suitable = {1: "tabular", 2: "timeseries", 3: "image"}.get(len(spec.input_shape))
-    return f"take nas.spaces.{suitable}() for them" if suitable else "reshape the data"

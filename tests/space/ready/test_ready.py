@@ -101,6 +101,7 @@ def test_augmentation_is_part_of_the_model_and_acts_in_training_only() -> None:
     [
         ("image", datasets.table, r"images of shape .* got samples of shape \(4,\).*tabular\(\)"),
         ("image", datasets.texts, r"nas\.spaces\.text\(\) for texts"),
+        ("image", datasets.series, r"x\[\.\.\., np\.newaxis\], or take nas\.spaces\.timeseries"),
         ("tabular", datasets.images, r"rows of numbers .*nas\.spaces\.image\(\)"),
         ("tabular", datasets.texts, r"nas\.spaces\.text\(\) for texts"),
         ("timeseries", datasets.images, r"\(time, channels\) for nas\.spaces\.timeseries"),
