@@ -7,8 +7,9 @@ search, not by the first line of the notebook.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from nas_nb.lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from nas_nb import spaces
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
+    from nas_nb.notebook.race import race
+    from nas_nb.notebook.replay import replay
     from nas_nb.notebook.search import Search
     from nas_nb.notebook.search import open_search as open  # noqa: A004 - as in `nas.open`
     from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
@@ -55,6 +58,8 @@ __all__ = [
     "open",
     "optimize_structure",
     "oracle",
+    "race",
+    "replay",
     "select_best_structure",
     "spaces",
     "uniform",
@@ -81,29 +86,16 @@ _HOMES = {
     "open": "nas_nb.notebook.search:open_search",
     "optimize_structure": "nas_nb.steps",
     "oracle": "nas_nb.strategy.oracle",
+    "race": "nas_nb.notebook.race",
+    "replay": "nas_nb.notebook.replay",
     "select_best_structure": "nas_nb.steps",
     "spaces": "nas_nb.spaces",
     "uniform": "nas_nb.space.interval",
     "use": "nas_nb.data",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Imports a public name from the module that holds it, once."""
-    if name not in _HOMES:
-        from nas_nb.errors import nearest
-
-        raise AttributeError(f"module 'nas_nb' has no attribute '{name}'.{nearest(name, _HOMES)}")
-    # "module:name" where the name is another one there: `open` would hide Python's own.
-    path, _, other_name = _HOMES[name].partition(":")
-    home = import_module(path)
-    value = home if path == f"{__name__}.{name}" else getattr(home, other_name or name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# `open` is another name where it lives: there it would hide Python's own.
+__getattr__, __dir__ = _lazy(globals(), _HOMES, f"module '{__name__}' has no attribute '{{name}}'.")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -58,6 +58,8 @@ class Journal:
         """The file, or None for a journal in memory."""
         self.history = History()
         """The live fold of the events."""
+        self.synced = True
+        """Whether ends of trials are forced to the disk: not where they can be had again."""
         self._writing = threading.RLock()
         self._lock: FileLock | None = None
         self._file: int | None = None
@@ -121,7 +123,7 @@ class Journal:
                 raise JournalError(f"Expected an open journal. Received: {kind} after close().")
             self.history.check(event)
             if self.path is not None:
-                self._write(self.path, line, sync=kind in _SYNCED)
+                self._write(self.path, line, sync=self.synced and kind in _SYNCED)
             self.history.apply(event)
         return event
 

@@ -96,7 +96,7 @@ class Race:
                 make_strategy(racer, course.domain)
             lane = lambda *own: TableLane(*own, course=course)  # noqa: E731
         # Seed by seed, so that all strategies can soon be compared.
-        self.lanes = [
+        self.lanes: list[Lane] = [
             lane(label, racer, seed, self.directory / f"{label}-seed{seed}")
             for seed in self.seeds
             for label, racer in racers.items()

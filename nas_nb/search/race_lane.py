@@ -153,6 +153,7 @@ class TableLane(Lane):
             return True
         with Journal.open(self.folder / JOURNAL) as journal:
             self._journal = journal
+            journal.synced = False  # a power cut would cost what the table still knows
             oracle = self._opened(journal)
             try:
                 while not self._stop.is_set() and not self._spent(journal.history):

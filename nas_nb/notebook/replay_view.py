@@ -1,0 +1,85 @@
+"""The slider of a replay, and below it the record of the moment that it stands at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import DisplayHandle, display
+
+from nas_nb.notebook import tables
+from nas_nb.notebook.bundle import live_bundle, record_bundle
+from nas_nb.notebook.picture import overview
+from nas_nb.notebook.replay import record_html
+from nas_nb.notebook.views.view import Scene
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.replay import Replay
+
+_INTERVAL_MS = 500
+_HINT = "The slider of this replay needs its kernel: run the cell again."
+
+
+class ReplayView:
+    """A strip of controls, and a record, each an output of its own.
+
+    The record holds no widget: whatever moment was shown last, the saved notebook shows it.
+
+    Args:
+        replay: What to play back.
+
+    Attributes:
+        slider: Goes through the trials.
+        play: Moves the slider, twice a second.
+        close: Takes the controls away, and leaves the record.
+    """
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._picture = overview()
+        self._strip: DisplayHandle | None = None
+        self._shown: DisplayHandle | None = None
+        most, at = len(replay), len(replay.history.finished)
+        self.play = widgets.Play(
+            min=0, max=most, value=at, interval=_INTERVAL_MS, tooltip="Play the search back"
+        )
+        self.slider = widgets.IntSlider(
+            min=0,
+            max=most,
+            value=at,
+            description="Trials ended",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout={"width": "520px"},
+        )
+        self.close = widgets.Button(description="Close", tooltip="Leave the record alone")
+        self._link = widgets.jslink((self.play, "value"), (self.slider, "value"))
+        self.widget = widgets.HBox([self.play, self.slider, self.close])
+        self.slider.observe(lambda change: self._go(change["new"]), "value")
+        self.close.on_click(lambda _: self.end())
+
+    def show(self) -> None:
+        """Shows controls and record in the running cell."""
+        strip = live_bundle(self.widget, {"text/plain": _HINT})
+        self._strip = display(strip, raw=True, display_id=True)
+        self._shown = display(self.record(), raw=True, display_id=True)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the moment as HTML, picture and text."""
+        replay = self._replay
+        self._picture.draw(Scene(replay.history, replay.domain))
+        table = tables.incumbent_table(replay.history)
+        page = record_html(replay, self._picture.html(), table)
+        return record_bundle(page, self._picture.png, replay.status())
+
+    def end(self) -> None:
+        """Takes the controls away: what stays needs no kernel."""
+        if self._strip is not None:
+            self._strip.update({"text/plain": ""}, raw=True)
+        for one in (*self.widget.children, self.widget, self._link):
+            one.close()
+
+    def _go(self, trials: int) -> None:
+        self._replay.to(trials)
+        if self._shown is not None:
+            self._shown.update(self.record(), raw=True)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from nas_nb.notebook import race_view, terminal
+from nas_nb.notebook.bundle import WIDGET_VIEW
+from nas_nb.notebook.race import Race, race
+from nas_nb.notebook.race_plot import describe_race, draw_race, race_info
+from tests.strategy.worlds import chain, quality
+
+
+class Benchmark:
+    def score(self, values: Any) -> float:
+        return quality(values)
+
+    def duration_s(self, values: Any) -> float:
+        return 2.0
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Race:
+    given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 3, "max_trials": 5}
+    return race(chain(), table=Benchmark(), directory=tmp_path_factory.mktemp("race"), **given)
+
+
+def test_the_lines_are_means_of_the_incumbents_and_their_errors(run: Race):
+    info = race_info(run)
+    frame = run.frame()
+    for line in info.trials:
+        by_trial = frame[frame.strategy == line.label].groupby("trial").incumbent
+        assert line.x == (1, 2, 3, 4, 5)
+        assert line.mean == pytest.approx(by_trial.mean())
+        error = by_trial.std() / math.sqrt(3)
+        assert line.high == pytest.approx(by_trial.mean() + error)
+        assert line.low == pytest.approx(by_trial.mean() - error)
+
+
+def test_against_time_a_line_begins_when_the_first_trial_ended(run: Race):
+    for line in race_info(run).time:
+        assert 2.0 <= line.x[0] < 2.2
+        assert line.x[-1] == 10.0
+        assert line.mean[-1] == pytest.approx(
+            run.frame().query("trial == 5 and strategy == @line.label").incumbent.mean()
+        )
+
+
+def test_drawing_again_adds_nothing(run: Race):
+    info = race_info(run)
+    ax = run.plot()
+    before = len(ax.get_children())
+    draw_race(info, ax)
+    assert len(ax.get_children()) == before
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"random", "local"}
+    assert "local" in describe_race(info)
+
+
+def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, monkeypatch):
+    shown: list[dict[str, Any]] = []
+
+    class Handle:
+        def update(self, bundle: dict[str, Any], raw: bool) -> None:
+            shown.append(bundle)
+
+    def display(bundle: dict[str, Any], **_: Any) -> Handle:
+        shown.append(bundle)
+        return Handle()
+
+    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    monkeypatch.setattr(race_view, "display", display)
+    given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 1, "max_trials": 3}
+    done = race(chain(), table=quality, directory=tmp_path, **given)
+    first, last = shown[0], shown[-1]
+    assert WIDGET_VIEW in first
+    assert WIDGET_VIEW not in last
+    assert "<caption" in last["text/html"] and "random" in last["text/html"]
+    assert repr(done) == last["text/plain"]
+    assert f"Best mean score: {done.winner}" in last["text/html"]
+
+
+def test_names_of_strategies_are_escaped(tmp_path):
+    given: dict[str, Any] = {"seeds": 1, "max_trials": 1, "directory": tmp_path}
+    done = race(chain(), table=quality, strategies={"a & b": "random"}, **given)
+    assert "a &amp; b" in done._repr_mimebundle_()["text/html"]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas_nb.notebook import replay_view, terminal
+from nas_nb.notebook.bundle import WIDGET_VIEW
+from nas_nb.notebook.replay import replay
+from nas_nb.record.journal import Journal
+from nas_nb.search.race import Race
+from tests.strategy.worlds import quality, twelve
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("race")
+    race = Race(
+        twelve(), strategies=["random"], seeds=1, max_trials=3, table=quality, directory=path
+    )
+    race.run()
+    with Journal.open(path / "random-seed0" / "journal.jsonl") as journal:
+        detail = {"at_least": {"units": [16]}}
+        journal.append("steered", action="restrict", detail=detail)
+    race = Race(
+        twelve(), strategies=["random"], seeds=1, max_trials=5, table=quality, directory=path
+    )
+    race.run()
+    return path / "random-seed0"
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a cell shows: one bundle an output, changed in place."""
+    shown: list[dict[str, Any]] = []
+
+    class Handle:
+        def __init__(self, bundle: dict[str, Any]) -> None:
+            self.place = len(shown)
+            shown.append(bundle)
+
+        def update(self, bundle: dict[str, Any], raw: bool) -> None:
+            shown[self.place] = bundle
+
+    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    monkeypatch.setattr(replay_view, "display", lambda bundle, **_: Handle(bundle))
+    return shown
+
+
+def test_the_slider_goes_through_the_trials_and_the_record_follows(folder: Path, outputs):
+    played = replay(folder)
+    view = replay_view.ReplayView(played)
+    view.show()
+    strip, record = outputs
+    assert WIDGET_VIEW in strip
+    assert WIDGET_VIEW not in record
+    assert "5 of 5 trials" in record["text/html"]
+    view.slider.value = 2
+    assert len(played.history.finished) == 2
+    assert "2 of 5 trials" in outputs[1]["text/html"]
+    assert "2 completed trials" in outputs[1]["text/html"]
+    assert outputs[1]["image/png"] != record["image/png"]
+
+
+def test_what_was_steered_is_told_at_the_trial_that_followed(folder: Path):
+    played = replay(folder)
+    told = {trials: played.to(trials) and played.deeds() for trials in range(6)}
+    assert [trials for trials, text in told.items() if text] == [4]
+    assert "units at least 16" in told[4]
+
+
+def test_closing_leaves_the_record_and_no_widget(folder: Path, outputs):
+    view = replay_view.ReplayView(replay(folder))
+    view.show()
+    view.close.click()
+    assert all(WIDGET_VIEW not in output for output in outputs)
+    assert "Best quality" in outputs[1]["text/plain"]
+
+
+def test_every_control_has_a_name(folder: Path):
+    view = replay_view.ReplayView(replay(folder))
+    assert view.slider.description == "Trials ended"
+    assert view.close.description and view.play.tooltip
+    assert (view.slider.min, view.slider.max, view.play.max) == (0, 5, 5)
+
+
+def test_in_a_terminal_each_incumbent_is_a_line(folder: Path, capsys):
+    played = replay(folder)
+    played._ipython_display_()
+    lines = capsys.readouterr().out.splitlines()
+    assert "5 of 5 trials" in lines[0]
+    assert len(lines) == 1 + len(played.history.incumbent_path)
