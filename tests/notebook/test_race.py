@@ -75,7 +75,8 @@ def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, mo
     first, last = shown[0], shown[-1]
     assert WIDGET_VIEW in first
     assert WIDGET_VIEW not in last
-    assert "<caption" in last["text/html"] and "random" in last["text/html"]
+    assert "<caption" in last["text/html"]
+    assert "random" in last["text/html"]
     assert repr(done) == last["text/plain"]
     assert f"Best mean score: {done.winner}" in last["text/html"]
 

@@ -16,17 +16,12 @@ from tests.strategy.worlds import quality, twelve
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("race")
-    race = Race(
-        twelve(), strategies=["random"], seeds=1, max_trials=3, table=quality, directory=path
-    )
-    race.run()
+    given = {"strategies": ["random"], "seeds": 1, "table": quality, "directory": path}
+    Race(twelve(), max_trials=3, **given).run()
     with Journal.open(path / "random-seed0" / "journal.jsonl") as journal:
         detail = {"at_least": {"units": [16]}}
         journal.append("steered", action="restrict", detail=detail)
-    race = Race(
-        twelve(), strategies=["random"], seeds=1, max_trials=5, table=quality, directory=path
-    )
-    race.run()
+    Race(twelve(), max_trials=5, **given).run()
     return path / "random-seed0"
 
 
@@ -65,7 +60,10 @@ def test_the_slider_goes_through_the_trials_and_the_record_follows(folder: Path,
 
 def test_what_was_steered_is_told_at_the_trial_that_followed(folder: Path):
     played = replay(folder)
-    told = {trials: played.to(trials) and played.deeds() for trials in range(6)}
+    told = {}
+    for trials in range(6):
+        played.to(trials)
+        told[trials] = played.deeds()
     assert [trials for trials, text in told.items() if text] == [4]
     assert "units at least 16" in told[4]
 
@@ -75,13 +73,14 @@ def test_closing_leaves_the_record_and_no_widget(folder: Path, outputs):
     view.show()
     view.close.click()
     assert all(WIDGET_VIEW not in output for output in outputs)
-    assert "Best quality" in outputs[1]["text/plain"]
+    assert "Best score" in outputs[1]["text/plain"]
 
 
 def test_every_control_has_a_name(folder: Path):
     view = replay_view.ReplayView(replay(folder))
     assert view.slider.description == "Trials ended"
-    assert view.close.description and view.play.tooltip
+    assert view.close.description
+    assert view.play.tooltip
     assert (view.slider.min, view.slider.max, view.play.max) == (0, 5, 5)
 
 
