@@ -52,3 +52,23 @@ class PathAdam:
 
 def _zeros(variable: Any) -> Any:
     return tf.Variable(np.zeros(variable.shape, np.float32), trainable=False)
+
+
+class Momentum:
+    """Gradient descent with momentum.
+
+    Args:
+        variable: What is trained.
+        learning_rate: The step's size.
+        momentum: How much of the last step is made again.
+    """
+
+    def __init__(self, variable: Any, learning_rate: float, momentum: float = 0.9) -> None:
+        self.variable = variable
+        self.learning_rate, self.momentum = learning_rate, momentum
+        self._velocity = _zeros(variable)
+
+    def apply(self, gradient: Any) -> None:
+        """Makes one step, inside of a compiled function or outside."""
+        velocity = self._velocity.assign(self.momentum * self._velocity + gradient)
+        self.variable.assign_sub(self.learning_rate * velocity)

@@ -81,7 +81,7 @@ class Path:
 class Mixture:
     """All architectures at once: every branch is computed, and weighs as much as it is preferred.
 
-    DARTS (Liu, Simonyan & Yang, ICLR 2019), eq. 2, calls it the mixed operation. Of widths the
+    DARTS (Liu, Simonyan & Yang, ICLR 2019) calls it a mixed operation. Of widths the
     widest is computed, and each unit weighs as much as the widths that have it.
 
     Attributes:

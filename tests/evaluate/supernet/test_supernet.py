@@ -7,26 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.supernet import Supernet
 from nas_nb.space.cell import cell
 from nas_nb.space.macro import macro
 from nas_nb.space.search_space import SearchSpace
-
-RNG = np.random.default_rng(0)
-
-
-def stripes(samples: int = 120, size: int = 8) -> Data:
-    """Images of stripes, across or along, at any phase: a dense layer can't tell them by pixels."""
-    rng = np.random.default_rng(1)
-    wave = np.sin(np.arange(size) * np.pi / 1.5 + rng.uniform(0, 6.28, (samples, 1)))
-    along = np.repeat(wave[:, :, None], size, axis=2)
-    labels = np.arange(samples) % 2
-    images = np.where(labels[:, None, None] == 1, along, along.transpose(0, 2, 1))
-    noisy = images + rng.normal(0, 0.1, images.shape)
-    return Data.from_arrays(noisy[..., None].astype("float32"), labels, validation=0.4, test=0.1)
-
+from tests.evaluate.supernet.made import stripes
 
 DATA = stripes()
 CHAINS: dict[str, Any] = {

@@ -1,0 +1,171 @@
+"""One-shot search: candidates ranked by the weights that they inherit from a supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nas_nb.errors import StrategyError
+from nas_nb.record.values import values_key
+from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+
+if TYPE_CHECKING:
+    from nas_nb.data import Data
+    from nas_nb.evaluate.trainer import Control
+    from nas_nb.record.history import History
+    from nas_nb.record.journal import Journal
+    from nas_nb.record.values import Value
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.search_space import SearchSpace
+
+Scored = list[tuple[dict[str, Any], float]]
+
+_PARENTS = 10
+_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class OneShot(Strategy):
+    """Trains one net with the weights of all architectures, and tries first what it rates best.
+
+    Use it where a candidate takes long to train and only a few can be: the supernet costs as much
+    as a few candidates, and then rates hundreds. Don't use it to tell neighbours apart: shared
+    weights separate kinds of architectures better than sizes. It needs the data, so only a
+    `Search` can run it, on a space of chains or of NAS-Bench-201's cells.
+
+    The supernet is trained before the first trial; its scores are written into the journal, and
+    proposals read them there. Trials train from scratch: a score of shared weights is no score.
+
+    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
+    ECCV 2020. As there, candidates are found by evolution: half of the pool is drawn, the rest are
+    mutants of the 10 best so far (without the paper's crossover).
+
+    Args:
+        epochs: Passes of the supernet's training over the data, 1 or more.
+        pool: How many candidates are scored, 1 or more; all of a space that has no more.
+        fair: Whether all options of a choice are trained equally often in each step (FairNAS), at
+            several times the cost.
+    """
+
+    name: ClassVar[str] = "one_shot"
+
+    epochs: int = 60
+    pool: int = 200
+    fair: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "epochs", self.epochs, 1)
+        whole_number(self.name, "pool", self.pool, 1)
+        if not isinstance(self.fair, bool):
+            raise StrategyError(
+                f"Strategy 'one_shot' expected `fair` to be True or False. Received: "
+                f"fair={self.fair!r}."
+            )
+
+    def prepare(
+        self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
+    ) -> None:
+        """Trains the supernet and writes the scores of the pool into the journal."""
+        from nas_nb.evaluate.supernet import Supernet
+
+        if self._scored(journal.history) is not None:
+            return
+        supernet = Supernet(space, data, seed=seed)
+
+        def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
+            detail = {"epoch": epoch, "epochs": self.epochs, "logs": dict(logs)}
+            journal.append("prepared", strategy=self.name, what="epoch", detail=detail)
+
+        trained = supernet.train(
+            epochs=self.epochs, fair=self.fair, on_epoch=on_epoch, control=control
+        )
+        objective = journal.history.objective
+
+        def score(values: Mapping[str, Value]) -> float | None:
+            if control.checkpoint():
+                return None
+            return supernet.score(supernet.space.architecture(values), objective)
+
+        if trained.stopped:
+            return
+        sign = 1.0 if journal.history.direction == "max" else -1.0
+        scored = score_pool(self.domain, score, self.pool, sign, np.random.default_rng([seed, 1]))
+        if scored is not None:
+            detail = {"options": self.options, "objective": objective, "candidates": scored}
+            journal.append("prepared", strategy=self.name, what="scores", detail=detail)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the best of the pool that was never tried; a random one when all were."""
+        scored = self._scored(history)
+        if scored is None:
+            raise StrategyError(
+                "Strategy 'one_shot' ranks candidates with a supernet, which `Search` trains on "
+                "its data before the first trial. Received: a history without its scores. Run it "
+                "as nas.Search(space, data, strategy='one_shot'); an oracle has no data."
+            )
+        sign = 1.0 if history.direction == "max" else -1.0
+        for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
+            if self.domain.contains(values) and not history.has_tried(values):
+                return self.domain.canonical(values)
+        return sample_new(self.domain, history, rng)
+
+    def _scored(self, history: History) -> Scored | None:
+        """Returns the pool's values and scores, once they are known for these options."""
+        for event in reversed(history.prepared):
+            detail = event.get("detail") or {}
+            mine = event["strategy"] == self.name and event["what"] == "scores"
+            if mine and detail["options"] == self.options:
+                return [(values, score) for values, score in detail["candidates"]]
+        return None
+
+
+def score_pool(
+    domain: Domain,
+    score: Callable[[Mapping[str, Value]], float | None],
+    pool: int,
+    sign: float,
+    rng: np.random.Generator,
+) -> Scored | None:
+    """Scores drawn candidates, then mutants of the best of them.
+
+    Args:
+        domain: The space.
+        score: Scores a point; None means: leave at once.
+        pool: How many different ones to score, if the space has so many.
+        sign: 1 if more is better, -1 if less is.
+        rng: The source of chance.
+
+    Returns:
+        Points with finite scores; None if it was left.
+    """
+    few = isinstance(domain.size, int) and domain.size <= pool
+    listed = domain.enumerate() if few else repeat(None, _DRAWS * pool)
+    found: dict[str, tuple[dict[str, Any], float]] = {}
+    for known in listed:
+        if len(found) >= pool:
+            break
+        mutates = len(found) >= max(1, pool // 2)
+        point = known or _drawn(domain, list(found.values()) if mutates else [], sign, rng)
+        key = values_key(point)
+        if key in found:
+            continue
+        value = score(point)
+        if value is None:
+            return None
+        if np.isfinite(value):
+            found[key] = (dict(point), float(value))
+    return list(found.values())
+
+
+def _drawn(
+    domain: Domain, parents: Scored, sign: float, rng: np.random.Generator
+) -> dict[str, Value]:
+    """Returns a mutant of one of the best parents; a random point where there are none."""
+    if not parents:
+        return domain.sample(rng)
+    best = sorted(parents, key=lambda pair: -sign * pair[1])[:_PARENTS]
+    return domain.mutate(best[int(rng.integers(len(best)))][0], rng)
