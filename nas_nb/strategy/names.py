@@ -14,11 +14,13 @@ from nas_nb.strategy.cma import Cma
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.function import FunctionStrategy, Propose
 from nas_nb.strategy.funnel import Funnel
+from nas_nb.strategy.gradient import Gradient
 from nas_nb.strategy.greedy import Greedy
 from nas_nb.strategy.grid import Grid
 from nas_nb.strategy.hyperband import Hyperband
 from nas_nb.strategy.local_search import LocalSearch
 from nas_nb.strategy.nsga2 import Nsga2
+from nas_nb.strategy.one_shot import OneShot
 from nas_nb.strategy.pareto import Pareto
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_search import RandomSearch
@@ -49,6 +51,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Asha,
         Bohb,
         Funnel,
+        OneShot,
+        Gradient,
         Bayesian,
         Tpe,
         Nsga2,

@@ -55,10 +55,20 @@ def test_after_the_derived_one_others_are_drawn_by_their_weights() -> None:
         journal.append("trial_proposed", trial=number, values=values, origin="gradient")
         drawn.append(values)
     assert drawn[0] == {"optimizer": "sgd", "rate": 0.01, "units": 32}
-    assert all(values["optimizer"] == "sgd" for values in drawn[:3])
     assert len({trial.key for trial in journal.history.trials}) == 12
     with pytest.raises(SpaceExhausted):
         strategy.propose(journal.history, generator(0, 12))
+
+
+def test_an_option_is_drawn_as_often_as_it_weighs() -> None:
+    strategy, journal = learned()
+    derived = strategy.propose(journal.history, generator(0, 0))
+    journal.append("trial_proposed", trial=0, values=derived, origin="gradient")
+    drawn = [strategy.propose(journal.history, generator(0, n)) for n in range(1, 301)]
+    share = sum(values["optimizer"] == "adam" for values in drawn) / 300
+    # 0.1 of all, of which 0.9 * 0.7 * 0.4 are the derived one's, which is tried already.
+    assert 0.09 < share < 0.19
+    assert sum(values.get("rate") == 0.001 for values in drawn) < 60
 
 
 def test_weights_of_an_unfinished_training_do_not_count() -> None:
