@@ -219,6 +219,12 @@ class History:
             return draft.number
 
     @property
+    def granted(self) -> dict[str, Any]:
+        """What the search grants a trial: epochs, batch_size, and what differs from the usual."""
+        fidelity = self.opened[-1].get("fidelity") if self.opened else None
+        return dict(fidelity) if isinstance(fidelity, dict) else {}
+
+    @property
     def full_epochs(self) -> int | None:
         """The epochs that the search grants a trial in full, or None if the journal is silent."""
         return self._ledger.full_epochs

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nas_nb.record.events import Event, EventKind
 from nas_nb.record.steering import SteerAction, Wishes
 from nas_nb.record.trial import Trial, TrialDraft, TrialStatus
-from nas_nb.record.values import values_key
+from nas_nb.record.values import FrozenValues, values_key
 
 SESSION_ENDED = "the session ended before the trial did"
 
@@ -87,7 +87,7 @@ class Ledger:
         self.prepared.append(event)
 
     def _propose(self, event: Event) -> None:
-        number, values = event["trial"], event["values"]
+        number, values = event["trial"], FrozenValues(event["values"])
         draft = TrialDraft(number, values, event["origin"])
         draft.fidelity, draft.parent = event.get("fidelity") or {}, event.get("parent")
         self.drafts.append(draft)

@@ -10,6 +10,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from nas_nb.record.history import History, Trial
 
+# Only where a trial, or the search, has something to say of them.
+GRANTS = ("fraction", "resolution", "repeats", "spread", "parent")
 FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
 
 
@@ -18,18 +20,25 @@ def trials_frame(history: History, names: Sequence[str] = ()) -> pd.DataFrame:
 
     Columns: one for each name of the values, first in the order of `names` (empty
     where the name was not active; "NAME (value)" where NAME is one of the following), then
-    status, score, epochs, params, duration_s (s), reason, origin, note. Whole numbers stay whole:
-    columns with gaps are pandas' nullable ones.
+    status, score, epochs, params, duration_s (s), reason, origin, note. Where trials were granted
+    less than all data, or more than one training, there follow fraction, resolution, repeats and
+    spread (the score's sample standard deviation over the repeats); where some started from
+    others, parent. Whole numbers stay whole: columns with gaps are pandas' nullable ones.
     """
     trials = history.trials
     seen = dict.fromkeys(name for trial in trials for name in trial.values)
     ordered = [name for name in names if name in seen]
+    taken = (*FACTS, *GRANTS)
     columns = {
-        f"{name} (value)" if name in FACTS else name: _column([t.values.get(name) for t in trials])
+        f"{name} (value)" if name in taken else name: _column([t.values.get(name) for t in trials])
         for name in dict.fromkeys([*ordered, *seen])
     }
     columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}
     columns["score"] = columns["score"].astype("float64")
+    for name in GRANTS:
+        cells = [_grant(trial, name, history) for trial in trials]
+        if any(cell is not None for cell in cells):
+            columns[name] = _column(cells)
     index = pd.RangeIndex(len(trials), name="trial")
     return pd.DataFrame(columns).set_index(index)
 
@@ -39,6 +48,20 @@ def _fact(trial: Trial, name: str) -> Any:
         return trial.costs.get("params")
     value = getattr(trial, name)
     return str(value) if name == "status" else value
+
+
+def _grant(trial: Trial, name: str, history: History) -> Any:
+    if name == "parent":
+        return trial.parent
+    if name == "spread":
+        return _spread(trial, history.objective)
+    return trial.fidelity.get(name, history.granted.get(name))
+
+
+def _spread(trial: Trial, objective: str) -> float | None:
+    """What the repeats differed by in the epoch that made the score."""
+    best = (logs for logs in trial.curve if logs.get(objective) == trial.score)
+    return next(best, {}).get(f"{objective}_spread")
 
 
 def _column(cells: list[Any]) -> pd.Series[Any]:

@@ -73,3 +73,33 @@ def test_columns_stand_in_the_order_that_is_asked_for() -> None:
     propose(journal, depth=1, late=2, first=3)
     names = list(trials_frame(journal.history, ("first", "absent", "depth")).columns)
     assert names[:3] == ["first", "depth", "late"]
+
+
+def test_fidelities_and_parents_have_columns_where_they_are_used() -> None:
+    journal = opened(fidelity={"epochs": 4, "batch_size": 8, "fraction": 0.5})
+    complete(journal, 0.5)
+    journal.append(
+        "trial_proposed",
+        trial=1,
+        values={"n": 0},
+        origin="test",
+        fidelity={"fraction": 1.0, "repeats": 2},
+        parent=0,
+    )
+    journal.append("trial_started", trial=1, epochs=4)
+    for epoch, (score, spread) in enumerate([(0.5, 0.2), (0.75, 0.1), (0.6, 0.3)], start=1):
+        logs = {"val_accuracy": score, "val_accuracy_spread": spread}
+        journal.append("epoch_ended", trial=1, epoch=epoch, logs=logs)
+    end(journal, 1, score=0.75)
+    frame = trials_frame(journal.history)
+    assert list(frame["fraction"]) == [0.5, 1.0]
+    assert "resolution" not in frame
+    assert frame.loc[1, ["repeats", "spread", "parent"]].tolist() == [2, 0.1, 0]
+    assert frame.loc[0, ["repeats", "spread", "parent"]].isna().all()
+
+
+def test_an_epoch_of_repeats_is_spent_once_for_each() -> None:
+    journal = opened(fidelity={"repeats": 3})
+    number = start(journal)
+    journal.append("epoch_ended", trial=number, epoch=1, logs={})
+    assert journal.history.epochs_spent == 3

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import copy
+import json
+import operator
+import pickle
+
 import numpy as np
 import pytest
 
 from nas_nb.errors import JournalError
 from nas_nb.record.values import plain_values, values_key
+from tests.record.logbook import opened
 
 
 def test_the_key_does_not_depend_on_the_order_of_the_names() -> None:
@@ -29,3 +35,24 @@ def test_plain_values_have_pythons_own_types() -> None:
 def test_a_value_that_is_no_plain_one_is_refused_by_name(value: object) -> None:
     with pytest.raises(JournalError, match="kernel"):
         plain_values({"kernel": value})
+
+
+def test_the_values_of_a_trial_can_be_read_in_every_way_and_changed_in_none() -> None:
+    journal = opened()
+    journal.append("trial_proposed", trial=0, values={"a": 1, "b": "x"}, origin="test")
+    values = journal.history[0].values
+    assert values == {"a": 1, "b": "x"}
+    assert json.loads(json.dumps(values)) == values
+    assert pickle.loads(pickle.dumps(values)) == copy.deepcopy(values) == values
+    changes = [
+        lambda: values.update(a=2),
+        lambda: values.pop("a"),
+        lambda: values.__setitem__("a", 2),
+        lambda: operator.ior(values, {"a": 2}),
+        values.clear,
+    ]
+    for change in changes:
+        with pytest.raises(TypeError, match="change a copy"):
+            change()
+    assert {**values, "a": 2} == {"a": 2, "b": "x"}
+    assert journal.history.has_tried({"a": 1, "b": "x"})

@@ -1,0 +1,97 @@
+"""Where a learning curve is going: used only to end what can't win."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import erf, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_CHANCE = 0.01
+"""Below this chance of reaching the target a trial is ended. Domhan et al. take 0.05."""
+LEAST_SHARE = 0.25
+"""Of its epochs that a trial is trained for before anything is said about it."""
+LEAST_EPOCHS = 4
+"""The same in epochs: three numbers of the curve are fitted, and one is left for the noise."""
+_POWERS = np.array([0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0])
+_PRIOR_EPOCHS = 3.0
+_PRIOR_NOISE = 0.01
+
+
+def cannot_reach(
+    curve: Sequence[float], target: float, epochs: int, *, direction: str = "max"
+) -> bool:
+    """Tells whether a trial should be ended, since it will hardly be as good as `target`.
+
+    Args:
+        curve: The objective after each epoch so far.
+        target: What it has to reach: the worst of those scores that still count.
+        epochs: How many epochs it would be trained for in all.
+        direction: Which values are better: "max" or "min".
+
+    Returns:
+        Whether the chance is below `LEAST_CHANCE`; False where the curve is too short to tell.
+    """
+    seen = len(curve)
+    if seen < max(LEAST_EPOCHS, LEAST_SHARE * epochs) or seen >= epochs:
+        return False
+    return chance_to_reach(curve, target, epochs, direction=direction) < LEAST_CHANCE
+
+
+def chance_to_reach(
+    curve: Sequence[float], target: float, epochs: int, *, direction: str = "max"
+) -> float:
+    """Returns how likely a curve is to be as good as `target` in any of its epochs.
+
+    The termination criterion of Domhan, Springenberg & Hutter, Speeding up Automatic
+    Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves, IJCAI
+    2015, with one of their curve families, the power law c - a x^-alpha ("pow3"). Where they
+    sample the parameters by Markov chains, c and a are integrated out in closed form here, for
+    each alpha of a grid: a linear regression, whose prediction is a normal distribution. The
+    regressions are weighted by their likelihood. Late epochs count more than early ones, and the
+    noise is never taken for smaller than a hundredth of the curve's range.
+
+    Args:
+        curve: The objective after each epoch so far, 3 or more finite numbers.
+        target: What it has to reach.
+        epochs: How many epochs it would be trained for in all.
+        direction: Which values are better: "max" or "min".
+
+    Returns:
+        A number in [0, 1]; 1 where the target is reached already.
+    """
+    sign = 1.0 if direction == "max" else -1.0
+    values = sign * np.asarray(curve, float)
+    wanted = sign * target
+    if values.max() >= wanted:
+        return 1.0
+    spread = float(np.ptp(values)) or 1.0
+    weights, means, deviations = _predictions(values / spread, epochs)
+    gaps = (wanted / spread - means) / deviations
+    return float(
+        sum(w * 0.5 * (1 - erf(gap / sqrt(2))) for w, gap in zip(weights, gaps, strict=True))
+    )
+
+
+def _predictions(
+    values: npt.NDArray[np.float64], epochs: int
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """Returns weight, mean and standard deviation of the last epoch's value, one an alpha."""
+    seen = np.arange(1, len(values) + 1)
+    trust = seen / seen.sum() * len(values)
+    found = []
+    for power in _POWERS:
+        rows = np.stack([np.ones(len(values)), -(seen**-power)], axis=1)
+        last = np.array([1.0, -(float(epochs) ** -power)])
+        information = np.linalg.pinv((rows.T * trust) @ rows)
+        fitted = information @ (rows.T * trust) @ values
+        left = float(trust @ (values - rows @ fitted) ** 2)
+        freedom = len(values) - 2 + _PRIOR_EPOCHS
+        noise = (left + _PRIOR_EPOCHS * _PRIOR_NOISE**2) / freedom
+        # The best of several noisy epochs to come is above their mean.
+        variance = noise * (1.0 + last @ information @ last)
+        found.append((-0.5 * freedom * np.log(noise), last @ fitted, sqrt(variance)))
+    likelihoods, means, deviations = np.array(found).T
+    weights = np.exp(likelihoods - likelihoods.max())
+    return weights / weights.sum(), means, deviations
