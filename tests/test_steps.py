@@ -85,6 +85,24 @@ def test_the_greedy_step_never_goes_down():
     assert better in [best, *best.space.neighbours(best)]
 
 
+@pytest.mark.parametrize("method", ["evolution", "adam", "sgd"])
+def test_the_other_steps_never_go_down_and_stay_in_the_space(method: str):
+    candidates = generate_candidate_structures(CHOICES, 4)
+    scores = evaluate_performance(candidates, tiny_data(), epochs=1)
+    better = optimize_structure(
+        candidates, scores, tiny_data(), method=method, max_neighbours=1, epochs=1
+    )
+    best = select_best_structure(candidates, scores)
+    assert better == best or better not in candidates
+    assert best.space.contains(better)
+
+
+def test_a_method_that_is_not_there_is_refused_with_the_nearest():
+    candidates = generate_candidate_structures(CHOICES, 2)
+    with pytest.raises(NasError, match="Did you mean 'evolution'"):
+        optimize_structure(candidates, [0.1, 0.2], tiny_data(), method="evolutoin")
+
+
 def test_the_first_of_equal_candidates_is_selected():
     candidates = generate_candidate_structures(CHOICES, 3)
     assert select_best_structure(candidates, [0.5, 0.9, 0.9]) == candidates[1]
