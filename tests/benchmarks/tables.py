@@ -48,13 +48,23 @@ class TableDomain(Domain):
     def features(self, values: Values) -> Features:
         return self.known[tuple(values.values())]
 
+    @cached_property
+    def _listed(self) -> list[Key]:
+        return list(self.twins)
+
     def canonical(self, values: Values) -> dict[str, Value]:
+        twin = self.twins.get(tuple(values.values()))  # nearly always: it is a listed point
+        if twin is not None and self.names[: len(values)] == tuple(values):
+            return dict(zip(values, twin, strict=True))
         point = self._representative(super().canonical(values))
         if point is None:
             raise SpaceError(f"Expected a point that the table lists, got {dict(values)}.")
         return point
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
+        if not any(p.conditions for p in self.parameters):  # then all combinations are listed
+            twin = self.twins[self._listed[int(rng.integers(len(self._listed)))]]
+            return dict(zip(self.names, twin, strict=True))
         while (point := self._representative(super().sample(rng))) is None:
             pass
         return point

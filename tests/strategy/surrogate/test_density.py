@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nas_nb.space.domain import Domain
+from nas_nb.strategy.surrogate.density import Density, Positions
+from tests.strategy.worlds import chain, choice, mixed, rng
+
+
+def test_positions_lead_back_to_the_point() -> None:
+    for domain in (chain(), mixed()):
+        positions = Positions(domain)
+        for seed in range(20):
+            point = domain.sample(rng(seed))
+            back = positions.point(positions.rows([point])[0], rng(0))
+            assert back.keys() == point.keys()
+            for name, value in point.items():
+                same = back[name] == value
+                assert same or math.isclose(float(back[name]), float(value), rel_tol=0.01)
+
+
+def test_a_choice_that_has_no_part_has_no_position() -> None:
+    positions = Positions(chain())
+    shallow = {"depth": 1, "layer_1": "Dense", "units_1": 32}
+    row = positions.rows([shallow])[0]
+    assert [math.isnan(at) for at in row] == [False] * 3 + [True] * 4
+
+
+def test_the_density_of_choices_sums_to_one() -> None:
+    domain = Domain((choice("a", "x", "y", "z"), choice("b", "u", "v")))
+    positions = Positions(domain)
+    density = Density(positions, positions.rows([{"a": "x", "b": "u"}, {"a": "y", "b": "u"}]))
+    everywhere = positions.rows(list(domain.enumerate()))
+    assert math.isclose(float(np.exp(density.log(everywhere)).sum()), 1.0)
+
+
+def test_it_is_high_and_draws_where_its_points_are() -> None:
+    domain = mixed()
+    positions = Positions(domain)
+    near = [
+        {"width": 500, "dropout": 0.1 + 0.01 * n, "train": False, "loss": "mse"} for n in range(5)
+    ]
+    density = Density(positions, positions.rows(near))
+    far = {"width": 4, "dropout": 0.5, "train": True, "rate": 0.1, "loss": "mse"}
+    inside, outside = density.log(positions.rows([near[2], far]))
+    assert inside > outside + 3
+    drawn = [positions.point(density.draw(1.0, rng(seed)), rng(seed)) for seed in range(50)]
+    assert np.mean([point["train"] is False for point in drawn]) > 0.9
+    assert np.median([float(point["width"]) for point in drawn]) > 400

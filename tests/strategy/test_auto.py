@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
+from nas_nb.space.domain import Domain
+from nas_nb.strategy.auto import Auto
+from nas_nb.strategy.names import make_strategy
+from nas_nb.strategy.proposal import Proposal
+from tests.strategy.worlds import cells, chain, mixed, rng, twelve
+
+
+def search(budget: dict[str, Any], epochs: int) -> Journal:
+    journal = Journal.in_memory()
+    about = {"objective": "quality", "direction": "max", "seed": 0}
+    journal.append("search_opened", **about, budget=budget, fidelity={"epochs": epochs})
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("domain", "budget", "epochs", "chosen", "why"),
+    [
+        (twelve(), {"max_time_s": 60.0}, 10, "grid", "only 12 architectures"),
+        (chain(), {"max_trials": 60}, 10, "predictor", "each trial is a full training"),
+        (mixed(), {"max_time_s": 60.0}, 10, "predictor", "the budget is time"),
+        (mixed(), {"max_epochs": 60}, 10, "predictor", "one epoch first"),
+        (cells(), {"max_time_s": 60.0}, 2, "predictor", "too short to cut"),
+        (cells(), {}, 10, "predictor", "and from their sizes"),
+    ],
+)
+def test_it_chooses_by_space_and_budget_and_says_why(
+    domain: Domain, budget: dict[str, Any], epochs: int, chosen: str, why: str
+) -> None:
+    auto, history = Auto().over(domain), search(budget, epochs).history
+    assert auto.choose(history).strategy.name == chosen
+    assert auto.reason(history).startswith(f"{chosen}: ")
+    assert why in auto.reason(history)
+
+
+def test_rungs_begin_with_one_epoch_and_full_trainings_with_none_said() -> None:
+    auto = Auto().over(chain())
+    by_time = auto.propose(search({"max_time_s": 60.0}, 10).history, rng())
+    by_trials = auto.propose(search({"max_trials": 60}, 10).history, rng())
+    assert isinstance(by_time, Proposal)
+    assert by_time.fidelity == {"epochs": 1}
+    assert isinstance(by_trials, dict)
+
+
+def test_what_it_chose_is_in_its_text_and_in_the_journal() -> None:
+    auto = make_strategy("auto", chain())
+    assert repr(auto).startswith("Auto(predictor: ")
+    assert auto.options == {}
+    journal = search({"max_trials": 60}, 10)
+    auto.prepare(None, None, journal, None, 0)  # type: ignore[arg-type]
+    (event,) = journal.history.prepared
+    assert (event["what"], event["chosen"]) == ("choice", "predictor")
+    assert event["reason"] == auto.reason(journal.history)
+
+
+def test_the_other_strategies_have_no_reason_to_tell() -> None:
+    assert make_strategy("random", chain()).reason(History()) is None

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from nas_nb.record.history import History
+from nas_nb.strategy.keras_trials import fidelity_values, trial_id
+from nas_nb.strategy.proposal import Proposal
+from tests.strategy.test_rungs import opened, tell
+
+POINT, OTHER = {"units": 1}, {"units": 2}
+
+
+def climbed() -> History:
+    history = opened(9)
+    tell(history, Proposal(POINT, {"epochs": 3}), 0.5)
+    tell(history, Proposal(POINT, {"epochs": 9}, parent=0), 0.6)
+    tell(history, Proposal(OTHER, {"epochs": 9}, parent=0), 0.6)
+    tell(history, Proposal(OTHER), 0.6)
+    return history
+
+
+def test_a_tuner_is_told_what_keras_tuners_hyperband_tells() -> None:
+    history = climbed()
+    assert fidelity_values(history[0], history, 0) == {"tuner/epochs": 3, "tuner/initial_epoch": 0}
+    assert fidelity_values(history[1], history, 0) == {
+        "tuner/epochs": 9,
+        "tuner/initial_epoch": 3,
+        "tuner/trial_id": trial_id(0),
+    }
+
+
+def test_epochs_that_were_kept_come_before_those_of_the_parent() -> None:
+    history = climbed()
+    assert fidelity_values(history[1], history, 5)["tuner/initial_epoch"] == 5
+
+
+def test_one_that_inherits_from_another_begins_anew() -> None:
+    history = climbed()
+    assert fidelity_values(history[2], history, 0)["tuner/initial_epoch"] == 0
+
+
+def test_a_full_training_is_told_nothing() -> None:
+    history = climbed()
+    assert fidelity_values(history[3], history, 0) == {}
