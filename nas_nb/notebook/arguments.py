@@ -25,6 +25,18 @@ ACTIONS = {
     "report": "show the record of the search, which needs no kernel to be read",
     "open": "open the search in a folder again, e.g. %nas open nas_nb_runs/mine, and return it",
     "data": "use a data set by default: a variable, or a name such as digits",
+    "replay": "play a search back, trial by trial: that of a folder, or the current one",
+    "pin": "propose only some values of choices from now on: %nas pin units=32,64",
+    "without": "leave values out: %nas without layer_1=Dense",
+    "at_least": "leave smaller numbers out: %nas at_least units=64",
+    "at_most": "leave larger numbers out: %nas at_most units=64",
+    "release": "lift all restrictions, or those of some choices: %nas release units",
+    "queue": "try the incumbent with other choices next: %nas queue units_1=64",
+    "unqueue": "drop the candidates that wait",
+    "stop_trial": "end the running trial with what it has; the search goes on",
+    "more_epochs": "train a trial longer: %nas more_epochs 3 10 gives trial 3 ten more",
+    "strategy": "let another strategy propose: %nas strategy evolution population=10",
+    "budget": "change limits: %nas budget max_trials=100",
 }
 """What `%nas` can do, each with its help."""
 
@@ -128,10 +140,10 @@ _LIMITS: dict[str, tuple[type, str, str]] = {
 
 def line_parser() -> Parser:
     """Returns the parser of `%nas`."""
-    about = "\n".join(f"  {name:<8} {text}" for name, text in ACTIONS.items())
+    about = "\n".join(f"  {name:<11} {text}" for name, text in ACTIONS.items())
     parser = Parser(
         prog="%nas",
-        usage="%(prog)s [ACTION] [NAME]",
+        usage="%(prog)s [ACTION] [WORD ...]",
         description="Steers the current search: the one that runs, else the latest.",
         epilog=f"actions:\n{about}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -139,7 +151,8 @@ def line_parser() -> Parser:
     parser.add_argument(
         "action", nargs="?", default="status", action=_Known, known=list(ACTIONS), help="see below"
     )
-    parser.add_argument("name", nargs="?", help="the data set for data, the folder for open")
+    about = "the data set for data, the folder for open and replay, NAME=VALUE to steer"
+    parser.add_argument("words", nargs="*", metavar="WORD", help=about)
     return parser
 
 

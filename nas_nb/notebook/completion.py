@@ -58,7 +58,14 @@ def candidates(text: str, token: str, names: dict[str, Any]) -> list[str]:
 def _of_line(words: list[str], names: dict[str, Any]) -> list[str]:
     if not words:
         return list(arguments.ACTIONS)
-    values = {"data": lambda: _data(names), "open": _folders}
+    if words[0] in ("pin", "without", "at_least", "at_most", "queue"):
+        return _choices()
+    values = {
+        "data": lambda: _data(names),
+        "open": _folders,
+        "replay": _folders,
+        "strategy": _strategies,
+    }
     return values[words[0]]() if len(words) == 1 and words[0] in values else []
 
 
@@ -71,6 +78,13 @@ def _of_cell(words: list[str], names: dict[str, Any]) -> list[str]:
         return values[words[-1]]()
     unused = [option for option in arguments.cell_parser().options() if option not in words]
     return unused if words else []
+
+
+def _choices() -> list[str]:
+    """Returns the choices of the current search's space, ready for a value."""
+    session = sys.modules.get("nas_nb.search.session")
+    search = session.current_search() if session is not None else None
+    return [] if search is None else [f"{name}=" for name in search.space.domain.names]
 
 
 def _folders() -> list[str]:

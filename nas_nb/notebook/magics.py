@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nas_nb.data import Data
+    from nas_nb.notebook.replay import Replay
     from nas_nb.notebook.search import Search
 
 
@@ -54,13 +55,17 @@ class NasMagics(Magics):
 
     def _of_line(self, line: str) -> Any:
         asked = arguments.line_parser().read(line)
-        if asked.action == "data":
-            return self._use(asked.name)
-        if asked.action == "open":
-            return self._open(asked.name)
-        if asked.name is not None:
-            raise UsageError(f"%nas {asked.action} takes no argument. Received: '{asked.name}'.")
-        return _DO[asked.action](_current())
+        action, words = asked.action, asked.words
+        if action not in _DO and action not in _NAMED:
+            from nas_nb.notebook.steer_magics import steer
+
+            return steer(_current(), action, words)
+        if len(words) > (1 if action in _NAMED else 0):
+            several = "one argument" if action in _NAMED else "no argument"
+            raise UsageError(f"%nas {action} takes {several}. Received: '{words[-1]}'.")
+        if action in _NAMED:
+            return getattr(self, _NAMED[action])(words[0] if words else None)
+        return _DO[action](_current())
 
     def _use(self, name: str | None) -> None:
         from nas_nb.data import use
@@ -77,6 +82,12 @@ class NasMagics(Magics):
         from nas_nb.notebook.search import open_search
 
         return open_search(folder)
+
+    def _replay(self, folder: str | None) -> Replay:
+        """Plays the search in a folder back, or the current one."""
+        from nas_nb.notebook.replay import replay
+
+        return replay(_current().directory if folder is None else folder)
 
     def _of_cell(self, line: str, cell: str) -> None:
         asked = arguments.cell_parser().read(line)
@@ -163,7 +174,11 @@ _DO: dict[str, Callable[[Search], Any]] = {
 }
 
 
+_NAMED = {"data": "_use", "open": "_open", "replay": "_replay"}
+
 _MAGICS = {
+    "`search.steer.release()`": "`%nas release`",
+    "`search.steer`": "`%nas pin`, `%nas budget` and the like",
     "`search.start()`": "`%nas start`",
     "`search.resume()`": "`%nas resume`",
     "`search.stop()`": "`%nas stop`",

@@ -16,7 +16,7 @@ def complete(shell, code, position=None):
 @pytest.mark.parametrize(
     ("text", "token", "expected"),
     [
-        ("%nas st", "st", ["status", "start", "stop"]),
+        ("%nas sta", "sta", ["status", "start"]),
         ("x = %nas be", "be", ["best"]),
         ("%nas data di", "di", ["digits", "diabetes"]),
         ("%nas stop ", "", []),
@@ -41,7 +41,7 @@ def test_variables_that_hold_data_are_offered():
 
 def test_the_shell_offers_ours_alone(shell):
     shell.user_ns["steps"] = History()
-    assert complete(shell, "%nas st") == ["start", "status", "stop"]
+    assert complete(shell, "%nas sta") == ["start", "status"]
     assert complete(shell, "%%nas mine --ep\n{}", len("%%nas mine --ep")) == ["--epochs"]
 
 
