@@ -9,8 +9,8 @@ import numpy as np
 FEWEST = 12
 """With fewer trials than this nothing can be told."""
 _FOLDS = 4
-_TREES = 40
-_ROUNDS = 4
+_TREES = 30
+_ROUNDS = 3
 
 
 class Importance(NamedTuple):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.space.domain import Domain
 
-LATEST = 400
+LATEST = 250
 MOST_BARS = 14
 
 
@@ -39,7 +39,7 @@ class ImportanceInfo(NamedTuple):
 
 
 def importance_info(history: History, domain: Domain) -> ImportanceInfo:
-    """Returns what `draw_importance` draws, from the latest 400 trials."""
+    """Returns what `draw_importance` draws, from the latest 250 trials."""
     choices = choices_of(domain)
     known = scored(history)[-LATEST:]
     scale = scale_of([score for _, score in known], history.direction)
