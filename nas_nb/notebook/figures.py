@@ -82,6 +82,10 @@ class Plots:
         """Draws how much the score depends on each choice."""
         return self._draw("importance", ax, 7, 4)
 
+    def mixing(self, ax: Axes | None = None) -> Axes:
+        """Draws the mixing weights of a search with the strategy `gradient`, epoch by epoch."""
+        return self._draw("mixing", ax, 7, 4)
+
     def funnel(self, ax: Axes | None = None) -> Axes:
         """Draws how many trials were trained how far."""
         return self._draw("funnel", ax, 6, 3)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nas_nb.notebook.views import curves, funnel, importance, parallel, pareto, scores, space_map
+from nas_nb.notebook.views import (
+    curves,
+    funnel,
+    importance,
+    mixing,
+    parallel,
+    pareto,
+    scores,
+    space_map,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +93,9 @@ VIEWS: dict[str, View] = {
         lambda scene: importance.importance_info(scene.history, scene.domain),
         importance.draw_importance,
         importance.describe_importance,
+    ),
+    "mixing": View(
+        lambda scene: mixing.mixing_info(scene.history), mixing.draw_mixing, mixing.describe_mixing
     ),
 }
 """All pictures of a search."""
