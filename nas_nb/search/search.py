@@ -51,7 +51,8 @@ class Search(SearchStatus):
             `build(hp)` function.
         data: The data, or the name of one that `nas.load` knows; default: `nas.use(...)`.
         strategy: Who proposes: a name (see `STRATEGIES`), a `Strategy`, or a function
-            `propose(history, rng)`.
+            `propose(history, rng)`; default: "auto", which chooses by space and budget, and says
+            what and why.
         options: Options of a strategy that is given by name.
         objective: What is compared, a name in the logs ("val_accuracy") or a `kt.Objective`;
             default: `val_accuracy` for classes, `val_loss` for numbers.
@@ -90,7 +91,7 @@ class Search(SearchStatus):
         space: SpaceLike,
         data: Data | str | None = None,
         *,
-        strategy: str | Strategy | Callable[..., Any] = "evolution",
+        strategy: str | Strategy | Callable[..., Any] = "auto",
         options: Mapping[str, Any] | None = None,
         objective: str | kt.Objective | None = None,
         max_trials: int | None = None,

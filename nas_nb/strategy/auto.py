@@ -114,10 +114,12 @@ class Auto(Strategy):
     def prepare(
         self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
     ) -> None:
-        """Writes down what it chose."""
-        chosen = self.choose(journal.history)
-        said = {"chosen": chosen.strategy.name, "reason": self.reason(journal.history)}
-        journal.append(EventKind.PREPARED, strategy=self.name, what="choice", **said)
+        """Writes down what it chose, unless that is the last that it wrote."""
+        history = journal.history
+        detail = {"chosen": self.choose(history).strategy.name, "reason": self.reason(history)}
+        mine = [event for event in history.prepared if event["strategy"] == self.name]
+        if not mine or mine[-1].get("detail") != detail:
+            journal.append(EventKind.PREPARED, strategy=self.name, what="choice", detail=detail)
 
     def __repr__(self) -> str:
         return f"Auto({self.reason(History())})" if self.domain is not None else "Auto()"
