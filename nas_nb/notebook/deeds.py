@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nas_nb.notebook.tables import table
 from nas_nb.notebook.wording import value_text, values_text
 from nas_nb.record.steering import SteerAction
 from nas_nb.space.restriction import rules_of
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
 
 
 def steering_text(event: Mapping[str, Any]) -> str:
@@ -15,6 +20,15 @@ def steering_text(event: Mapping[str, Any]) -> str:
     action, detail = str(event["action"]), event.get("detail") or {}
     tell = _TELL.get(action)
     return tell(detail) if tell is not None else _plain(action, detail)
+
+
+def steering_table(history: History, most: int) -> str:
+    """Returns the latest steering actions, latest first, with their times; '' if there are none."""
+    rows = [
+        (time.strftime("%H:%M:%S", time.localtime(event["time"])), steering_text(event))
+        for event in reversed(history.steering[-most:])
+    ]
+    return table("What was steered, latest first", ("time", "action"), rows) if rows else ""
 
 
 def _plain(action: str, detail: Mapping[str, Any]) -> str:

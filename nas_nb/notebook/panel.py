@@ -20,6 +20,7 @@ from nas_nb.notebook.chooser import Chooser
 from nas_nb.notebook.controls import Controls
 from nas_nb.notebook.drawings import Drawings
 from nas_nb.notebook.look import STYLE
+from nas_nb.notebook.meter import Meter
 from nas_nb.notebook.report import html_record, text_record
 from nas_nb.notebook.selection import Selection
 from nas_nb.notebook.tabs.compare import CompareTab
@@ -108,7 +109,10 @@ class Panel:
 
     def paint_clock(self) -> None:
         """Brings the time that passed and is left up to date, and nothing else."""
-        self._clock.value = _progress(self._search)
+        memory = (
+            Meter(self._search.budget.max_memory_bytes).text() if self._search.state.live else ""
+        )
+        self._clock.value = _progress(self._search, memory)
 
     def complain(self, error: Exception) -> None:
         """Says why the panel no longer follows the search."""
@@ -177,9 +181,10 @@ def _status(search: Search) -> str:
     return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>'
 
 
-def _progress(search: Search) -> str:
+def _progress(search: Search, memory: str) -> str:
     progress = search.progress
-    texts = (wording.progress_text(search), wording.epoch_text(search), wording.time_line(search))
+    parts = (wording.progress_text, wording.epoch_text, wording.time_line)
+    texts = [*(part(search) for part in parts), memory]
     text = html.escape(", ".join(text for text in texts if text))
     return (
         f'<p class="nas-progress"><progress max="100" value="{100 * progress.fraction:.0f}" '

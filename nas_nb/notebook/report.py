@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.bundle import record_bundle
+from nas_nb.notebook.deeds import steering_table
 from nas_nb.notebook.picture import Picture, overview
 from nas_nb.notebook.views.view import Scene
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 BEST_SHOWN = 10
 FAILURES_SHOWN = 10
+STEERING_SHOWN = 20
 
 
 class Report:
@@ -54,6 +56,7 @@ def html_record(search: Search, picture: Picture) -> str:
         tables.incumbent_table(history),
         tables.leaderboard(history, BEST_SHOWN),
         tables.failures_table(history, FAILURES_SHOWN),
+        steering_table(history, STEERING_SHOWN),
         tables.table("What was searched, and how", (), _facts(search)),
     ]
     return "\n".join(part for part in parts if part)
@@ -88,6 +91,7 @@ def _facts(search: Search) -> list[tuple[str, object]]:
         ("seed", search.seed),
         ("time", wording.time_line(search) or "not started"),
         ("journal", _journal(search)),
+        ("controls again", f"%nas panel; in another kernel: nas.open({_folder(search)!r})"),
     ]
 
 
@@ -95,5 +99,9 @@ def _journal(search: Search) -> str:
     path = search.directory / "journal.jsonl"
     if not path.is_file():
         return "not written before the start"
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return f"{_folder(search)}/{path.name}"
+
+
+def _folder(search: Search) -> str:
+    here, folder = Path.cwd(), search.directory
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)

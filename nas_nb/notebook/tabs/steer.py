@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from nas_nb.notebook.deeds import steering_text
+from nas_nb.notebook.deeds import steering_table
 from nas_nb.notebook.steering.ahead import BudgetSection, StrategySection
 from nas_nb.notebook.steering.candidate import CandidateSection
 from nas_nb.notebook.steering.narrow import NarrowSection
 from nas_nb.notebook.steering.training import TrainingSection
-from nas_nb.notebook.tables import table
 from nas_nb.notebook.tabs.tab import Tab
 
 if TYPE_CHECKING:
@@ -55,14 +53,8 @@ class SteerTab(Tab):
         """Brings every section, and the list of what was done, up to date."""
         for section in self._sections():
             section.paint()
-        events = self._desk.search.history.steering[-SHOWN:]
-        rows = [
-            (time.strftime("%H:%M:%S", time.localtime(event["time"])), steering_text(event))
-            for event in reversed(events)
-        ]
         # Each action is in the journal, so a resumed search goes on as it was steered.
-        caption = "What was steered, latest first"
-        self._done.value = table(caption, ("time", "action"), rows) if rows else ""
+        self._done.value = steering_table(self._desk.search.history, SHOWN)
 
     def _sections(self) -> tuple[Section, ...]:
         return (self.narrow, self.candidate, self.training, self.strategy, self.budget)
