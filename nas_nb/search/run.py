@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.search.helm import Helm
     from nas_nb.search.settings import Settings
+    from nas_nb.strategy.strategy import Strategy
 
 
 class Run:
@@ -138,9 +139,14 @@ class Run:
             oracle, self.settings, self.journal, self.control, self.folder
         )
         tuner.elapsed_before_s = self.elapsed_before_s
-        its = self.settings
+
+        def prepare_and_go_on(strategy: Strategy) -> None:
+            self._prepare(strategy)
+            tuner.pre_create_trial()  # it may have taken all the time that was left
+
+        oracle.prepare = prepare_and_go_on
         try:
-            its.strategy.prepare(its.space, its.data, self.journal, self.control, its.seed)
+            self._prepare(self.settings.strategy)
             tuner.search()
         except SearchEnd:
             if tuner.spent is None:
@@ -150,6 +156,10 @@ class Run:
         finally:
             oracle.close()
         return SearchState.FINISHED, oracle.reason or "nothing is left to propose"
+
+    def _prepare(self, strategy: Strategy) -> None:
+        its = self.settings
+        strategy.prepare(its.space, its.data, self.journal, self.control, its.seed)
 
     def _on_paused(self, waits: bool) -> None:
         self.reason = self.control.pause_reason if waits else None

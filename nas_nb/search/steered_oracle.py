@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import NasError, StrategyError
@@ -36,6 +36,9 @@ class SteeredOracle(StrategyOracle):
         domain: The whole space.
         helm: What it shares with the thread that steers.
         **kwargs: As for `StrategyOracle`.
+
+    Attributes:
+        prepare: Called with a strategy before its first proposal, when steering has put it there.
     """
 
     def __init__(self, *args: Any, domain: Domain, helm: Helm, **kwargs: Any) -> None:
@@ -44,6 +47,7 @@ class SteeredOracle(StrategyOracle):
         self._whole = domain
         self._helm = helm
         self._plan = Plan()
+        self.prepare: Callable[[Strategy], None] | None = None
 
     def _propose(self) -> int | None:
         number = len(self.history)
@@ -81,6 +85,8 @@ class SteeredOracle(StrategyOracle):
         strategy = self._opened_with if who is None else self._helm.strategy(*who)
         self._strategy = confined(strategy, restrict(self._whole, plan.rules))
         self._plan = plan
+        if who is not None and self.prepare is not None:
+            self.prepare(self._strategy)
 
     def _explain(self) -> None:
         """Says that the space is restricted, where that may be why nothing was proposed."""

@@ -56,6 +56,7 @@ class Gradient(Strategy):
     """
 
     name: ClassVar[str] = "gradient"
+    needs_data: ClassVar[bool] = True
 
     epochs: int = 50
     order: int = 1

@@ -52,6 +52,7 @@ class OneShot(Strategy):
     """
 
     name: ClassVar[str] = "one_shot"
+    needs_data: ClassVar[bool] = True
 
     epochs: int = 60
     pool: int = 200

@@ -193,4 +193,10 @@ def oracle(
         ```
     """
     made = make_strategy(strategy, **options)
+    if made.needs_data:
+        raise StrategyError(
+            f"Expected a strategy that proposes from scores alone. Received: '{made.name}', which "
+            "first trains on the data, and an oracle has no data: run it as "
+            f"nas.Search(space, data, strategy='{made.name}')."
+        )
     return StrategyOracle(made, objective, max_trials, hyperparameters, seed)

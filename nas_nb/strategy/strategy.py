@@ -46,6 +46,8 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
+    needs_data: ClassVar[bool] = False
+    """Whether it can't propose before `prepare`: only a `Search` has data, an oracle has none."""
 
     domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
 

@@ -50,8 +50,7 @@ EVENTS_BETWEEN_CUTS = {"bayesian": 11}
 TOO_SLOW = {("bayesian", "cells"), ("bayesian", "function")}
 
 # These measure on the data of a search first, and no oracle has any: their own tests run them.
-NEED_DATA = ("one_shot", "gradient")
-PROPOSERS = [name for name in STRATEGIES if name not in NEED_DATA]
+PROPOSERS = [name for name, kind in STRATEGIES.items() if not kind.needs_data]
 
 everyone = pytest.mark.parametrize("name", PROPOSERS)
 everywhere = pytest.mark.parametrize("world", list(DOMAINS))
