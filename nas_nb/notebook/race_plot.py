@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.ticker import AutoLocator
 
 from nas_nb.notebook.views import ink
 from nas_nb.notebook.views.ink import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
@@ -21,6 +22,7 @@ _COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)
 # Colours alone don't tell the eighth strategy from the first.
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _TIMES = 80
+_THICK, _THINNER = 3.2, 0.5
 
 
 class Line(NamedTuple):
@@ -28,7 +30,7 @@ class Line(NamedTuple):
 
     Attributes:
         label: The strategy's name.
-        x: Trials that ended, or seconds of training.
+        x: Trials that ended, and half a one past the last; or seconds of training.
         mean: Over the seeds that have come so far.
         low: Mean less one standard error; as the mean where there is one seed.
         high: Mean and one standard error.
@@ -92,19 +94,22 @@ def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
         place = order.index(line.label)
         color = _COLORS[place % len(_COLORS)]
         dash = _DASHES[place // len(_COLORS) % len(_DASHES)]
+        # Thinner ones on top: strategies that draw alike at first hide each other otherwise.
+        width = max(_THICK - _THINNER * place, 1.5)
+        style = {"color": color, "linestyle": dash, "linewidth": width}
         points = tuple(zip(line.x, line.mean, strict=True))
-        style = {"color": color, "linestyle": dash, "linewidth": 2, "drawstyle": "steps-post"}
-        ink.put(ax, line.label, points, label=line.label, **style)
+        ink.put(ax, line.label, points, label=line.label, drawstyle="steps-post", **style)
         if line.low != line.high:
-            band = ax.fill_between(
-                line.x, line.low, line.high, step="post", color=color, alpha=0.15, linewidth=0
-            )
+            look: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0}
+            band = ax.fill_between(line.x, line.low, line.high, step="post", **look)
             ink.anew(ax, band)
-    spread = f", mean and standard error of {info.seeds} seeds" if info.seeds > 1 else ""
+    spread = f": mean and standard error of {info.seeds} seeds" if info.seeds > 1 else ""
     x = "trials" if over == "trials" else "seconds of training"
-    ink.finish(ax, f"Incumbent{spread if over == 'trials' else ''}", x, info.objective)
+    ink.finish(ax, f"Incumbent{spread}", x, info.objective)
     if over == "trials":
         ink.whole_numbers(ax)
+    elif lines:
+        ax.xaxis.set_major_locator(AutoLocator())
     return ax
 
 
@@ -139,9 +144,15 @@ def _line(
     known = ~np.isnan(rows)
     counts = known.sum(axis=0)
     shown = counts > 0
+    if known.all(axis=0).any():
+        shown[: known.all(axis=0).argmax()] = False  # a seed that joins must not lower the mean
     rows, counts, known = rows[:, shown], counts[shown], known[:, shown]
     mean = np.where(known, rows, 0).sum(axis=0) / counts
     squares = (np.where(known, rows - mean, 0) ** 2).sum(axis=0)
     error = np.sqrt(squares / np.maximum(counts - 1, 1) / counts)
-    columns = (grid[shown], mean, mean - error, mean + error)
+    columns = [grid[shown], mean, mean - error, mean + error]
+    if not hold and len(mean):
+        # Half a trial past the latest, so that its level shows.
+        columns = [np.append(column, column[-1:]) for column in columns]
+        columns[0][-1] += 0.5
     return Line(label, *(tuple(map(float, column)) for column in columns))

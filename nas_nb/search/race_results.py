@@ -98,6 +98,8 @@ def winner(race: Race) -> str | None:
 def _standard_error(scores: np.ndarray) -> float:
     if len(scores) < 2:
         return math.nan
+    if scores.min() == scores.max():
+        return 0.0  # not the rounding error of their mean
     return float(scores.std(ddof=1) / math.sqrt(len(scores)))
 
 
