@@ -45,6 +45,14 @@ class TwinDomain(Domain):
         They are what a model of the scores learns from: logarithms of the costs, depth, counts.
         """
 
+    def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
+        """Yields every point that stands for its twins, in the order of the parameters' values.
+
+        Args:
+            after: One of them: only those that follow it. Default: from the first.
+        """
+        return (point for point in self.enumerate(after) if self.representative(point) == point)
+
     @cached_property
     def distinct(self) -> Distinct:
         """The domain of the representatives: one point for each architecture."""
@@ -115,5 +123,4 @@ class Distinct(Domain):
 
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every representative, in the order of the parameters' values."""
-        every = self.whole.enumerate(after)
-        return (point for point in every if self.whole.representative(point) == point)
+        return self.whole.representatives(after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -118,7 +118,54 @@ class NasBench101Domain(TwinDomain):
 
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every legal point, in the order of the parameters' values."""
-        return filter(self._is_legal, super().enumerate(after))
+        operations = [p.values() for p in self.parameters[self._edge_count :]]
+        labels = list(itertools.product(*operations))
+        for wires, _ in self._graphs(after):
+            yield from self._following(after, wires, labels)
+
+    def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
+        """Yields every point that stands for its twins, in the order of the parameters' values."""
+        if not self._is_whole:
+            yield from super().representatives(after)
+            return
+        idle = [parameter.value_at(0) for parameter in self.parameters[self._edge_count :]]
+        choices = tuple(self.parameters[-1].choices) if idle else ()
+        for wires, cell in self._graphs(after):
+            # Those in which idle vertices have edges, or come before others, stand for nothing.
+            if tuple(self.point(cell)[name] for name in self.names[: len(wires)]) != wires:
+                continue
+            labels = [
+                (*named, *idle[len(named) :])
+                for named in itertools.product(choices, repeat=len(cell.operations))
+                if canonical(twin := Cell(cell.edges, cast("tuple[str, ...]", named))) == twin
+            ]
+            yield from self._following(after, wires, labels)
+
+    def _graphs(self, after: Values | None) -> Iterator[tuple[tuple[Value, ...], Cell]]:
+        """Yields the legal choices of edges in order, from those of `after` on, with the cells."""
+        first = list(self.canonical(after).values())[: self._edge_count] if after else None
+        every: Iterator[tuple[Value, ...]] = itertools.product(
+            *(p.values() for p in self.parameters[: self._edge_count])
+        )
+        if first is not None:
+            every = itertools.dropwhile(lambda wires: list(wires) != first, every)
+        named = edges(self.nodes)
+        labels = tuple(str(p.value_at(0)) for p in self.parameters[self._edge_count :])
+        for wires in every:
+            cell = pruned(Cell(tuple(itertools.compress(named, wires)), labels))
+            if cell is not None and len(cell.edges) <= self.most_edges:
+                yield wires, cell
+
+    def _following(
+        self, after: Values | None, wires: tuple[Value, ...], labels: Iterable[tuple[Value, ...]]
+    ) -> Iterator[dict[str, Value]]:
+        """Yields the points of a graph, without those up to `after`."""
+        last = tuple(self.canonical(after).values()) if after else ()
+        points: Iterator[tuple[Value, ...]] = ((*wires, *label) for label in labels)
+        if last[: len(wires)] == wires:
+            points = itertools.dropwhile(lambda values: values != last, points)
+            next(points, None)
+        return (dict(zip(self.names, values, strict=True)) for values in points)
 
     def key(self, point: Values) -> str:
         """Returns the published form of the canonical cell, which isomorphic cells share."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,20 @@ def test_small_domain_is_all_combinations_that_are_legal() -> None:
     chosen = {tuple(point.items()) for point in SMALL.distinct.enumerate()}
     assert {SMALL.key(dict(point)) for point in chosen} == keys
     assert len(chosen) == len(keys)
+
+
+@pytest.mark.parametrize("listing", [SMALL.enumerate, SMALL.distinct.enumerate])
+def test_listing_goes_on_behind_any_point(listing: Callable) -> None:
+    every = list(listing())
+    for number in (0, 1, len(every) // 2, len(every) - 1):
+        assert list(listing(every[number])) == every[number + 1 :]
+
+
+def test_the_first_cells_of_a_large_space_are_found_at_once() -> None:
+    large = nasbench101_cell(nodes=6).domain
+    first = next(large.distinct.enumerate())
+    assert large.representative(first) == first
+    assert next(large.distinct.enumerate(after=first)) != first
 
 
 def test_parts_are_counted_as_they_are_listed() -> None:
