@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_tuner.src.engine import trial as kt_trial
 
+from nas_nb.errors import StrategyError
 from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
 from nas_nb.strategy.journal_oracle import JournalOracle
 from nas_nb.strategy.keras_trials import KT, running_trial, trial_id
