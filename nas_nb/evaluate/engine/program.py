@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from nas_nb.evaluate.engine.execution import is_light, short_lived
+from nas_nb.evaluate.engine.updates import lean_updates
+
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
     from nas_nb.evaluate.engine.settings import Setting
@@ -30,6 +33,7 @@ class EpochProgram:
         self._settings = settings
         outputs = getattr(model, "outputs", None) or ()
         self._shapes = [tuple(tensor.shape) for tensor in outputs]
+        self._light = is_light(model)
         self._traced: dict[str, Any] = {}
 
     def train(self, data: DeviceSet, *scalars: Any) -> Any:
@@ -55,8 +59,10 @@ class EpochProgram:
             rows = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors]
             specs = [tf.TensorSpec(s.shape, s.dtype) for s in scalars]
             traced = tf.function(call, autograph=False)
-            self._traced[name] = traced.get_concrete_function(rows, *specs)
-        return self._traced[name](tensors, *scalars)
+            with short_lived(self._light):
+                self._traced[name] = traced.get_concrete_function(rows, *specs)
+        with short_lived(self._light):
+            return self._traced[name](tensors, *scalars)
 
     def _train(
         self, data: Any, key: Any, shuffle: Any, start: Any, batch_size: Any, deadline: Any
@@ -126,7 +132,9 @@ class EpochProgram:
             loss = model.optimizer.scale_loss(loss)
         weights = model.trainable_weights
         if weights:
-            model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            gradients = tape.gradient(loss, weights)
+            with lean_updates(model.optimizer):
+                model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._measure(x, y, y_pred, sample_weight)
 
     def _evaluate(self, x: Any, y: Any, sample_weight: Any) -> None:

@@ -13,6 +13,7 @@ from nas_nb.evaluate.engine.activations import ActivationSwitch
 from nas_nb.evaluate.engine.layers import rewrite
 from nas_nb.evaluate.engine.settings import Setting, free_settings
 from nas_nb.evaluate.engine.signature import Sharing, free_activation, keras_layers
+from nas_nb.evaluate.seeds import apart
 
 
 class Template:
@@ -39,7 +40,7 @@ class Template:
         self.lock = threading.Lock()
         self.sharing = sharing
         self.model = model if sharing is Sharing.ALONE else _copy(model)
-        self.model._symbolic_build(data_batch=batch)
+        _build_measures(self.model, batch)
         self._settings: list[tuple[int, str, Setting]] = []
         self._switches: dict[int, ActivationSwitch] = {}
         if sharing is Sharing.TOPOLOGY:
@@ -148,9 +149,40 @@ def _held(optimizers: list[Any]) -> Iterator[Any]:
                     yield each
 
 
+def _build_measures(model: keras.Model, batch: Any) -> None:
+    """Builds loss and metrics for a batch, without tracing the model where its outputs are known.
+
+    Metrics that need more than the shapes are built by an update, so Keras has to trace one.
+    """
+    outputs = list(getattr(model, "outputs", None) or [])
+    loss, metrics = model._compile_loss, model._compile_metrics
+    named = all(isinstance(m, str) for m in keras.tree.flatten(_metrics_of(model)) if m)
+    if len(outputs) != 1 or not named or loss is None or not hasattr(batch[1], "shape"):
+        model._symbolic_build(data_batch=batch)
+        return
+    rows = batch[1].shape[0]
+    y = keras.KerasTensor(batch[1].shape, batch[1].dtype.name)
+    y_pred = keras.KerasTensor((rows, *outputs[0].shape[1:]), outputs[0].dtype)
+    for measure in (loss, metrics):
+        if measure is not None and not measure.built:
+            measure.build(y, y_pred)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def _metrics_of(model: keras.Model) -> list[Any]:
+    config = model._compile_config.config
+    return [config.get("metrics"), config.get("weighted_metrics")]
+
+
 def _copy(model: keras.Model) -> keras.Model:
     """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
     config: Mapping[str, Any] = model._compile_config.config
+    with apart():
+        return _compiled(model, config)
+
+
+def _compiled(model: keras.Model, config: Mapping[str, Any]) -> keras.Model:
     copy = type(model).from_config(model.get_config())
     if not copy.built:
         copy.build(model.input_shape)

@@ -1,0 +1,50 @@
+"""How TensorFlow runs a compiled epoch on the CPU: without what pays in graphs that live longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.eager import context
+
+from nas_nb.evaluate.engine.signature import keras_layers
+
+# Their kernels take longer than handing them to another thread, and run beside one another.
+_HEAVY = ("Conv", "SeparableConv", "Depthwise", "Attention", "LSTM", "GRU", "RNN", "EinsumDense")
+
+
+def is_light(model: Any) -> bool:
+    """Whether a step of the model is so short that switching threads is most of its cost."""
+    names = [type(layer).__name__ for layer in keras_layers(model)]
+    return not any(part in name for name in names for part in _HEAVY)
+
+
+@contextmanager
+def short_lived(light: bool) -> Iterator[None]:
+    """Traces and calls in the block are run for graphs that train small models for a while.
+
+    TensorFlow's graph optimizer takes as long as an epoch of such a model, and an epoch after it
+    is no faster. With the executor of one thread, a step of a small dense net takes half the time.
+    Neither changes what is computed. The user's settings are those of before when the block ends;
+    with a GPU they are not touched.
+
+    Args:
+        light: Whether the model is light, see `is_light`.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    eager = context.context()
+    before = eager.function_call_options
+    config = config_pb2.ConfigProto()
+    config.ParseFromString(before.config_proto_serialized or b"")
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    executor = "SINGLE_THREADED_EXECUTOR" if light else before.executor_type
+    eager.function_call_options = context.FunctionCallOptions(executor, config)
+    try:
+        yield
+    finally:
+        eager.function_call_options = before

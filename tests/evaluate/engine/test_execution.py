@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import keras
+from keras import layers
+from tensorflow.python.eager import context
+
+from nas_nb.evaluate.engine.execution import is_light, short_lived
+
+
+def test_the_users_settings_are_those_of_before() -> None:
+    before = context.context().function_call_options
+    with short_lived(light=True):
+        assert context.context().function_call_options is not before
+    assert context.context().function_call_options is before
+
+
+def test_nets_of_dense_layers_are_light_and_those_with_convolutions_are_not() -> None:
+    dense = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)])
+    convolved = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Flatten()])
+    assert is_light(dense)
+    assert not is_light(convolved)
