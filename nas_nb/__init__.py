@@ -106,7 +106,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Takes them away again: what ``%unload_ext nas_nb`` calls."""
+    """Stops a running search and takes the magics away: what ``%unload_ext nas_nb`` calls."""
     from nas_nb.notebook import magics
+    from nas_nb.search.session import end_running
 
+    end_running()
     magics.unload(shell)

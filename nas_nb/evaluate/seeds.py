@@ -58,6 +58,22 @@ def seeded(seed: int) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
+@contextmanager
+def apart(seed: int = 0) -> Iterator[None]:
+    """Lets Keras draw its default seeds from a generator of this thread, and from nowhere else.
+
+    What is drawn does not matter to whoever uses this: the user's `random` stays as it is.
+
+    Args:
+        seed: An int in [0, 2**32).
+    """
+    before, _OF_THREAD.generator = _OF_THREAD.generator, random.Random(seed)
+    try:
+        yield
+    finally:
+        _OF_THREAD.generator = before
+
+
 class _OfThread(threading.local):
     generator: random.Random | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
+from nas_nb.evaluate.extrapolation import cannot_reach
 from nas_nb.evaluate.plateau import is_plateau
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.evaluate.trainer import TrainingResult
 from nas_nb.search.beginning import Beginning, Beginnings
 from nas_nb.search.best_epoch import BestEpoch
+from nas_nb.search.checkpoints import KEPT
 from nas_nb.search.state_keeper import StateKeeper
 from nas_nb.search.trial_clock import TrialClock
 from nas_nb.search.trial_error import TrialError, TrialStoppedError
@@ -148,6 +151,8 @@ class Evaluation:
             raise TrialError(f"The model takes longer than max_latency={limit:g} s for one sample.")
 
     def _train(self, candidate: Candidate, data: Data, best: BestEpoch, batch_size: int) -> None:
+        target = self._target()
+
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             self.journal.append(
                 "epoch_ended",
@@ -157,7 +162,7 @@ class Evaluation:
                 duration_s=duration_s,
             )
             best.see(candidate, epoch, logs)
-            self._end_early(candidate)
+            self._end_early(candidate, target)
 
         clock = TrialClock(self.control, self.settings.budget.max_time_per_trial_s, self.number)
         keeper = StateKeeper(self.number, candidate, best, self.states, self._last_epoch)
@@ -192,18 +197,35 @@ class Evaluation:
         left = self.settings.budget.epochs_left(self.journal.history) // granted.repeats
         return int(min(granted.epochs, trial.epochs + left))
 
-    def _end_early(self, candidate: Candidate) -> None:
+    def _target(self) -> float | None:
+        """The score that a trial has to reach to be among the best of its fidelity, if known."""
+        if not self.granted.stop_early:
+            return None
+        history, fidelity = self.journal.history, self.trial.fidelity
+        scores = [t.score for t in history.completed if t.fidelity == fidelity]
+        known = [score for score in scores if score is not None]
+        if len(known) < KEPT:
+            return None
+        best = heapq.nlargest if history.direction == "max" else heapq.nsmallest
+        return best(KEPT, known)[-1]
+
+    def _end_early(self, candidate: Candidate, target: float | None) -> None:
         granted, objective = self.granted, self.settings.objective
         curve = [logs[objective.name] for logs in self.trial.curve]
-        if granted.patience is not None and is_plateau(
-            curve,
-            granted.patience,
-            direction=objective.direction,
-            min_delta=granted.min_delta,
+        direction = objective.direction
+        patience, least = granted.patience, granted.min_delta
+        if patience is not None and is_plateau(
+            curve, patience, direction=direction, min_delta=least
         ):
-            candidate.end()
-            count = granted.patience
-            self.notes.append(f"ended at epoch {len(curve)}: no better for {count} epochs")
+            why = f"no better for {patience} epochs"
+        elif target is not None and cannot_reach(
+            curve, target, self._last_epoch(), direction=direction
+        ):
+            why = f"it can hardly reach {target:.4g}, the {KEPT}th best score"
+        else:
+            return
+        candidate.end()
+        self.notes.append(f"ended at epoch {len(curve)}: {why}")
 
     def _start_again(self) -> None:
         self.states.drop(self.number)

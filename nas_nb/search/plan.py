@@ -32,7 +32,7 @@ class Plan:
 
     rules: tuple[Rule, ...] = ()
     strategy: tuple[str, dict[str, Any]] | None = field(default=None, hash=False)
-    limits: dict[str, Any] = field(default_factory=dict, hash=False)
+    limits: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def plan_of(history: History, more: Iterable[Event] = ()) -> Plan:

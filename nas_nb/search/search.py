@@ -18,7 +18,7 @@ from nas_nb.search.plan import given_of, taken_up
 from nas_nb.search.project import JOURNAL, check_same_search, choose_folder, read_history
 from nas_nb.search.reopening import arguments_of
 from nas_nb.search.run import Run
-from nas_nb.search.session import claim, release, remember
+from nas_nb.search.session import claim, release, remember, running_in
 from nas_nb.search.settings import (
     Settings,
     SpaceLike,
@@ -150,6 +150,7 @@ class Search(SearchStatus):
         super().__init__(taken_up(settings, history), folder, history)
         self._lock = threading.RLock()
         self.helm = Helm(given_of(settings))
+        self._attach()
         remember(self)
 
     @classmethod
@@ -238,19 +239,36 @@ class Search(SearchStatus):
     def start(self) -> Self:
         """Starts the search beside the kernel, or goes on with it, and returns at once.
 
-        It is no error when the search runs already, from the panel or an earlier cell: a paused
-        one goes on. Nor when its budget is spent: the cells of a finished search run again, and
-        nothing is trained.
+        It is no error when the search runs already, from the panel or an earlier cell, also if
+        the cell made it anew in the same folder: a paused one goes on. Nor when its budget is
+        spent: the cells of a finished search run again, and nothing is trained.
 
         Raises:
             SearchError: Another search runs in this kernel.
         """
+        self._attach()
         if self._run is not None and self._run.state.live:
             self._run.control.resume()
             return self
         if not self._spent():
             self._launch()
         return self
+
+    def _attach(self) -> None:
+        """Takes the run of this kernel that writes into the folder for its own.
+
+        A cell that is run again makes a second search of the first: two could not write there. If
+        the cell was changed since then it stays a search of its own, which has to wait.
+        """
+        running = running_in(self.directory)
+        if running is None or running is self or running.helm.given != self.helm.given:
+            return
+        self._settings, self._run, self.helm = running.shared
+
+    @property
+    def shared(self) -> tuple[Settings, Run | None, Helm]:
+        """What two searches of one folder and kernel have in common."""
+        return self._settings, self._run, self.helm
 
     def _launch(self) -> None:
         run = self._begin()
@@ -267,6 +285,10 @@ class Search(SearchStatus):
         Raises:
             NasError: As for `start`; or the search stopped by itself, or ended by an error.
         """
+        self._attach()
+        if self.state.live:
+            self.wait()
+            return self
         if self._spent():
             return self
         run = self._begin()
@@ -288,6 +310,7 @@ class Search(SearchStatus):
         Raises:
             BudgetError: The budget is spent: raise it first, with `configure`.
         """
+        self._attach()
         run = self._run
         if run is not None and run.state.live:
             run.control.resume()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from nas_nb.errors import SearchError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nas_nb.search.search import Search
 
 
@@ -29,6 +31,12 @@ def current_search() -> Search | None:
     if _SESSION.running is not None:
         return _SESSION.running
     return _SESSION.latest() if _SESSION.latest is not None else None
+
+
+def running_in(folder: Path) -> Search | None:
+    """Returns the search that runs in this kernel and writes into `folder`, or None."""
+    running = _SESSION.running
+    return running if running is not None and running.directory == folder else None
 
 
 def remember(search: Search) -> None:
@@ -58,3 +66,15 @@ def release(search: Search) -> None:
     with _SESSION.lock:
         if _SESSION.running is search:
             _SESSION.running = None
+
+
+def end_running(timeout_s: float = 10.0) -> None:
+    """Stops the search that runs in this kernel, if any, and waits for its end.
+
+    Args:
+        timeout_s: Seconds to wait at most: the first trace of a large model can't be cut off.
+    """
+    running = _SESSION.running
+    if running is not None and running.state.live:
+        running.stop()
+        running.wait(timeout_s)

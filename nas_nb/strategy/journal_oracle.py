@@ -55,8 +55,11 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
     ) -> None:
         self._owns_journal = journal is None
         journal = Journal.in_memory() if journal is None else journal
-        super().__init__(one_objective(objective, journal.history), max_trials, hyperparameters)
-        self.seed = known_seed(seed, journal.history)  # KerasTuner takes 0 for "none given"
+        known = known_seed(seed, journal.history)
+        named = one_objective(objective, journal.history)
+        # For none given, and 0 counts as that, KerasTuner would draw from the user's `random`.
+        super().__init__(named, max_trials, hyperparameters, seed=known or 1)
+        self.seed = known
         self.verbose = 0
         self.checkpoints: dict[str, str | None] = {}
         self.durations_s: dict[str, float] = {}

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import nas_nb
+from nas_nb.errors import SearchError
+from nas_nb.search.session import current_search
+from nas_nb.search.state import SearchState
+from tests.search.test_search import LONG, eventually
+from tests.search.tiny import tiny_search
+
+
+def test_a_cell_that_is_run_again_is_the_search_that_runs(tmp_path: Path):
+    first = tiny_search(tmp_path, epochs=LONG).start()
+    try:
+        assert eventually(lambda: first.history.epochs_spent > 0)
+        again = tiny_search(tmp_path, epochs=LONG)
+        assert again.state is SearchState.RUNNING
+        assert again.start() is again
+        assert again.history is first.history
+        assert len(again.history.opened) == 1
+        assert current_search() is first
+        again.pause()
+        assert eventually(lambda: first.state is SearchState.PAUSED)
+        again.start()
+        assert eventually(lambda: first.state is SearchState.RUNNING)
+    finally:
+        first.stop()
+        first.wait()
+    assert again.state is SearchState.STOPPED
+    assert again.reason == first.reason
+
+
+def test_a_search_that_was_made_before_the_other_ran_attaches_when_it_is_started(tmp_path: Path):
+    early = tiny_search(tmp_path, epochs=LONG)
+    running = tiny_search(tmp_path, epochs=LONG).start()
+    try:
+        assert early.start().state is SearchState.RUNNING
+        assert early.history is running.history
+    finally:
+        early.stop()
+        running.wait()
+
+
+def test_a_blocking_run_of_a_search_that_runs_waits_for_it(tmp_path: Path):
+    running = tiny_search(tmp_path, epochs=200).start()
+    again = tiny_search(tmp_path, epochs=200).run()
+    assert running.state is again.state is SearchState.FINISHED
+    assert len(again.history.opened) == 1
+
+
+def test_a_cell_that_was_changed_has_to_wait(tmp_path: Path):
+    running = tiny_search(tmp_path, epochs=LONG).start()
+    try:
+        with pytest.raises(SearchError, match="only one can be"):
+            tiny_search(tmp_path, epochs=LONG, max_trials=5).start()
+    finally:
+        running.stop()
+        running.wait()
+
+
+def test_unloading_the_extension_stops_the_search_and_leaves_no_thread(tmp_path: Path):
+    search = tiny_search(tmp_path, epochs=LONG).start()
+    assert eventually(lambda: search.history.epochs_spent > 0)
+    shell = InteractiveShell()
+    nas_nb.load_ipython_extension(shell)
+    nas_nb.unload_ipython_extension(shell)
+    assert search.state is SearchState.STOPPED
+    assert eventually(lambda: not any("nas_nb" in t.name for t in threading.enumerate()))
