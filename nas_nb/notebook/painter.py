@@ -106,7 +106,9 @@ class Painter:
         return due
 
     def _on_state(self, state: SearchState) -> None:
-        if state is SearchState.PAUSED:
+        if state is SearchState.RUNNING:
+            self.panel.turn_to_watch()
+        elif state is SearchState.PAUSED:
             self.panel.refresh()
         elif not state.live and state is not SearchState.NEW:
             self.panel.keep()

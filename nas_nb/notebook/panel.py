@@ -59,7 +59,7 @@ class Panel:
         self._handles: list[DisplayHandle] = []
         self.inputs = 0
         self.controls = Controls(search, self._noticed)
-        self.buttons = Buttons(search, self._pressed)
+        self.buttons = Buttons(search, self._noticed)
         self.selection = Selection(self._noticed)
         self.watch = self._made_tabs()
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
@@ -114,6 +114,11 @@ class Panel:
         )
         self._clock.value = _progress(self._search, memory)
 
+    def turn_to_watch(self) -> None:
+        """Turns from the settings, which are locked now, to what happens."""
+        if self.tab.title == "Configure":
+            self.book.selected_index = list(self.tabs).index("Watch")
+
     def complain(self, error: Exception) -> None:
         """Says why the panel no longer follows the search."""
         text = f"The panel can't be drawn any more ({type(error).__name__}: {error})."
@@ -155,12 +160,6 @@ class Panel:
         ]
         self.tabs = {tab.title: tab for tab in tabs}
         return watch
-
-    def _pressed(self) -> None:
-        """Turns from the settings to what happens, once something does."""
-        if self._search.state.live and self.tab.title == "Configure":
-            self.book.selected_index = list(self.tabs).index("Watch")
-        self._noticed()
 
     def _noticed(self) -> None:
         self.inputs += 1

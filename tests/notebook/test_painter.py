@@ -37,7 +37,7 @@ def painter(search):
 def painted(painter, monkeypatch):
     """What the painter asked of the panel, in order."""
     asked = []
-    for name in ("paint", "paint_clock", "keep", "refresh"):
+    for name in ("paint", "paint_clock", "keep", "refresh", "turn_to_watch"):
         monkeypatch.setattr(painter.panel, name, lambda name=name: asked.append(name))
     return asked
 
@@ -63,14 +63,14 @@ def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):
     painter._clock_painted -= 5
     painter.paint_once()
     painter.paint_once()
-    assert painted == ["paint", "paint_clock"]
+    assert painted == ["paint", "turn_to_watch", "paint_clock"]
 
 
 def test_the_record_is_refreshed_at_a_pause_and_kept_at_the_end(search, painter, painted):
     for state in (SearchState.RUNNING, SearchState.PAUSED, SearchState.STOPPED):
         search.state = state
         painter.paint_once()
-    assert painted == ["paint", "paint", "refresh", "paint", "keep"]
+    assert painted == ["paint", "turn_to_watch", "paint", "refresh", "paint", "keep"]
 
 
 def test_at_the_end_the_cell_holds_the_record_without_widgets(search, painter):
@@ -91,6 +91,13 @@ def test_without_a_running_search_a_click_paints_at_once(search, painter):
     assert search.state is SearchState.RUNNING
     assert not painter.panel.buttons.stop.disabled
     assert "Running" in painter.panel._views["status"].value
+
+
+def test_a_search_that_starts_turns_to_what_happens(search, painter):
+    assert painter.panel.tab.title == "Configure"
+    painter.panel.buttons.start.click()
+    assert painter.panel.tab.title == "Watch"
+    assert 'alt="Left: val_accuracy per trial' in painter.panel.watch._image.value
 
 
 def test_its_thread_follows_the_search_to_the_end_and_goes(search, painter):

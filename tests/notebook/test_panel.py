@@ -86,11 +86,10 @@ def test_tabs_out_of_view_cost_nothing(panel):
     assert shown(panel.tabs["Watch"]) == drawn
 
 
-def test_a_new_search_shows_its_settings_and_start_turns_to_what_happens():
-    search = FakeSearch()
-    panel = Panel(search, lambda: None)
+def test_a_new_search_shows_its_settings():
+    panel = Panel(FakeSearch(), lambda: None)
     assert panel.tab.title == "Configure"
-    panel.buttons.start.click()
+    panel.turn_to_watch()
     assert panel.tab.title == "Watch"
 
 

@@ -39,6 +39,7 @@ class LeaderboardTab(Tab):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._page, self._pages = 0, 1
+        self._seen: tuple[object, ...] = ()
         self.filter = widgets.Text(description="Filter", placeholder=HELP, **_look("470px"))
         self.filter.continuous_update = False
         self.sort = widgets.Dropdown(options=list(_SORTS), description="Sort by", **_look("190px"))
@@ -59,14 +60,23 @@ class LeaderboardTab(Tab):
         self.pick.observe(lambda _: self._picked(), "value")
 
     def paint(self) -> None:
-        """Shows the page that is asked for."""
+        """Shows the page that is asked for, if it is another one or trials have ended."""
         history = self._desk.search.history
+        trial = self._desk.selection.trial(history)
+        asked = (self.filter.value, self.sort.value, self._page, trial and trial.number)
+        seen = (len(history), len(history.finished), *asked)
+        if seen == self._seen:
+            return
+        self._seen = seen
         try:
             found = matching(_SORTS[self.sort.value](history), self.filter.value)
-            self._refusal.value = ""
         except NasError as error:
             self._refusal.value = alert(error)
             return
+        self._refusal.value = ""
+        self._show(found, history, trial)
+
+    def _show(self, found: list[Trial], history: History, trial: Trial | None) -> None:
         self._pages = max(1, -(-len(found) // PAGE))
         self._page = min(self._page, self._pages - 1)
         first = self._page * PAGE
@@ -74,7 +84,6 @@ class LeaderboardTab(Tab):
         self.back.disabled, self.forth.disabled = first == 0, first + PAGE >= len(found)
         self._where.value = f"<p>page {self._page + 1} of {self._pages}</p>"
         self._offer(shown)
-        trial = self._desk.selection.trial(history)
         caption = _caption(first, shown, len(found), len(history), self.sort.value)
         chosen = None if trial is None else trial.number
         self._table.value = trials_table(caption, shown, history.objective, chosen)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from nas_nb.notebook.tabs.compare import differences_table, facts_table
+from nas_nb.notebook.tabs.trial import trial_facts
+from tests.notebook.fakes import FAILED, add_trial, history_of
+
+
+def test_only_what_differs_is_told_apart():
+    history = history_of()
+    add_trial(history, 0.5, depth=1, layer_1="Dense", units_1=3)
+    add_trial(history, 0.75, depth=2, layer_1="Dense", units_1=3, units_2=64)
+    html = differences_table(*history.trials)
+    assert "2 of 4 choices differ" in html
+    assert "none" in html
+    assert "layer_1" not in html
+    assert "-0.2500" in facts_table(*history.trials, history)
+
+
+def test_the_same_choices_are_said_to_be_the_same():
+    history = history_of()
+    for score in (0.5, 0.6):
+        add_trial(history, score, depth=1)
+    assert "They make the same choices" in differences_table(*history.trials)
+
+
+def test_the_facts_of_a_failed_trial_name_its_reason():
+    history = history_of(FAILED)
+    facts = dict(trial_facts(history[0], history))
+    assert facts["status"] == "failed: it is too <deep>"
+    assert facts["proposed by"] == "random"
+    assert "note" not in facts
