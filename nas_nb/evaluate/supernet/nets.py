@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import keras
+
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.supernet.cell_net import CellNet
 from nas_nb.evaluate.supernet.chain_net import ChainNet
@@ -33,8 +35,14 @@ def shared_net(space: SearchSpace, weights: Weights) -> SharedNet:
     """Returns the shared net of a space that has been given data.
 
     Raises:
-        MeasureError: The space is neither one of chains nor one of cells, or has no data.
+        MeasureError: The space is neither one of chains nor one of cells, or has no data; or Keras
+            does not run on TensorFlow.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise MeasureError(
+            "Expected Keras on TensorFlow for a supernet, got the backend "
+            f"{keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow before Keras is imported."
+        )
     blueprint = space.blueprint
     while isinstance(blueprint, Part):
         blueprint = blueprint.whole

@@ -46,8 +46,9 @@ class FairPaths:
 
     The options of each choice are dealt like cards, from a shuffled pack that is shuffled anew
     when it is empty. The step has as many paths as it takes for all packs to be empty at its end,
-    if these are at most 12; else as many as the largest pack has cards, and all options have been
-    used equally often at the end of each pack. A choice that a path doesn't make deals no card.
+    if these are at most 12; else as many as the largest pack has cards, but 12 at most, and all
+    options have been used equally often at the end of each pack. A choice that a path doesn't make
+    deals no card.
 
     Paper: Chu, Zhang & Xu, FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural
     Architecture Search, ICCV 2021: strict fairness, figure 4. There all choices have as many
@@ -64,7 +65,8 @@ class FairPaths:
         self._packs: dict[str, list[Value]] = {}
         sizes = [len(choice.values) for choice in choices.listed.values() if choice.values]
         multiple = math.lcm(*sizes)
-        self.paths_per_step = multiple if multiple <= _MOST_PATHS else max(sizes)
+        few = multiple <= _MOST_PATHS
+        self.paths_per_step = multiple if few else min(max(sizes), _MOST_PATHS)
 
     def draw(self, steps: int) -> Code:
         """Returns the codes of the paths of some steps, ``(steps, paths, choices)``."""

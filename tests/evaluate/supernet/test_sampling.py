@@ -43,3 +43,13 @@ def test_uniform_paths_are_unequal_in_a_step_and_equal_in_the_long_run() -> None
     assert len(counts) == 5
     assert counts.min() > 320
     assert counts.max() < 480
+
+
+def test_ranges_of_many_numbers_make_no_step_of_many_paths() -> None:
+    space = SearchSpace.from_dict(
+        {"layers": ["Dense"], "units": range(1, 40), "activations": ["relu", "tanh"], "depth": 1}
+    )
+    fair = FairPaths(Choices.of(space.domain), np.random.default_rng(0))
+    assert fair.paths_per_step == 12
+    units = fair.draw(39)[:, :, fair._choices["units_1"].place]
+    assert set(np.bincount(units.astype(int).reshape(-1))[1:]) == {12}

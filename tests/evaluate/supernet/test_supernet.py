@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from nas_nb.data import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.supernet import Supernet
 from nas_nb.space.cell import cell
@@ -68,6 +69,9 @@ def test_any_cell_can_be_built_with_the_weights_that_it_was_scored_with(cells: S
 
 
 def test_all_paths_share_one_trace(chains: Supernet) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        chains.evaluate(chains.space.sample(rng))
     traces = [chains.program._train, chains.program._measure]
     assert [f.experimental_get_tracing_count() for f in traces] == [1, 1]
 
@@ -151,6 +155,29 @@ def train_along(supernet: Supernet, path: Any) -> None:
         size=tf.constant(16),
         deadline=tf.constant(1e12, tf.float64),
     )
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_other_tasks_and_series_are_trained_and_measured_too(task: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6, 2)).astype("float32")
+    sums = np.stack([x[:, :, 0].sum(1), x[:, :, 1].sum(1)], axis=1)
+    y = sums if task == "regression" else (sums > 0).astype("float32")
+    data = Data.from_arrays(x, y)
+    space = {"layers": ["Conv1D", "Dense"], "units": [2, 3], "activations": ["relu"], "depth": [2]}
+    supernet = Supernet(SearchSpace.from_dict(space), data, learning_rate=0.02)
+    losses: list[float] = []
+    supernet.train(epochs=4, batch_size=12, on_epoch=lambda e, logs, s: losses.append(logs["loss"]))
+    assert losses[-1] < losses[0]
+    architecture = supernet.space.architecture(
+        {"depth": 2, "layer_1": "Conv1D", "units_1": 3, "activation_1": "relu",
+         "layer_2": "Dense", "units_2": 2, "activation_2": "relu"}
+    )  # fmt: skip
+    model = supernet.build(architecture)
+    loss = float(model.compute_loss(y=data.y_val, y_pred=model(data.x_val)))
+    assert supernet.evaluate(architecture)["val_loss"] == pytest.approx(loss, abs=1e-5)
+    name = "val_loss" if task == "regression" else "val_accuracy"
+    assert supernet.score(architecture) == supernet.evaluate(architecture)[name]
 
 
 def test_scores_of_other_measures_are_asked_for_by_name(chains: Supernet) -> None:

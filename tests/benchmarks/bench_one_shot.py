@@ -1,0 +1,154 @@
+"""What a supernet's scores are worth on the digits, and what they cost.
+
+Run it with `python tests/benchmarks/bench_one_shot.py` (about four minutes). It draws architectures
+from a dictionary space, trains each by itself, trains a supernet, and prints the rank correlation
+of the two scores (Kendall's tau) over all candidates and over those that have a convolution, after
+some and after all epochs of the supernet, with the processor seconds of both sides. The baselines
+are the parameters and the multiply-adds of a candidate, which cost nothing, and the candidates
+trained by themselves with another seed: no score can be expected to agree with the first more than
+that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from scipy.stats import kendalltau
+
+import nas_nb
+from nas_nb.data import Data
+from nas_nb.evaluate.costs import costs
+from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.supernet import Supernet
+from nas_nb.evaluate.trainer import train
+
+SPACE = {
+    "layers": ["Conv2D", "Dense"],
+    "units": [8, 16, 32, 64],
+    "activations": ["relu", "leaky_relu", "tanh"],
+    "depth": [1, 2, 3],
+}
+BATCH_SIZE = 32
+
+Candidates = list[nas_nb.Architecture]
+
+
+class Free:
+    """A control that never stops a training."""
+
+    def checkpoint(self) -> bool:
+        return False
+
+
+class Meter:
+    """Adds up processor seconds."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        began = time.process_time()
+        try:
+            yield
+        finally:
+            self.cpu_s += time.process_time() - began
+
+
+def draw(count: int, space: nas_nb.SearchSpace, seed: int) -> Candidates:
+    """Returns different architectures."""
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, nas_nb.Architecture] = {}
+    while len(drawn) < count:
+        architecture = space.sample(rng)
+        drawn.setdefault(architecture.key, architecture)
+    return list(drawn.values())
+
+
+def alone(candidates: Candidates, data: Data, epochs: int, seed: int) -> list[float]:
+    """Trains each candidate by itself; returns their best validation accuracies."""
+    scores = []
+    for number, architecture in enumerate(candidates):
+        with seeded(trial_seed(seed, number)):
+            model = architecture.build()
+        accuracies: list[float] = []
+        train(
+            model,
+            data,
+            epochs=epochs,
+            batch_size=BATCH_SIZE,
+            seed=trial_seed(seed, number),
+            on_epoch=lambda epoch, logs, duration_s, seen=accuracies: seen.append(
+                logs["val_accuracy"]
+            ),
+            control=Free(),
+        )
+        scores.append(max(accuracies))
+    return scores
+
+
+def tau(scores: Sequence[float], trained: Sequence[float], which: Sequence[bool]) -> float:
+    """Returns Kendall's tau over some of the candidates."""
+    kept = [place for place, chosen in enumerate(which) if chosen]
+    if len(kept) < 3:
+        return math.nan
+    return float(kendalltau([scores[i] for i in kept], [trained[i] for i in kept])[0])
+
+
+def report(name: str, scores: Sequence[float], trained: Sequence[float], parts: list[list[bool]],
+           cpu_s: float) -> None:  # fmt: skip
+    """Prints one line."""
+    taus = [tau(scores, trained, part) for part in parts]
+    print(f"{name:34} {taus[0]:8.2f} {taus[1]:14.2f} {cpu_s:10.1f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--candidates", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=8, help="of each candidate by itself")
+    parser.add_argument("--supernet-epochs", type=int, nargs="+", default=[20, 60, 150])
+    parser.add_argument("--fair", action="store_true", help="sample the paths fairly")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    data = nas_nb.load("digits")
+    space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
+    candidates = draw(options.candidates, space, options.seed)
+    convolves = ["Conv2D" in one.values.values() for one in candidates]
+    parts = [[True] * len(candidates), convolves]
+    by_itself, again, shared = Meter(), Meter(), Meter()
+    with by_itself.running():
+        trained = alone(candidates, data, options.epochs, options.seed)
+    print(
+        f"{len(candidates)} candidates of the digits, {sum(convolves)} with a convolution, "
+        f"{options.epochs} epochs each, seed {options.seed}: validation accuracy "
+        f"{min(trained):.3f} to {max(trained):.3f}"
+    )
+    print(f"{'score':34} {'tau: all':>8} {'convolutional':>14} {'CPU s':>10}")
+    report("trained by itself", trained, trained, parts, by_itself.cpu_s)
+    with again.running():
+        others = alone(candidates, data, options.epochs, options.seed + 1)
+    report("trained by itself, another seed", others, trained, parts, again.cpu_s)
+    measured = [costs(one.build()) for one in candidates]
+    for cost in ("params", "flops"):
+        report(cost, [each[cost] for each in measured], trained, parts, 0.0)
+    with shared.running():
+        supernet = Supernet(space, data, seed=options.seed)
+    for epochs in sorted(options.supernet_epochs):
+        with shared.running():
+            supernet.train(
+                epochs=epochs - supernet.epochs, batch_size=BATCH_SIZE, fair=options.fair
+            )
+            rated = [supernet.evaluate(one) for one in candidates]
+        for measure, sign in (("val_accuracy", 1.0), ("val_loss", -1.0)):
+            scores = [sign * each[measure] for each in rated]
+            name = f"supernet, {epochs} epochs, {measure}"
+            report(name, scores, trained, parts, shared.cpu_s)
+
+
+if __name__ == "__main__":
+    main()
