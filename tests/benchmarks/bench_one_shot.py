@@ -100,11 +100,60 @@ def tau(scores: Sequence[float], trained: Sequence[float], which: Sequence[bool]
     return float(kendalltau([scores[i] for i in kept], [trained[i] for i in kept])[0])
 
 
-def report(name: str, scores: Sequence[float], trained: Sequence[float], parts: list[list[bool]],
-           cpu_s: float) -> None:  # fmt: skip
-    """Prints one line."""
-    taus = [tau(scores, trained, part) for part in parts]
-    print(f"{name:34} {taus[0]:8.2f} {taus[1]:14.2f} {cpu_s:10.1f}", flush=True)
+class Report:
+    """Prints a line a score: its correlation with that of the candidates trained by themselves.
+
+    Args:
+        trained: Their scores.
+        convolves: Which of them have a convolution.
+    """
+
+    def __init__(self, trained: Sequence[float], convolves: Sequence[bool]) -> None:
+        self.trained = trained
+        self.parts = ([True] * len(trained), convolves)
+        print(f"{'score':34} {'tau: all':>8} {'convolutional':>14} {'CPU s':>10}")
+
+    def line(self, name: str, scores: Sequence[float], cpu_s: float) -> None:
+        """Prints one line."""
+        every, convolutional = (tau(scores, self.trained, part) for part in self.parts)
+        print(f"{name:34} {every:8.2f} {convolutional:14.2f} {cpu_s:10.1f}", flush=True)
+
+
+def stand_alone(candidates: Candidates, data: Data, options: argparse.Namespace) -> Report:
+    """Trains each candidate by itself, twice, and prints what the second time and costs tell."""
+    convolves = ["Conv2D" in one.values.values() for one in candidates]
+    meter, again = Meter(), Meter()
+    with meter.running():
+        trained = alone(candidates, data, options.epochs, options.seed)
+    print(
+        f"{len(candidates)} candidates of the digits, {sum(convolves)} with a convolution, "
+        f"{options.epochs} epochs each, seed {options.seed}: validation accuracy "
+        f"{min(trained):.3f} to {max(trained):.3f}"
+    )
+    report = Report(trained, convolves)
+    report.line("trained by itself", trained, meter.cpu_s)
+    with again.running():
+        others = alone(candidates, data, options.epochs, options.seed + 1)
+    report.line("trained by itself, another seed", others, again.cpu_s)
+    measured = [costs(one.build()) for one in candidates]
+    for cost in ("params", "flops"):
+        report.line(cost, [each[cost] for each in measured], 0.0)
+    return report
+
+
+def shared(candidates: Candidates, data: Data, report: Report, options: argparse.Namespace) -> None:
+    """Trains a supernet, and prints what its scores tell on the way."""
+    meter = Meter()
+    with meter.running():
+        supernet = Supernet(candidates[0].space, data, seed=options.seed)
+    for epochs in sorted(options.supernet_epochs):
+        left = epochs - supernet.epochs
+        with meter.running():
+            supernet.train(epochs=left, batch_size=BATCH_SIZE, fair=options.fair)
+            rated = [supernet.evaluate(one) for one in candidates]
+        for measure, sign in (("val_accuracy", 1.0), ("val_loss", -1.0)):
+            scores = [sign * each[measure] for each in rated]
+            report.line(f"supernet, {epochs} epochs, {measure}", scores, meter.cpu_s)
 
 
 def main() -> None:
@@ -118,36 +167,8 @@ def main() -> None:
     data = nas_nb.load("digits")
     space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
     candidates = draw(options.candidates, space, options.seed)
-    convolves = ["Conv2D" in one.values.values() for one in candidates]
-    parts = [[True] * len(candidates), convolves]
-    by_itself, again, shared = Meter(), Meter(), Meter()
-    with by_itself.running():
-        trained = alone(candidates, data, options.epochs, options.seed)
-    print(
-        f"{len(candidates)} candidates of the digits, {sum(convolves)} with a convolution, "
-        f"{options.epochs} epochs each, seed {options.seed}: validation accuracy "
-        f"{min(trained):.3f} to {max(trained):.3f}"
-    )
-    print(f"{'score':34} {'tau: all':>8} {'convolutional':>14} {'CPU s':>10}")
-    report("trained by itself", trained, trained, parts, by_itself.cpu_s)
-    with again.running():
-        others = alone(candidates, data, options.epochs, options.seed + 1)
-    report("trained by itself, another seed", others, trained, parts, again.cpu_s)
-    measured = [costs(one.build()) for one in candidates]
-    for cost in ("params", "flops"):
-        report(cost, [each[cost] for each in measured], trained, parts, 0.0)
-    with shared.running():
-        supernet = Supernet(space, data, seed=options.seed)
-    for epochs in sorted(options.supernet_epochs):
-        with shared.running():
-            supernet.train(
-                epochs=epochs - supernet.epochs, batch_size=BATCH_SIZE, fair=options.fair
-            )
-            rated = [supernet.evaluate(one) for one in candidates]
-        for measure, sign in (("val_accuracy", 1.0), ("val_loss", -1.0)):
-            scores = [sign * each[measure] for each in rated]
-            name = f"supernet, {epochs} epochs, {measure}"
-            report(name, scores, trained, parts, shared.cpu_s)
+    report = stand_alone(candidates, data, options)
+    shared(candidates, data, report, options)
 
 
 if __name__ == "__main__":
