@@ -158,6 +158,8 @@ def test_without_a_notebook_it_is_text(make, capsys):
     assert out.count("Ready to start.") == 2
     search.start().wait()
     assert "2 of 2 trials ended" in repr(search.report())
+    scores = list(search.leaderboard()["score"])
+    assert scores == sorted(scores, reverse=search.direction == "max")
 
 
 def test_it_is_documented_as_the_engine_is():

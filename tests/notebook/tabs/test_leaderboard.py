@@ -17,11 +17,13 @@ def search():
 @pytest.fixture
 def tab(search):
     selection = Selection(lambda: None)
-    made: list[LeaderboardTab] = []
-    desk = Desk(search, selection, Chooser(search, selection), lambda: made[0].paint())
-    made.append(LeaderboardTab(desk))
-    made[0].paint()
-    return made[0]
+
+    def paint() -> None:
+        tab.paint()
+
+    tab = LeaderboardTab(Desk(search, selection, Chooser(search, selection), paint))
+    tab.paint()
+    return tab
 
 
 def test_it_shows_twenty_trials_at_a_time(tab):
