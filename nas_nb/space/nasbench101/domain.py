@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.cell_form import edge_name, edges
-from nas_nb.space.nasbench101 import counting
+from nas_nb.space.nasbench101 import counting, listing
 from nas_nb.space.nasbench101.costs import flops, params
 from nas_nb.space.nasbench101.form import OPERATIONS, Cell, canonical, pruned, to_text, ways
 from nas_nb.space.parameter import Parameter, ParameterKind
@@ -50,7 +50,7 @@ class NasBench101Domain(TwinDomain):
     def size(self) -> int:
         """How many legal points there are."""
         graphs = counting.count_graphs(self.nodes - 2, self._choices, self.most_edges)
-        return graphs * math.prod(cast(int, p.count) for p in self.parameters[self._edge_count :])
+        return graphs * math.prod(cast(int, p.count) for p in self.vertices)
 
     def canonical(self, values: Values) -> dict[str, Value]:
         """Returns the point that `values` means.
@@ -118,54 +118,13 @@ class NasBench101Domain(TwinDomain):
 
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every legal point, in the order of the parameters' values."""
-        operations = [p.values() for p in self.parameters[self._edge_count :]]
-        labels = list(itertools.product(*operations))
-        for wires, _ in self._graphs(after):
-            yield from self._following(after, wires, labels)
+        return listing.points(self, after)
 
     def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every point that stands for its twins, in the order of the parameters' values."""
-        if not self._is_whole:
-            yield from super().representatives(after)
-            return
-        idle = [parameter.value_at(0) for parameter in self.parameters[self._edge_count :]]
-        choices = tuple(self.parameters[-1].choices) if idle else ()
-        for wires, cell in self._graphs(after):
-            # Those in which idle vertices have edges, or come before others, stand for nothing.
-            if tuple(self.point(cell)[name] for name in self.names[: len(wires)]) != wires:
-                continue
-            labels = [
-                (*named, *idle[len(named) :])
-                for named in itertools.product(choices, repeat=len(cell.operations))
-                if canonical(twin := Cell(cell.edges, cast("tuple[str, ...]", named))) == twin
-            ]
-            yield from self._following(after, wires, labels)
-
-    def _graphs(self, after: Values | None) -> Iterator[tuple[tuple[Value, ...], Cell]]:
-        """Yields the legal choices of edges in order, from those of `after` on, with the cells."""
-        first = list(self.canonical(after).values())[: self._edge_count] if after else None
-        every: Iterator[tuple[Value, ...]] = itertools.product(
-            *(p.values() for p in self.parameters[: self._edge_count])
-        )
-        if first is not None:
-            every = itertools.dropwhile(lambda wires: list(wires) != first, every)
-        named = edges(self.nodes)
-        labels = tuple(str(p.value_at(0)) for p in self.parameters[self._edge_count :])
-        for wires in every:
-            cell = pruned(Cell(tuple(itertools.compress(named, wires)), labels))
-            if cell is not None and len(cell.edges) <= self.most_edges:
-                yield wires, cell
-
-    def _following(
-        self, after: Values | None, wires: tuple[Value, ...], labels: Iterable[tuple[Value, ...]]
-    ) -> Iterator[dict[str, Value]]:
-        """Yields the points of a graph, without those up to `after`."""
-        last = tuple(self.canonical(after).values()) if after else ()
-        points: Iterator[tuple[Value, ...]] = ((*wires, *label) for label in labels)
-        if last[: len(wires)] == wires:
-            points = itertools.dropwhile(lambda values: values != last, points)
-            next(points, None)
-        return (dict(zip(self.names, values, strict=True)) for values in points)
+        if self.is_whole:
+            return listing.representatives(self, after)
+        return super().representatives(after)
 
     def key(self, point: Values) -> str:
         """Returns the published form of the canonical cell, which isomorphic cells share."""
@@ -183,7 +142,7 @@ class NasBench101Domain(TwinDomain):
         Of a part of the space with more than a few thousand points it returns their number, which
         is an upper bound.
         """
-        if self._is_whole:
+        if self.is_whole:
             operations = cast(int, self.parameters[-1].count) if self.nodes > 2 else 0
             return counting.count_distinct(self.nodes - 2, self.most_edges, operations)
         if self.size > _LISTED:
@@ -221,25 +180,30 @@ class NasBench101Domain(TwinDomain):
         place = {vertex: vertex for vertex in range(cell.last)} | {cell.last: self.nodes - 1}
         there = {(place[source], place[target]) for source, target in cell.edges}
         values: dict[str, Value] = {edge_name(edge): edge in there for edge in edges(self.nodes)}
-        for number, parameter in enumerate(self.parameters[self._edge_count :]):
+        for number, parameter in enumerate(self.vertices):
             known = number < len(cell.operations)
             values[parameter.name] = cell.operations[number] if known else parameter.value_at(0)
         return values
 
-    @property
-    def _edge_count(self) -> int:
-        return math.comb(self.nodes, 2)
+    @cached_property
+    def wires(self) -> tuple[Parameter, ...]:
+        """The parameters that are edges."""
+        return self.parameters[: math.comb(self.nodes, 2)]
+
+    @cached_property
+    def vertices(self) -> tuple[Parameter, ...]:
+        """The parameters that are operations of inner vertices."""
+        return self.parameters[math.comb(self.nodes, 2) :]
 
     @property
-    def _is_whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether every edge is free and every vertex has the same choice."""
-        free = all(parameter.count == 2 for parameter in self.parameters[: self._edge_count])
-        return free and len({p.choices for p in self.parameters[self._edge_count :]}) <= 1
+        free = all(parameter.count == 2 for parameter in self.wires)
+        return free and len({parameter.choices for parameter in self.vertices}) <= 1
 
     @property
     def _choices(self) -> counting.Choices:
-        wires = self.parameters[: self._edge_count]
-        allowed = {p.name: [int(cast(bool, v)) for v in p.values()] for p in wires}
+        allowed = {p.name: [int(cast(bool, v)) for v in p.values()] for p in self.wires}
         vertices = range(1, self.nodes - 1)
         last = self.nodes - 1
         return counting.Choices(
@@ -256,7 +220,7 @@ class NasBench101Domain(TwinDomain):
     def _mended(self, point: dict[str, Value]) -> dict[str, Value]:
         if pruned(self.whole_cell(point)) is None:
             return {**point, edge_name((0, self.nodes - 1)): True}
-        for parameter in reversed(self.parameters[: self._edge_count]):
+        for parameter in reversed(self.wires):
             if self._is_legal(point):
                 break
             less: dict[str, Value] = {**point, parameter.name: False}
