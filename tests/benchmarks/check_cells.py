@@ -31,6 +31,7 @@ from nas_nb.space.darts import darts_cell
 from nas_nb.space.nasbench101.cell import nasbench101_cell
 from nas_nb.space.nasbench101.form import OPERATIONS, Cell, canonical, pruned
 from nas_nb.space.search_space import SearchSpace
+from tests.space.nasbench101.test_cell import LISTED, LISTED_PARAMS
 from tests.space.test_darts import DARTS_V2
 
 Row = dict[str, str]
@@ -70,7 +71,11 @@ def check_nasbench101() -> int:
         for labels in itertools.product(OPERATIONS, repeat=len(graph.operations))
     }
     print(f"NAS-Bench-101: {len(found):,} classes listed, {domain.distinct.size:,} counted")
-    return int(not len(found) == domain.distinct.size == 423_624)
+    with without_weights():
+        model = nasbench101_cell(cells=3, width=128).for_data(CIFAR).architecture(LISTED).build()
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    print(f"NAS-Bench-101: {count:,} parameters of the listed cell, published {LISTED_PARAMS:,}")
+    return int(not len(found) == domain.distinct.size == 423_624 or count != LISTED_PARAMS)
 
 
 def check_darts() -> int:

@@ -46,9 +46,7 @@ def channels(cell: Cell, given: int, made: int) -> tuple[int, ...]:
 
 
 def convolutions(cell: Cell, given: int, made: int) -> Iterator[Convolution]:
-    """Yields the convolutions of one cell: a projection for each edge from the input, and those
-    of the vertices.
-    """  # noqa: D205 - one sentence
+    """Yields the convolutions of a cell: projections of its input, then those of its vertices."""
     widths = channels(cell, given, made)
     for source, target in cell.edges:
         if source == 0:

@@ -6,7 +6,6 @@ import pytest
 from nas_nb.data import DataSpec, Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs as measured
-from nas_nb.evaluate.costs import without_weights
 from nas_nb.space.code import keras_source
 from nas_nb.space.nasbench101 import costs
 from nas_nb.space.nasbench101.cell import nasbench101_cell
@@ -35,10 +34,6 @@ def test_parameters_are_the_published_ones() -> None:
     )
     assert one == PUBLISHED.architecture(TEXT)
     assert one.text == LISTED
-    with without_weights():
-        model = one.build()
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == LISTED_PARAMS
-    assert measured(model) == one.costs
 
 
 def test_channels_are_shared_by_those_that_lead_to_the_output() -> None:
