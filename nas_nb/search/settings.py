@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
+_OBJECTIVES = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc", "accuracy", "loss")
 _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
 _TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = tuple(field.name for field in fields(Fidelity))
@@ -128,7 +129,8 @@ def as_objective(objective: str | kt.Objective | None, task: Task) -> kt.Objecti
     direction = kt.engine.metrics_tracking.infer_metric_direction(objective)
     if direction is None:
         raise SearchError(
-            f"It can't be told whether a higher '{objective}' is better: pass "
+            f"It can't be told whether a higher '{objective}' is better."
+            f"{nearest(objective, _OBJECTIVES)} Choose one that is known, or pass "
             f"objective=keras_tuner.Objective('{objective}', 'max') or 'min'."
         )
     return kt.Objective(objective, direction)

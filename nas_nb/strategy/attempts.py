@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.record.events import EventKind
 from nas_nb.record.trial import TrialStatus
+from nas_nb.strategy.proposal import Proposal, Substitute
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
     from nas_nb.record.trial import Trial
-    from nas_nb.strategy.proposal import Proposal
     from nas_nb.strategy.strategy import Strategy
 
 
@@ -63,7 +63,9 @@ class Attempts:
         return next(free, None)
 
     def propose(self, number: int, proposal: Proposal, origin: str) -> None:
-        """Writes down a proposal."""
+        """Writes down a proposal, and in its origin if it had to be replaced."""
+        if isinstance(proposal, Substitute):
+            origin = f"{origin} (repeated trial {proposal.repeated}: random instead)"
         more = {"fidelity": proposal.fidelity or None, "parent": proposal.parent}
         self.journal.append(
             EventKind.TRIAL_PROPOSED,

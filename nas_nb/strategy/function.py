@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.strategy.proposal import Proposal, Substitute
 from nas_nb.strategy.strategy import Strategy, sample_new
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class FunctionStrategy(Strategy):
     a `numpy.random.Generator` that is seeded for this trial: with no other source of chance and
     no memory of its own, the search can be resumed and repeated. When it proposes what was tried
     already it is asked again, up to 20 times, with the generator moved on; then a random new
-    architecture takes the place.
+    architecture takes the place, and the trial's origin says so.
 
     Args:
         function: Returns a dict of values, or an architecture.
@@ -79,13 +80,14 @@ class FunctionStrategy(Strategy):
         """None: a function keeps its options to itself."""
         return {}
 
-    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns what the function proposes, checked and in canonical form."""
         for _ in range(_REPEATS):
             values = self._checked(self.function(history, rng), history)
             if not history.has_tried(values):
                 return values
-        return sample_new(self.domain, history, rng)
+        first = history.trials_of(values)[0].number
+        return Substitute(sample_new(self.domain, history, rng), repeated=first)
 
     def _checked(self, proposal: object, history: History) -> dict[str, Value]:
         """Returns the proposal as canonical values, or says what is wrong with it."""

@@ -50,5 +50,16 @@ class Proposal:
                 )
 
 
+@dataclass(frozen=True)
+class Substitute(Proposal):
+    """A random architecture in place of one that was proposed again: the record shows it so.
+
+    Args:
+        repeated: The trial whose architecture was proposed again.
+    """
+
+    repeated: int = 0
+
+
 WHOLE = ("epochs", "repeats")
 PARTS = ("fraction", "resolution")

@@ -9,8 +9,10 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.function import FunctionStrategy
+from nas_nb.strategy.oracle import StrategyOracle
+from nas_nb.strategy.proposal import Substitute
 from nas_nb.strategy.strategy import SpaceExhausted
-from tests.strategy.worlds import chain, rng, told, twelve
+from tests.strategy.worlds import MAXIMISE, chain, rng, run, told, twelve
 
 POINT = {"optimizer": "adam", "units": 8}
 
@@ -55,8 +57,23 @@ def test_a_function_that_only_repeats_itself_is_replaced_by_a_random_draw() -> N
         calls.append(1)
         return dict(POINT)
 
-    assert asked(stubborn, POINT) != POINT
+    history = told([(POINT, 1.0)])
+    made = FunctionStrategy(stubborn, domain=twelve()).propose(history, rng())
+    assert isinstance(made, Substitute)
+    assert made.values != POINT
     assert len(calls) == 20
+
+
+def test_the_record_says_what_was_repeated() -> None:
+    def stubborn(history: object, rng: object) -> dict[str, Any]:
+        return dict(POINT)
+
+    seen = StrategyOracle(FunctionStrategy(stubborn, domain=twelve()), MAXIMISE, 2, seed=0)
+    run(seen)
+    assert [trial.origin for trial in seen.history] == [
+        "stubborn",
+        "stubborn (repeated trial 0: random instead)",
+    ]
 
 
 def test_an_exhausted_space_ends_a_function_too() -> None:
@@ -81,14 +98,19 @@ def test_an_illegal_proposal_is_explained(proposal: Any, sentence: str) -> None:
     assert "'<lambda>'" in str(refused.value)
 
 
-def test_the_values_of_the_history_are_not_to_be_handed_back() -> None:
+def test_the_values_of_the_history_can_not_be_changed() -> None:
     def careless(history: Any, rng: object) -> Any:
         values = history.incumbent.values
         values["units"] = 32
         return values
 
-    with pytest.raises(StrategyError, match=r"change a copy, as in `values = dict"):
+    with pytest.raises(TypeError, match="change a copy, dict"):
         asked(careless, POINT)
+
+
+def test_the_values_of_the_history_are_not_to_be_handed_back() -> None:
+    with pytest.raises(StrategyError, match=r"change a copy, as in `values = dict"):
+        asked(lambda history, rng: history.incumbent.values, POINT)
 
 
 def yielding(history: object, rng: object) -> Iterator[dict[str, Any]]:
