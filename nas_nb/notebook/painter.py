@@ -57,11 +57,18 @@ class Painter:
         else:
             self._wake.set()
 
-    def show(self) -> None:
-        """Shows the panel in the running cell, up to date, and follows the search from then on."""
+    def show(self, *, follows: bool) -> None:
+        """Shows the panel in the running cell, up to date.
+
+        Args:
+            follows: Whether the search was live when the panel was asked for: then the cell holds
+                the record after its end, even if that came while the panel was made.
+        """
         with self._painting:
             self.paint_once()
             self.panel.show()
+            if follows and not self._search.state.live:
+                self.panel.keep()
         if self._search.state.live:
             self.start()
 

@@ -36,7 +36,8 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         if not terminal.in_notebook():
             terminal.say(self._as_text())
             return
-        self._made_painter().show()
+        live = self.state.live
+        self._made_painter().show(follows=live)
 
     @property
     def plot(self) -> Plots:
