@@ -124,15 +124,8 @@ class Controls:
         else:
             self._complain(name, None)
             if name == "strategy":
-                self._show_options()
+                self.options.show(self._search.settings.strategy)
         self._on_change()
-
-    def _show_options(self) -> None:
-        self._syncing = True
-        try:
-            self.options.show(self._search.settings.strategy)
-        finally:
-            self._syncing = False
 
     def _settings(self, name: str) -> dict[str, Any]:
         values = {name: control.value for name, control in self.inputs.items()}

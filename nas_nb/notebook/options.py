@@ -24,7 +24,7 @@ class OptionsForm:
     """A field for each option of a strategy, with what its docstring says about it.
 
     Args:
-        on_change: Called after every change.
+        on_change: Called after every change that its user makes.
 
     Attributes:
         widget: All fields.
@@ -34,25 +34,45 @@ class OptionsForm:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._optional: frozenset[str] = frozenset()
+        self._of: type[Strategy] | None = None
+        self._showing = False
         self.inputs: dict[str, Any] = {}
         self.widget = widgets.VBox()
 
     def show(self, strategy: Strategy) -> None:
         """Shows the options of a strategy as they are set."""
         kinds = option_kinds(type(strategy))
-        told = option_help(type(strategy))
+        if self._of is not type(strategy):
+            self._of = type(strategy)
+            self._make(kinds, option_help(type(strategy)))
+        self._showing = True
+        try:
+            for name, control in self.inputs.items():
+                value = getattr(strategy, name)
+                control.value = _as_text(value) if name in self._optional else value
+        finally:
+            self._showing = False
+
+    def _changed(self) -> None:
+        if not self._showing:
+            self._on_change()
+
+    def _make(self, kinds: Mapping[str, str], told: Mapping[str, str]) -> None:
+        """Makes new fields in place of those of another strategy."""
+        old = self.widget.children
         self._optional = frozenset(name for name, kind in kinds.items() if kind.endswith("| None"))
-        self.inputs = {
-            name: _field(name, kind, getattr(strategy, name)) for name, kind in kinds.items()
-        }
+        self.inputs = {name: _field(name, kind) for name, kind in kinds.items()}
         rows = []
         for name, control in self.inputs.items():
-            control.observe(lambda _: self._on_change(), "value")
+            control.observe(lambda _: self._changed(), "value")
             about = f'<p class="nas-help">{html.escape(told.get(name, ""))}</p>'
             row = widgets.HBox([control, widgets.HTML(about)])
             row.add_class("nas-option")
             rows.append(row)
         self.widget.children = rows
+        for row in old:
+            for part in (*row.children, row):
+                part.close()
 
     def read(self) -> dict[str, Any]:
         """Returns the options as they were entered.
@@ -108,27 +128,34 @@ def _arguments(kind: type) -> str:
     return text.partition("\nArgs:\n")[2].partition("\n\n")[0]
 
 
-def _number(value: Any, **look: Any) -> Any:
-    return widgets.BoundedIntText(value=value, min=0, max=_MOST, **look)
+def _as_text(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
-def _empty_or_number(value: Any, **look: Any) -> Any:
-    return widgets.Text(value="" if value is None else str(value), placeholder="automatic", **look)
+def _number(**look: Any) -> Any:
+    return widgets.BoundedIntText(min=0, max=_MOST, **look)
+
+
+def _empty_or_number(**look: Any) -> Any:
+    return widgets.Text(placeholder="automatic", **look)
+
+
+def _yes_or_no(**look: Any) -> Any:
+    return widgets.Checkbox(indent=False, **look)
 
 
 _FIELDS: dict[str, Callable[..., Any]] = {
     "int": _number,
-    "float": lambda value, **look: widgets.FloatText(value=value, **look),
-    "bool": lambda value, **look: widgets.Checkbox(value=value, indent=False, **look),
-    "str": lambda value, **look: widgets.Text(value=value, **look),
+    "float": widgets.FloatText,
+    "bool": _yes_or_no,
+    "str": widgets.Text,
     "int | None": _empty_or_number,
 }
 
 
-def _field(name: str, kind: str, value: Any) -> Any:
+def _field(name: str, kind: str) -> Any:
     label = name.replace("_", " ")
     field = _FIELDS[kind](
-        value,
         description=label[:1].upper() + label[1:],
         style={"description_width": "100px"},
         layout={"width": "230px"},

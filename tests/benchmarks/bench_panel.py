@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from jupyter_client.manager import start_new_kernel
 
 import nas_nb as nas
@@ -28,6 +29,7 @@ TRIALS = 10_000
 ROUNDS = 5
 SECONDS = 12
 CLICKS = 40
+REPAINTS = 1000
 CHOICES = {"layers": ["Dense", "Conv2D"], "units": [16, 32, 64], "activations": ["relu", "tanh"]}
 
 PREPARE = f"""
@@ -123,6 +125,28 @@ def repaint_s(painter: Painter, tab: Any) -> float:
     return statistics.median(spent)
 
 
+def bench_memory() -> None:
+    """Measures what the process grows by over 1,000 repaints, each of another picture."""
+    search = nas.Search(CHOICES, "digits", max_trials=10)
+    painter, process = Painter(search), psutil.Process()
+    painter.panel.book.selected_index = 1
+    history, rng, before = search.history, np.random.default_rng(0), 0
+    history.apply(make_event("search_opened", 0.0, search.settings.opening()))
+    for trial in range(REPAINTS):
+        values = search.space.domain.sample(rng)
+        for kind, fields in (
+            ("trial_proposed", {"values": values, "origin": "x"}),
+            ("trial_started", {}),
+            ("trial_ended", {"status": "completed", "score": float(rng.random())}),
+        ):
+            history.apply(make_event(kind, float(trial), {"trial": trial, **fields}))
+        painter.paint_once()
+        if trial == REPAINTS // 10:
+            before = process.memory_info().rss
+    grown = (process.memory_info().rss - before) / 1e6
+    print(f"memory: {grown:.1f} MB more after the last nine tenths of {REPAINTS} repaints")
+
+
 def bench_while_training() -> None:
     """Measures throughput and clicks in a kernel."""
     manager, client = start_new_kernel(kernel_name="python3")
@@ -176,6 +200,7 @@ def click(client: Any, comm: str) -> float:
 
 def main() -> None:
     bench_ten_thousand()
+    bench_memory()
     bench_while_training()
 
 

@@ -106,7 +106,10 @@ class CandidateSection(Section):
                     p.name: known[p] if p in known else self._control(p, values) for p in active
                 }
                 self._shown = active
+                gone = set(known.values()) - set(self.inputs.values())
                 self._fields.children = list(self.inputs.values())
+                for control in gone:
+                    control.close()
             for name, control in self.inputs.items():
                 control.value = values[name]
         finally:
