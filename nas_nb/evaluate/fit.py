@@ -56,8 +56,18 @@ def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.Histor
     return _fit_compiled(model, given, list(listed))
 
 
+def keras_fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+    """Calls `model.fit`; what it traces is freed with the model, not kept for ever."""
+    if keras.backend.backend() != "tensorflow":
+        return model.fit(*args, **kwargs)
+    from nas_nb.evaluate.forgetting import KERAS_STEPS, forgotten
+
+    with forgotten(*KERAS_STEPS):
+        return model.fit(*args, **kwargs)
+
+
 def _fallback(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-    return model.fit(*args, **kwargs)
+    return keras_fit(model, *args, **kwargs)
 
 
 def _unknown(given: Mapping[str, Any]) -> bool:

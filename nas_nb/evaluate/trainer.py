@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+from nas_nb.evaluate.fit import keras_fit
 from nas_nb.evaluate.fit_path import fit_reason
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def train(
         schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
         return _train_compiled(model, schedule, on_epoch, control, keeper)
     steered = _Steered(control, on_epoch, keeper)
-    model.fit(
+    keras_fit(
+        model,
         shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch),
         epochs=epochs,
         initial_epoch=initial_epoch,

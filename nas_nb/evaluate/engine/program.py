@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from nas_nb.evaluate.engine.execution import is_light, short_lived
 from nas_nb.evaluate.engine.updates import lean_updates
+from nas_nb.evaluate.forgetting import EPOCH, forgotten
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
@@ -58,8 +59,9 @@ class EpochProgram:
 
             rows = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors]
             specs = [tf.TensorSpec(s.shape, s.dtype) for s in scalars]
+            call.__name__ = EPOCH
             traced = tf.function(call, autograph=False)
-            with short_lived(self._light):
+            with short_lived(self._light), forgotten(EPOCH):
                 self._traced[name] = traced.get_concrete_function(rows, *specs)
         with short_lived(self._light):
             return self._traced[name](tensors, *scalars)
