@@ -106,6 +106,7 @@ def _check_journal(events: Sequence[dict[str, Any]], trials: int, soak: Soak) ->
     """Checks one journal by itself."""
     soak.counts.update(event["event"] for event in events)
     state: dict[int, str] = {}
+    trained: dict[int, int] = {}
     for event in events:
         number = event.get("trial")
         if event["event"] == "trial_proposed":
@@ -114,6 +115,14 @@ def _check_journal(events: Sequence[dict[str, Any]], trials: int, soak: Soak) ->
         elif number is not None:
             over = state.get(number) in ("completed", "failed")
             soak.check(not over, f"Nothing happens to a trial that is over: {event}")
+        if event["event"] == "trial_started":
+            kept = event.get("from_epoch") or 0
+            soak.counts["continued"] += kept > 0
+            soak.check(kept <= trained.get(number, 0), f"What counts on was trained: {event}")
+            trained[number] = kept
+        if event["event"] == "epoch_ended":
+            trained[number] = trained.get(number, 0) + 1
+            soak.check(event["epoch"] == trained[number], f"No epoch is left out: {event}")
         if event["event"] == "trial_ended":
             state[number] = event["status"]
             soak.counts[event["status"]] += 1
@@ -151,6 +160,18 @@ def _check_same(
         ]
         differing = [number for number in found[1] if found[0].get(number) != found[1][number]]
         soak.check(not differing, f"{name} of trials {differing[:5]} differ from a calm search's.")
+    curves = [_curves(events) for events in (damaged, calm)]
+    differing = [number for number in curves[1] if curves[0].get(number) != curves[1][number]]
+    soak.check(not differing, f"Curves of trials {differing[:5]} differ from a calm search's.")
+
+
+def _curves(events: Sequence[dict[str, Any]]) -> dict[tuple[int, int], dict[str, float]]:
+    """What was measured last in each epoch of each trial."""
+    return {
+        (event["trial"], event["epoch"]): event["logs"]
+        for event in events
+        if event["event"] == "epoch_ended"
+    }
 
 
 def main() -> None:

@@ -183,3 +183,15 @@ def test_a_fast_candidate_is_trained_and_its_latency_kept(tmp_path: Path):
     assert 0 < search.best.trial.costs["latency_s"] < 60
     assert "latency_s: 0.0" in repr(search.best)
     assert nas.open(tmp_path, data=tiny_data()).budget.max_latency_s == 60
+
+
+def test_weights_and_states_that_cannot_be_written_cost_no_trial(tmp_path: Path):
+    for name in ("checkpoints", "states"):
+        (tmp_path / name).write_text("a file where a folder should be")
+    search = tiny_search(tmp_path, max_trials=1).run()
+    assert search.trials["status"][0] == "completed"
+    note = search.trials["note"][0]
+    assert "its weights could not be kept: " in note
+    assert "its state could not be kept: " in note
+    with pytest.raises(ValueError, match="weights of trial"):
+        search.best.model()
