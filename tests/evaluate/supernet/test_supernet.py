@@ -11,6 +11,7 @@ from nas_nb.data import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.supernet import Supernet
 from nas_nb.space.cell import cell
+from nas_nb.space.interval import uniform
 from nas_nb.space.macro import macro
 from nas_nb.space.search_space import SearchSpace
 from tests.evaluate.supernet.made import stripes
@@ -164,13 +165,14 @@ def test_other_tasks_and_series_are_trained_and_measured_too(task: str) -> None:
     sums = np.stack([x[:, :, 0].sum(1), x[:, :, 1].sum(1)], axis=1)
     y = sums if task == "regression" else (sums > 0).astype("float32")
     data = Data.from_arrays(x, y)
-    space = {"layers": ["Conv1D", "Dense"], "units": [2, 3], "activations": ["relu"], "depth": [2]}
+    space = {"layers": ["Conv1D", "Dense"], "units": uniform(2, 400), "activations": ["relu"],
+             "depth": [2], "dropout": uniform(0.0, 0.2)}  # fmt: skip
     supernet = Supernet(SearchSpace.from_dict(space), data, learning_rate=0.02)
     losses: list[float] = []
     supernet.train(epochs=4, batch_size=12, on_epoch=lambda e, logs, s: losses.append(logs["loss"]))
     assert losses[-1] < losses[0]
     architecture = supernet.space.architecture(
-        {"depth": 2, "layer_1": "Conv1D", "units_1": 3, "activation_1": "relu",
+        {"depth": 2, "dropout": 0.1, "layer_1": "Conv1D", "units_1": 3, "activation_1": "relu",
          "layer_2": "Dense", "units_2": 2, "activation_2": "relu"}
     )  # fmt: skip
     model = supernet.build(architecture)
