@@ -68,12 +68,13 @@ class Steering:
     @property
     def queued(self) -> tuple[Queued, ...]:
         """The hand-made candidates that wait, the next one first."""
-        waiting = [
-            Queued(event["detail"]["values"])
-            for event in self._search.helm.waiting
-            if event["action"] == SteerAction.QUEUE
-        ]
-        return (*self._search.history.queued, *waiting)
+        queue = list(self._search.history.queued)
+        for event in self._search.helm.waiting:
+            if event["action"] == SteerAction.QUEUE:
+                queue.append(Queued(event["detail"]["values"]))
+            elif event["action"] == SteerAction.UNQUEUE:
+                queue.clear()
+        return tuple(queue)
 
     def pin(self, **choices: Value | list[Value]) -> None:
         """Lets only one value, or those of a list, be proposed of each choice: `pin(units_1=64)`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from typing import Any
 
 import pytest
@@ -156,6 +158,36 @@ def test_a_steered_search_that_was_cut_anywhere_proposes_what_it_would_have_prop
         assert [(t.values, t.origin, t.parent) for t in mine] == [
             (t.values, t.origin, t.parent) for t in theirs
         ]
+
+
+def test_whatever_is_steered_beside_proposals_each_keeps_what_was_said_before_it():
+    helm, journal, over = Helm({}), Recorder(), threading.Event()
+    oracle = oracle_of("random", journal, helm=helm)
+
+    def hammer() -> None:
+        for number in itertools.count():
+            bound = (32, 64, 128)[number % 3]
+            with helm.guard:
+                journal.append("steered", action="restrict", detail={"at_least": {"units": bound}})
+            if over.wait(0.002):
+                return
+
+    steering = threading.Thread(target=hammer)
+    steering.start()
+    try:
+        advance(oracle, 60)
+    finally:
+        over.set()
+        steering.join(10)
+    bound, seen = 0, set()
+    for event in journal.events:
+        if event["event"] == "steered":
+            bound = event["detail"]["at_least"]["units"]
+        elif event["event"] == "trial_proposed":
+            units = [v for name, v in event["values"].items() if name.startswith("units")]
+            assert min(units) >= bound
+            seen.add(bound)
+    assert len(seen) > 1
 
 
 def test_what_is_used_up_says_that_the_search_is_restricted():

@@ -134,6 +134,15 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
     assert "nothing restricted; 12 of 12 left; 0 queued" in repr(search.steer)
 
 
+def test_candidates_that_wait_for_the_start_can_be_dropped(tmp_path: Path):
+    search = tiny_search(tmp_path)
+    search.steer.queue(complete(search))
+    search.steer.queue(complete(search, units_1=2))
+    assert len(search.steer.queued) == 2
+    search.steer.unqueue()
+    assert search.steer.queued == ()
+
+
 def test_rules_that_leave_nothing_together_are_refused_together(tmp_path: Path):
     steer = tiny_search(tmp_path).steer
     steer.at_least(units=4)
