@@ -37,13 +37,23 @@ def time_line(search: Search) -> str:
 
 
 def epoch_text(search: Search) -> str:
-    """Returns where the running trial is: 'epoch 3 of 10'; '' without one."""
+    """Returns where the running trial, or what precedes the first one, is: 'epoch 3 of 10'."""
     running = search.history.running
     if running is None:
-        return ""
+        return _preparation(search)
     granted = running.epochs_granted
     epoch = running.epochs + 1 if granted is None else min(running.epochs + 1, granted)
     return f"epoch {epoch}{'' if granted is None else f' of {granted}'}"
+
+
+def _preparation(search: Search) -> str:
+    """Returns which epoch a strategy trains before it proposes; '' when it doesn't."""
+    events = search.history.prepared
+    detail = events[-1].get("detail") if events and search.state.live else None
+    epoch, epochs = (detail or {}).get("epoch", 0), (detail or {}).get("epochs", 0)
+    if not epoch < epochs:
+        return ""
+    return f"{events[-1]['strategy']} prepares: epoch {epoch + 1} of {epochs}"
 
 
 def progress_text(search: Search) -> str:

@@ -7,7 +7,7 @@ import pytest
 from nas_nb.notebook import wording
 from nas_nb.search.budget import Budget
 from nas_nb.search.state import SearchState
-from tests.notebook.fakes import FAILED, RUNNING, FakeSearch
+from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, tell
 
 
 def test_a_new_search_is_ready():
@@ -23,6 +23,17 @@ def test_a_running_search_says_trial_counts_and_incumbent():
     )
     assert wording.epoch_text(search) == "epoch 2 of 2"
     assert wording.time_line(search) == "20 s so far, about 1 min 20 s left"
+
+
+def test_a_strategy_that_prepares_says_how_far_it_is():
+    search = FakeSearch(state=SearchState.RUNNING)
+    for epoch in (1, 2):
+        detail = {"epoch": epoch, "epochs": 3}
+        tell(search.history, "prepared", strategy="one_shot", what="epoch", detail=detail)
+    assert wording.epoch_text(search) == "one_shot prepares: epoch 3 of 3"
+    detail = {"epoch": 3, "epochs": 3}
+    tell(search.history, "prepared", strategy="one_shot", what="epoch", detail=detail)
+    assert wording.epoch_text(search) == ""
 
 
 def test_a_pause_that_the_search_made_itself_says_why():
