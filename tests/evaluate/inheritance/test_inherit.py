@@ -11,6 +11,7 @@ from nas_nb.data import DataSpec, Task
 from nas_nb.evaluate.inheritance import InheritanceReport, inherit
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.space.cell import cell
+from nas_nb.space.ready.tabular import tabular
 from nas_nb.space.search_space import SearchSpace
 
 SPEC = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
@@ -219,6 +220,18 @@ def test_layers_of_cells_go_with_those_of_the_same_edge() -> None:
     name = "stage_0_cell_0_1_2_conv"
     mine, theirs = child.get_layer(name), parent.get_layer(name)
     np.testing.assert_array_equal(mine.kernel, theirs.kernel)
+
+
+def test_a_wider_residual_net_of_the_tabular_space_computes_the_same() -> None:
+    space = tabular().for_data(DataSpec((6,), Task.MULTICLASS, 3))
+    rows = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    values = {"family": "residual", "width": 32}
+    parent = trained(build(space, values))
+    child = build(space, {**values, "width": 64})
+    report = inherit(child, parent)
+    assert report.preserving, report
+    assert report.widened > 1
+    assert np.abs(np.asarray(child(rows)) - np.asarray(parent(rows))).max() < 1e-5
 
 
 def test_the_report_is_a_line_for_the_row() -> None:
