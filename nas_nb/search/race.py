@@ -21,7 +21,7 @@ from nas_nb.search.waiting import interrupt_stops
 from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
-from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.strategy import Strategy, refuse_without_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ class Race:
             if max_trials is None and course.table.points is None:
                 raise SearchError("A race over a table ends by its trials: set max_trials=50.")
             for racer in racers.values():
-                make_strategy(racer, course.domain)
+                refuse_without_data(make_strategy(racer, course.domain))
             lane = lambda *own: TableLane(*own, course=course)  # noqa: E731
         # Seed by seed, so that all strategies can soon be compared.
         self.lanes: list[Lane] = [

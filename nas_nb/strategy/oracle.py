@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from keras_tuner.src.engine import trial as kt_trial
 
-from nas_nb.errors import StrategyError
 from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
 from nas_nb.strategy.journal_oracle import JournalOracle
 from nas_nb.strategy.keras_trials import KT, running_trial, trial_id
 from nas_nb.strategy.names import StrategyLike, make_strategy
 from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import SpaceExhausted, Strategy, generator, whole_number
+from nas_nb.strategy.strategy import (
+    SpaceExhausted,
+    Strategy,
+    generator,
+    refuse_without_data,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -194,10 +199,5 @@ def oracle(
         ```
     """
     made = make_strategy(strategy, **options)
-    if made.needs_data:
-        raise StrategyError(
-            f"Expected a strategy that proposes from scores alone. Received: '{made.name}', which "
-            "first trains on the data, and an oracle has no data: run it as "
-            f"nas.Search(space, data, strategy='{made.name}')."
-        )
+    refuse_without_data(made)
     return StrategyOracle(made, objective, max_trials, hyperparameters, seed)

@@ -153,6 +153,16 @@ def sample_new(
     return pool[int(rng.integers(len(pool)))]
 
 
+def refuse_without_data(strategy: Strategy) -> None:
+    """Raises a `StrategyError` if the strategy can't run where there is no data."""
+    if strategy.needs_data:
+        raise StrategyError(
+            f"Expected a strategy that proposes from scores alone. Received: '{strategy.name}', "
+            "which first trains on data, and here there is no data: run it as "
+            f"nas.Search(space, data, strategy='{strategy.name}')."
+        )
+
+
 def generator(seed: int, number: int) -> np.random.Generator:
     """Returns the generator for a trial's proposal: a function of seed and number alone.
 

@@ -169,3 +169,8 @@ def test_another_table_does_not_go_on_in_the_folder_of_a_race(tmp_path: Path):
 def test_names_of_your_own_tell_options_apart():
     racers = labelled({"young": "evolution", "old": "evolution"})
     assert list(racers) == ["young", "old"]
+
+
+def test_a_strategy_that_needs_data_is_refused_over_a_table(tmp_path: Path):
+    with pytest.raises(NasError, match=r"'one_shot'.*no data"):
+        over_table(tmp_path, strategies=["random", "one_shot"])
