@@ -49,8 +49,10 @@ def chance_to_reach(
     2015, with one of their curve families, the power law c - a x^-alpha ("pow3"). Where they
     sample the parameters by Markov chains, c and a are integrated out in closed form here, for
     each alpha of a grid: a linear regression, whose prediction is a normal distribution. The
-    regressions are weighted by their likelihood. Late epochs count more than early ones, and the
-    noise is never taken for smaller than a hundredth of the curve's range.
+    regressions are weighted by their likelihood. Theirs is the chance of the last epoch; here any
+    epoch to come may reach the target, as the best one makes the score. Late epochs count more
+    than early ones, and the noise has a prior: a hundredth of the curve's range, as if it had been
+    seen in three epochs.
 
     Args:
         curve: The objective after each epoch so far, 3 or more finite numbers.
@@ -68,30 +70,37 @@ def chance_to_reach(
         return 1.0
     spread = float(np.ptp(values)) or 1.0
     weights, means, deviations = _predictions(values / spread, epochs)
-    gaps = (wanted / spread - means) / deviations
-    return float(
-        sum(w * 0.5 * (1 - erf(gap / sqrt(2))) for w, gap in zip(weights, gaps, strict=True))
-    )
+    tails = np.vectorize(_tail, otypes=[float])((wanted / spread - means) / deviations)
+    # The noise of each epoch to come is a chance of its own: their sum is an upper bound.
+    return float(min(1.0, weights @ tails.sum(axis=1)))
+
+
+def _tail(gap: float) -> float:
+    """The share of a standard normal distribution above `gap`."""
+    return 0.5 * (1 - erf(gap / sqrt(2)))
 
 
 def _predictions(
     values: npt.NDArray[np.float64], epochs: int
 ) -> tuple[npt.NDArray[np.float64], ...]:
-    """Returns weight, mean and standard deviation of the last epoch's value, one an alpha."""
+    """Returns the weight of each alpha, and by alpha and epoch to come mean and deviation."""
     seen = np.arange(1, len(values) + 1)
+    later = np.arange(len(values) + 1, epochs + 1)
     trust = seen / seen.sum() * len(values)
-    found = []
+    likelihoods, means, deviations = [], [], []
     for power in _POWERS:
-        rows = np.stack([np.ones(len(values)), -(seen**-power)], axis=1)
-        last = np.array([1.0, -(float(epochs) ** -power)])
+        rows, coming = _features(seen, power), _features(later, power)
         information = np.linalg.pinv((rows.T * trust) @ rows)
         fitted = information @ (rows.T * trust) @ values
         left = float(trust @ (values - rows @ fitted) ** 2)
         freedom = len(values) - 2 + _PRIOR_EPOCHS
         noise = (left + _PRIOR_EPOCHS * _PRIOR_NOISE**2) / freedom
-        # The best of several noisy epochs to come is above their mean.
-        variance = noise * (1.0 + last @ information @ last)
-        found.append((-0.5 * freedom * np.log(noise), last @ fitted, sqrt(variance)))
-    likelihoods, means, deviations = np.array(found).T
-    weights = np.exp(likelihoods - likelihoods.max())
-    return weights / weights.sum(), means, deviations
+        likelihoods.append(-0.5 * freedom * np.log(noise))
+        means.append(coming @ fitted)
+        deviations.append(np.sqrt(noise * (1.0 + ((coming @ information) * coming).sum(axis=1))))
+    weights = np.exp(np.array(likelihoods) - max(likelihoods))
+    return weights / weights.sum(), np.array(means), np.array(deviations)
+
+
+def _features(epochs: npt.NDArray[np.int_], power: float) -> npt.NDArray[np.float64]:
+    return np.stack([np.ones(len(epochs)), -(epochs.astype(float) ** -power)], axis=1)

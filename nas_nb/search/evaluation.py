@@ -211,6 +211,8 @@ class Evaluation:
 
     def _end_early(self, candidate: Candidate, target: float | None) -> None:
         granted, objective = self.granted, self.settings.objective
+        if granted.patience is None and target is None:
+            return
         curve = [logs[objective.name] for logs in self.trial.curve]
         direction = objective.direction
         patience, least = granted.patience, granted.min_delta

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.benchmarks.soak import run_soak
+from tests.benchmarks.soak_memory import ALLOWED, growth, memory_by_trial
 
 
 def test_a_search_under_damage_keeps_every_promise(tmp_path: Path):
@@ -10,3 +11,9 @@ def test_a_search_under_damage_keeps_every_promise(tmp_path: Path):
     assert soak.broken == []
     assert soak.kills >= 1  # a quick kernel may be done before the second
     assert soak.counts["completed"] + soak.counts["failed"] == 24
+
+
+def test_memory_stays_flat_over_many_small_trials(tmp_path: Path):
+    seen = memory_by_trial(tmp_path, trials=80, batch_size=256)
+    assert len(seen) == 80
+    assert growth(seen) < ALLOWED

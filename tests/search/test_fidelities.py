@@ -14,7 +14,7 @@ from nas_nb.errors import NasError, SearchError, SpaceError
 from nas_nb.search.search import Search
 from nas_nb.strategy.proposal import Proposal
 from tests.search.test_continuation import VALUES, search_of
-from tests.search.tiny import tiny_data, tiny_search
+from tests.search.tiny import CHOICES, tiny_data, tiny_search
 
 IMAGES = {"layers": ["Conv2D"], "units": [2], "activations": ["relu"], "depth": [1]}
 
@@ -116,3 +116,20 @@ def test_a_resolution_that_makes_no_sense_is_refused_or_a_row_with_its_reason(tm
     search = search_of(tmp_path, low, epochs=1).run()
     assert search.trials["status"][0] == "failed"
     assert "Expected images" in search.trials["reason"][0]
+
+
+def test_a_trial_that_cannot_win_is_ended_and_says_what_it_could_not_reach(tmp_path: Path):
+    rates = {**CHOICES, "learning_rate": [0.1, 1e-7]}
+    good = [
+        Proposal({**VALUES, "units_1": units, "activation_1": activation, "learning_rate": 0.1})
+        for units in (3, 4)
+        for activation in ("relu", "tanh")
+    ]
+    good.append(Proposal({**VALUES, "units_1": 2, "activation_1": "tanh", "learning_rate": 0.1}))
+    bad = Proposal({**VALUES, "learning_rate": 1e-7})
+    search = search_of(tmp_path, *good, bad, space=rates, epochs=12, stop_early=True).run()
+    trial = search.history[5]
+    fifth = min(t.score for t in search.history.trials[:5] if t.score is not None)
+    assert trial.note == f"ended at epoch 4: it can hardly reach {fifth:.4g}, the 5th best score"
+    assert [t.epochs for t in search.history.trials[:5]] == [12] * 5
+    assert trial.status == "completed"

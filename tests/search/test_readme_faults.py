@@ -30,7 +30,8 @@ CAUSED_BY = {
 
 def test_every_fault_in_the_readme_is_caused_by_a_test(root: Path) -> None:
     text = (root / "README.md").read_text().split("## What can go wrong")[1].split("\n## ")[0]
-    rows = [row.split(" | ")[0].removeprefix("| ") for row in re.findall(r"^\| .*", text, re.M)[1:]]
+    lines = re.findall(r"^\| .*", text, re.MULTILINE)[1:]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in lines]
     assert len(rows) == len(CAUSED_BY)
     for row, (fault, where) in zip(rows, CAUSED_BY.items(), strict=True):
         assert row.startswith(fault)
