@@ -79,9 +79,19 @@ def test_closing_leaves_the_record_and_no_widget(folder: Path, outputs):
 def test_every_control_has_a_name(folder: Path):
     view = replay_view.ReplayView(replay(folder))
     assert view.slider.description == "Trials ended"
-    assert view.close.description
-    assert view.play.tooltip
-    assert (view.slider.min, view.slider.max, view.play.max) == (0, 5, 5)
+    assert view.close.description == "Close"
+    assert view.play.description == "Play"
+    assert (view.slider.min, view.slider.max) == (0, 5)
+
+
+def test_playing_begins_anew_at_the_end_and_can_be_stopped(folder: Path, outputs):
+    view = replay_view.ReplayView(replay(folder))
+    view.show()
+    view.play.click()
+    assert (view.slider.value, view.play.description) == (0, "Stop")
+    view.slider.value = 3
+    view.play.click()
+    assert (view.slider.value, view.play.description) == (3, "Play")
 
 
 def test_in_a_terminal_each_incumbent_is_a_line(folder: Path, capsys):

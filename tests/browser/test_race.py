@@ -1,0 +1,55 @@
+"""A race over a table, and one of its searches played back, in a real page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.naming import nameless
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+RACE = """
+import nas_nb as nas
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
+
+units = [Parameter(f"units_{n}", ParameterKind.CHOICE, tuple(range(1, 9))) for n in (1, 2, 3)]
+race = nas.race(
+    Domain(tuple(units)), strategies=["random", "local"], seeds=2, max_trials=12,
+    table=lambda values: 1 - sum(1 / value for value in values.values()) / 3, directory="race",
+)
+"""
+REPLAY = 'nas.replay("race/local-seed0")'
+ANSWER_MS = 30_000
+
+
+def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook):
+    notebook = open_notebook(RACE, REPLAY)
+    notebook.run_all()
+    race = notebook.output(RACE.strip())
+    expect(race).to_contain_text("Best mean score", timeout=ANSWER_MS)
+    expect(race.get_by_role("img")).to_have_attribute("alt", re.compile("Mean score.*local"))
+    expect(race.locator("caption")).to_contain_text("over seeds")
+
+    played = notebook.output(REPLAY)
+    expect(played).to_contain_text("12 of 12 trials", timeout=ANSWER_MS)
+    slider = played.get_by_role("slider")
+    slider.focus()
+    slider.press("Home")
+    expect(played).to_contain_text("0 of 12 trials", timeout=ANSWER_MS)
+    slider.press("ArrowRight")
+    expect(played).to_contain_text("1 of 12 trials", timeout=ANSWER_MS)
+    played.get_by_role("button", name="Play").click()
+    expect(played).to_contain_text("12 of 12 trials", timeout=ANSWER_MS)
+    assert nameless(played) == []
+    notebook.screenshot("race")
+
+    played.get_by_role("button", name="Close").click()
+    expect(played.get_by_role("slider")).to_have_count(0)
+    saved = notebook.save()
+    texts = [str(output) for cell in saved.cells for output in cell.outputs]
+    assert all("widget-view" not in text for text in texts)
+    assert any("12 of 12 trials" in text for text in texts)
