@@ -76,8 +76,7 @@ class Beginnings:
         if trial.epochs:
             return self._continued(trial, candidate, data)
         if trial.parent is None:
-            note = "cut off before: trained from its start" if trial.attempt > 1 else None
-            return Beginning(candidate, note=note)
+            return Beginning(candidate)
         if self.states.continued(trial) is not None:
             # It comes out the same, since the seed is that of its parent.
             return Beginning(candidate, note=f"trains again what trial {trial.parent} had trained")

@@ -84,7 +84,7 @@ class Evaluation:
         """
         batch_size = self.granted.batch_size
         try:
-            return self._attempt(batch_size)
+            return self._attempt(batch_size, cut_off=self.trial.attempt > 1)
         except OUT_OF_MEMORY:
             if batch_size == 1:
                 raise
@@ -93,9 +93,11 @@ class Evaluation:
             self._start_again()
             return self._attempt(half)
 
-    def _attempt(self, batch_size: int) -> BestEpoch:
+    def _attempt(self, batch_size: int, *, cut_off: bool = False) -> BestEpoch:
         space, data = self.settings.material.of(self.granted)
         self._check_limits(space)
+        if cut_off and not self.trial.epochs:
+            self.notes.append("cut off before: trained from its start")
         beginning = self._begin(space, data)
         model = beginning.candidate.models[0]
         measured = costs(model)
@@ -181,6 +183,8 @@ class Evaluation:
                 control=clock,
                 keeper=keeper,
             )
+            if self.trial.epochs < last:
+                break  # ended by the model's own code
         self.notes.extend(note for note in (result.note, keeper.trouble) if note)
         if clock.is_over:
             raise TrialError(f"It took longer than max_time_per_trial={clock.limit_s:g} s.")
@@ -194,7 +198,7 @@ class Evaluation:
 
     def _last_epoch(self) -> int:
         trial, granted = self.trial, self.granted
-        left = self.settings.budget.epochs_left(self.journal.history) // granted.repeats
+        left = self.settings.budget.epochs_left(self.journal.history) / granted.repeats
         return int(min(granted.epochs, trial.epochs + left))
 
     def _target(self) -> float | None:

@@ -57,6 +57,8 @@ class ScoreTable:
 
     The keys of a mapping are what `values_key` returns, or tuples of values in the order of the
     space's choices. A `duration_s(values)` beside `score`, if there is one, sets the time axis.
+    One that knows learning curves has `epochs`, those behind its scores, and takes an argument of
+    that name in both: then strategies with fidelities can race, too.
 
     Args:
         source: One of these.
@@ -65,22 +67,23 @@ class ScoreTable:
 
     def __init__(self, source: Any, domain: Domain) -> None:
         self.points: list[dict[str, Value]] | None = None
-        self.epochs: int | None = None
+        self.epochs: int | None = getattr(source, "epochs", None)
         self._domain = domain
-        self._duration_s: Callable[[Values], float] | None = getattr(source, "duration_s", None)
+        self._duration_s: Callable[..., float] | None = getattr(source, "duration_s", None)
         if isinstance(source, Mapping):
             self._known = {_key(key): float(score) for key, score in source.items()}
-            self._score: Callable[[Values], float] = self._look_up
+            self._score: Callable[..., float] = self._look_up
         else:
             self._score = source.score if hasattr(source, "score") else source
 
     def measure(self, values: Values, epochs: int | None) -> Measured:
         """Returns the score; an architecture that the table lacks, or that raises, has failed."""
+        grant = {} if self.epochs is None else {"epochs": epochs or self.epochs}
         try:
-            score = float(self._score(values))
+            score = float(self._score(values, **grant))
         except (LookupError, ArithmeticError, ValueError) as error:
             return Measured(None, 0.0, f"{type(error).__name__}: {error}")
-        return Measured(score, self._duration_s(values) if self._duration_s else 0.0)
+        return Measured(score, self._duration_s(values, **grant) if self._duration_s else 0.0)
 
     def _look_up(self, values: Values) -> float:
         for key in (values_key(values), _key(tuple(values.values()))):

@@ -143,6 +143,8 @@ class States:
     def prune(self) -> None:
         """Removes the files that are no longer needed."""
         self._see_children()
+        for partial in self.folder.glob("partial_*"):
+            partial.unlink(missing_ok=True)  # its kernel died while it wrote
         groups: dict[Any, list[Trial]] = {}
         for file, trial in self._kept():
             if trial.status not in _FINISHED or self._is_awaited(trial):

@@ -141,6 +141,8 @@ def _check_checkpoints(folder: Path, soak: Soak) -> None:
     files = {file.name for file in (folder / "checkpoints").iterdir()}
     soak.check(len(files) <= KEPT_CHECKPOINTS, f"At most {KEPT_CHECKPOINTS} checkpoints: {files}")
     soak.check(files <= scores.keys(), f"Every checkpoint belongs to a trial: {files}")
+    states = {file.name for file in (folder / "states").iterdir()}
+    soak.check(len(states) <= KEPT_CHECKPOINTS, f"At most {KEPT_CHECKPOINTS} states: {states}")
     best = max(scores.values())
     soak.check(best in [scores.get(file) for file in files], "The incumbent keeps its weights.")
 

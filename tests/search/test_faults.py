@@ -146,7 +146,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(
     search = tiny_search(tmp_path, max_trials=1).run()
     assert seen == [32, 16]
     assert search.trials["status"][0] == "completed"
-    assert "trained at 16" in search.trials["note"][0]
+    assert search.trials["note"][0] == "out of memory at batch size 32: trained at 16"
 
 
 def test_a_candidate_that_never_fits_is_a_row_with_its_reason(
