@@ -242,7 +242,7 @@ def _course(
         if space is None:
             raise SearchError("Expected the space that the table has scores of, got none.")
         domain = _domain(space)
-        known: Table = ScoreTable(table, domain)
+        known: Table = ScoreTable(table)
         objective = kt.Objective("score", direction)
         name = getattr(table, "name", None) or getattr(table, "__name__", type(table).__name__)
         return Course(known, domain, objective, budget, str(name))

@@ -16,7 +16,6 @@ from nas_nb.search.project import JOURNAL
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
-    from nas_nb.space.domain import Domain
 
 TableLike = Any
 """A mapping, a callable or an object with `score(values)`; a history, a search or its folder."""
@@ -62,13 +61,11 @@ class ScoreTable:
 
     Args:
         source: One of these.
-        domain: The space.
     """
 
-    def __init__(self, source: Any, domain: Domain) -> None:
+    def __init__(self, source: Any) -> None:
         self.points: list[dict[str, Value]] | None = None
         self.epochs: int | None = getattr(source, "epochs", None)
-        self._domain = domain
         self._duration_s: Callable[..., float] | None = getattr(source, "duration_s", None)
         if isinstance(source, Mapping):
             self._known = {_key(key): float(score) for key, score in source.items()}

@@ -111,6 +111,24 @@ def test_times_of_a_table_are_those_that_it_tells(tmp_path: Path):
     assert set(race.frame().groupby(["strategy", "seed"]).time_s.max()) == {10.0}
 
 
+def test_a_table_that_knows_learning_curves_lets_strategies_with_fidelities_race(tmp_path: Path):
+    class Curves:
+        epochs = 9
+
+        def score(self, values: Any, epochs: int) -> float:
+            return quality(values) * epochs / 9
+
+        def duration_s(self, values: Any, epochs: int) -> float:
+            return float(epochs)
+
+    race = over_table(tmp_path, strategies=["asha", "random"], table=Curves(), max_trials=9).run()
+    frame = race.frame().groupby("strategy").time_s.max()
+    assert frame["random"] == 9 * 9
+    assert frame["asha"] < 9 * 9
+    for trial in race.histories["asha", 0].finished:
+        assert trial.score == quality(trial.values) * trial.fidelity["epochs"] / 9
+
+
 def test_a_finished_search_is_a_table_of_its_own_architectures(tmp_path: Path):
     generator = rng(3)
     points = list(
@@ -150,6 +168,7 @@ def test_a_race_that_trains_has_a_search_in_each_folder(tmp_path: Path):
         ({"max_trials": None, "max_time": 5}, "max_trials"),
         ({"space": None}, "Expected the space"),
         ({"table": "nowhere"}, "folder of a search"),
+        ({"strategies": ["random", "one_shot"]}, "first trains on data"),
     ],
 )
 def test_a_race_that_can_not_be_run_is_refused_before_it_begins(
