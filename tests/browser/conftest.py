@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
@@ -63,20 +64,51 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+class Servers:
+    """One server for each front end, started when a test first asks for it."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self._home = home
+        self._stack = stack
+        self._started: dict[str, JupyterServer] = {}
+
+    def of(self, front_end: str) -> JupyterServer:
+        if front_end not in self._started:
+            home = self._home / front_end
+            home.mkdir()
+            self._started[front_end] = self._stack.enter_context(JupyterServer(home, front_end))
+        return self._started[front_end]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(server.url for server in self._started.values())
+
+
 @pytest.fixture(scope="package")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    with JupyterServer(tmp_path_factory.mktemp("lab")) as server:
-        yield server
+def servers(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(tmp_path_factory.mktemp("servers"), stack)
 
 
 @pytest.fixture
-def context(browser: Browser, server: JupyterServer) -> Iterator[BrowserContext]:
-    """A browser profile whose pages may speak to the server alone: nothing we show needs a CDN."""
-    context = browser.new_context(viewport={"width": 1200, "height": 1600})
+def front_end() -> str:
+    """Which front end shows the notebook; tests that run in both parametrise it."""
+    return "lab"
+
+
+@pytest.fixture
+def server(servers: Servers, front_end: str) -> JupyterServer:
+    return servers.of(front_end)
+
+
+@pytest.fixture
+def context(browser: Browser, servers: Servers) -> Iterator[BrowserContext]:
+    """A browser profile whose pages may speak to our servers alone: what we show needs no CDN."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1800})
     refused: list[str] = []
 
     def guard(route: Route) -> None:
-        if route.request.url.startswith((server.url, "data:", "blob:")):
+        if route.request.url.startswith((*servers.addresses, "data:", "blob:")):
             route.continue_()
         else:
             refused.append(route.request.url)

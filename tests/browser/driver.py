@@ -82,6 +82,11 @@ class NotebookPage:
         self.page.reload()
         self._wait_for_kernel()
 
+    def restart_kernel(self) -> None:
+        """Restarts the kernel, as its user does who wants everything new."""
+        self.page.evaluate(f"() => {PANEL}.sessionContext.session.kernel.restart()")
+        self._wait_for_kernel()
+
     def save(self) -> nbformat.NotebookNode:
         """Saves the notebook and returns what is in the file."""
         self._command("docmanager:save", CELL_LIMIT_MS)

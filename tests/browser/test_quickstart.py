@@ -25,7 +25,7 @@ def quickstart(open_notebook: Callable[..., NotebookPage]) -> NotebookPage:
     panel = notebook.output("search")
     expect(status(panel)).to_have_text("Ready to start.", timeout=ANSWER_LIMIT_MS)
     for label, value in {"Max trials": "500", "Max time": "10 min"}.items():
-        control = panel.get_by_label(label)
+        control = panel.get_by_label(label).filter(visible=True)
         control.fill(value)
         control.press("Tab")
     return notebook
@@ -77,16 +77,3 @@ def test_the_panel_steers_a_search_and_leaves_a_record(quickstart):
     quickstart.reload()
     expect(quickstart.output("search").get_by_role("img")).to_be_visible()
     quickstart.screenshot("record-reloaded", quickstart.output("search"))
-
-
-def test_a_reloaded_page_goes_on_showing_and_steering_the_search(quickstart):
-    click(quickstart.output("search"), "Start")
-    count = expect_more_trials_than(0, quickstart.output("search"))
-    quickstart.save()
-    quickstart.reload()
-
-    panel = quickstart.output("search")
-    expect_more_trials_than(count, panel)
-    click(panel, "Stop")
-    expect(status(panel)).to_contain_text("Stopped", timeout=ANSWER_LIMIT_MS)
-    quickstart.screenshot("panel-reloaded", panel)
