@@ -133,3 +133,24 @@ def test_a_trial_that_cannot_win_is_ended_and_says_what_it_could_not_reach(tmp_p
     assert trial.note == f"ended at epoch 4: it can hardly reach {fifth:.4g}, the 5th best score"
     assert [t.epochs for t in search.history.trials[:5]] == [12] * 5
     assert trial.status == "completed"
+
+
+class Quits(keras.Model):
+    """A model whose own code ends its training after the first epoch."""
+
+    def train_step(self, data: Any) -> Any:
+        self.stop_training = True
+        return super().train_step(data)
+
+
+def quitting(hp: Any) -> keras.Model:
+    inputs = keras.Input((4,))
+    model = Quits(inputs, layers.Dense(hp.Int("units", 1, 1), "sigmoid")(inputs))
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"], run_eagerly=True)
+    return model
+
+
+def test_a_training_that_the_models_own_code_ends_is_over(tmp_path: Path):
+    search = tiny_search(tmp_path, space=quitting, max_trials=1, epochs=5).run()
+    assert search.trials["status"][0] == "completed"
+    assert search.history[0].epochs == 1
