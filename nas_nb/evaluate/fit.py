@@ -60,10 +60,12 @@ def keras_fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.
     """Calls `model.fit`; what it traces is freed with the model, not kept for ever."""
     if keras.backend.backend() != "tensorflow":
         return model.fit(*args, **kwargs)
-    from nas_nb.evaluate.forgetting import KERAS_STEPS, forgotten
+    from nas_nb.evaluate.forgetting import KERAS_STEPS, forget_kernels, forgotten
 
     with forgotten(*KERAS_STEPS):
-        return model.fit(*args, **kwargs)
+        history = model.fit(*args, **kwargs)
+    forget_kernels([*model.variables, *model.optimizer.variables])
+    return history
 
 
 def _fallback(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:

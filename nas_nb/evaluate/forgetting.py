@@ -1,18 +1,44 @@
-"""Letting go of traced graphs, which TensorFlow keeps for ever by the gradients in them."""
+"""Letting go of what TensorFlow keeps of every model for ever: its graphs, and its shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
 EPOCH = "epoch_of_nas_nb"
 """The name under which the engine traces."""
 KERAS_STEPS = ("one_step_on_", "multi_step_on_")
 """How the names begin under which `model.fit` and `model.evaluate` trace."""
+
+MOST_KERNELS = 1000
+"""Variables of different name or shape, at some 60 kB each, before their kernels are dropped."""
+
+_made: set[tuple[str, Any]] = set()
+_lock = threading.Lock()
+
+
+def forget_kernels(variables: Iterable[Any]) -> None:
+    """Counts a model's variables, and drops TensorFlow's kernels when there were too many kinds.
+
+    For every variable of a new name or shape TensorFlow keeps a kernel that makes it, for all
+    times: half a megabyte a model where a search chooses widths freely. They can only be dropped
+    all together; what is compiled then costs its first call again, so it is not done more often.
+
+    Args:
+        variables: Keras variables of a model that has been trained, its optimizer's included.
+    """
+    with _lock:
+        _made.update((variable.path, tuple(variable.shape)) for variable in variables)
+        if len(_made) <= MOST_KERNELS:
+            return
+        _made.clear()
+    context.context().clear_kernel_cache()
 
 
 @contextmanager

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
+from nas_nb.evaluate import forgetting
 from nas_nb.evaluate.fit import fit, keras_fit
-from nas_nb.evaluate.forgetting import forgotten
+from nas_nb.evaluate.forgetting import forget_kernels, forgotten
 
 X = np.ones((8, 3), "float32")
 Y = np.zeros(8, "int64")
@@ -54,3 +56,18 @@ def test_the_gradients_of_other_functions_stay() -> None:
         tape.watch(x)
         y = of_the_user(x)
     assert float(tape.gradient(y, x)) == 2.0
+
+
+def test_kernels_are_dropped_when_there_are_too_many_kinds(monkeypatch: Any) -> None:
+    dropped: list[bool] = []
+    monkeypatch.setattr(forgetting, "_made", set())
+    monkeypatch.setattr(forgetting, "MOST_KERNELS", 3)
+    monkeypatch.setattr(
+        type(context.context()), "clear_kernel_cache", lambda self: dropped.append(True)
+    )
+    variables = [keras.Variable(np.zeros(size), name="weights") for size in (1, 2, 2, 3, 4)]
+    forget_kernels(variables[:4])
+    forget_kernels(variables[:4])
+    assert not dropped
+    forget_kernels(variables)
+    assert dropped == [True]

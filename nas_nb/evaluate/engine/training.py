@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from nas_nb.evaluate.engine.cache import CACHE, Compiled, TraceCache
 from nas_nb.evaluate.engine.signature import signature
+from nas_nb.evaluate.forgetting import forget_kernels
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
@@ -112,6 +113,7 @@ def train_compiled(
     finally:
         compiled.template.lock.release()
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    forget_kernels([*model.variables, *model.optimizer.variables])
     return Outcome(stopped, signed.note)
 
 
