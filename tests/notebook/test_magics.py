@@ -145,7 +145,8 @@ def test_what_is_asked_for_is_answered_in_one_line(shell, search, capsys):
 
 
 def test_a_folder_is_opened_again(shell, tmp_path):
-    line = f"mine {SHORT} --data wine --directory kept --option population=3 --option sample=2"
+    who = "--strategy evolution --option population=3 --option sample=2"
+    line = f"mine {SHORT} --data wine --directory kept {who}"
     shell.run_cell_magic("nas", f"{line} --start", CELL)
     shell.run_line_magic("nas", "wait")
     opened = shell.run_line_magic("nas", "open kept")
