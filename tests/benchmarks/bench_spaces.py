@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.bench_spaces [--samples 20] [--limit 50]
 
-It prints milliseconds of the processor: `size` and `describe` of a new space, so that nothing is remembered, and the
-slowest of the samples for the other questions. It ends with status 1 where one takes longer than
-the limit.
+It prints milliseconds of the processor: `size` and `describe` of a new space, so that nothing is
+remembered, and the slowest of the samples for the other questions. It ends with status 1 where
+one takes longer than the limit.
 """
 
 from __future__ import annotations
