@@ -43,8 +43,12 @@ def smaller_images(data: Data, resolution: float) -> Data:
             "`fraction` and `epochs` make trials cheaper."
         )
     size = tuple(min(side, max(SMALLEST, round(resolution * side))) for side in shape[:2])
-    parts = {part: getattr(data, part) for part in ("x_train", "x_val", "x_test")}
-    return replace(data, **{part: _scaled(images, size) for part, images in parts.items()})
+    return replace(
+        data,
+        x_train=_scaled(data.x_train, size),
+        x_val=_scaled(data.x_val, size),
+        x_test=_scaled(data.x_test, size),
+    )
 
 
 def _scaled(images: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
