@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.record.values import values_key
+from nas_nb.strategy.rungs import best_of
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -34,19 +35,23 @@ class Greedy(Strategy):
     Args:
         patience: How many neighbours to try without meeting a better one before it gives up and
             starts again elsewhere, 1 or more; None to try them all.
+        starts: How many random architectures to draw for each climb, which begins at the best of
+            them, 1 or more.
     """
 
     name: ClassVar[str] = "greedy"
 
     patience: int | None = None
+    starts: int = 10
 
     def __post_init__(self) -> None:
+        whole_number(self.name, "starts", self.starts, 1)
         if self.patience is not None:
             whole_number(self.name, "patience", self.patience, 1)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""
-        climb = _Climb(self.domain, history, self.patience)
+        climb = _Climb(self.domain, history, self.patience, self.starts)
         for trial in history.finished[-_WINDOW:]:
             climb.take(trial)
         untried = [near for near in climb.around.values() if not history.has_tried(near)]
@@ -65,16 +70,19 @@ class _Climb:
         best: The best neighbour so far that is better than the top.
         misses: Neighbours tried in vain since.
         seen: The completed trials so far, by key.
+        drawn: The random ones, one of which is to be the next top.
     """
 
     domain: Domain
     history: History
     patience: int | None
+    starts: int
     top: Trial | None = None
     around: dict[str, dict[str, Value]] = field(default_factory=dict)
     best: Trial | None = None
     misses: int = 0
     seen: dict[str, Trial] = field(default_factory=dict)
+    drawn: list[Trial] = field(default_factory=list)
 
     def take(self, trial: Trial) -> None:
         """Takes the next trial into account."""
@@ -87,15 +95,25 @@ class _Climb:
             else:
                 self.misses += 1
             self._settle()
-        elif self._starts(trial):
-            self._stand(trial)
+        elif (start := self._start(trial)) is not None:
+            self._stand(start)
             self._settle()
 
-    def _starts(self, trial: Trial) -> bool:
-        """Whether a trial from elsewhere is a start: a random one, or someone's better one."""
+    def _start(self, trial: Trial) -> Trial | None:
+        """Where a trial from elsewhere lets a climb begin, if it does.
+
+        That is the best of those drawn since the last climb, or someone's better one half-way.
+        """
         if trial.score is None or not self.domain.contains(trial.values):
-            return False
-        return not self.around or self.history.is_better(trial, self.top)
+            return None
+        if self.around:
+            return trial if self.history.is_better(trial, self.top) else None
+        self.drawn.append(trial)
+        if len(self.drawn) < self.starts:
+            return None
+        best = best_of(self.drawn, 1, self.history.direction)[0]
+        self.drawn = []
+        return best
 
     def _stand(self, trial: Trial) -> None:
         """Looks around from a trial; what is known already need not be tried."""

@@ -38,7 +38,8 @@ class Results(dict[Key, Run]):
         if path is not None and path.exists():
             for line in path.read_text().splitlines():
                 entry = json.loads(line)
-                self[tuple(entry.pop("key"))] = Run(**entry)  # type: ignore[index]
+                key = tuple(entry.pop("key"))
+                self[key] = Run(**entry)  # type: ignore[index]
 
     def add(self, key: Key, run: Run) -> None:
         """Keeps one more."""

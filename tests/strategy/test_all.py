@@ -36,6 +36,7 @@ from tests.strategy.worlds import (
 # short one, and its searches are cut in fewer places.
 OPTIONS: dict[str, dict[str, int]] = {
     "evolution": {"population": 5, "sample": 2},
+    "greedy": {"starts": 2},
     "bayesian": {"num_initial_points": 21},
     "successive_halving": {"max_epochs": 9},
     "hyperband": {"max_epochs": 9},

@@ -11,7 +11,7 @@ AROUND = SQUARE.neighbours(START)
 
 
 def proposals(tried: list, **options: int) -> list[dict[str, object]]:
-    greedy = Greedy(domain=SQUARE, **options)
+    greedy = Greedy(domain=SQUARE, **{"starts": 1, **options})
     return [greedy.propose(told(tried), rng(seed)) for seed in range(12)]
 
 
@@ -52,6 +52,13 @@ def test_patience_lost_after_an_improvement_moves_to_it() -> None:
     tried = [(START, 0.5), (AROUND[0], 0.7), (AROUND[1], 0.2), (AROUND[2], 0.2)]
     around = SQUARE.neighbours(AROUND[0])
     assert all(near in around for near in proposals(tried, patience=2))
+
+
+def test_a_climb_begins_at_the_best_of_its_starts() -> None:
+    draws = [START, {"a": 1, "b": 1}, {"a": 2, "b": 2}]
+    tried = list(zip(draws, (0.5, 0.7, 0.1), strict=True))
+    assert any(near not in SQUARE.neighbours(draws[1]) for near in proposals(tried, starts=4))
+    assert all(near in SQUARE.neighbours(draws[1]) for near in proposals(tried, starts=3))
 
 
 def test_patience_is_a_positive_number() -> None:

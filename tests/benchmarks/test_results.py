@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.benchmarks.results import Results, Run, summary
+
+RUN = Run([1.0, 2.0], [0.5, 0.75], 3.0)
+
+
+def test_what_was_run_is_known_to_the_next_call(tmp_path: Path) -> None:
+    Results(tmp_path / "runs.jsonl").add(("table", "random", 0), RUN)
+    Results(tmp_path / "runs.jsonl").add(("table", "random", 1), RUN)
+    known = Results(tmp_path / "runs.jsonl")
+    assert known == {("table", "random", 0): RUN, ("table", "random", 1): RUN}
+
+
+def test_a_summary_has_means_errors_and_milliseconds() -> None:
+    told = summary([RUN, Run([3.0, 2.0], [0.5, 0.25], 5.0)])
+    assert told.split() == ["2.000", "±", "1.000", "[0.500]", "2.000", "±", "0.000", "[0.500]"] + [
+        "4.00",
+        "ms",
+    ]
