@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError, StrategyError
@@ -34,7 +34,7 @@ class FunctionStrategy(Strategy):
     architecture takes the place, and the trial's origin says so.
 
     Args:
-        function: Returns a dict of values, or an architecture.
+        function: Returns a dict of values, an architecture, or a `Proposal` with a fidelity.
 
     Example:
         ```python
@@ -83,7 +83,10 @@ class FunctionStrategy(Strategy):
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns what the function proposes, checked and in canonical form."""
         for _ in range(_REPEATS):
-            values = self._checked(self.function(history, rng), history)
+            proposed = self.function(history, rng)
+            if type(proposed) is Proposal:  # of what was tried already, for more epochs
+                return replace(proposed, values=self._checked(dict(proposed.values), history))
+            values = self._checked(proposed, history)
             if not history.has_tried(values):
                 return values
         first = history.trials_of(values)[0].number

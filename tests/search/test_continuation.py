@@ -95,6 +95,17 @@ def test_a_state_of_another_model_is_not_taken(tmp_path: Path):
     assert "its kept state could not be read" in (trial.note or "")
 
 
+def test_a_plain_function_may_promote_a_trial(tmp_path: Path):
+    def propose(history: Any, rng: Any) -> Proposal:
+        if len(history) == 0:
+            return Proposal(VALUES, {"epochs": 1})
+        return Proposal(history[0].values, {"epochs": 3}, parent=0)
+
+    search = tiny_search(tmp_path, strategy=propose, max_trials=2, epochs=3).run()
+    assert [trial.epochs for trial in search.history] == [1, 3]
+    assert search.history[1].note == "continued from epoch 1 of trial 0"
+
+
 def test_a_child_of_another_architecture_inherits_and_says_what(tmp_path: Path):
     child = Proposal(OTHER, {}, 0)
     search = search_of(tmp_path, Proposal(VALUES), child, epochs=3).run()
