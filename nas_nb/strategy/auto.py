@@ -46,13 +46,14 @@ class Choice(NamedTuple):
 class Auto(Strategy):
     """Chooses for you: everything in order, or a model of the scores, in full or in rungs.
 
-    Use it unless you want to know how one certain strategy does. `reason(history)` says what it
-    chose, and the journal of a search keeps that sentence. It chooses
+    Use it where you want good architectures and no say in how they are found. Don't use it to
+    compare with a paper, or for a class: name the strategy. `reason(history)` says what it chose,
+    and the journal of a search keeps that sentence. It chooses
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
     - `predictor` with rungs (one epoch first, and one of four goes on) when time or epochs are
-      limited but not the number of trials, and a full training has four epochs or more: on
-      NAS-Bench-201 that reaches with 10 full trainings' worth what takes 50 without rungs;
+      limited but not the number of trials, and a full training has four epochs or more: what
+      is bad is mostly seen after one;
     - `predictor` with full trainings everywhere else: with a number of trials to spend, each
       should count; and a tuner that knows no rungs always trains in full.
 
