@@ -52,7 +52,7 @@ def test_a_function_becomes_a_strategy() -> None:
     ("given", "options", "sentence"),
     [
         ("evolutoin", {}, "There is no strategy 'evolutoin'. Did you mean 'evolution'?"),
-        ("", {}, "Expected one of 'random'"),
+        ("", {}, "Expected one of 'auto', 'random'"),
         ("evolution", {"populaton": 3}, "Did you mean 'population'? Its options are population"),
         ("evolution", {"seed": 1}, "has no option 'seed'"),
         ("random", {"tries": 3}, "has no option 'tries'. It has no options."),
