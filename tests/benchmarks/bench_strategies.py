@@ -3,7 +3,8 @@
 Run it with `python tests/benchmarks/bench_strategies.py FOLDER`, where FOLDER holds the tables
 (`nas201.csv.gz` and so on, see `tables.py`). It prints, for each table and strategy, the test
 score of the architecture that is best by validation after 50, 100 and 200 distinct evaluations,
-as mean ± standard error over the seeds, and the mean milliseconds (of CPU time) of a proposal.
+as mean ± standard error over the seeds, and the mean milliseconds (of CPU time) of a proposal. Where
+a strategy is worse than `random` by more than one standard error, the line says so.
 
 `optuna-tpe` (multivariate) and `keras-tuner-random` are the libraries themselves, as baselines;
 what they propose twice isn't counted again.
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from results import Results, Run, summary
+from results import Results, Run, behind, summary
 from tables import Table, load_tables
 
 from nas_nb.record.history import History
@@ -34,7 +35,19 @@ MARKS = (50, 100, 200)
 REPEATS = 2000
 """Proposals of known architectures in a row after which a baseline counts as stuck."""
 
-DEFAULTS = ("random", "evolution", "local", "predictor", "optuna-tpe", "keras-tuner-random")
+DEFAULTS = (
+    "random",
+    "auto",
+    "predictor",
+    "evolution",
+    "local",
+    "greedy",
+    "reinforce",
+    "pareto",
+    "tpe",
+    "optuna-tpe",
+    "keras-tuner-random",
+)
 
 Proposer = Callable[[Table, int], Iterator[tuple[Values, float]]]
 """Yields distinct points and the seconds that each took to be proposed."""
@@ -202,9 +215,14 @@ def main() -> None:
         if asked.tables and not any(f"{name}-".startswith(f"{t}-") for t in asked.tables):
             continue
         table = read()
+        baseline: list[Run] = []
         for strategy in asked.strategies:
             runs = all_runs(table, strategy, asked.seeds, results)
-            print(f"{name:22} {strategy:18} {summary(runs)}", flush=True)
+            if strategy == "random":
+                baseline = runs
+            worse = [MARKS[mark] for mark in behind(runs, baseline or runs)]
+            said = f"  worse than random after {worse}" if worse else ""
+            print(f"{name:22} {strategy:18} {summary(runs)}{said}", flush=True)
 
 
 if __name__ == "__main__":

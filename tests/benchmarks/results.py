@@ -58,6 +58,29 @@ def summary(runs: list[Run]) -> str:
     return f"{cells}  {statistics.fmean(run.proposal_ms for run in runs):6.2f} ms"
 
 
+def behind(runs: list[Run], random: list[Run]) -> list[int]:
+    """Returns the marks at which the mean test score is worse than random's.
+
+    That is by more than one standard error of the difference.
+    """
+    found = []
+    for mark in range(len(runs[0].test)):
+        error = (_square(runs, mark) + _square(random, mark)) ** 0.5
+        if _mean(runs, mark) < _mean(random, mark) - error:
+            found.append(mark)
+    return found
+
+
+def _mean(runs: list[Run], mark: int) -> float:
+    return statistics.fmean(run.test[mark] for run in runs)
+
+
+def _square(runs: list[Run], mark: int) -> float:
+    """The square of the standard error of the mean."""
+    scores = [run.test[mark] for run in runs]
+    return statistics.variance(scores) / len(scores) if len(scores) > 1 else 0.0
+
+
 def mean_and_error(numbers: list[float]) -> str:
     """Returns "mean ± standard error"."""
     error = statistics.stdev(numbers) / len(numbers) ** 0.5 if len(numbers) > 1 else 0.0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.results import Results, Run, summary
+from tests.benchmarks.results import Results, Run, behind, summary
 
 RUN = Run([1.0, 2.0], [0.5, 0.75], 3.0)
 
@@ -17,3 +17,9 @@ def test_what_was_run_is_known_to_the_next_call(tmp_path: Path) -> None:
 def test_a_summary_has_means_errors_and_milliseconds() -> None:
     told = summary([RUN, Run([3.0, 2.0], [0.5, 0.25], 5.0)])
     assert " ".join(told.split()) == "2.000 ± 1.000 [0.500] 2.000 ± 0.000 [0.500] 4.00 ms"
+
+
+def test_behind_is_worse_by_more_than_one_standard_error() -> None:
+    random = [Run([score, 5.0], [], 0.0) for score in (1.0, 2.0, 3.0)]
+    close = [Run([score, 1.0], [], 0.0) for score in (0.8, 1.8, 2.8)]
+    assert behind(close, random) == [1]
