@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.evaluate.state import Arrays, Keeper, capture, restore
@@ -144,6 +144,7 @@ class _Turns:
         self.data = data
         self.batch_size = batch_size
         self.control = control
+        self.held: list[list[Any]] = [[] for _ in candidate.models]
 
     def take(self, epoch: int) -> tuple[TrainingResult, float]:
         """Trains all for one epoch, from 0; returns how the last ended, and the seconds of all."""
@@ -168,6 +169,7 @@ class _Turns:
                 control=self.control,
                 initial_epoch=epoch,
                 keeper=unfinished,
+                held=self.held[repeat],
             )
             if result.stopped:
                 break

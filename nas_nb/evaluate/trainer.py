@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
@@ -91,6 +91,7 @@ def train(
     control: Control,
     initial_epoch: int = 0,
     keeper: Keeper | None = None,
+    held: list[Any] | None = None,
 ) -> TrainingResult:
     """Trains a compiled model and reports every epoch.
 
@@ -111,6 +112,8 @@ def train(
         initial_epoch: Epochs that the model has been trained for already, so that the order of
             the samples goes on where it was.
         keeper: Keeps the state after an epoch, if it is due after the report.
+        held: An empty list at the first of several calls that make up one training, and the same
+            list at the others: so nothing is compiled twice.
 
     Returns:
         How the training ended.
@@ -118,7 +121,7 @@ def train(
     reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
     if reason is None:
         schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
-        return _train_compiled(model, schedule, on_epoch, control, keeper)
+        return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
     steered = _Steered(control, on_epoch, keeper)
     keras_fit(
         model,

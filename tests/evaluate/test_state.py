@@ -10,6 +10,7 @@ from keras import layers
 
 from nas_nb.data import Data
 from nas_nb.evaluate.candidate import Candidate, spread_name
+from nas_nb.evaluate.engine.cache import TraceCache
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.evaluate.state import Arrays, capture, restore
 from nas_nb.evaluate.trainer import train
@@ -187,3 +188,26 @@ def test_a_model_without_an_input_shape_takes_a_state() -> None:
     )
     restore(target, capture(source), DATA.x_train)
     np.testing.assert_array_equal(target.predict(DATA.x_val), source.predict(DATA.x_val))
+
+
+def test_repeats_of_a_model_that_shares_nothing_are_compiled_once_each(monkeypatch: Any) -> None:
+    traced: list[int] = []
+    acquire = TraceCache.acquire
+
+    def counted(*args: Any) -> Any:
+        traced.append(1)
+        return acquire(*args)
+
+    monkeypatch.setattr(TraceCache, "acquire", counted)
+
+    def alone(seed: int) -> keras.Model:
+        with seeded(seed):
+            x = keras.Input((5,))
+            y = layers.Dense(4, activation=lambda t: 2 * keras.ops.relu(t))(x)
+            made = keras.Model(x, layers.Dense(1, "sigmoid")(y))
+            made.compile("adam", "binary_crossentropy")
+        return made
+
+    logs = trained(Candidate([alone(1), alone(2)], 3, "val_loss"), last=4)
+    assert len(logs) == 4
+    assert len(traced) == 2

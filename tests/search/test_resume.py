@@ -26,7 +26,6 @@ search_like_the_killed_one(Path(sys.argv[1]), sys.argv[2]).run()
 """
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "evolution": {"options": {"population": 2, "sample": 2}, "max_trials": 8},
     "grid": {"max_trials": 8},
     # Two brackets: trials of 1 epoch, those that are promoted, and those of 3 at once.
     "hyperband": {"max_trials": 9, "epochs": 3},

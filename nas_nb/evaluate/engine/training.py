@@ -11,11 +11,12 @@ import keras
 import tensorflow as tf
 
 from nas_nb.evaluate.engine.cache import CACHE, Compiled, TraceCache
-from nas_nb.evaluate.engine.signature import signature
+from nas_nb.evaluate.engine.signature import Sharing, signature
 from nas_nb.evaluate.forgetting import forget_kernels
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.engine.device import DeviceSet
+    from nas_nb.evaluate.engine.signature import Signature
     from nas_nb.evaluate.state import Keeper
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]
@@ -45,6 +46,8 @@ class Schedule:
         initial_epoch: Epochs that are done already.
         shuffle: Whether to permute the samples at all.
         callbacks: Keras callbacks without batch methods.
+        held: Keeps what was compiled for this model alone, where one training takes several
+            calls; None where it takes one.
     """
 
     train: DeviceSet
@@ -56,6 +59,7 @@ class Schedule:
     initial_epoch: int = 0
     shuffle: bool = True
     callbacks: Sequence[Any] = field(default_factory=tuple)
+    held: list[Compiled] | None = None
 
     @property
     def spec(self) -> str:
@@ -103,7 +107,7 @@ def train_compiled(
         model.build((None, *schedule.train.x.shape[1:]))
     signed = signature(model, schedule.spec)
     _build_optimizer(model)
-    compiled = cache.acquire(model, signed, schedule.train.batch(2))
+    compiled = _acquire(model, signed, schedule, cache)
     try:
         compiled.template.push(model)
         try:
@@ -115,6 +119,20 @@ def train_compiled(
     model.optimizer.finalize_variable_values(model.trainable_variables)
     forget_kernels([*model.variables, *model.optimizer.variables])
     return Outcome(stopped, signed.note)
+
+
+def _acquire(
+    model: keras.Model, signed: Signature, schedule: Schedule, cache: TraceCache
+) -> Compiled:
+    """Returns compiled functions, with the template's lock held."""
+    if schedule.held:
+        compiled = schedule.held[0]
+        compiled.template.lock.acquire()
+        return compiled
+    compiled = cache.acquire(model, signed, schedule.train.batch(2))
+    if schedule.held is not None and signed.sharing is Sharing.ALONE:
+        schedule.held.append(compiled)
+    return compiled
 
 
 def _build_optimizer(model: keras.Model) -> None:
