@@ -34,24 +34,32 @@ class PathAdam:
         self.variable = variable
         self.learning_rate = learning_rate
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self._mean, self._square, self._count = (_zeros(variable) for _ in range(3))
+        # Averages of gradients and their squares, and powers of the betas: one each a weight,
+        # since each weight counts its own steps.
+        self._state = [_filled(variable, value) for value in (0.0, 0.0, 1.0, 1.0)]
+        # Some twenty operations on every weight, of which the compiler makes one.
+        self._fused = tf.function(self._moved, autograph=False, jit_compile=True)
 
     def apply(self, gradient: Any) -> None:
         """Makes one step, inside of a compiled function or outside."""
+        kept = [self.variable, *self._state]
+        moved = self._fused(gradient, *map(tf.convert_to_tensor, kept))
+        for variable, value in zip(kept, moved, strict=True):
+            variable.assign(value)
+
+    def _moved(
+        self, gradient: Any, weights: Any, mean: Any, square: Any, power_1: Any, power_2: Any
+    ) -> list[Any]:
+        """Returns the weights and the state after a step; as they were where nothing was used."""
+        new_mean = mean + (1 - self.beta_1) * (gradient - mean)
+        new_square = square + (1 - self.beta_2) * (gradient * gradient - square)
+        new_1, new_2 = power_1 * self.beta_1, power_2 * self.beta_2
+        size = self.learning_rate * tf.sqrt(1 - new_2) / (1 - new_1)
+        moved = weights - size * new_mean / (tf.sqrt(new_square) + self.epsilon)
         used = tf.not_equal(gradient, 0.0)
-        mean = self._mean + (1 - self.beta_1) * (gradient - self._mean)
-        square = self._square + (1 - self.beta_2) * (gradient * gradient - self._square)
-        count = self._count + 1.0
-        size = self.learning_rate * tf.sqrt(1 - tf.pow(self.beta_2, count))
-        size /= 1 - tf.pow(self.beta_1, count)
-        moved = self.variable - size * mean / (tf.sqrt(square) + self.epsilon)
-        old = (self._mean, self._square, self._count, self.variable)
-        for kept, new in zip(old, (mean, square, count, moved), strict=True):
-            kept.assign(tf.where(used, new, kept))
-
-
-def _zeros(variable: Any) -> Any:
-    return tf.Variable(np.zeros(variable.shape, np.float32), trainable=False)
+        old = (weights, mean, square, power_1, power_2)
+        new = (moved, new_mean, new_square, new_1, new_2)
+        return [tf.where(used, b, a) for a, b in zip(old, new, strict=True)]
 
 
 class Momentum:
@@ -66,9 +74,13 @@ class Momentum:
     def __init__(self, variable: Any, learning_rate: float, momentum: float = 0.9) -> None:
         self.variable = variable
         self.learning_rate, self.momentum = learning_rate, momentum
-        self._velocity = _zeros(variable)
+        self._velocity = _filled(variable, 0.0)
 
     def apply(self, gradient: Any) -> None:
         """Makes one step, inside of a compiled function or outside."""
         velocity = self._velocity.assign(self.momentum * self._velocity + gradient)
         self.variable.assign_sub(self.learning_rate * velocity)
+
+
+def _filled(variable: Any, value: float) -> Any:
+    return tf.Variable(np.full(variable.shape, value, np.float32), trainable=False)
