@@ -3,7 +3,7 @@
 Run it with `python tests/benchmarks/bench_strategies.py FOLDER`, where FOLDER holds the tables
 (`nas201.csv.gz` and so on, see `tables.py`). It prints, for each table and strategy, the test
 score of the architecture that is best by validation after 50, 100 and 200 distinct evaluations,
-as mean ± standard error over the seeds, and the mean milliseconds (of CPU time) of a proposal. Where
+as mean ± standard error over the seeds, and the mean CPU milliseconds of a proposal. Where
 a strategy is worse than `random` by more than one standard error, the line says so.
 
 `optuna-tpe` (multivariate) and `keras-tuner-random` are the libraries themselves, as baselines;
