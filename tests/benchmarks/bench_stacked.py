@@ -92,10 +92,10 @@ def compare(data: Data, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="*", choices=["digits", "mnist", []], default=["digits"])
+    parser.add_argument("data", nargs="*", choices=["digits", "mnist"], default="digits")
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
-    for name in given.data:
+    for name in [given.data] if isinstance(given.data, str) else given.data:
         if name == "digits":
             compare(nas.load("digits"), given.rounds)
         else:
