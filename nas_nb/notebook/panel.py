@@ -69,10 +69,13 @@ class Panel:
         new = search.state is SearchState.NEW
         self.book.selected_index = titles.index("Configure" if new else "Watch")
         self.book.observe(lambda _: self._noticed(), "selected_index")
+        self.turns = [self._turn_button("Previous tab", -1), self._turn_button("Next tab", 1)]
+        row = widgets.HBox([self.buttons.widget, *self.turns])
+        row.add_class("nas-row")
         self.widget = widgets.VBox(
             [
                 self._views["title"],
-                self.buttons.widget,
+                row,
                 self._views["status"],
                 self._clock,
                 self.book,
@@ -160,6 +163,18 @@ class Panel:
         ]
         self.tabs = {tab.title: tab for tab in tabs}
         return watch
+
+    def _turn_button(self, name: str, tabs: int) -> Any:
+        """Returns a button that turns to another tab.
+
+        Notebook 7 takes the arrow keys for itself, so tabs alone could not be reached by keyboard.
+        """
+        button = widgets.Button(description=name, layout={"width": "110px"})
+        button.on_click(lambda _: self._turn(tabs))
+        return button
+
+    def _turn(self, tabs: int) -> None:
+        self.book.selected_index = ((self.book.selected_index or 0) + tabs) % len(self.tabs)
 
     def _noticed(self) -> None:
         self.inputs += 1

@@ -1,9 +1,10 @@
 """Pictures of every tab of the panel, for people to look at and for README.
 
-    python -m tests.browser.screenshots FOLDER
+    python -m tests.browser.screenshots FOLDER [docs]
 
 A search is run and steered in a real JupyterLab, and each tab is photographed in the light and the
-dark theme, narrow (800 px) and wide.
+dark theme, narrow (800 px) and wide. With a second folder, the three that README shows are written
+there, with fewer colours.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_OPTIONS, notebook_of
@@ -42,14 +44,19 @@ def trials(count):
     while len(search.history.finished) < count:
         time.sleep(0.1)
 
-trials(24)
+trials(18)
 search.steer.at_least(units=32)
-trials(34)
+trials(26)
 search.steer.queue(search.best.architecture)
 search.steer.strategy("predictor")
-trials(70)
+trials(50)
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+FOR_README = {
+    "watch-light-wide": "panel-watch",
+    "map-light-wide": "panel-map",
+    "steer-light-wide": "panel-steer",
+}
 WIDTHS = {"narrow": 800, "wide": 1160}
 LIMIT_MS = 600_000
 
@@ -88,6 +95,15 @@ def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
             notebook.screenshot(f"{title.lower()}-{theme}-{size}", panel.locator(".nas-panel"))
 
 
+def shrink(folder: Path, docs: Path) -> None:
+    """Writes the pictures for README: a palette makes them a third of the size."""
+    docs.mkdir(parents=True, exist_ok=True)
+    for source, name in FOR_README.items():
+        with Image.open(folder / f"{source}.png") as picture:
+            small = picture.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+            small.save(docs / f"{name}.png", optimize=True)
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
@@ -97,6 +113,8 @@ def main() -> None:
         photograph(browser, server, folder)
         browser.close()
     shutil.rmtree(home, ignore_errors=True)
+    if len(sys.argv) > 2:
+        shrink(folder, Path(sys.argv[2]))
 
 
 if __name__ == "__main__":

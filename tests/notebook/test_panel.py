@@ -93,6 +93,15 @@ def test_a_new_search_shows_its_settings():
     assert panel.tab.title == "Watch"
 
 
+def test_buttons_turn_the_tabs_for_those_who_have_only_a_keyboard(panel):
+    back, forth = panel.turns
+    forth.click()
+    assert panel.tab.title == "Leaderboard"
+    for _ in range(3):
+        back.click()
+    assert panel.tab.title == "Steer"
+
+
 def test_a_trial_that_is_chosen_in_one_view_is_shown_by_the_others(panel):
     add_trial(panel._search.history, 0.4)
     panel.tabs["Leaderboard"].paint()
