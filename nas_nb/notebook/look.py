@@ -31,7 +31,7 @@ STYLE = """
 .nas-section { margin-bottom: 8px; border-bottom: 1px solid var(--jp-border-color2, #E0E0E0);
   padding-bottom: 6px; }
 .nas-sides { flex-wrap: wrap; gap: 8px 24px; align-items: flex-start; }
-.nas-sides .widget-html + .widget-html { margin-top: 8px; }
+.nas-sides > .widget-vbox > .widget-html + .widget-html { margin-top: 8px; }
 .nas-side-by-side .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px;
   align-items: flex-start; }
 .nas-panel .nas-code { background: var(--jp-layout-color2, #F5F5F5); padding: 8px 10px;

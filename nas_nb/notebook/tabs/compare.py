@@ -108,11 +108,13 @@ def differences_table(one: Trial, two: Trial) -> str:
 def _told(number: float | None) -> str:
     if number is None:
         return ""
-    return number_text(number) if abs(number) < 1 else f"{round(number, 4):,g}"
+    if float(number).is_integer():
+        return f"{number:,.0f}"
+    return f"{number:,.1f}" if round(number, 1) == number else number_text(number)
 
 
 def _difference(one: float | None, two: float | None) -> str:
     if one is None or two is None:
         return ""
-    apart = one - two
+    apart = round(one - two, 4)
     return "same" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"

@@ -13,7 +13,9 @@ def test_only_what_differs_is_told_apart():
     assert "2 of 4 choices differ" in html
     assert "none" in html
     assert "layer_1" not in html
-    assert "-0.2500" in facts_table(*history.trials, history)
+    worth = facts_table(*history.trials, history)
+    assert "-0.2500" in worth
+    assert "1,234" in worth  # the params of both
 
 
 def test_the_same_choices_are_said_to_be_the_same():
