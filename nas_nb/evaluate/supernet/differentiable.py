@@ -37,7 +37,10 @@ HOTTEST, COLDEST = 10.0, 0.1
 
 @dataclass(frozen=True)
 class Descent:
-    """How the search goes downhill; names and defaults are the paper's, but for one.
+    """How the search goes downhill, with the paper's names.
+
+    Unlike the paper's, the steps have neither weight decay nor a cosine schedule: a notebook's
+    search is too short for them to matter.
 
     Attributes:
         order: 1 takes the weights as they are; 2 also sees how they would follow.
