@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nas_nb.evaluate.engine.pooling import can_pool_pairs, pool_pairs
 from nas_nb.evaluate.engine.settings import Setting
 
 # Layers whose call reads no size from Python, with the config entries that are free. A layer that
@@ -92,8 +91,6 @@ def rewrite(layer: Any) -> Mapping[str, Setting]:
     name = type(layer).__name__
     if name in _CONVOLUTIONS:
         layer.call = _convolution(layer)
-    if can_pool_pairs(layer):
-        layer.call = pool_pairs(*layer.input.shape[1:3])
     if name == "Dropout" and layer.rate > 0:
         rate = Setting(layer.rate)
         layer.call = _dropout(layer, rate)
