@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 # More often costs a quarter of the training on two cores, and nobody sees the difference.
 PERIOD_S = 0.5
+# Of one core, while nobody touches the panel: a dear picture is painted less often.
+SHARE = 0.04
+LONGEST_S = 5.0
 CLOCK_S = 1.0
 
 
@@ -122,9 +125,12 @@ class Painter:
 
     def _follow(self) -> None:
         try:
-            while not self._paint_and_end():
-                started = time.monotonic()
-                self._wake.wait(PERIOD_S)
+            while True:
+                started, before_s = time.monotonic(), time.thread_time()
+                if self._paint_and_end():
+                    return
+                cost_s = time.thread_time() - before_s
+                self._wake.wait(min(max(PERIOD_S, cost_s / SHARE), LONGEST_S))
                 self._wake.clear()
                 time.sleep(max(0.0, started + PERIOD_S - time.monotonic()))
         except Exception as error:  # noqa: BLE001 - the search goes on; whoever waits is told
