@@ -134,6 +134,11 @@ _LIMITS: dict[str, tuple[type, str, str]] = {
     "max-memory": (str, "BYTES", "memory of the kernel at which the search pauses: '1.8 GB'"),
     "epochs": (int, "N", "epochs that a trial is granted"),
     "batch-size": (int, "N", "samples a batch"),
+    "fraction": (float, "SHARE", "of the training samples that trials are trained on"),
+    "resolution": (float, "SHARE", "of an image's height and width"),
+    "repeats": (int, "N", "trainings of each candidate, whose mean is its score"),
+    "patience": (int, "N", "epochs without improvement after which a trial ends"),
+    "min-delta": (float, "X", "what counts as improvement"),
     "seed": (int, "N", "decides all that is drawn"),
 }
 

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.settings import as_objective
 from nas_nb.strategy.names import STRATEGIES
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops", "max_memory_bytes")
 _TIMES = ("max_time_s", "max_time_per_trial_s", "max_latency_s")
-_DEFAULTS = {"epochs": 10, "batch_size": 32, "seed": 0}
 _LINE = 88
 
 
@@ -41,12 +41,10 @@ def arguments_of(search: Search) -> dict[str, Any]:
             # A duration is written as people do where that loses nothing.
             whole = float(seconds).is_integer() and seconds >= 1
             found[name.removesuffix("_s")] = describe_duration(seconds) if whole else seconds
-    given = {
-        "epochs": settings.fidelity.epochs,
-        "batch_size": settings.fidelity.batch_size,
-        "seed": settings.seed,
-    }
-    return found | {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+    usual_fidelity = dataclasses.asdict(Fidelity())
+    given = dataclasses.asdict(settings.fidelity)
+    found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
+    return found | ({"seed": settings.seed} if settings.seed else {})
 
 
 def changed_options(strategy: Strategy) -> dict[str, Any]:

@@ -17,6 +17,8 @@ GIVEN = {
     "max_params": 5000,
     "max_latency": 0.005,
     "epochs": 3,
+    "fraction": 0.5,
+    "patience": 2,
     "seed": 4,
 }
 
@@ -46,7 +48,7 @@ def test_the_magic_names_the_same_settings(search):
 
 
 def test_what_is_at_its_default_is_left_out(tmp_path):
-    short = nas_nb.Search(CHOICES, "wine", max_trials=5, directory=tmp_path)
+    short = nas_nb.Search(CHOICES, "wine", strategy="evolution", max_trials=5, directory=tmp_path)
     text = "search = nas.Search(space, nas.load(\"wine\"), strategy='evolution', max_trials=5)"
     assert python_text(short) == text
 

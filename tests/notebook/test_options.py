@@ -38,9 +38,9 @@ def test_options_become_the_strategy_again(form):
 def test_an_option_that_may_be_none_may_be_left_empty(form):
     form.show(make_strategy("greedy"))
     assert isinstance(form.inputs["patience"], widgets.Text)
-    assert form.read() == {"patience": None}
+    assert form.read()["patience"] is None
     form.inputs["patience"].value = "4"
-    assert form.read() == {"patience": 4}
+    assert form.read()["patience"] == 4
     form.inputs["patience"].value = "four"
     with pytest.raises(StrategyError, match="Expected `patience` to be a whole number or empty"):
         form.read()
