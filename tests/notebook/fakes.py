@@ -9,6 +9,7 @@ from typing import Any
 
 from nas_nb.data import Task
 from nas_nb.errors import SearchError
+from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget, parse_duration
 from nas_nb.search.plan import plan_of
@@ -114,7 +115,7 @@ class FakeSearch:
         self.settings = SimpleNamespace(
             strategy=make_strategy("evolution"),
             budget=Budget(max_trials=10),
-            fidelity=SimpleNamespace(epochs=2, batch_size=32),
+            fidelity=Fidelity(epochs=2, batch_size=32),
             objective=SimpleNamespace(name="val_accuracy"),
             data=SimpleNamespace(task=Task.MULTICLASS),
             seed=0,
@@ -166,7 +167,7 @@ class FakeSearch:
                 changes["max_flops"],
                 max_latency_s=parse_duration(changes["max_latency"]),
             ),
-            fidelity=SimpleNamespace(epochs=changes["epochs"], batch_size=changes["batch_size"]),
+            fidelity=Fidelity(epochs=changes["epochs"], batch_size=changes["batch_size"]),
             objective=SimpleNamespace(name=objective) if isinstance(objective, str) else objective,
             data=self.settings.data,
             seed=changes["seed"],
