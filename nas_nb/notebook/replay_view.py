@@ -80,7 +80,10 @@ class ReplayView:
         """Takes the controls away: what stays needs no kernel."""
         if self._strip is not None:
             self._strip.update({"text/plain": ""}, raw=True)
-        for one in (*self.widget.children, self.widget, self._link):
+        # The page still reports the clock's last tick: without a comm it would log an error.
+        # So the clock, and the slider that it moves, stay until the kernel ends.
+        self._clock.playing = False
+        for one in (self.widget, self.play, self.close):
             one.close()
 
     def _play_or_stop(self) -> None:

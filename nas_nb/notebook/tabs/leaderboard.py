@@ -90,7 +90,10 @@ class LeaderboardTab(Tab):
 
     def _offer(self, shown: list[Trial]) -> None:
         """Lets its user choose among the trials on the page."""
-        options = [_NOBODY, *((_named(trial), trial.number) for trial in shown)]
+        # By number: the page reports a choice by its place in the list, which a better trial that
+        # ends meanwhile would shift if the list were sorted by score.
+        by_number = sorted(shown, key=lambda trial: trial.number)
+        options = [_NOBODY, *((_named(trial), trial.number) for trial in by_number)]
         if list(self.pick.options) != options:
             self.pick.options = options
 

@@ -68,3 +68,15 @@ def test_a_trial_on_the_page_is_chosen_for_all_views(search, tab):
     add_trial(search.history, 0.99)
     tab.paint()
     assert tab._desk.selection.chosen == 30  # though the list of choices is another one now
+
+
+def test_a_better_trial_that_ends_leaves_the_places_of_the_others_in_the_choice():
+    # The page reports a choice by its place: were it to shift, another trial would be chosen.
+    search = FakeSearch(0.5, 0.6)
+    selection = Selection(lambda: None)
+    tab = LeaderboardTab(Desk(search, selection, Chooser(search, selection), lambda: None))
+    tab.paint()
+    before = [number for _, number in tab.pick.options]
+    add_trial(search.history, 0.9)
+    tab.paint()
+    assert [number for _, number in tab.pick.options] == [*before, 2]
