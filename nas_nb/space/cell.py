@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError
 from nas_nb.space import cell_costs, cell_form, cell_layers
-from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.cell_domain import CellDomain, cell_parameters, operations_of
 from nas_nb.space.graph import Edge, Graph, Node
-from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images
+from nas_nb.space.image_blueprint import ImageBlueprint
 from nas_nb.space.options import whole, words
 from nas_nb.space.paths import path_row
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.search_space import SearchSpace
 
@@ -30,7 +25,7 @@ MOST_NODES = 4
 
 
 @dataclass(frozen=True)
-class CellSpace(Blueprint):
+class CellSpace(ImageBlueprint[cell_costs.Skeleton]):
     """Nets of one cell, copied: an operation is chosen for every edge between the cell's nodes.
 
     The values are named ``edge_0_1``, ``edge_0_2``, ``edge_1_2``, ...: from node to node, the
@@ -39,18 +34,10 @@ class CellSpace(Blueprint):
     Attributes:
         nodes: Nodes of the cell, 2 to 4.
         operations: What an edge may be, in the published order.
-        skeleton: Where the cells stand.
-        optimizer: Keras's name of the optimiser.
-        learning_rate: Its constant learning rate.
-        spec: The data that models are built for; ``None`` until `for_data`.
     """
 
     nodes: int
     operations: tuple[str, ...]
-    skeleton: cell_costs.Skeleton
-    optimizer: str
-    learning_rate: float
-    spec: DataSpec | None = None
 
     @cached_property
     def domain(self) -> CellDomain:
@@ -58,32 +45,9 @@ class CellSpace(Blueprint):
         parameters = cell_parameters(self.nodes, self.operations)
         return CellDomain(parameters, skeleton=self.skeleton)
 
-    @property
-    def identity(self) -> object:
-        """The choices, the skeleton and the data."""
-        return self
-
-    def for_data(self, spec: DataSpec) -> CellSpace:
-        """Returns the space for images of this shape.
-
-        Raises:
-            SpaceError: The samples are no images.
-        """
-        needs_images(spec, "cells")
-        skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
-        return replace(self, skeleton=skeleton, spec=spec)
-
-    def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a cell.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
-        spec = needs_images(self.spec, "cells")
-        inputs = keras.Input(spec.input_shape)
-        found = cell_layers.features(inputs, operations_of(point), self.skeleton)
-        model = keras.Model(inputs, output_layer(spec)(found))
-        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+    def features(self, inputs: Any, point: Values) -> Any:
+        """Returns the net of a point up to its head, of shape ``(batch, features)``."""
+        return cell_layers.features(inputs, operations_of(point), self.skeleton)
 
     def read(self, text: str) -> Values:
         """Returns the values of a cell's published string."""

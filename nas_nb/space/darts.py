@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from nas_nb.errors import SpaceError
 from nas_nb.space import darts_costs, darts_layers
-from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.darts_costs import DartsSkeleton
 from nas_nb.space.darts_domain import KINDS, DartsDomain, darts_parameters
 from nas_nb.space.darts_form import INPUTS, OPERATIONS, from_genotype, genotype, ways
 from nas_nb.space.graph import Edge, Graph, Node
-from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images
+from nas_nb.space.image_blueprint import ImageBlueprint
 from nas_nb.space.options import whole, words
 from nas_nb.space.paths import path_row
 
 if TYPE_CHECKING:
-    from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.search_space import SearchSpace
 
@@ -31,24 +27,16 @@ MOST_NODES = 4
 
 
 @dataclass(frozen=True)
-class DartsSpace(Blueprint):
+class DartsSpace(ImageBlueprint[DartsSkeleton]):
     """Nets of two cells, copied: of every node it is chosen what it takes and what it does to it.
 
     Attributes:
         nodes: Nodes of each cell.
         operations: What an edge may be.
-        skeleton: Where the cells stand.
-        optimizer: Keras's name of the optimiser.
-        learning_rate: Its constant learning rate.
-        spec: The data that models are built for; ``None`` until `for_data`.
     """
 
     nodes: int
     operations: tuple[str, ...]
-    skeleton: DartsSkeleton
-    optimizer: str
-    learning_rate: float
-    spec: DataSpec | None = None
 
     @cached_property
     def domain(self) -> DartsDomain:
@@ -56,32 +44,9 @@ class DartsSpace(Blueprint):
         parameters = darts_parameters(self.nodes, self.operations)
         return DartsDomain(parameters, nodes=self.nodes, skeleton=self.skeleton)
 
-    @property
-    def identity(self) -> object:
-        """The choices, the skeleton and the data."""
-        return self
-
-    def for_data(self, spec: DataSpec) -> DartsSpace:
-        """Returns the space for images of this shape.
-
-        Raises:
-            SpaceError: The samples are no images.
-        """
-        needs_images(spec, "cells")
-        skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
-        return replace(self, skeleton=skeleton, spec=spec)
-
-    def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of two cells.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
-        spec = needs_images(self.spec, "cells")
-        inputs = keras.Input(spec.input_shape)
-        found = darts_layers.features(inputs, *self.domain.cells(point), self.skeleton)
-        model = keras.Model(inputs, output_layer(spec)(found))
-        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+    def features(self, inputs: Any, point: Values) -> Any:
+        """Returns the net of a point up to its head, of shape ``(batch, features)``."""
+        return darts_layers.features(inputs, *self.domain.cells(point), self.skeleton)
 
     def read(self, text: str) -> Values:
         """Returns the values of a published form."""

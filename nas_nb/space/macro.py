@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 
-from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.cell_costs import Skeleton
 from nas_nb.space.graph import Graph, chain
-from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images
+from nas_nb.space.image_blueprint import ImageBlueprint
 from nas_nb.space.macro_blocks import BLOCKS, IDENTITY, apply, normalised
 from nas_nb.space.macro_domain import MacroDomain, net_flops, net_params
 from nas_nb.space.options import whole, words
 from nas_nb.space.parameter import Parameter, ParameterKind
 
 if TYPE_CHECKING:
-    from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.search_space import SearchSpace
 
@@ -28,7 +25,7 @@ DEFAULT_BLOCKS = (IDENTITY, "conv_3x3", "mb3_3x3", "mb6_5x5")
 
 
 @dataclass(frozen=True)
-class MacroSpace(Blueprint):
+class MacroSpace(ImageBlueprint[Skeleton]):
     """Nets of blocks in sequence: a block is chosen for every place.
 
     Each stage begins with a 3x3 convolution, which sets the channels and, but for the first
@@ -36,17 +33,11 @@ class MacroSpace(Blueprint):
 
     Attributes:
         blocks: What a place may hold.
-        skeleton: The stages; `cells` is the number of places in each.
-        optimizer: Keras's name of the optimiser.
-        learning_rate: Its constant learning rate.
-        spec: The data that models are built for; ``None`` until `for_data`.
     """
 
+    made_of: ClassVar[str] = "blocks for images"
+
     blocks: tuple[str, ...]
-    skeleton: Skeleton
-    optimizer: str
-    learning_rate: float
-    spec: DataSpec | None = None
 
     @cached_property
     def domain(self) -> MacroDomain:
@@ -56,38 +47,15 @@ class MacroSpace(Blueprint):
         parameters = (Parameter(f"block_{place}", kind, choices=self.blocks) for place in places)
         return MacroDomain(tuple(parameters), skeleton=self.skeleton)
 
-    @property
-    def identity(self) -> object:
-        """The choices, the skeleton and the data."""
-        return self
-
-    def for_data(self, spec: DataSpec) -> MacroSpace:
-        """Returns the space for images of this shape.
-
-        Raises:
-            SpaceError: The samples are no images.
-        """
-        needs_images(spec, "blocks for images")
-        shape = tuple(spec.input_shape)
-        skeleton = replace(self.skeleton, input_shape=shape, outputs=spec.outputs)
-        return replace(self, skeleton=skeleton, spec=spec)
-
-    def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
-        spec = needs_images(self.spec, "blocks for images")
-        x = inputs = keras.Input(spec.input_shape)
+    def features(self, inputs: Any, point: Values) -> Any:
+        """Returns the net of a point up to its head, of shape ``(batch, features)``."""
+        x = inputs
         stages = self.domain.stages(point)
         for number, (stage, width) in enumerate(zip(stages, self.skeleton.widths, strict=True)):
             x = normalised(x, width, 3, stride=2 if number else 1)
             for name in stage:
                 x = apply(x, name, width)
-        x = keras.layers.GlobalAveragePooling2D()(x)
-        model = keras.Model(inputs, output_layer(spec)(x))
-        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+        return keras.layers.GlobalAveragePooling2D()(x)
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
@@ -143,8 +111,8 @@ def macro(
 
     skeleton = Skeleton(whole("layers", layers), whole("width", width), whole("stages", stages))
     blueprint = MacroSpace(
-        words("blocks", blocks, BLOCKS, in_order=True),
-        skeleton,
+        blocks=words("blocks", blocks, BLOCKS, in_order=True),
+        skeleton=skeleton,
         optimizer=optimizer,
         learning_rate=learning_rate,
     )

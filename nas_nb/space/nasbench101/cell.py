@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.blueprint import Blueprint
 from nas_nb.space.cell_costs import Skeleton
 from nas_nb.space.graph import Edge, Graph, Node
-from nas_nb.space.head import compile_for, output_layer
-from nas_nb.space.images import needs_images
+from nas_nb.space.image_blueprint import ImageBlueprint
 from nas_nb.space.nasbench101 import costs, form, layers
 from nas_nb.space.nasbench101.domain import NasBench101Domain, nasbench101_parameters
 from nas_nb.space.options import whole, words
@@ -23,7 +19,6 @@ from nas_nb.space.paths import path_row
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.data import DataSpec
     from nas_nb.record.values import Values
     from nas_nb.space.search_space import SearchSpace
 
@@ -32,7 +27,7 @@ MOST_EDGES = 9
 
 
 @dataclass(frozen=True)
-class NasBench101(Blueprint):
+class NasBench101(ImageBlueprint[Skeleton]):
     """Nets of one cell, copied: which vertex leads to which, and what each vertex does.
 
     The values are named ``edge_0_1``, ``edge_0_2``, ``edge_1_2``, ... (true where the edge is
@@ -42,19 +37,11 @@ class NasBench101(Blueprint):
         nodes: Vertices of the cell, 2 to 7.
         edges: The most edges of a cell.
         operations: What a vertex may do, in the published order.
-        skeleton: Where the cells stand.
-        optimizer: Keras's name of the optimiser.
-        learning_rate: Its constant learning rate.
-        spec: The data that models are built for; ``None`` until `for_data`.
     """
 
     nodes: int
     edges: int
     operations: tuple[str, ...]
-    skeleton: Skeleton
-    optimizer: str
-    learning_rate: float
-    spec: DataSpec | None = None
 
     @cached_property
     def domain(self) -> NasBench101Domain:
@@ -66,32 +53,9 @@ class NasBench101(Blueprint):
             skeleton=self.skeleton,
         )
 
-    @property
-    def identity(self) -> object:
-        """The choices, the skeleton and the data."""
-        return self
-
-    def for_data(self, spec: DataSpec) -> NasBench101:
-        """Returns the space for images of this shape.
-
-        Raises:
-            SpaceError: The samples are no images.
-        """
-        needs_images(spec, "cells")
-        skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
-        return replace(self, skeleton=skeleton, spec=spec)
-
-    def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a cell.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
-        spec = needs_images(self.spec, "cells")
-        inputs = keras.Input(spec.input_shape)
-        found = layers.features(inputs, self.domain.cell(point), self.skeleton)
-        model = keras.Model(inputs, output_layer(spec)(found))
-        return compile_for(model, spec, optimizer=self.optimizer, learning_rate=self.learning_rate)
+    def features(self, inputs: Any, point: Values) -> Any:
+        """Returns the net of a point up to its head, of shape ``(batch, features)``."""
+        return layers.features(inputs, self.domain.cell(point), self.skeleton)
 
     def read(self, text: str) -> Values:
         """Returns the values of a cell's published form."""
