@@ -241,6 +241,7 @@ def _acquire(path: Path) -> FileLock:
             "meanwhile nas_nb.record.read_history(path) reads it."
         ) from error
     except (OSError, NotImplementedError) as error:
+        # NotImplementedError is filelock's word for a file system that knows no locks.
         raise _unwritable(path, error) from error
     return lock
 
