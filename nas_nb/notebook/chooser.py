@@ -10,6 +10,7 @@ import ipywidgets as widgets
 
 from nas_nb.errors import NasError
 from nas_nb.notebook.alert import alert
+from nas_nb.notebook.layout import named, row
 from nas_nb.notebook.tables import ranking
 from nas_nb.notebook.wording import number_text
 
@@ -42,8 +43,7 @@ class Chooser:
         }
         self.refusal, self._about = widgets.HTML(), widgets.HTML()
         pressed = [_button(name, action) for name, action in self.buttons.items()]
-        self.widget = widgets.HBox([self.number, *pressed, self._about, self.refusal])
-        self.widget.add_class("nas-row")
+        self.widget = row(self.number, *pressed, self._about, self.refusal)
         self.number.observe(lambda _: self._typed(), "value")
 
     def paint(self) -> None:
@@ -87,7 +87,7 @@ class Chooser:
 
 def number_field(name: str, placeholder: str, width: int) -> Any:
     """Returns a field for a trial's number that may be left empty."""
-    field = widgets.Text(description=name, placeholder=placeholder, **_look(width))
+    field = widgets.Text(placeholder=placeholder, **named(name, width))
     field.continuous_update = False
     return field
 
@@ -115,7 +115,3 @@ def _button(name: str, action: Callable[[], None]) -> Any:
     button = widgets.Button(description=name, layout={"width": "70px"})
     button.on_click(lambda _: action())
     return button
-
-
-def _look(width: int) -> dict[str, Any]:
-    return {"style": {"description_width": "initial"}, "layout": {"width": f"{width}px"}}

@@ -1,4 +1,7 @@
-"""The painter: the one that writes what a panel shows, at most twice a second."""
+"""The painter: the one that writes what a panel shows, at most twice a second.
+
+While a model trains it keeps to a share of one core, by what a repaint costs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+from nas_nb.notebook.pace import Pace
 from nas_nb.notebook.panel import Panel
 from nas_nb.search.state import SearchState
 
@@ -15,9 +19,9 @@ if TYPE_CHECKING:
 
 # More often costs a quarter of the training on two cores, and nobody sees the difference.
 PERIOD_S = 0.5
-# Of one core, while nobody touches the panel: a dear picture is painted less often.
-SHARE = 0.04
-LONGEST_S = 5.0
+# Of one core, while nobody touches the panel: a picture takes a hundred times what words take.
+WORDS_SHARE, PICTURES_SHARE = 0.003, 0.01
+LONGEST_S = 15.0
 CLOCK_S = 1.0
 
 
@@ -41,6 +45,9 @@ class Painter:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen: tuple[int, SearchState, int] | None = None
+        self._told = -1  # how far the history was that words tell of; pictures: `_seen`
+        self._words = Pace(WORDS_SHARE, LONGEST_S)
+        self._pictures = Pace(PICTURES_SHARE, LONGEST_S)
         self._clock_painted = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
@@ -82,13 +89,30 @@ class Painter:
             now = (self._search.history.version, state, self.panel.inputs)
             before = self._seen
             if now != before:
-                self.panel.paint()
-                self._clock_painted = time.monotonic()
-            elif state is SearchState.RUNNING and self._clock_due():
-                self.panel.paint_clock()
+                self._pictures.run(self.panel.paint)
+                self._told, self._clock_painted = now[0], time.monotonic()
+            else:
+                self._paint_clock()
             if before is None or before[1] is not state:
                 self._on_state(state)
             self._seen = now
+
+    def paint_due(self) -> None:
+        """Paints what has changed, as far as that takes next to nothing from the training.
+
+        A change of state or a click is answered at once. Trials and epochs are told in words, and
+        drawn, when words and pictures are due.
+        """
+        with self._painting:
+            now = (self._search.history.version, self._search.state, self.panel.inputs)
+            asked = self._seen is None or now[1:] != self._seen[1:]
+            if asked or (now != self._seen and self._pictures.due()):
+                self.paint_once()
+            elif now[0] != self._told and self._words.due():
+                self._words.run(self.panel.paint_words)
+                self._told, self._clock_painted = now[0], time.monotonic()
+            else:
+                self._paint_clock()
 
     def settle(self, limit_s: float = 10.0) -> None:
         """Waits for the last paint after the search's end, so that it is in the saved notebook.
@@ -109,11 +133,11 @@ class Painter:
         paused = self._search.state is SearchState.PAUSED
         return paused and self._seen is not None and self._seen[1] is SearchState.PAUSED
 
-    def _clock_due(self) -> bool:
-        due = time.monotonic() - self._clock_painted >= CLOCK_S
-        if due:
+    def _paint_clock(self) -> None:
+        passed_s = time.monotonic() - self._clock_painted
+        if self._search.state is SearchState.RUNNING and passed_s >= CLOCK_S:
+            self.panel.paint_clock()
             self._clock_painted = time.monotonic()
-        return due
 
     def _on_state(self, state: SearchState) -> None:
         if state is SearchState.RUNNING:
@@ -125,23 +149,26 @@ class Painter:
 
     def _follow(self) -> None:
         try:
+            poked = True
             while True:
-                started, before_s = time.monotonic(), time.thread_time()
-                if self._paint_and_end():
+                started = time.monotonic()
+                if self._paint_and_end(poked=poked):
                     return
-                cost_s = time.thread_time() - before_s
-                self._wake.wait(min(max(PERIOD_S, cost_s / SHARE), LONGEST_S))
+                poked = self._wake.wait(PERIOD_S)
                 self._wake.clear()
                 time.sleep(max(0.0, started + PERIOD_S - time.monotonic()))
         except Exception as error:  # noqa: BLE001 - the search goes on; whoever waits is told
             self.error, self._thread = error, None
             self.panel.complain(error)
 
-    def _paint_and_end(self) -> bool:
+    def _paint_and_end(self, *, poked: bool) -> bool:
         """Paints; returns True, and lets the thread go, when the search had ended before it."""
         with self._painting:
             ended = not self._search.state.live
-            self.paint_once()
+            if ended or poked:
+                self.paint_once()
+            else:
+                self.paint_due()
             if ended:
                 self._thread = None
             return ended

@@ -19,6 +19,7 @@ from nas_nb.notebook.buttons import Buttons
 from nas_nb.notebook.chooser import Chooser
 from nas_nb.notebook.controls import Controls
 from nas_nb.notebook.drawings import Drawings
+from nas_nb.notebook.layout import row
 from nas_nb.notebook.look import STYLE
 from nas_nb.notebook.meter import Meter
 from nas_nb.notebook.report import html_record, text_record
@@ -26,7 +27,7 @@ from nas_nb.notebook.selection import Selection
 from nas_nb.notebook.tabs.compare import CompareTab
 from nas_nb.notebook.tabs.configure import ConfigureTab
 from nas_nb.notebook.tabs.leaderboard import LeaderboardTab
-from nas_nb.notebook.tabs.pictures import ImportanceTab, MapTab, ParallelTab, ParetoTab
+from nas_nb.notebook.tabs.pictures import MAP, PARALLEL, ImportanceTab, ParetoTab, PictureTab
 from nas_nb.notebook.tabs.steer import SteerTab
 from nas_nb.notebook.tabs.tab import Desk, Tab
 from nas_nb.notebook.tabs.trial import TrialTab
@@ -70,12 +71,10 @@ class Panel:
         self.book.selected_index = titles.index("Configure" if new else "Watch")
         self.book.observe(lambda _: self._noticed(), "selected_index")
         self.turns = [self._turn_button("Previous tab", -1), self._turn_button("Next tab", 1)]
-        row = widgets.HBox([self.buttons.widget, *self.turns])
-        row.add_class("nas-row")
         self.widget = widgets.VBox(
             [
                 self._views["title"],
-                row,
+                row(self.buttons.widget, *self.turns),
                 self._views["status"],
                 self._clock,
                 self.book,
@@ -98,17 +97,25 @@ class Panel:
         bundle = live_bundle(self.widget, self._record())
         self._handles.append(display(bundle, raw=True, display_id=True))
 
-    def paint(self) -> None:
-        """Brings everything that is in view up to date with the search."""
+    def paint(self, *, pictures: bool = True) -> None:
+        """Brings everything that is in view up to date with the search.
+
+        Args:
+            pictures: Whether pictures are drawn anew, too; they cost a hundred times what words do.
+        """
         search = self._search
         texts = {name: text(search) for name, text in _VIEWS.items()}
         # The slow part, after the texts were made and before any is shown: all tell of one moment.
-        self.tab.paint()
+        self.tab.paint(pictures=pictures)
         self.controls.enable(live=search.state.live, started=bool(search.history.opened))
         self.buttons.enable(search.state, legal=self.controls.legal)
         for name, text in texts.items():
             self._views[name].value = text
         self.paint_clock()
+
+    def paint_words(self) -> None:
+        """Brings what is in view up to date, but for the pictures."""
+        self.paint(pictures=False)
 
     def paint_clock(self) -> None:
         """Brings the time that passed and is left up to date, and nothing else."""
@@ -156,8 +163,8 @@ class Panel:
             TrialTab(desk, drawings),
             CompareTab(desk, drawings),
             ParetoTab(desk),
-            ParallelTab(desk),
-            MapTab(desk),
+            PictureTab(desk, PARALLEL),
+            PictureTab(desk, MAP),
             ImportanceTab(desk),
             SteerTab(desk),
         ]

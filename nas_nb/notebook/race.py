@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.notebook import terminal
+from nas_nb.notebook.pace import Pace
 from nas_nb.search import race as engine
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from nas_nb.search.race_lane import Lane
 
 PERIOD_S = 0.5
+# Of one core, for the picture: the race is what the cell is for.
+SHARE, LONGEST_S = 0.015, 15.0
 
 
 class Race(engine.Race):  # noqa: D101 - as documented below it
@@ -60,7 +63,8 @@ class Race(engine.Race):  # noqa: D101 - as documented below it
 class _Live:
     """Shows a race in the running cell while it runs, and leaves its record there.
 
-    A thread of its own paints, at most twice a second; the race has the cell's.
+    A thread of its own paints, at most twice a second and as often as its share of a core allows;
+    the race has the cell's.
     """
 
     def __init__(self, race: Race) -> None:
@@ -82,14 +86,14 @@ class _Live:
         self._view.keep(self._race)
 
     def _follow(self) -> None:
-        seen = -1
+        seen, pace = -1, Pace(SHARE, LONGEST_S)
         while not self._over.wait(PERIOD_S):
             now = sum(history.version for history in self._race.histories.values())
-            if now == seen:
+            if now == seen or not pace.due():
                 continue
             seen = now
             try:
-                self._view.paint(self._race)
+                pace.run(lambda: self._view.paint(self._race))
             except Exception as error:  # noqa: BLE001 - the race goes on without its picture
                 self._view.status.value = f"<p>{html.escape(f'No picture: {error!r}')}</p>"
                 return

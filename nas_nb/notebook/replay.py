@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_nb.notebook import terminal, wording
 from nas_nb.notebook.deeds import steering_text
@@ -76,15 +75,3 @@ def replay(directory: str | Path) -> Replay:
         SearchError: There is no search in the folder.
     """
     return Replay.open(directory)
-
-
-def record_html(replay: Replay, image: str, table: str) -> str:
-    """Returns the moment as plain HTML."""
-    deeds = replay.deeds()
-    parts: list[Any] = [
-        f"<p><strong>{html.escape(replay.status())}</strong></p>",
-        f"<p>{html.escape(deeds[:1].upper() + deeds[1:])}.</p>" if deeds else "",
-        f"<p>{image}</p>",
-        table,
-    ]
-    return "\n".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -10,7 +11,6 @@ from IPython.display import DisplayHandle, display
 from nas_nb.notebook import tables
 from nas_nb.notebook.bundle import live_bundle, record_bundle
 from nas_nb.notebook.picture import overview
-from nas_nb.notebook.replay import record_html
 from nas_nb.notebook.views.view import Scene
 
 if TYPE_CHECKING:
@@ -98,3 +98,15 @@ class ReplayView:
         self._replay.to(trials)
         if self._shown is not None:
             self._shown.update(self.record(), raw=True)
+
+
+def record_html(replay: Replay, image: str, table: str) -> str:
+    """Returns the moment as plain HTML."""
+    deeds = replay.deeds()
+    parts: list[Any] = [
+        f"<p><strong>{html.escape(replay.status())}</strong></p>",
+        f"<p>{html.escape(deeds[:1].upper() + deeds[1:])}.</p>" if deeds else "",
+        f"<p>{image}</p>",
+        table,
+    ]
+    return "\n".join(part for part in parts if part)

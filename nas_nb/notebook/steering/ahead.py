@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from nas_nb.errors import StrategyError
+from nas_nb.notebook.layout import named, row
 from nas_nb.notebook.options import OptionsForm
-from nas_nb.notebook.steering.section import Section, field
+from nas_nb.notebook.steering.section import Section
 from nas_nb.notebook.wording import budget_text
 from nas_nb.search.budget import describe_duration, parse_duration
 from nas_nb.strategy.names import STRATEGIES, make_strategy
@@ -35,14 +36,13 @@ class StrategySection(Section):
         self.options = OptionsForm(lambda: None)
         now = desk.search.strategy
         names = [*dict.fromkeys([now.name, *STRATEGIES])]
-        self.name = widgets.Dropdown(options=names, value=now.name, **field("Strategy", 200))
+        self.name = widgets.Dropdown(options=names, value=now.name, **named("Strategy", 200))
         self.change = self.button("Change", self._change, 90)
         self.options.show(now)
         self.name.observe(lambda _: self._named(), "value")
         self._now = widgets.HTML()
-        row = widgets.HBox([self.name, self.change, self._now])
-        row.add_class("nas-row")
-        self.widget = self.arranged(widgets.VBox([row, self.options.widget]))
+        who = row(self.name, self.change, self._now)
+        self.widget = self.arranged(widgets.VBox([who, self.options.widget]))
 
     def paint(self) -> None:
         """Says who proposes now."""
@@ -81,10 +81,10 @@ class BudgetSection(Section):
             min=0,
             max=10**6,
             tooltip="0 is no limit",
-            **field("Max trials", 170),
+            **named("Max trials", 170),
         )
         time = "" if budget.max_time_s is None else describe_duration(budget.max_time_s)
-        self.time = widgets.Text(value=time, placeholder="no limit", **field("Max time", 190))
+        self.time = widgets.Text(value=time, placeholder="no limit", **named("Max time", 190))
         self.change = self.button("Change", self._change, 90)
         self._now = widgets.HTML()
         self.widget = self.arranged(self.trials, self.time, self.change, self._now)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import ipywidgets as widgets
 import numpy as np
 
-from nas_nb.notebook.steering.section import Section, field
+from nas_nb.notebook.layout import named, row
+from nas_nb.notebook.steering.section import Section
 from nas_nb.notebook.wording import number_text, value_text
 from nas_nb.space.parameter import ParameterKind
 
@@ -40,14 +41,12 @@ class CandidateSection(Section):
         self._changing = False
         self.inputs: dict[str, Any] = {}
         self._shown: tuple[Parameter, ...] = ()
-        self._fields = widgets.HBox()
-        self._fields.add_class("nas-row")
+        self._fields = row()
         self._about = widgets.HTML()
         self.queue = self.button("Queue it", lambda: self.steer.queue(self.values), 100)
         self.take = self.button("Start from trial", self._take, 160)
         self.draw = self.button("Random", self._draw, 90)
-        buttons = widgets.HBox([self.queue, self.take, self.draw, self._about])
-        buttons.add_class("nas-row")
+        buttons = row(self.queue, self.take, self.draw, self._about)
         self.widget = self.arranged(self._fields, buttons)
         self.set(self._domain.complete({}))
 
@@ -145,7 +144,7 @@ def nearest_legal(domain: Domain, wanted: Mapping[str, Value]) -> dict[str, Valu
 
 
 def _made(parameter: Parameter, value: Value) -> Any:
-    look = field(parameter.name, 190)
+    look = named(parameter.name, 190)
     if parameter.count <= _LISTED:
         options = [(value_text(one), one) for one in parameter.values()]
         return widgets.Dropdown(options=options, value=value, **look)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nas_nb.errors import NasError
-from nas_nb.notebook.steering.section import Section, field
+from nas_nb.notebook.layout import named, row
+from nas_nb.notebook.steering.section import Section
 from nas_nb.notebook.wording import by_number, size_text, value_text
 from nas_nb.search.plan import with_rules
 from nas_nb.space.restriction import Rule, RuleKind, names_meant, restrict
@@ -41,9 +42,9 @@ class NarrowSection(Section):
         super().__init__(desk)
         self._domain = desk.search.space.domain
         self._previewed: tuple[Any, str] = (None, "")
-        self.name = widgets.Dropdown(options=names_offered(self._domain), **field("Choice", 200))
-        self.kind = widgets.Dropdown(options=list(_RULES), **field("Rule", 150))
-        self.value = widgets.Combobox(ensure_option=False, **field("Value", 190))
+        self.name = widgets.Dropdown(options=names_offered(self._domain), **named("Choice", 200))
+        self.kind = widgets.Dropdown(options=list(_RULES), **named("Rule", 150))
+        self.value = widgets.Combobox(ensure_option=False, **named("Value", 190))
         self.value.continuous_update = False
         self.apply = self.button("Apply", self._apply, 90)
         self.release = self.button("Lift all", self._release, 90)
@@ -52,8 +53,7 @@ class NarrowSection(Section):
         self.name.observe(lambda _: self._renamed(), "value")
         for control in (self.kind, self.value):
             control.observe(lambda _: desk.on_input(), "value")
-        inputs = widgets.HBox([self.name, self.kind, self.value, self.apply, self.release])
-        inputs.add_class("nas-row")
+        inputs = row(self.name, self.kind, self.value, self.apply, self.release)
         self.widget = self.arranged(inputs, self._left)
 
     def paint(self) -> None:

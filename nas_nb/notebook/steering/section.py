@@ -10,6 +10,7 @@ import ipywidgets as widgets
 
 from nas_nb.errors import NasError
 from nas_nb.notebook.alert import alert
+from nas_nb.notebook.layout import row
 
 if TYPE_CHECKING:
     from nas_nb.notebook.tabs.tab import Desk
@@ -59,15 +60,7 @@ class Section(ABC):
 
     def arranged(self, *parts: Any) -> Any:
         """Returns the section's widget: a heading, the parts in a row that wraps, the refusal."""
-        row = widgets.HBox(parts)
-        row.add_class("nas-row")
         heading = widgets.HTML(f'<p class="nas-caption">{self.title}</p>')
-        box = widgets.VBox([heading, row, self.refusal])
+        box = widgets.VBox([heading, row(*parts), self.refusal])
         box.add_class("nas-section")
         return box
-
-
-def field(name: str, width: int) -> dict[str, Any]:
-    """Returns the name and look of an input."""
-    look = {"style": {"description_width": "initial"}, "layout": {"width": f"{width}px"}}
-    return {"description": name, **look}

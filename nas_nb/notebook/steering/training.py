@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from nas_nb.errors import SearchError
-from nas_nb.notebook.steering.section import Section, field
+from nas_nb.notebook.layout import named
+from nas_nb.notebook.steering.section import Section
 
 if TYPE_CHECKING:
     from nas_nb.notebook.tabs.tab import Desk
@@ -25,11 +26,9 @@ class TrainingSection(Section):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.stop = self.button("Stop this trial", self.steer.stop_trial, 170)
-        self.epochs = widgets.BoundedIntText(value=10, min=1, max=10**6, **field("Epochs", 130))
+        self.epochs = widgets.BoundedIntText(value=10, min=1, max=10**6, **named("Epochs", 130))
         self.grant = self.button("Train trial longer", self._grant, 180)
-        row = widgets.HBox([self.stop, desk.chooser.widget, self.epochs, self.grant])
-        row.add_class("nas-row")
-        self.widget = self.arranged(row)
+        self.widget = self.arranged(self.stop, desk.chooser.widget, self.epochs, self.grant)
 
     def paint(self) -> None:
         """Names the trials that the buttons are about."""

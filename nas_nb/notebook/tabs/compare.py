@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from nas_nb.errors import NasError
 from nas_nb.notebook.alert import alert
 from nas_nb.notebook.chooser import number_field, read_number
+from nas_nb.notebook.layout import row, sides
 from nas_nb.notebook.picture import Picture
 from nas_nb.notebook.tables import table
 from nas_nb.notebook.tabs.tab import Tab
@@ -39,16 +40,17 @@ class CompareTab(Tab):
         self.other = number_field("With trial", "the best other one", 210)
         self._refusal, self._table, self._curves = (widgets.HTML() for _ in range(3))
         self._one, self._two = widgets.HTML(), widgets.HTML()
-        with_row = widgets.HBox([self.other, self._refusal])
-        with_row.add_class("nas-row")
-        diagrams = widgets.HBox([self._one, self._two])
-        diagrams.add_class("nas-sides")
-        sides = widgets.HBox([self._table, self._curves])
-        sides.add_class("nas-sides")
-        self.widget = widgets.VBox([desk.chooser.widget, with_row, sides, diagrams])
+        self.widget = widgets.VBox(
+            [
+                desk.chooser.widget,
+                row(self.other, self._refusal),
+                sides(self._table, self._curves),
+                sides(self._one, self._two),
+            ]
+        )
         self.other.observe(lambda _: self._typed(), "value")
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Shows the two trials."""
         self._desk.chooser.paint()
         history = self._desk.search.history
@@ -57,12 +59,16 @@ class CompareTab(Tab):
             self._table.value = "<p>Two trials are needed to compare.</p>"
             self._curves.value = self._one.value = self._two.value = ""
             return
-        if self._picture is None:
-            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
-        if self._picture.draw(self._desk.scene()) or not self._curves.value:
-            self._curves.value = self._picture.html()
+        if pictures:
+            self._curves.value = self._drawn()
         self._table.value = facts_table(one, two, history) + differences_table(one, two)
         self._one.value, self._two.value = self._diagram(one), self._diagram(two)
+
+    def _drawn(self) -> str:
+        if self._picture is None:
+            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+        self._picture.draw(self._desk.scene())
+        return self._picture.html()
 
     def _diagram(self, trial: Trial) -> str:
         return f'<p class="nas-caption">Trial {trial.number}</p>{self._drawings.diagram(trial)}'

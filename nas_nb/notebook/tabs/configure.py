@@ -34,7 +34,7 @@ class ConfigureTab(Tab):
         self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
         self.widget = widgets.VBox([self._coverage, controls.widget, self._about, self._code])
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Brings the line about the budget and the code up to date."""
         search = self._desk.search
         self._coverage.value = (

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from nas_nb.errors import NasError
 from nas_nb.notebook.alert import alert
 from nas_nb.notebook.filtering import HELP, matching
+from nas_nb.notebook.layout import named, row
 from nas_nb.notebook.tables import ranking, trials_table
 from nas_nb.notebook.tabs.tab import Tab
 from nas_nb.notebook.wording import number_text
@@ -40,16 +41,16 @@ class LeaderboardTab(Tab):
         self._desk = desk
         self._page, self._pages = 0, 1
         self._seen: tuple[object, ...] = ()
-        self.filter = widgets.Text(description="Filter", placeholder=HELP, **_look("470px"))
+        self.filter = widgets.Text(placeholder=HELP, **named("Filter", 470))
         self.filter.continuous_update = False
-        self.sort = widgets.Dropdown(options=list(_SORTS), description="Sort by", **_look("190px"))
+        self.sort = widgets.Dropdown(options=list(_SORTS), **named("Sort by", 190))
         self.back, self.forth = _page_button("Previous page"), _page_button("Next page")
-        self.pick = widgets.Dropdown(options=[_NOBODY], description="Look at", **_look("260px"))
+        self.pick = widgets.Dropdown(options=[_NOBODY], **named("Look at", 260))
         self._refusal, self._where, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.widget = widgets.VBox(
             [
-                _row(self.filter, self.sort, self._refusal),
-                _row(self.back, self.forth, self._where, self.pick),
+                row(self.filter, self.sort, self._refusal),
+                row(self.back, self.forth, self._where, self.pick),
                 self._table,
             ]
         )
@@ -59,7 +60,7 @@ class LeaderboardTab(Tab):
         self.forth.on_click(lambda _: self._turn(1))
         self.pick.observe(lambda _: self._picked(), "value")
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Shows the page that is asked for, if it is another one or trials have ended."""
         history = self._desk.search.history
         trial = self._desk.selection.trial(history)
@@ -134,13 +135,3 @@ def _caption(first: int, shown: list[Trial], found: int, total: int, order: str)
 
 def _page_button(name: str) -> Any:
     return widgets.Button(description=name, disabled=True, layout={"width": "120px"})
-
-
-def _row(*parts: Any) -> Any:
-    row = widgets.HBox(parts)
-    row.add_class("nas-row")
-    return row
-
-
-def _look(width: str) -> dict[str, Any]:
-    return {"style": {"description_width": "initial"}, "layout": {"width": width}}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from nas_nb.notebook.deeds import steering_table
+from nas_nb.notebook.layout import sides
 from nas_nb.notebook.steering.ahead import BudgetSection, StrategySection
 from nas_nb.notebook.steering.candidate import CandidateSection
 from nas_nb.notebook.steering.narrow import NarrowSection
@@ -44,12 +45,11 @@ class SteerTab(Tab):
         self.strategy = StrategySection(desk)
         self.budget = BudgetSection(desk)
         self._done = widgets.HTML()
-        ahead = widgets.HBox([self.strategy.widget, self.budget.widget])
-        ahead.add_class("nas-sides")
+        ahead = sides(self.strategy.widget, self.budget.widget)
         parts = [self.narrow.widget, self.candidate.widget, self.training.widget, ahead]
         self.widget = widgets.VBox([*parts, self._done])
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Brings every section, and the list of what was done, up to date."""
         for section in self._sections():
             section.paint()

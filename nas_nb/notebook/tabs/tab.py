@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.notebook.views.view import Scene
 
@@ -47,12 +47,17 @@ class Tab(ABC):
     """One tab. Its inputs are written by the browser, its outputs by the painter alone.
 
     Attributes:
+        title: What the tab says.
         widget: What it shows.
     """
 
-    title: ClassVar[str]
+    title: str
     widget: Any
 
     @abstractmethod
-    def paint(self) -> None:
-        """Brings it up to date. Called by the painter, and only while it is the one in view."""
+    def paint(self, *, pictures: bool = True) -> None:
+        """Brings it up to date. Called by the painter, and only while it is the one in view.
+
+        Args:
+            pictures: Whether pictures are drawn anew, too.
+        """

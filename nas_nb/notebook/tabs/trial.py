@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
+from nas_nb.notebook.layout import sides
 from nas_nb.notebook.picture import Picture
 from nas_nb.notebook.tables import values_tables
 from nas_nb.notebook.tabs.tab import Tab
@@ -41,11 +42,10 @@ class TrialTab(Tab):
         self.code.observe(lambda _: desk.on_input(), "value")
         self._facts, self._curve, self._diagram, self._code = (widgets.HTML() for _ in range(4))
         self._facts.add_class("nas-side-by-side")
-        sides = widgets.HBox([widgets.VBox([self._facts, self._curve]), self._diagram])
-        sides.add_class("nas-sides")
-        self.widget = widgets.VBox([desk.chooser.widget, sides, self.code, self._code])
+        picture = sides(widgets.VBox([self._facts, self._curve]), self._diagram)
+        self.widget = widgets.VBox([desk.chooser.widget, picture, self.code, self._code])
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Shows the trial that is chosen."""
         self._desk.chooser.paint()
         history = self._desk.search.history
@@ -56,17 +56,20 @@ class TrialTab(Tab):
             )
             self._curve.value = self._diagram.value = self._code.value = ""
             return
-        if self._picture is None:
-            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
-        scene = self._desk.scene()._replace(other=None)
-        if self._picture.draw(scene) or not self._curve.value:
-            self._curve.value = self._picture.html()
+        if pictures:
+            self._curve.value = self._drawn()
         diagram = self._drawings.diagram(trial)
         self._facts.value = values_tables(
             f"Trial {trial.number}", trial_facts(trial, history), trial
         )
         self._diagram.value = diagram
         self._code.value = self._drawings.code(trial) if self.code.value else ""
+
+    def _drawn(self) -> str:
+        if self._picture is None:
+            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+        self._picture.draw(self._desk.scene()._replace(other=None))
+        return self._picture.html()
 
 
 def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:

@@ -40,23 +40,27 @@ class WatchTab(Tab):
             [self._image, self._funnel_image, self._incumbent, self._best, self._log]
         )
 
-    def paint(self) -> None:
+    def paint(self, *, pictures: bool = True) -> None:
         """Brings pictures, tables and log up to date."""
         history = self._desk.search.history
         incumbent = tables.incumbent_table(history)
         best = tables.leaderboard(history, BEST_SHOWN)
         log = log_html(history)
         # The slow part, after the texts were made and before any is shown: all tell of one moment.
-        if self.draw() or not self._image.value:
-            self._image.value = self.picture.html()
+        if pictures:
+            self._paint_pictures()
         self._incumbent.value, self._best.value, self._log.value = incumbent, best, log
-        self._paint_funnel()
 
     def draw(self) -> bool:
         """Draws the picture; returns False if it looks as it did."""
         # The rings of the chosen trial belong to the other tabs: here it would follow the best.
         chosen = self._desk.selection.chosen
         return self.picture.draw(self._desk.scene()._replace(chosen=chosen))
+
+    def _paint_pictures(self) -> None:
+        if self.draw() or not self._image.value:
+            self._image.value = self.picture.html()
+        self._paint_funnel()
 
     def _paint_funnel(self) -> None:
         history = self._desk.search.history
