@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.strategy.mutants import new_mutant
 from nas_nb.strategy.ranking import crowded_order
+from nas_nb.strategy.rungs import best_of
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -29,11 +31,13 @@ class Pareto(Strategy):
 
     Use it when a good score is not all: small and fast models count too, and you want to choose
     among the trade-offs afterwards (`history.pareto_front("score", "params")`). Don't use it when
-    only the score counts: half of its trials go to cheap, bad architectures.
+    only the score counts: half of its trials go to cheap architectures.
 
     The cost is what the trials record when they are built. Where no trial has it, this is
-    elitist evolution on the score alone. Unlike the paper's, generations overlap: each trial is
-    one child of the best that are known by then.
+    elitist evolution on the score alone. Two things are unlike the paper's. Generations overlap:
+    each trial is one child of the best that are known by then. And half of the children
+    (`elite`) have parents among the N/2 best by the score alone, since a front of a few dozen
+    trials is mostly cheap and bad architectures, and their children would be, too.
 
     Paper: Deb, Pratap, Agarwal & Meyarivan, A Fast and Elitist Multiobjective Genetic Algorithm:
     NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
@@ -42,6 +46,8 @@ class Pareto(Strategy):
         cost: The name of the cost, as the trials record it; less is better.
         population: N, how many of the best are parents, 2 or more. The paper takes 100.
         crossover: Probability that a child has two parents, 0 to 1. The paper takes 0.9.
+        elite: Probability that a child's parents are the best by the score alone, 0 to 1. The
+            paper takes 0.
     """
 
     name: ClassVar[str] = "pareto"
@@ -49,21 +55,38 @@ class Pareto(Strategy):
     cost: str = "params"
     population: int = 20
     crossover: float = 0.9
+    elite: float = 0.5
 
     def __post_init__(self) -> None:
         whole_number(self.name, "population", self.population, 2)
-        if not 0 <= self.crossover <= 1:
-            raise StrategyError(
-                "Strategy 'pareto' expected `crossover` to be a probability, 0 to 1. Received: "
-                f"crossover={self.crossover!r}."
-            )
+        for option in ("crossover", "elite"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise StrategyError(
+                    f"Strategy 'pareto' expected `{option}` to be a probability, 0 to 1. Received: "
+                    f"{option}={getattr(self, option)!r}."
+                )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new child of two parents that won a tournament each."""
+        known = [
+            trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
+        ]
+        few = (self.population + 1) // 2
         # A random parent population P_0 of size N is created.
-        parents = self._parents(history)
-        if len(parents) < self.population:
+        if len(known) < few:
             return sample_new(self.domain, history, rng)
+        if rng.random() < self.elite:
+            parents = best_of(known, few, history.direction)
+        elif len(known) < self.population:
+            return sample_new(self.domain, history, rng)
+        else:
+            parents = self._fittest(known, history.direction)
+        return self._child([trial.values for trial in parents], history, rng)
+
+    def _child(
+        self, parents: Sequence[Values], history: History, rng: np.random.Generator
+    ) -> dict[str, Value]:
+        """Returns a new child of two of the parents, which come the fittest first."""
         # Binary tournament selection by the crowded comparison: parents are in its order.
         first, second = (parents[min(rng.integers(len(parents), size=2))] for _ in range(2))
         # Recombination and mutation make the child.
@@ -76,18 +99,11 @@ class Pareto(Strategy):
             return child
         return new_mutant(self.domain, child, history, rng)
 
-    def _parents(self, history: History) -> list[dict[str, Value]]:
-        """The N best of the last trials, the fittest first."""
-        trials = [
-            trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
-        ]
-        if not trials:
-            return []
-        sign = -1.0 if history.direction == "max" else 1.0
+    def _fittest(self, trials: Sequence[Trial], direction: str) -> list[Trial]:
+        """The N first by non-domination and crowding, the fittest first."""
+        sign = -1.0 if direction == "max" else 1.0
         points = np.array([[sign * (t.score or 0.0), self._cost(t)] for t in trials])
-        # Sort by non-domination, and take the first N.
-        order = crowded_order(points)[: self.population]
-        return [trials[position].values for position in order]
+        return [trials[position] for position in crowded_order(points)[: self.population]]
 
     def _cost(self, trial: Trial) -> float:
         """The cost; one that isn't known is the same for all, so that only the score counts."""

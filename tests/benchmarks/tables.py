@@ -61,6 +61,9 @@ class TableDomain(Domain):
             raise SpaceError(f"Expected a point that the table lists, got {dict(values)}.")
         return point
 
+    def complete(self, partial: Values) -> dict[str, Value]:
+        return self.canonical(super().complete(partial))
+
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         if not any(p.conditions for p in self.parameters):  # then all combinations are listed
             twin = self.twins[self._listed[int(rng.integers(len(self._listed)))]]

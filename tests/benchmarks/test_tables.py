@@ -27,7 +27,11 @@ def test_a_twin_is_returned_as_its_representative_everywhere() -> None:
     points = [domain.sample(rng) for _ in range(100)]
     points += [domain.mutate(point, rng) for point in points]
     points += [near for point in points[:20] for near in domain.neighbours(point)]
-    points += list(domain.enumerate())
+    points += [
+        *domain.enumerate(),
+        domain.complete({"a": "1"}),
+        domain.complete({"a": "1", "b": "0"}),
+    ]
     assert not any(point == {"a": "1", "b": "0"} for point in points)
 
 
@@ -35,6 +39,8 @@ def test_what_is_not_listed_is_no_point() -> None:
     domain, rng = table(), np.random.default_rng(0)
     with pytest.raises(SpaceError, match="lists"):
         domain.canonical({"a": "2", "b": "2"})
+    with pytest.raises(SpaceError, match="lists"):
+        domain.complete({"a": "2", "b": "2"})
     assert domain.size == len(list(domain.enumerate())) == 7
     assert all(domain.sample(rng) != {"a": "2", "b": "2"} for _ in range(50))
 

@@ -10,11 +10,11 @@ from tests.strategy.worlds import choice
 WIDE = Domain(tuple(choice(f"c{n}", 0, 1, 2, 3) for n in range(5)))
 
 
-def search(trials: int, *, costs: bool) -> History:
+def search(trials: int, *, costs: bool, elite: float = 0.5) -> History:
     """The score is the sum of the choices; the cost too: every trade-off is on the front."""
     history = History()
     history.apply({"event": "search_opened", "objective": "sum", "direction": "max", "seed": 0})
-    strategy = Pareto(population=8, domain=WIDE)
+    strategy = Pareto(population=8, elite=elite, domain=WIDE)
     for number in range(trials):
         values = strategy.propose(history, generator(0, number))
         total = float(sum(values.values()))
@@ -30,16 +30,24 @@ def search(trials: int, *, costs: bool) -> History:
 
 def test_it_spreads_along_the_front() -> None:
     totals = {sum(trial.values.values()) for trial in search(80, costs=True).completed}
-    assert min(totals) <= 1
+    assert min(totals) <= 2
     assert max(totals) >= 14
 
 
 def test_without_costs_only_the_score_counts() -> None:
-    late = search(80, costs=False).completed[-20:]
-    assert sum(trial.score or 0 for trial in late) / 20 > 11
+    later = search(60, costs=False).completed[20:]
+    assert sum(trial.score or 0 for trial in later) / 40 > 11
 
 
-@pytest.mark.parametrize("options", [{"population": 1}, {"crossover": 1.5}])
+def test_the_elite_raises_the_score_where_costs_pull_it_down() -> None:
+    last = [
+        sum(trial.score or 0 for trial in search(60, costs=True, elite=elite).completed[-30:]) / 30
+        for elite in (0.0, 1.0)
+    ]
+    assert last[1] > last[0] + 2
+
+
+@pytest.mark.parametrize("options", [{"population": 1}, {"crossover": 1.5}, {"elite": -0.1}])
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(StrategyError, match=next(iter(options))):
         Pareto(**options)
