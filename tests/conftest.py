@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,29 @@ from hypothesis import settings
 # Before anything imports TensorFlow: its C++ log would drown a failure's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# What is written in TensorFlow, and what is drawn or timed on it alone. Keras takes its library from
+# the environment, so a whole run of tests is of one: `KERAS_BACKEND=jax python -m pytest tests/...`.
+ON_TENSORFLOW_ALONE = re.compile(
+    "evaluate/(engine|supernet)/|test_(forgetting|fit|fit_path|batches|execution|one_shot|gradient)[.]"
+)
+
 # Examples are the same in every run, so that CI fails for a change and not for a draw; a deadline
 # would measure the machine.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what is written in TensorFlow where Keras runs on another library."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "tensorflow":
+        return
+    skip = pytest.mark.skip(reason=f"written in TensorFlow, and KERAS_BACKEND is {backend}")
+    for item in items:
+        if ON_TENSORFLOW_ALONE.search(item.path.as_posix()):
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

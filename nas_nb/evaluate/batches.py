@@ -1,10 +1,17 @@
-"""Batches in an order that depends on a seed alone, not on TensorFlow's global state."""
+"""Batches in an order that depends on a seed alone, not on the backend's global state."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+
+from nas_nb.evaluate.backend import on_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:
@@ -18,19 +25,63 @@ def shuffled_batches(
     batch_size: int,
     seed: int,
     initial_epoch: int = 0,
-) -> tf.data.Dataset:
-    """Returns an endless data set of batches, a fresh permutation for every epoch.
+) -> Any:
+    """Returns batches for `fit`, a fresh permutation for every epoch.
+
+    Args:
+        x: Samples, `(samples, ...)`.
+        y: Targets, `(samples, ...)`.
+        batch_size: Samples a batch, 1 or more.
+        seed: The permutation of epoch e is a function of (seed, e), and of the backend.
+        initial_epoch: The epoch to begin with, from 0.
+
+    Returns:
+        On TensorFlow an endless `tf.data.Dataset` of `(x, y)` batches, in the order of the compiled
+        epoch; take `steps_per_epoch` of them for an epoch. Elsewhere a `ShuffledBatches`.
+    """
+    if on_tensorflow():
+        return _dataset(x, y, batch_size, seed, initial_epoch)
+    return ShuffledBatches(x, y, batch_size, seed, initial_epoch)
+
+
+class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of arrays, without TensorFlow.
 
     Args:
         x: Samples, `(samples, ...)`.
         y: Targets, `(samples, ...)`.
         batch_size: Samples a batch, 1 or more.
         seed: The permutation of epoch e is a function of (seed, e).
-        initial_epoch: The epoch to begin with, from 0.
-
-    Returns:
-        A `tf.data.Dataset` of `(x, y)` batches; take `steps_per_epoch` of them for an epoch.
+        epoch: The epoch to begin with, from 0.
     """
+
+    def __init__(self, x: Any, y: Any, batch_size: int, seed: int, epoch: int) -> None:
+        super().__init__()
+        self._x, self._y = np.asarray(x), np.asarray(y)
+        self._batch_size = batch_size
+        self._seed = seed
+        self.begin(epoch)
+
+    def begin(self, epoch: int) -> None:
+        """Draws the order of an epoch, from 0.
+
+        Keras says when an epoch ends, but not which, and looks at some batches before the first.
+        """
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._x))
+
+    def __len__(self) -> int:
+        """Returns the batches of an epoch."""
+        return steps_per_epoch(len(self._x), self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Returns one batch `(x, y)` of the epoch that was begun."""
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._x[rows], self._y[rows]
+
+
+def _dataset(x: Any, y: Any, batch_size: int, seed: int, initial_epoch: int) -> tf.data.Dataset:
+    import tensorflow as tf
+
     samples, targets = tf.constant(x), tf.constant(y)
     order = tf.range(len(x))
 

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.evaluate.fit_path import fit_reason
 
 HONOURED = frozenset(
@@ -58,7 +59,7 @@ def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.Histor
 
 def keras_fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
     """Calls `model.fit`; what it traces is freed with the model, not kept for ever."""
-    if keras.backend.backend() != "tensorflow":
+    if not on_tensorflow():
         return model.fit(*args, **kwargs)
     from nas_nb.evaluate.forgetting import KERAS_STEPS, forget_kernels, forgotten
 

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from nas_nb.evaluate.backend import backend, on_tensorflow
+
 # What the engine computes in place of these; a model with its own has to be asked itself.
 _REPLACED = (
     "fit", "train_step", "test_step", "evaluate", "make_train_function", "make_test_function",
@@ -47,9 +49,9 @@ def fit_reason(
 
 
 def _reason_of_backend() -> str | None:
-    if keras.backend.backend() == "tensorflow":
+    if on_tensorflow():
         return None
-    return f"the compiled epoch is TensorFlow's, and Keras runs on {keras.backend.backend()}"
+    return f"the compiled epoch is TensorFlow's, and Keras runs on {backend()}"
 
 
 def _reason_of_model(model: keras.Model) -> str | None:

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from nas_nb.evaluate.slots import optimizer_variables
+
 Arrays = list[npt.NDArray[Any]]
 
 
@@ -88,13 +90,10 @@ def restore(model: keras.Model, arrays: Sequence[npt.NDArray[Any]], x: Any) -> N
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # Imported here because the engine is TensorFlow's, and Keras may run on another backend.
-    from nas_nb.evaluate.engine.template import optimizer_variables
-
     return [*model.variables, *optimizer_variables(model)]
 
 
 def _copied(variable: Any) -> npt.NDArray[Any]:
-    copied = np.array(variable.value.numpy())
+    copied = np.array(variable.numpy())
     # Files know NumPy's own types only; from float32 the small floats come back as they were.
     return copied.astype("float32") if copied.dtype.kind == "V" else copied

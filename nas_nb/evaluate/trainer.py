@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import keras
 import numpy as np
 
-from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+from nas_nb.evaluate.batches import ShuffledBatches, shuffled_batches, steps_per_epoch
 from nas_nb.evaluate.fit import keras_fit
 from nas_nb.evaluate.fit_path import fit_reason
 
@@ -47,8 +47,11 @@ class TrainingResult:
 class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports every epoch, and lets the control pause or end the training at every batch."""
 
-    def __init__(self, control: Control, on_epoch: OnEpoch, keeper: Keeper | None) -> None:
+    def __init__(
+        self, control: Control, on_epoch: OnEpoch, keeper: Keeper | None, batches: Any
+    ) -> None:
         super().__init__()
+        self.batches = batches
         self.control = control
         self.keeper = keeper
         self.report = on_epoch
@@ -56,6 +59,8 @@ class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if isinstance(self.batches, ShuffledBatches):
+            self.batches.begin(epoch)
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -122,10 +127,11 @@ def train(
     if reason is None:
         schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
         return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
-    steered = _Steered(control, on_epoch, keeper)
+    batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
+    steered = _Steered(control, on_epoch, keeper, batches)
     keras_fit(
         model,
-        shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch),
+        batches,
         epochs=epochs,
         initial_epoch=initial_epoch,
         steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),

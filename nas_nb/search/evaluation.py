@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
+from nas_nb.evaluate.backend import is_out_of_memory
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.extrapolation import cannot_reach
 from nas_nb.evaluate.plateau import is_plateau
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from nas_nb.search.settings import Settings
     from nas_nb.search.states import States
     from nas_nb.space.search_space import SearchSpace
-
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,8 @@ class Evaluation:
         batch_size = self.granted.batch_size
         try:
             return self._attempt(batch_size, cut_off=self.trial.attempt > 1)
-        except OUT_OF_MEMORY:
-            if batch_size == 1:
+        except Exception as error:
+            if batch_size == 1 or not is_out_of_memory(error):
                 raise
             half = batch_size // 2
             self.notes[:] = [f"out of memory at batch size {batch_size}: trained at {half}"]

@@ -39,15 +39,12 @@ class WeightlessBuilder:
         Raises:
             Exception: What `function` raises, for instance because it computes with weights.
         """
-        waiting = global_state.get_global_attribute(_WAITING)
         made: list[Any] = []
-        global_state.set_global_attribute(_WAITING, made)
         try:
-            with _optimizers_with_values(), keras.StatelessScope(initialize_variables=False):
+            with weightless(made):
                 return function()
         finally:
             self._made += [weakref.ref(variable) for variable in made]
-            global_state.set_global_attribute(_WAITING, waiting or [])
 
     def close(self) -> None:
         """Initialises the variables that are still in use."""
@@ -59,6 +56,23 @@ class WeightlessBuilder:
             global_state.set_global_attribute(_WAITING, [*waiting, *kept])
             with keras.StatelessScope():
                 pass  # leaving the scope initialises what waits
+
+
+@contextmanager
+def weightless(made: list[Any] | None = None) -> Iterator[None]:
+    """Gives the variables that are made in the block shapes, and no values.
+
+    Args:
+        made: An empty list, which is filled with those variables. By default nobody can give them
+            values later.
+    """
+    waiting = global_state.get_global_attribute(_WAITING)
+    global_state.set_global_attribute(_WAITING, [] if made is None else made)
+    try:
+        with _optimizers_with_values(), keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(_WAITING, waiting or [])
 
 
 @contextmanager

@@ -66,6 +66,9 @@ class Gradient(Strategy):
     arch_learning_rate: float = 0.02
 
     def __post_init__(self) -> None:
+        from nas_nb.evaluate.backend import require_tensorflow
+
+        require_tensorflow("strategy 'gradient', whose net is shared", StrategyError)
         whole_number(self.name, "epochs", self.epochs, 1)
         whole_number(self.name, "order", self.order, 1, 2)
         for option, words in _WORDS.items():

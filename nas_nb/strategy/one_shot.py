@@ -59,6 +59,9 @@ class OneShot(Strategy):
     fair: bool = False
 
     def __post_init__(self) -> None:
+        from nas_nb.evaluate.backend import require_tensorflow
+
+        require_tensorflow("strategy 'one_shot', whose net is shared", StrategyError)
         whole_number(self.name, "epochs", self.epochs, 1)
         whole_number(self.name, "pool", self.pool, 1)
         if not isinstance(self.fair, bool):

@@ -1,4 +1,4 @@
-"""The multiply-adds of anything that TensorFlow can trace, from the products in its graph."""
+"""The multiply-adds of anything that can be traced, from the products in its graph."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Any
 import keras
 
 from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import backend, on_tensorflow
+from nas_nb.evaluate.costs.jaxpr_count import products
+
+Signature = list[tuple[Any, str]]
+"""Shape and type of each tensor that a function takes."""
 
 
 def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
@@ -22,28 +27,30 @@ def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[s
         kwargs: Named arguments.
 
     Raises:
-        MeasureError: The graph holds a loop or a function whose products can't be seen.
+        MeasureError: The graph holds a loop or a function whose products can't be seen; or Keras
+            runs on a library whose graphs can't be read here.
     """
-    total = 0
-    for node in _trace(operation, args, kwargs).get_operations():
-        if node.type in _OPAQUE:
+    call, signature = _call(operation, args, kwargs)
+    counted = _products(call, signature)
+    for name, count in counted.items():
+        if count < 0:
             raise MeasureError(
                 f"Expected layers whose multiply-adds can be counted, got {operation.name!r} (of "
-                f"type {type(operation).__name__}), which runs a {node.type}: flops are not known."
+                f"type {type(operation).__name__}), which runs a {name}: flops are not known."
             )
-        total += _PRODUCTS.get(node.type, _none)(node)
-    return total
+    return sum(counted.values())
 
 
-def _trace(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    import tensorflow as tf
-
+def _call(
+    operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Callable[..., Any], Signature]:
+    """Returns the operation as a function of tensors alone, and what those are."""
     leaves = keras.tree.flatten((args, dict(kwargs)))
     symbolic = [isinstance(leaf, keras.KerasTensor) for leaf in leaves]
     # Placeholders stand for the variables, too: they may have been built without weights.
     variables = list(getattr(operation, "variables", ()))
     inputs = [leaf for leaf, is_symbol in zip(leaves, symbolic, strict=True) if is_symbol]
-    signature = [tf.TensorSpec(v.shape, v.dtype) for v in (*inputs, *variables)]
+    signature = [(v.shape, v.dtype) for v in (*inputs, *variables)]
 
     def call(*tensors: Any) -> Any:
         given = iter(tensors)
@@ -55,15 +62,33 @@ def _trace(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         with keras.StatelessScope(state_mapping=list(zip(variables, given, strict=True))):
             return operation(*call_args, **call_kwargs)
 
-    return tf.function(call, autograph=False).get_concrete_function(*signature).graph
+    return call, signature
+
+
+def _products(call: Callable[..., Any], signature: Signature) -> dict[str, int]:
+    """Counts by kind of product; below 0 for what can't be counted."""
+    if backend() == "jax":
+        return products(call, signature)
+    if not on_tensorflow():
+        raise MeasureError(
+            "Expected Keras on TensorFlow or JAX to count a layer that has no rule, got the "
+            f"backend {backend()!r}: its flops are not known."
+        )
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in signature]
+    counted: dict[str, int] = {}
+    graph = tf.function(call, autograph=False).get_concrete_function(*specs).graph
+    for node in graph.get_operations():
+        if node.type in _OPAQUE:
+            return {node.type: -1}
+        if node.type in _PRODUCTS:
+            counted[node.type] = counted.get(node.type, 0) + _PRODUCTS[node.type](node)
+    return counted
 
 
 def _size(tensor: Any) -> int:
     return int(math.prod(tensor.shape))
-
-
-def _none(node: Any) -> int:
-    return 0
 
 
 def _product(transposed: str) -> Callable[[Any], int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import backend, on_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +46,29 @@ def latency_s(model: keras.Model, batch: Any, *, repeats: int = 20, warmup: int 
 
 
 def _compiled(model: keras.Model, batch: Any) -> Callable[[], Any]:
-    import tensorflow as tf
-
-    inputs = keras.tree.map_structure(tf.convert_to_tensor, batch)
-    call = tf.function(lambda given: model(given, training=False), autograph=False)
-    concrete = call.get_concrete_function(inputs)
+    inputs = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+    run = _compiled_call(model, inputs)
 
     def predict() -> Any:
-        return keras.tree.map_structure(lambda output: output.numpy(), concrete(inputs))
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, run())
 
     return predict
+
+
+def _compiled_call(model: keras.Model, inputs: Any) -> Callable[[], Any]:
+    if backend() == "jax":
+        import jax
+
+        call = jax.jit(lambda *given: model.stateless_call(*given, training=False)[0])
+        state = [
+            [variable.value for variable in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        return lambda: call(*state, inputs)
+    if not on_tensorflow():
+        return lambda: model(inputs, training=False)
+    import tensorflow as tf
+
+    traced = tf.function(lambda given: model(given, training=False), autograph=False)
+    concrete = traced.get_concrete_function(inputs)
+    return lambda: concrete(inputs)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import on_tensorflow
+from nas_nb.space.symbolic import weightless
 
 if TYPE_CHECKING:
     import keras
@@ -46,6 +48,10 @@ def without_weights() -> Iterator[None]:
         >>> params(model)  # a gigabyte, had it been allocated
         268500992
     """
+    if not on_tensorflow():
+        with weightless():
+            yield
+        return
     import tensorflow as tf
 
     # A variable of a graph that is never run stays a description. Keras's own stateless scope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from nas_nb.evaluate.engine.layers import rewrite
 from nas_nb.evaluate.engine.settings import Setting, free_settings
 from nas_nb.evaluate.engine.signature import Sharing, free_activation, keras_layers
 from nas_nb.evaluate.seeds import apart
+from nas_nb.evaluate.slots import optimizer_variables, optimizers
 
 
 class Template:
@@ -59,21 +60,21 @@ class Template:
                 layer.activation = self._switches[index]
 
     def _free_variables(self) -> None:
-        optimizers = _optimizers(self.model)
+        listed = optimizers(self.model)
         for variable in [*self.model.variables, *optimizer_variables(self.model)]:
             unknown = [None] * len(variable.shape)
             variable._value = tf.Variable(
                 variable.value, shape=unknown, trainable=variable.trainable
             )
             variable._shape = tuple(unknown)
-        for optimizer in optimizers:
+        for optimizer in listed:
             # Keras finds a variable's moments by the identity of the TensorFlow variable.
             optimizer._trainable_variables_indices = {
                 optimizer._var_key(v): i for i, v in enumerate(self.model.trainable_variables)
             }
 
     def _free_optimizer(self) -> None:
-        optimizer = _optimizers(self.model)[-1]
+        optimizer = optimizers(self.model)[-1]
         for name in free_settings(optimizer):
             setting = Setting(getattr(optimizer, name))
             setattr(optimizer, name, setting)
@@ -93,7 +94,7 @@ class Template:
             _assign(slot, own)
         layers = keras_layers(model) if self._settings or self._switches else []
         for index, name, setting in self._settings:
-            owner = _optimizers(model)[-1] if index < 0 else layers[index]
+            owner = optimizers(model)[-1] if index < 0 else layers[index]
             setting.set(getattr(owner, name))
         for index, switch in self._switches.items():
             switch.choose(free_activation(model, layers[index]) or "")
@@ -116,37 +117,6 @@ def _assign(target: Any, source: Any) -> None:
     # A search does this a hundred times a trial: the raw ops take a fifth of `assign`'s time.
     value = tf.raw_ops.ReadVariableOp(resource=source.handle, dtype=source.dtype)
     tf.raw_ops.AssignVariableOp(resource=target.handle, value=value)
-
-
-def _optimizers(model: keras.Model) -> list[Any]:
-    """Returns the optimizer and, behind a loss scale, the one that it wraps."""
-    optimizer = model.optimizer
-    inner = getattr(optimizer, "inner_optimizer", None)
-    return [optimizer] if inner is None else [optimizer, inner]
-
-
-def optimizer_variables(model: keras.Model) -> list[Any]:
-    """Returns all variables of a built optimizer, those included that Keras does not list.
-
-    Nadam's running product and Adafactor's placeholders are state that `optimizer.variables` omits.
-    """
-    seen = {id(v) for v in model.variables}
-    found = []
-    for variable in _held(_optimizers(model)):
-        if id(variable) not in seen:
-            seen.add(id(variable))
-            found.append(variable)
-    return found
-
-
-def _held(optimizers: list[Any]) -> Iterator[Any]:
-    for optimizer in optimizers:
-        yield from optimizer._variables
-        for name in sorted(vars(optimizer)):
-            value = vars(optimizer)[name]
-            for each in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(each, keras.Variable):
-                    yield each
 
 
 def _build_measures(model: keras.Model, batch: Any) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.layer_graph import has_graph, output_layers, walk
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def as_inputs(model: keras.Model, x: Any) -> Any:
     """Returns a batch as tensors of the types that the model's inputs have."""
-    tensors = keras.tree.map_structure(tf.convert_to_tensor, x)
+    tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, x)
     symbols = getattr(model, "inputs", None)
     if not symbols or len(symbols) != len(keras.tree.flatten(tensors)):
         return tensors
@@ -117,8 +116,13 @@ def finite(score: Any, proxy: str, model: keras.Model) -> float:
     return value
 
 
-def watch(tape: tf.GradientTape, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
-    """Returns the variables' values as tensors that the tape watches, to be used in their place."""
-    values = [tf.convert_to_tensor(variable.value) for variable in variables]
-    tape.watch(values)
-    return values
+def values_of(variables: Sequence[keras.Variable]) -> list[Any]:
+    """Returns the variables' values as tensors, to be used in their place."""
+    return [keras.ops.convert_to_tensor(variable.value) for variable in variables]
+
+
+def is_real(tensor: Any) -> bool:
+    """Whether this is one tensor of floating-point numbers."""
+    if not keras.ops.is_tensor(tensor):
+        return False
+    return bool(keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype)))

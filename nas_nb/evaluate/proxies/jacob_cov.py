@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.forward import as_inputs, finite, logits
+from nas_nb.evaluate.backend import gradients
+from nas_nb.evaluate.proxies.forward import as_inputs, finite, is_real, logits
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,17 +51,20 @@ def jacob_cov(model: keras.Model, x: Any, y: Any = None) -> float:
 
 def _jacobians(model: keras.Model, x: Any) -> npt.NDArray[np.float64]:
     inputs = as_inputs(model, x)
-    if not tf.is_tensor(inputs) or not inputs.dtype.is_floating or len(inputs) < 2:
+    if not is_real(inputs) or inputs.shape[0] < 2:
         raise MeasureError(
             "Expected a model with one real-valued input and a batch of 2 samples or more for "
             f"jacob_cov, got {keras.tree.map_structure(_said, inputs)}: use another proxy."
         )
-    with tf.GradientTape() as tape, keras.StatelessScope():
-        tape.watch(inputs)
-        outputs = [tf.reduce_sum(output) for output in keras.tree.flatten(logits(model, inputs))]
-    gradient = tape.gradient(outputs, inputs, unconnected_gradients="zero")
-    return np.asarray(gradient, dtype=np.float64).reshape(len(inputs), -1)
+
+    def total(values: list[Any]) -> Any:
+        with keras.StatelessScope():
+            outputs = keras.tree.flatten(logits(model, values[0]))
+            return sum(keras.ops.sum(output) for output in outputs)
+
+    (gradient,) = gradients(total, [inputs])
+    return np.asarray(gradient, dtype=np.float64).reshape(inputs.shape[0], -1)
 
 
-def _said(tensor: tf.Tensor) -> str:
-    return f"{tensor.dtype.name} of shape {tuple(tensor.shape)}"
+def _said(tensor: Any) -> str:
+    return f"{keras.backend.standardize_dtype(tensor.dtype)} of shape {tuple(tensor.shape)}"

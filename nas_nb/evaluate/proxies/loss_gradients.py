@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.forward import as_inputs, forward, kernels, watch
+from nas_nb.evaluate.backend import gradients
+from nas_nb.evaluate.proxies.forward import as_inputs, forward, kernels, values_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,15 +33,17 @@ def loss_gradients(
             "call model.compile(loss=...) first."
         )
     weights = kernels(model)
-    targets = keras.tree.map_structure(tf.convert_to_tensor, y)
-    with tf.GradientTape() as tape:
-        values = watch(tape, weights)
+    inputs = as_inputs(model, x)
+    targets = keras.tree.map_structure(keras.ops.convert_to_tensor, y)
+
+    def loss(values: list[Any]) -> Any:
         mapping = list(zip(weights, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
-            outputs = forward(model, as_inputs(model, x))
-            loss = model.compute_loss(y=targets, y_pred=outputs, training=True)
-    gradients = tape.gradient(loss, values, unconnected_gradients="zero")
+            outputs = forward(model, inputs)
+            return model.compute_loss(y=targets, y_pred=outputs, training=True)
+
+    values = values_of(weights)
     return [
-        (value.numpy(), tf.convert_to_tensor(gradient).numpy())
-        for value, gradient in zip(values, gradients, strict=True)
+        (keras.ops.convert_to_numpy(value), keras.ops.convert_to_numpy(gradient))
+        for value, gradient in zip(values, gradients(loss, values), strict=True)
     ]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.layer_graph import walk
@@ -78,11 +77,12 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
     return float(np.linalg.slogdet(sum(agreeing))[1])
 
 
-def _agreements(outputs: tf.Tensor) -> npt.NDArray[np.float64]:
+def _agreements(outputs: Any) -> npt.NDArray[np.float64]:
     """Counts, for each pair of samples, the units that are on for both or off for both."""
-    signs = tf.reshape(tf.where(outputs > 0, 1.0, -1.0), [len(outputs), -1])
+    ops = keras.ops
+    signs = ops.reshape(ops.where(outputs > 0, 1.0, -1.0), [outputs.shape[0], -1])
     # A product of signs is the agreements less the disagreements, and both together are N_A.
-    products = np.asarray(tf.matmul(signs, signs, transpose_b=True), dtype=np.float64)
+    products = np.asarray(ops.matmul(signs, ops.transpose(signs)), dtype=np.float64)
     return (int(signs.shape[1]) + products) / 2
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import gradients
 from nas_nb.evaluate.layer_graph import keras_family, walk
-from nas_nb.evaluate.proxies.forward import as_inputs, finite, kernels, linearised, watch
+from nas_nb.evaluate.proxies.forward import as_inputs, finite, kernels, linearised, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,27 +44,31 @@ def synflow(model: keras.Model, x: Any, y: Any = None) -> float:
     """
     trainable = kernels(model)
     others = [weight for weight in model.weights if not any(weight is one for one in trainable)]
-    with tf.GradientTape() as tape:
-        values = watch(tape, trainable)
-        flow = _flow(model, x, [*trainable, *others], [*values, *(v.value for v in others)])
-    gradients = tape.gradient(flow, values, unconnected_gradients="zero")
+    fixed = [variable.value for variable in others]
+
+    def flow(values: list[Any]) -> Any:
+        return _flow(model, x, [*trainable, *others], [*values, *fixed])
+
+    values = values_of(trainable)
     saliencies = [
-        tf.reduce_sum(value * tf.convert_to_tensor(gradient))
-        for value, gradient in zip(values, gradients, strict=True)
+        keras.ops.sum(value * gradient)
+        for value, gradient in zip(values, gradients(flow, values), strict=True)
     ]
-    return finite(tf.add_n(saliencies), "synflow", model)
+    return finite(sum(saliencies), "synflow", model)
 
 
 def _flow(
     model: keras.Model, x: Any, variables: Sequence[keras.Variable], values: Sequence[Any]
-) -> tf.Tensor:
-    ones = keras.tree.map_structure(lambda tensor: tf.ones_like(tensor[:1]), as_inputs(model, x))
+) -> Any:
+    ones = keras.tree.map_structure(
+        lambda tensor: keras.ops.ones_like(tensor[:1]), as_inputs(model, x)
+    )
     positive = [
-        (variable, tf.abs(value)) for variable, value in zip(variables, values, strict=True)
+        (variable, keras.ops.abs(value)) for variable, value in zip(variables, values, strict=True)
     ]
     with keras.StatelessScope(state_mapping=positive):
         outputs = walk(model, ones, _visit)
-    return tf.add_n([tf.reduce_sum(output) for output in keras.tree.flatten(outputs)])
+    return sum(keras.ops.sum(output) for output in keras.tree.flatten(outputs))
 
 
 def _visit(operation: Any, *args: Any, **kwargs: Any) -> Any:

@@ -12,11 +12,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.layer_graph import keras_family, walk
-from nas_nb.evaluate.proxies.forward import as_inputs, call, finite
+from nas_nb.evaluate.proxies.forward import as_inputs, call, finite, is_real
 
 ALPHA = 0.01
 """Size of the change; alpha in algorithm 1."""
@@ -45,7 +44,7 @@ def zen(model: keras.Model, x: Any, y: Any = None, *, seed: int = 0, repeats: in
             classifier, or the score isn't finite.
     """
     inputs = as_inputs(model, x)
-    if not tf.is_tensor(inputs) or not inputs.dtype.is_floating:
+    if not is_real(inputs):
         raise MeasureError(
             f"Expected a model with one real-valued input for zen, got {model.name!r}: "
             "use another proxy."
@@ -56,7 +55,7 @@ def zen(model: keras.Model, x: Any, y: Any = None, *, seed: int = 0, repeats: in
     return finite(sum(draws) / repeats, "zen", model)
 
 
-def _one_draw(model: keras.Model, inputs: tf.Tensor, rng: np.random.Generator) -> float:
+def _one_draw(model: keras.Model, inputs: Any, rng: np.random.Generator) -> float:
     start, noise = _normal(rng, inputs), _normal(rng, inputs)
     mapping = [
         (weight, _normal(rng, weight))
@@ -66,13 +65,14 @@ def _one_draw(model: keras.Model, inputs: tf.Tensor, rng: np.random.Generator) -
     with keras.StatelessScope(state_mapping=mapping):
         here = _backbone(model, start)
         there = _backbone(model, start + ALPHA * noise)
-    change = tf.cast(here.features - there.features, "float32")
-    delta = tf.reduce_mean(tf.norm(tf.reshape(change, [inputs.shape[0], -1]), axis=1))
+    ops = keras.ops
+    change = ops.cast(here.features - there.features, "float32")
+    delta = ops.mean(ops.norm(ops.reshape(change, [inputs.shape[0], -1]), axis=1))
     return _log(delta) + sum(here.log_scales)
 
 
-def _normal(rng: np.random.Generator, like: Any) -> tf.Tensor:
-    return tf.cast(rng.standard_normal(tuple(like.shape), dtype=np.float32), like.dtype)
+def _normal(rng: np.random.Generator, like: Any) -> Any:
+    return keras.ops.cast(rng.standard_normal(tuple(like.shape), dtype=np.float32), like.dtype)
 
 
 def _log(value: Any) -> float:
@@ -97,7 +97,7 @@ class _Backbone:
         return self.depths.get(id(tensor), (0, None))[0]
 
     def visit(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
-        tensors = [one for one in keras.tree.flatten((args, kwargs)) if tf.is_tensor(one)]
+        tensors = [one for one in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(one)]
         deepest = max((self.depth(one) for one in tensors), default=0)
         if self.features is None:
             self._notice(operation, args, deepest)
@@ -119,11 +119,11 @@ class _Backbone:
         elif isinstance(operation, keras.layers.BatchNormalization):
             channels = operation.axis % len(args[0].shape)
             others = [axis for axis in range(len(args[0].shape)) if axis != channels]
-            variances = tf.math.reduce_variance(args[0], axis=others)
-            self.log_scales.append(0.5 * _log(tf.reduce_mean(variances)))
+            variances = keras.ops.var(args[0], axis=others)
+            self.log_scales.append(0.5 * _log(keras.ops.mean(variances)))
 
 
-def _backbone(model: keras.Model, inputs: tf.Tensor) -> _Backbone:
+def _backbone(model: keras.Model, inputs: Any) -> _Backbone:
     found = _Backbone()
     outputs = walk(model, inputs, found.visit)
     if found.features is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import keras
-
 from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import require_tensorflow
 from nas_nb.evaluate.supernet.cell_net import CellNet
 from nas_nb.evaluate.supernet.chain_net import ChainNet
 from nas_nb.space.cell import CellSpace
@@ -38,11 +37,7 @@ def shared_net(space: SearchSpace, weights: Weights) -> SharedNet:
         MeasureError: The space is neither one of chains nor one of cells, or has no data; or Keras
             does not run on TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise MeasureError(
-            "Expected Keras on TensorFlow for a supernet, got the backend "
-            f"{keras.backend.backend()!r}: set KERAS_BACKEND=tensorflow before Keras is imported."
-        )
+    require_tensorflow("a supernet")
     blueprint = space.blueprint
     while isinstance(blueprint, Part):
         blueprint = blueprint.whole
