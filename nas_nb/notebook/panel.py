@@ -19,7 +19,7 @@ from nas_nb.notebook.buttons import Buttons
 from nas_nb.notebook.chooser import Chooser
 from nas_nb.notebook.controls import Controls
 from nas_nb.notebook.drawings import Drawings
-from nas_nb.notebook.layout import row
+from nas_nb.notebook.keys import style_with_keys
 from nas_nb.notebook.look import STYLE
 from nas_nb.notebook.meter import Meter
 from nas_nb.notebook.report import html_record, text_record
@@ -70,11 +70,10 @@ class Panel:
         new = search.state is SearchState.NEW
         self.book.selected_index = titles.index("Configure" if new else "Watch")
         self.book.observe(lambda _: self._noticed(), "selected_index")
-        self.turns = [self._turn_button("Previous tab", -1), self._turn_button("Next tab", 1)]
         self.widget = widgets.VBox(
             [
                 self._views["title"],
-                row(self.buttons.widget, *self.turns),
+                self.buttons.widget,
                 self._views["status"],
                 self._clock,
                 self.book,
@@ -171,18 +170,6 @@ class Panel:
         self.tabs = {tab.title: tab for tab in tabs}
         return watch
 
-    def _turn_button(self, name: str, tabs: int) -> Any:
-        """Returns a button that turns to another tab.
-
-        Notebook 7 takes the arrow keys for itself, so tabs alone could not be reached by keyboard.
-        """
-        button = widgets.Button(description=name, layout={"width": "110px"})
-        button.on_click(lambda _: self._turn(tabs))
-        return button
-
-    def _turn(self, tabs: int) -> None:
-        self.book.selected_index = ((self.book.selected_index or 0) + tabs) % len(self.tabs)
-
     def _noticed(self) -> None:
         self.inputs += 1
         self._on_input()
@@ -191,7 +178,7 @@ class Panel:
 def _title(search: Search) -> str:
     about = f"{wording.size_text(search.space.size)}. Data {search.data.describe()}."
     return (
-        f"<style>{STYLE}</style>"
+        f"{style_with_keys(STYLE)}"
         f'<p class="nas-title">Architecture search <strong>{html.escape(search.name)}</strong></p>'
         f'<p class="nas-about">{html.escape(about)}</p>'
     )

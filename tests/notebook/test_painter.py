@@ -37,7 +37,7 @@ def painter(search):
 def painted(painter, monkeypatch):
     """What the painter asked of the panel, in order."""
     asked = []
-    for name in ("paint", "paint_clock", "keep", "refresh", "turn_to_watch"):
+    for name in ("paint", "paint_words", "paint_clock", "keep", "refresh", "turn_to_watch"):
         monkeypatch.setattr(painter.panel, name, lambda name=name: asked.append(name))
     return asked
 
@@ -55,6 +55,31 @@ def test_it_paints_only_what_has_changed(search, painter, painted):
     add_trial(search.history, 0.75)
     painter.paint_once()
     assert painted == ["paint"]
+
+
+def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, painter, painted):
+    for pace in (painter._words, painter._pictures):
+        pace.due = lambda: False
+    add_trial(search.history, 0.75)
+    painter.paint_due()
+    assert painted == []
+    painter._words.due = lambda: True
+    painter.paint_due()
+    painter.paint_due()
+    assert painted == ["paint_words"]
+    painter._pictures.due = lambda: True
+    painter.paint_due()
+    painter.paint_due()
+    assert painted == ["paint_words", "paint"]
+
+
+def test_a_click_and_a_change_of_state_are_painted_at_once(search, painter, painted):
+    painter._pictures.due = lambda: False
+    painter.panel.inputs += 1
+    painter.paint_due()
+    search.state = SearchState.RUNNING
+    painter.paint_due()
+    assert painted == ["paint", "paint", "turn_to_watch"]
 
 
 def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):

@@ -93,13 +93,20 @@ def test_a_new_search_shows_its_settings():
     assert panel.tab.title == "Watch"
 
 
-def test_buttons_turn_the_tabs_for_those_who_have_only_a_keyboard(panel):
-    back, forth = panel.turns
-    forth.click()
-    assert panel.tab.title == "Leaderboard"
-    for _ in range(3):
-        back.click()
-    assert panel.tab.title == "Steer"
+def test_words_alone_can_be_painted_and_the_picture_stays_as_it_was(panel):
+    panel.paint()
+    drawn = panel.watch._image.value
+    add_trial(panel._search.history, 0.9)
+    panel.paint_words()
+    assert "trial 3 completed: val_accuracy 0.9" in shown(panel)
+    assert panel.watch._image.value == drawn
+    panel.paint()
+    assert panel.watch._image.value != drawn
+
+
+def test_what_keeps_the_panels_keys_is_one_attribute_of_its_style(panel):
+    style = re.search(r'<style onload="([^"]+)">', panel._views["title"].value)
+    assert "data-lm-suppress-shortcuts" in style[1]
 
 
 def test_a_trial_that_is_chosen_in_one_view_is_shown_by_the_others(panel):
