@@ -97,8 +97,20 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
     def _begin(self) -> Run:
         run = super()._begin()
         if self._painter is not None:
-            self._painter.start()
+            if terminal.in_colab():
+                run.control.on_checkpoint = self._painter.paint_due
+            else:
+                self._painter.start()
         return run
+
+    def _launch(self) -> None:
+        if not terminal.in_colab():
+            super()._launch()
+            return
+        try:
+            self._work_here()
+        finally:
+            self._settle()
 
     def _on_steered(self) -> None:
         if self._painter is not None:

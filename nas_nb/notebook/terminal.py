@@ -22,6 +22,15 @@ def in_notebook() -> bool:
     return hasattr(get_ipython(), "kernel")
 
 
+def in_colab() -> bool:
+    """Tells whether the page is Colab's: what another thread sends to its widgets stays unseen.
+
+    It appears when the next cell runs (googlecolab/colabtools 3373). So a search has to run in the
+    cell there, and is followed from its own thread.
+    """
+    return "google.colab" in sys.modules
+
+
 def say(text: str) -> None:
     """Writes a line of text to the running cell, or to the terminal."""
     sys.stdout.write(f"{text}\n")

@@ -29,6 +29,9 @@ class Control:
         """The trial that was asked to end, while the search goes on."""
         self.patient = True
         """Whether somebody can resume: else a pause that has a reason is a stop."""
+        self.on_checkpoint: Callable[[], None] = _nothing
+        """Called by the worker at each checkpoint: where the search has the kernel's main thread,
+        what follows it has no other time."""
 
     def pause(self, reason: str | None = None) -> None:
         """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
@@ -73,6 +76,7 @@ class Control:
 
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the worker has to end. Called by the worker."""
+        self.on_checkpoint()
         if not self._go.is_set() and not self._stop.is_set():
             self.wait()
         return self._stop.is_set() or self.out_of_time
@@ -91,6 +95,10 @@ class Control:
     def end(self) -> None:
         """Stops the clock for good. Called by the worker, last."""
         self._clock.hold()
+
+
+def _nothing() -> None:
+    """Does nothing."""
 
 
 class Stopwatch:

@@ -138,6 +138,9 @@ def test_it_uses_nothing_that_fails_to_load_or_to_be_named(panel):
     boxes = {"VBox", "HBox", "Tab", "HTML"}
     fields = {"Dropdown", "Combobox", "Text", "BoundedIntText", "FloatText", "Checkbox"}
     assert kinds <= {*boxes, *fields, "Button", "ToggleButton"}
+    # Colab and VS Code load these by themselves; any other package's widgets they would not.
+    modules = {one._view_module for one in all_widgets(panel.widget)}
+    assert modules == {"@jupyter-widgets/controls"}
 
 
 def test_a_status_that_has_not_changed_is_not_sent_again(panel):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import time
+from types import ModuleType
 
 import pytest
 
@@ -170,3 +173,18 @@ def test_it_is_documented_as_the_engine_is():
 def test_an_engine_refusal_passes_through(make):
     with pytest.raises(SearchError, match="nothing to pause"):
         make().pause()
+
+
+def test_in_colab_a_search_runs_in_the_cell_and_its_own_thread_paints(make, outputs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    search = make(epochs=3)
+    search.panel()
+    panel = search._painter.panel
+    painters = set()
+    panel._views["status"].observe(lambda _: painters.add(threading.current_thread()), "value")
+    panel.buttons.start.click()
+    assert search.state is SearchState.FINISHED
+    assert painters == {threading.main_thread()}
+    assert not [one for one in threading.enumerate() if one.name.startswith("nas_nb")]
+    assert not is_live(outputs[0])
+    assert "Finished" in outputs[0]["text/html"]
