@@ -8,22 +8,22 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import keras_tuner as kt
-
-from nas_nb.data import Data, Task, default_data, load
+from nas_nb.data import Data, default_data, load
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.fidelity import Fidelity, check_whole
 from nas_nb.search.budget import Budget, parse_bytes, parse_duration
 from nas_nb.search.material import Material
+from nas_nb.search.objective import as_objective
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
 
 if TYPE_CHECKING:
+    import keras_tuner as kt
+
     from nas_nb.strategy.strategy import Strategy
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
-_OBJECTIVES = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc", "accuracy", "loss")
 _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
 _TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = tuple(field.name for field in fields(Fidelity))
@@ -107,35 +107,6 @@ def as_space(space: SpaceLike) -> SearchSpace:
     return SearchSpace(space)
 
 
-def as_objective(objective: str | kt.Objective | None, task: Task) -> kt.Objective:
-    """Returns KerasTuner's objective; by default one that suits the task.
-
-    Raises:
-        SearchError: It can't be told from the name whether more or less is better.
-    """
-    if isinstance(objective, kt.Objective):
-        return objective
-    if objective is None:
-        return (
-            kt.Objective("val_loss", "min")
-            if task.has_quantities
-            else kt.Objective("val_accuracy", "max")
-        )
-    if not isinstance(objective, str):
-        raise SearchError(
-            f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
-            f"Received: objective={objective!r}."
-        )
-    direction = kt.engine.metrics_tracking.infer_metric_direction(objective)
-    if direction is None:
-        raise SearchError(
-            f"It can't be told whether a higher '{objective}' is better."
-            f"{nearest(objective, _OBJECTIVES)} Choose one that is known, or pass "
-            f"objective=keras_tuner.Objective('{objective}', 'max') or 'min'."
-        )
-    return kt.Objective(objective, direction)
-
-
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Returns settings with other values for some of what `Search` takes.
 
@@ -161,7 +132,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         who = rest.get("strategy", settings.strategy)
         rest["strategy"] = make_strategy(who, settings.space.domain, **options)
     if "objective" in rest:
-        rest["objective"] = as_objective(rest["objective"], settings.data.task)
+        rest["objective"] = as_objective(rest["objective"], settings.data.task, settings.space)
     return replace(
         settings,
         budget=replace(settings.budget, **limits),

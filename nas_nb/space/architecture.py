@@ -84,7 +84,7 @@ class Architecture:
         """
         width = max(map(len, self._values))
         lines = [f"{name:{width}}  {value}" for name, value in self._values.items()]
-        self._outline().summary(print_fn=lines.append)
+        self.outline().summary(print_fn=lines.append)
         return "\n".join(lines)
 
     def layout(self) -> Layout:
@@ -92,7 +92,7 @@ class Architecture:
         from nas_nb.space.model_graph import model_graph
 
         graph = self._space.blueprint.graph(self._values)
-        return layout(model_graph(self._outline()) if graph is None else graph)
+        return layout(model_graph(self.outline()) if graph is None else graph)
 
     def diagram(self, ax: Axes | None = None) -> Axes:
         """Draws it, and returns the Axes.
@@ -123,7 +123,7 @@ class Architecture:
         pairs = {name: (mine.get(name), theirs.get(name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
-    def _outline(self) -> keras.Model:
+    def outline(self) -> keras.Model:
         """Returns the model without weights: it can be looked at, not run."""
         from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 

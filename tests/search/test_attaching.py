@@ -53,11 +53,22 @@ def test_a_blocking_run_of_a_search_that_runs_waits_for_it(tmp_path: Path):
     assert len(again.history.opened) == 1
 
 
-def test_a_cell_that_was_changed_has_to_wait(tmp_path: Path):
+def test_a_cell_that_was_changed_has_to_wait_and_is_told_what_changed_and_both_ways_out(
+    tmp_path: Path,
+):
     running = tiny_search(tmp_path, epochs=LONG).start()
     try:
-        with pytest.raises(SearchError, match="only one can be"):
-            tiny_search(tmp_path, epochs=LONG, max_trials=5).start()
+        changed = tiny_search(
+            tmp_path, epochs=LONG, max_trials=5, strategy="evolution", options={"population": 4}
+        )
+        with pytest.raises(SearchError, match="only one can be") as refused:
+            changed.start()
+        said = str(refused.value)
+        assert "strategy='evolution' (was 'random')" in said
+        assert "max_trials=5 (was 3)" in said
+        assert "`nas.current_search().steer.budget(max_trials=5)`" in said
+        assert ".steer.strategy('evolution', population=4" in said
+        assert "`nas.current_search().stop()`" in said
     finally:
         running.stop()
         running.wait()
