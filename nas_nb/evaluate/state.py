@@ -94,6 +94,6 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _copied(variable: Any) -> npt.NDArray[Any]:
-    copied = np.array(variable.numpy())
+    copied = np.array(keras.ops.convert_to_tensor(variable.value))
     # Files know NumPy's own types only; from float32 the small floats come back as they were.
     return copied.astype("float32") if copied.dtype.kind == "V" else copied

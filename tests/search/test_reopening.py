@@ -7,8 +7,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.errors import NasError, SearchError
 from nas_nb.search.state import SearchState
-from tests.search.test_search import unbuildable
-from tests.search.tiny import CHOICES, tiny_data, tiny_search
+from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
 
 
 def test_a_search_is_opened_by_its_folder_alone(tmp_path: Path):

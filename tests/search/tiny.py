@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,16 @@ CHOICES = {
     "depth": [1],
     "learning_rate": [0.01, 0.1],
 }
+
+LONG = 100_000  # epochs that no test waits for
+
+
+def eventually(fact: Callable[[], bool]) -> bool:
+    """Waits until something is true, a minute at most; returns whether it is."""
+    deadline = time.monotonic() + 60
+    while not fact() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return fact()
 
 
 def tiny_data() -> Data:
