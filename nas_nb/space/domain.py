@@ -70,9 +70,11 @@ class Domain:
         return count_points(self.parameters)
 
     @cached_property
-    def _unconditional(self) -> bool:
-        """Whether every parameter is always active: then one choice never bears on another."""
-        return not any(parameter.conditions for parameter in self.parameters)
+    def _parents(self) -> frozenset[str]:
+        """The names that conditions ask about: only these choices bear on others."""
+        return frozenset(
+            condition.parent for parameter in self.parameters for condition in parameter.conditions
+        )
 
     @property
     def distinct(self) -> Domain:
@@ -141,7 +143,7 @@ class Domain:
         point = self.canonical(values)
         return [
             self._change(point, parameter, other, lambda p: p.default)
-            for parameter in self.active(point)
+            for parameter in self._owners(point)
             for other in parameter.others(point[parameter.name])
         ]
 
@@ -154,8 +156,7 @@ class Domain:
             SpaceError: Nothing can be changed, because the active parameters have one value each.
         """
         point = self.canonical(values)
-        active = self.parameters if self._unconditional else self.active(point)
-        free = [parameter for parameter in active if parameter.count > 1]
+        free = [parameter for parameter in self._owners(point) if parameter.count > 1]
         if not free:
             raise SpaceError(
                 "Expected a space with something to change, got one where every active parameter "
@@ -199,7 +200,17 @@ class Domain:
     ) -> dict[str, Value]:
         changed = {**point, parameter.name: value}
         # Strategies draw hundreds of mutants for one proposal: don't check what can't be wrong.
-        return changed if self._unconditional else self._fill(changed, otherwise)
+        return self._fill(changed, otherwise) if parameter.name in self._parents else changed
+
+    def _owners(self, point: Values) -> list[Parameter]:
+        """The active parameters of a canonical point, whose values need no check, in order."""
+        owners: dict[str, Parameter] = {}
+        for parameter in self.parameters:
+            if parameter.name not in point:
+                continue
+            if not parameter.conditions or holds(parameter.conditions, point):
+                owners.setdefault(parameter.name, parameter)
+        return list(owners.values())
 
     def _walk(
         self, values: Values, otherwise: Callable[[Parameter], Value | None]
@@ -211,7 +222,8 @@ class Domain:
                 continue
             if parameter.conditions and not holds(parameter.conditions, known):
                 continue
-            value = parameter.match(values.get(parameter.name))
+            given = values.get(parameter.name)
+            value = None if given is None else parameter.match(given)
             if value is None:
                 value = otherwise(parameter)
             if value is None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Condition", "Parameter", "ParameterKind"]
 
+_REMEMBERED = 4096
+
 LISTED_ALTERNATIVES = 100
 """Up to so many values, every other value is one change away; beyond, only nearby ones are."""
 
@@ -184,8 +186,22 @@ class Parameter:
             return self._index[_typed(value)]
         return cast(int, self._range.index_of(cast(float, value)))
 
+    @cached_property
+    def _matched(self) -> dict[tuple[type, object], Value]:
+        """The own spelling of values that were asked for: each is asked for again and again."""
+        return {}
+
     def match(self, value: object) -> Value | None:
         """Returns the parameter's own spelling of `value` (32 for 32.0), or None if illegal."""
+        if self.count > _REMEMBERED or not _hashable(value):
+            return self._match(value)
+        key = type(value), value
+        found = self._matched.get(key)
+        if found is None and (found := self._match(value)) is not None:
+            self._matched[key] = found
+        return found
+
+    def _match(self, value: object) -> Value | None:
         given = plain(value)
         if self.choices:
             index = self._index.get(_typed(given)) if _hashable(given) else None

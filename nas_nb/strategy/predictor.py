@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nas_nb.strategy.first import first_candidate
+from nas_nb.strategy.leaders import Leaders
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, ladder
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.record.values import Value, Values
-    from nas_nb.strategy.surrogate.coder import Coder
-    from nas_nb.strategy.surrogate.model import Vector
+    from nas_nb.strategy.surrogate.model import Learner, Vector
 
 _PARENTS = 5
 
@@ -104,14 +103,14 @@ class Predictor(Strategy):
             return sample_new(self.domain, history, rng)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
-        pool = candidate_pool(self.domain, history, parents, rng, self.candidates)
-        if not pool:
-            return sample_new(self.domain, history, rng)
+        pool = candidate_pool(self.domain, parents, rng, self.candidates)
         # Train the model on the architectures and their scores.
         mean, deviation, seen = self._predicted(history, best, pool)
         # For each candidate evaluate the acquisition function; train the one of the highest.
         promise = expected_improvement(mean, deviation, seen)
-        return pool[int(np.argmax(promise))]
+        ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
+        new = next((values for values in ranked if not history.has_tried(values)), None)
+        return sample_new(self.domain, history, rng) if new is None else new
 
     def _order(self, history: History, waiting: list[Trial]) -> Sequence[Trial]:
         """Those that may climb, by what the model makes of their scores: it knows their noise."""
@@ -127,21 +126,22 @@ class Predictor(Strategy):
         self, history: History, best: Sequence[Trial], points: Sequence[Values]
     ) -> tuple[Vector, Vector, float]:
         """Mean and deviation of the scores of the points, and the best score seen."""
-        from nas_nb.strategy.surrogate.model import learn
-
         sign = 1.0 if history.direction == "max" else -1.0
         with one_thread():
-            model = learn(self._coder, history.finished, best, sign, self.window)
+            model = self._learner.learn(history.finished, best, sign)
             return *model.predict(points), model.best
 
     @cached_property
-    def _coder(self) -> Coder:
+    def _learner(self) -> Learner:
         from nas_nb.strategy.surrogate.coder import Coder
+        from nas_nb.strategy.surrogate.model import Learner
 
-        return Coder(self.domain)
+        return Learner(Coder(self.domain), self.window)
+
+    @cached_property
+    def _leaders(self) -> Leaders:
+        return Leaders(self.domain, _PARENTS)
 
     def _best(self, history: History) -> list[Trial]:
         """The best trials of the space so far, the best first."""
-        ranked = best_of(history.completed, len(history.completed), history.direction)
-        legal = (trial for trial in ranked if self.domain.contains(trial.values))
-        return list(islice(legal, _PARENTS))
+        return self._leaders.of(history.completed, history.direction)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.strategy.surrogate.process import Covariance, Points, Posterior, condition, fit
+from nas_nb.strategy.surrogate.process import (
+    Covariance,
+    Points,
+    Posterior,
+    extended,
+    factorised,
+    fit,
+)
 from nas_nb.strategy.surrogate.shaping import shape_scores
 from nas_nb.strategy.window import informative
 
@@ -22,6 +28,8 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _FITTED_ON = 100
+_MOMENTS = 20
+_GROUNDS = 4
 _SAME = 1e-9
 
 
@@ -57,53 +65,102 @@ class Model:
         return self.posterior.predict(self.sight.points(points))
 
 
-def learn(
-    coder: Coder, trials: Sequence[Trial], best: Sequence[Trial], sign: float, window: int
-) -> Model:
-    """Returns the model of up to `window` trials: the best half, and the latest half.
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What was worked out at a moment, and serves until the next.
 
-    The weights of the process are those of an earlier moment, when the number of trials was last
-    a multiple of its tenth: they change slowly, and cost more than all the rest.
+    Attributes:
+        trials: All that had ended by then, in order.
+        shown: Those of them that the process sees.
+        covariance: The weights that were learned.
+        factor: Cholesky factor of the covariance of what is shown, with noise.
+    """
+
+    trials: Sequence[Trial]
+    sign: float
+    shown: list[Trial]
+    sight: Sight
+    covariance: Covariance
+    seen: Points
+    factor: Matrix
+
+
+class Learner:
+    """Learns from trials, and works out anew only what the latest of them change.
+
+    The process sees up to `window` trials, the best half and the latest half, as they were at a
+    moment: when the number of trials was last a multiple of its tenth, or of 20. Its weights,
+    which change slowly and cost more than all the rest, are those of that moment, too. The trials
+    since then are shown besides. So what it learns follows from the trials alone, and its memory
+    changes no result.
 
     Args:
         coder: Of the space.
-        trials: Completed and failed, in the order in which they ended.
-        best: Completed trials of this space, at least one: shown where none of the others is.
-        sign: 1 where larger scores are better, -1 where smaller are.
-        window: The most trials to show.
+        window: The most trials to show at a moment, 2 or more.
     """
-    moment = len(trials) - len(trials) % max(len(trials) // 10, 1)
-    earlier = informative(trials[:moment], sign, min(window, _FITTED_ON))
-    _, seen, scores = _shown(coder, earlier, best, sign)
-    covariance = _remembered_fit(
-        *(_frozen(part) for part in (seen.rows, seen.blocks, seen.features, scores))
-    )
-    sight, seen, scores = _shown(coder, informative(trials, sign, window), best, sign)
-    return Model(sight, condition(covariance, seen, scores), float(scores.max()))
+
+    def __init__(self, coder: Coder, window: int) -> None:
+        self.coder = coder
+        self.window = window
+        self._grounds: list[Ground] = []
+
+    def learn(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Model:
+        """Returns the model of the trials.
+
+        Args:
+            trials: Completed and failed, in the order in which they ended.
+            best: Completed trials of this space, at least one: shown where none of the others is.
+            sign: 1 where larger scores are better, -1 where smaller are.
+        """
+        moment = len(trials) - len(trials) % min(max(len(trials) // 10, 1), _MOMENTS)
+        ground = self._ground(trials[:moment], best, sign)
+        new = [trial for trial in trials[moment:] if self.coder.knows(trial.values)]
+        shown = [*ground.shown, *new]
+        if not any(trial.status is TrialStatus.COMPLETED for trial in shown):
+            shown += best
+        scores, highest = _scores(shown, sign)
+        since = shown[len(ground.shown) :]
+        sight, seen, factor = ground.sight, ground.seen, ground.factor
+        if since:
+            points = sight.points([trial.values for trial in since])
+            factor = extended(ground.covariance, seen, factor, points)
+            seen = seen.joined(points)
+        return Model(sight, Posterior.of(ground.covariance, seen, factor, scores), highest)
+
+    def _ground(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Ground:
+        """What is worked out for all proposals of a moment: remembered, or made now."""
+        for known in self._grounds:
+            if known.sign == sign and known.trials == trials:
+                return known
+        made = self._new_ground(trials, best, sign)
+        self._grounds = [made, *self._grounds[: _GROUNDS - 1]]
+        return made
+
+    def _new_ground(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Ground:
+        few = self._shown(informative(trials, sign, min(self.window, _FITTED_ON)), best)
+        covariance = fit(self._sight(few).points([t.values for t in few]), _scores(few, sign)[0])
+        shown = self._shown(informative(trials, sign, self.window), best)
+        sight = self._sight(shown)
+        seen = sight.points([trial.values for trial in shown])
+        return Ground(trials, sign, shown, sight, covariance, seen, factorised(covariance, seen))
+
+    def _shown(self, trials: Sequence[Trial], best: Sequence[Trial]) -> list[Trial]:
+        """Those of this space; and the best, where none of them completed."""
+        mine = [trial for trial in trials if self.coder.knows(trial.values)]
+        completed = any(trial.status is TrialStatus.COMPLETED for trial in mine)
+        return mine if completed else [*mine, *best]
+
+    def _sight(self, trials: Sequence[Trial]) -> Sight:
+        _, facts = self.coder.code([trial.values for trial in trials])
+        spread = facts.std(0)
+        return Sight(self.coder, facts.mean(0), np.where(spread > _SAME, spread, 1.0))
 
 
-def _shown(
-    coder: Coder, trials: Sequence[Trial], best: Sequence[Trial], sign: float
-) -> tuple[Sight, Points, Vector]:
-    """The trials of this space, encoded, and their scores."""
-    chosen = [trial for trial in trials if coder.knows(trial.values)]
-    done = [trial for trial in chosen if trial.status is TrialStatus.COMPLETED] or list(best)
-    failed = [trial for trial in chosen if trial.status is not TrialStatus.COMPLETED]
-    values = [trial.values for trial in (*done, *failed)]
-    _, facts = coder.code(values)
-    spread = facts.std(0)
-    sight = Sight(coder, facts.mean(0), np.where(spread > _SAME, spread, 1.0))
-    scores = np.array([sign * (trial.score or 0.0) for trial in done])
-    return sight, sight.points(values), shape_scores(scores, len(failed))
-
-
-def _frozen(array: np.ndarray) -> tuple[bytes, tuple[int, ...], str]:
-    return array.tobytes(), array.shape, array.dtype.str
-
-
-@lru_cache(maxsize=16)
-def _remembered_fit(*frozen: tuple[bytes, tuple[int, ...], str]) -> Covariance:
-    """Fits once, since the same weights serve several proposals."""
-    parts: list[Any] = [np.frombuffer(data, dtype).reshape(shape) for data, shape, dtype in frozen]
-    rows, blocks, features, scores = parts
-    return fit(Points(rows, blocks, features), scores)
+def _scores(trials: Sequence[Trial], sign: float) -> tuple[Vector, float]:
+    """The shaped scores, those of failures included, and the highest of them."""
+    done = np.array([trial.status is TrialStatus.COMPLETED for trial in trials])
+    raw = np.array([sign * (trial.score or 0.0) for trial in trials])
+    shaped = shape_scores(raw[done], int((~done).sum()))
+    scores = np.empty(len(trials))
+    scores[done], scores[~done] = shaped[: done.sum()], shaped[done.sum() :]
+    return scores, float(shaped.max())

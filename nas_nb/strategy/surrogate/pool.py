@@ -10,7 +10,6 @@ from nas_nb.errors import SpaceError
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.record.history import History
     from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
 
@@ -20,31 +19,28 @@ _NEIGHBOURS = 100
 
 def candidate_pool(
     domain: Domain,
-    history: History,
     best: Sequence[Values],
     rng: np.random.Generator,
     size: int,
 ) -> list[dict[str, Value]]:
-    """Returns new architectures near the best, and some from everywhere.
+    """Returns architectures near the best, and some from everywhere.
 
     All one-change neighbours of the two best (100 of them where there are more), one- and
-    two-step mutants of all of `best`, and a quarter drawn uniformly; each once, and none that
-    was tried.
+    two-step mutants of all of `best`, and a quarter drawn uniformly; each once. Some may be tried
+    already: asking that of all would take longer than asking it of the most promising.
 
     Args:
         domain: The space.
-        history: What was tried.
-        best: Points to look around, the best first.
+        best: Points to look around, at least one, the best first.
         rng: The source of chance.
-        size: How many candidates to draw, before the known ones are left out.
+        size: How many candidates to draw, before equal ones are left out.
     """
     drawn = [*_neighbours(domain, best[:_CENTRES], rng)]
     uniform = size // 4
     mutants = max(size - uniform - len(drawn), uniform)
     drawn += _mutants(domain, best, rng, mutants)
     drawn += (domain.sample(rng) for _ in range(uniform))
-    distinct = {tuple(point.items()): point for point in drawn}
-    return [point for point in distinct.values() if not history.has_tried(point)]
+    return list({tuple(point.items()): point for point in drawn}.values())
 
 
 def _neighbours(

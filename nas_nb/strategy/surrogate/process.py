@@ -68,6 +68,14 @@ class Points:
     blocks: Blocks
     features: Matrix
 
+    def joined(self, others: Points) -> Points:
+        """Returns these points, and then the others."""
+        rows, features = (
+            np.concatenate(pair)
+            for pair in ((self.rows, others.rows), (self.features, others.features))
+        )
+        return Points(rows, self.blocks, features)
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
@@ -77,6 +85,11 @@ class Posterior:
     seen: Points
     factor: Matrix
     alpha: Vector
+
+    @classmethod
+    def of(cls, covariance: Covariance, seen: Points, factor: Matrix, scores: Vector) -> Posterior:
+        """Returns the posterior, given the factor of what was seen."""
+        return cls(covariance, seen, factor, cho_solve((factor, True), scores, check_finite=False))
 
     def predict(self, points: Points) -> tuple[Vector, Vector]:
         """Returns the mean score, and its standard deviation without noise, of each point."""
@@ -88,10 +101,30 @@ class Posterior:
 
 def condition(covariance: Covariance, seen: Points, scores: Vector) -> Posterior:
     """Returns the posterior after `scores`, which have mean 0 and variance 1 or so."""
+    return Posterior.of(covariance, seen, factorised(covariance, seen), scores)
+
+
+def factorised(covariance: Covariance, seen: Points) -> Matrix:
+    """Returns the lower Cholesky factor of the covariance of scores measured at the points."""
     total = covariance.between(seen, seen)
     total[np.diag_indices_from(total)] += covariance.noise + _JITTER
-    factor = cholesky(total, lower=True, check_finite=False)
-    return Posterior(covariance, seen, factor, cho_solve((factor, True), scores))
+    factor: Matrix = cholesky(total, lower=True, check_finite=False)
+    return factor
+
+
+def extended(covariance: Covariance, seen: Points, factor: Matrix, more: Points) -> Matrix:
+    """Returns the factor of `seen` and `more`, given that of `seen`: [[L, 0], [C^T, M]].
+
+    From K = L L^T it takes L C = K(seen, more) and M M^T = K(more, more) - C^T C.
+    """
+    cross = solve_triangular(factor, covariance.between(seen, more), lower=True, check_finite=False)
+    rest = covariance.between(more, more) - cross.T @ cross
+    rest[np.diag_indices_from(rest)] += covariance.noise + _JITTER
+    n, m = cross.shape
+    whole = np.zeros((n + m, n + m))
+    whole[:n, :n], whole[n:, :n] = factor, cross.T
+    whole[n:, n:] = cholesky(rest, lower=True, check_finite=False)
+    return whole
 
 
 def fit(seen: Points, scores: Vector) -> Covariance:

@@ -1,0 +1,19 @@
+from nas_nb.strategy.leaders import Leaders
+from nas_nb.strategy.rungs import best_of
+from tests.strategy.worlds import rng, told, twelve
+
+
+def test_the_best_are_those_of_a_sort_however_many_trials_were_seen_before() -> None:
+    points = list(twelve().enumerate())
+    draws = rng().integers(5, size=60).tolist()
+    trials = told([(points[n % 12], float(score)) for n, score in enumerate(draws)]).completed
+    for direction in ("max", "min"):
+        leaders = Leaders(twelve(), 4)
+        for size in (0, 1, 3, 30, 31, 60, 20, 45):
+            assert leaders.of(trials[:size], direction) == best_of(trials[:size], 4, direction)
+
+
+def test_trials_of_another_space_lead_nothing() -> None:
+    mine = next(iter(twelve().enumerate()))
+    trials = told([({"other": 1}, 9.0), (mine, 1.0)]).completed
+    assert Leaders(twelve(), 3).of(trials, "max") == [trials[1]]
