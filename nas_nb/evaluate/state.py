@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.evaluate.slots import optimizer_variables
 
 Arrays = list[npt.NDArray[Any]]
@@ -94,6 +95,7 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _copied(variable: Any) -> npt.NDArray[Any]:
-    copied = np.array(keras.ops.convert_to_tensor(variable.value))
+    value = variable.value
+    copied = np.array(value.numpy() if on_tensorflow() else keras.ops.convert_to_numpy(value))
     # Files know NumPy's own types only; from float32 the small floats come back as they were.
     return copied.astype("float32") if copied.dtype.kind == "V" else copied

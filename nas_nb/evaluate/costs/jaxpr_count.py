@@ -50,7 +50,7 @@ def _shape(variable: Any) -> tuple[int, ...]:
 def _dot(equation: Any) -> int:
     (summed, _), _ = equation.params["dimension_numbers"]
     left = _shape(equation.invars[0])
-    each = math.prod(left[axis] for axis in summed)
+    each: int = math.prod(left[axis] for axis in summed)
     return math.prod(_shape(equation.outvars[0])) * each
 
 

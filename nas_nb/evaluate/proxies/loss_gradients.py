@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.backend import gradients
@@ -44,6 +45,6 @@ def loss_gradients(
 
     values = values_of(weights)
     return [
-        (keras.ops.convert_to_numpy(value), keras.ops.convert_to_numpy(gradient))
+        (np.asarray(value), np.asarray(gradient))
         for value, gradient in zip(values, gradients(loss, values), strict=True)
     ]
