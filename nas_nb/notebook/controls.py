@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from nas_nb.errors import NasError
+from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.alert import alert
-from nas_nb.notebook.fields import GROUPS, make_fields
-from nas_nb.notebook.options import OptionsForm
+from nas_nb.notebook.fields import GROUPS, NO_COST, make_fields
+from nas_nb.notebook.layout import row
+from nas_nb.notebook.options import OptionsForm, option_kinds
+from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration, parse_duration
 from nas_nb.strategy.names import STRATEGIES, make_strategy
 
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
 
 _TIMES = ("max_time", "max_latency")
 _COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops")
-_DEFINING = ("objective", "epochs", "batch_size", "seed")
+_DEFINING = ("objective", "epochs", "batch_size", "seed", "directory")
 
 
 class Controls:
-    """Strategy, objective, budget, training, limits and seed. What fits is the search's at once.
+    """Everything that can be set before the start. What fits is the search's at once.
 
     So what the panel shows and what `search.start()` in a cell does are the same thing. A value
     that does not fit stays in its control, with a sentence beside it, and the search keeps the
@@ -48,7 +51,7 @@ class Controls:
         # As their user wrote them, with the seconds that they meant.
         self._times: dict[str, tuple[str, float | None]] = dict.fromkeys(_TIMES, ("", None))
         self._syncing = False
-        self.options = OptionsForm(lambda: self._changed("options"))
+        self.options = OptionsForm(lambda: self._changed("options"), without=("cost",))
         self.inputs: dict[str, Any] = make_fields(list(STRATEGIES), _objectives(search))
         places = ("options", *self.inputs)
         self._complaints = {name: widgets.HTML() for name in places}
@@ -88,7 +91,8 @@ class Controls:
         options = [*strategy, self.options.widget, self._complaints["options"]]
         form = widgets.HBox([*columns, _group("Strategy", options)])
         form.add_class("nas-controls")
-        return form
+        folder = row(self.inputs["directory"], self._complaints["directory"])
+        return widgets.VBox([form, folder])
 
     def _shown(self) -> dict[str, Any]:
         """Returns what each control has to show."""
@@ -99,6 +103,9 @@ class Controls:
         self._strategies[name] = settings.strategy
         if name not in self.inputs["strategy"].options:
             self.inputs["strategy"].options = list(self._strategies)
+        cost = str(settings.strategy.options.get("cost", NO_COST))
+        if cost not in self.inputs["cost"].options:
+            self.inputs["cost"].options = [*self.inputs["cost"].options, cost]
         for time in _TIMES:
             seconds = getattr(budget, f"{time}_s")
             if seconds != self._times[time][1]:  # else it stays as its user wrote it
@@ -106,6 +113,8 @@ class Controls:
         return {
             "strategy": name,
             "objective": str(settings.objective.name),
+            "cost": cost,
+            "directory": folder_text(self._search),
             **{count: getattr(budget, count) or 0 for count in _COUNTS},
             **{time: text for time, (text, _) in self._times.items()},
             "epochs": settings.fidelity.epochs,
@@ -124,11 +133,12 @@ class Controls:
         else:
             self._complain(name, None)
             if name == "strategy":
-                self.options.show(self._search.settings.strategy)
+                self.sync()
         self._on_change()
 
     def _settings(self, name: str) -> dict[str, Any]:
         values = {name: control.value for name, control in self.inputs.items()}
+        cost = values.pop("cost")
         for time in _TIMES:
             text = values[time].strip()
             if text != self._times[time][0]:
@@ -138,19 +148,34 @@ class Controls:
         same = objective == str(self._search.settings.objective.name)
         return {
             **values,
-            "strategy": self._strategy(values["strategy"], changed=name == "options"),
+            "strategy": self._strategy(values["strategy"], cost, changed=name),
+            "directory": self._directory(values["directory"].strip()),
             "objective": self._search.settings.objective if same else objective or None,
             **{count: values[count] or None for count in _COUNTS},
             **{time: seconds for time, (_, seconds) in self._times.items()},
         }
 
-    def _strategy(self, name: str, *, changed: bool) -> str | Strategy:
+    def _strategy(self, name: str, cost: str, *, changed: str) -> str | Strategy:
         """Returns the strategy that is chosen, with the options that are entered."""
-        if not changed:
-            return self._strategies[name]  # type: ignore[no-any-return]
-        made = make_strategy(self._strategies[name], **self.options.read())
+        chosen = self._strategies[name]
+        options = self.options.read() if changed == "options" else {}
+        weighs = "cost" in option_kinds(type(make_strategy(chosen)))
+        if changed == "cost" or (not weighs and changed != "strategy"):
+            _check_cost(name, cost, weighs=weighs)
+        if weighs and cost != NO_COST:
+            options["cost"] = cost
+        if not options:
+            return chosen  # type: ignore[no-any-return]
+        made = make_strategy(chosen, **options)
         self._strategies[name] = made
         return made
+
+    def _directory(self, text: str) -> Path:
+        if text == folder_text(self._search):
+            return self._search.directory
+        if not text:
+            raise SearchError("Expected a folder to keep the search in. Received: nothing.")
+        return Path(text)
 
     def _complain(self, name: str, error: NasError | None) -> None:
         """Says the one thing that does not fit: where it was said before, or beside `name`."""
@@ -159,6 +184,17 @@ class Controls:
         place = said[0] if said and text else name
         for other, complaint in self._complaints.items():
             complaint.value = text if other == place else ""
+
+
+def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
+    """Checks that a strategy compares by as many objectives as are asked for."""
+    if weighs and cost == NO_COST:
+        raise StrategyError(f"{strategy} weighs the objective against a cost: choose which.")
+    if not weighs and cost != NO_COST:
+        raise StrategyError(
+            f"{strategy} compares by the objective alone. To weigh {cost}, too, choose the "
+            "strategy pareto or nsga2."
+        )
 
 
 def _objectives(search: Search) -> list[str]:

@@ -7,8 +7,10 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
-from nas_nb.search.settings import as_objective
+from nas_nb.search.objective import as_objective
+from nas_nb.search.project import is_chosen
 from nas_nb.strategy.names import STRATEGIES
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ def arguments_of(search: Search) -> dict[str, Any]:
     usual_fidelity = dataclasses.asdict(Fidelity())
     given = dataclasses.asdict(settings.fidelity)
     found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
-    return found | ({"seed": settings.seed} if settings.seed else {})
+    if settings.seed:
+        found["seed"] = settings.seed
+    return found | ({"directory": folder_text(search)} if is_chosen(search.directory) else {})
 
 
 def changed_options(strategy: Strategy) -> dict[str, Any]:

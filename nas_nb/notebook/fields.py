@@ -11,10 +11,15 @@ _MOST_COST = 10**12
 
 GROUPS = {
     "Budget (0 is no limit)": ("max_trials", "max_time", "max_epochs"),
-    "Training": ("objective", "epochs", "batch_size", "seed"),
+    "Objectives": ("objective", "cost"),
+    "Training": ("epochs", "batch_size", "seed"),
     "Limits of a model (0 is none)": ("max_params", "max_flops", "max_latency"),
 }
-"""What stands together, but for the strategy, which has options."""
+"""What stands together, but for the strategy, which has options, and the folder, which is long."""
+
+NO_COST = "none"
+COSTS = ("params", "flops", "latency_s")
+"""What may be weighed against the objective; less is better."""
 
 
 def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
@@ -28,6 +33,7 @@ def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
     objective.continuous_update = False
     return {
         "strategy": widgets.Dropdown(options=strategies, **_field("Strategy")),
+        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **_field("And less")),
         "max_trials": _count("Max trials", "0 is no limit", 0, _MOST),
         "max_time": texts["max_time"],
         "max_epochs": _count("Max epochs", "Over all trials; 0 is no limit", 0, _MOST),
@@ -38,6 +44,7 @@ def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
         "max_params": _count("Max params", "Weights; 0 is no limit", 0, _MOST_COST),
         "max_flops": _count("Max flops", "Multiply-adds a sample; 0 is no limit", 0, _MOST_COST),
         "max_latency": texts["max_latency"],
+        "directory": _text("Folder", "where the search is kept", 480),
     }
 
 
@@ -45,12 +52,12 @@ def _count(name: str, tooltip: str, low: int, high: int) -> Any:
     return widgets.BoundedIntText(min=low, max=high, tooltip=tooltip, **_field(name))
 
 
-def _text(name: str, placeholder: str) -> Any:
-    field = widgets.Text(placeholder=placeholder, **_field(name))
+def _text(name: str, placeholder: str, width: int = 230) -> Any:
+    field = widgets.Text(placeholder=placeholder, **_field(name, width))
     field.continuous_update = False
     return field
 
 
-def _field(name: str) -> dict[str, Any]:
-    look = {"style": {"description_width": "100px"}, "layout": {"width": "230px"}}
+def _field(name: str, width: int = 230) -> dict[str, Any]:
+    look = {"style": {"description_width": "100px"}, "layout": {"width": f"{width}px"}}
     return {"description": name, **look}

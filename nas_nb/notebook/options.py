@@ -6,7 +6,7 @@ import dataclasses
 import html
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -25,14 +25,16 @@ class OptionsForm:
 
     Args:
         on_change: Called after every change that its user makes.
+        without: Options that have a control elsewhere.
 
     Attributes:
         widget: All fields.
         inputs: The fields by the options' names.
     """
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], without: Collection[str] = ()) -> None:
         self._on_change = on_change
+        self._without = without
         self._optional: frozenset[str] = frozenset()
         self._of: type[Strategy] | None = None
         self._showing = False
@@ -41,7 +43,8 @@ class OptionsForm:
 
     def show(self, strategy: Strategy) -> None:
         """Shows the options of a strategy as they are set."""
-        kinds = option_kinds(type(strategy))
+        known = option_kinds(type(strategy))
+        kinds = {name: kind for name, kind in known.items() if name not in self._without}
         if self._of is not type(strategy):
             self._of = type(strategy)
             self._make(kinds, option_help(type(strategy)))

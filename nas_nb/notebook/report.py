@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import tables, wording
@@ -82,6 +81,7 @@ def _title(search: Search) -> str:
 def _facts(search: Search) -> list[tuple[str, object]]:
     better = "higher" if search.direction == "max" else "lower"
     options = wording.values_text({k: str(v) for k, v in search.strategy.options.items()})
+    folder = wording.folder_text(search)
     return [
         ("space", wording.size_text(search.space.size)),
         ("data", search.data.describe()),
@@ -91,7 +91,10 @@ def _facts(search: Search) -> list[tuple[str, object]]:
         ("seed", search.seed),
         ("time", wording.time_line(search) or "not started"),
         ("journal", _journal(search)),
-        ("controls again", f"%nas panel; in another kernel: nas.open({_folder(search)!r})"),
+        (
+            "controls again",
+            f"%nas panel; in another kernel: nas.open({wording.folder_text(search)!r})",
+        ),
     ]
 
 
@@ -99,9 +102,4 @@ def _journal(search: Search) -> str:
     path = search.directory / "journal.jsonl"
     if not path.is_file():
         return "not written before the start"
-    return f"{_folder(search)}/{path.name}"
-
-
-def _folder(search: Search) -> str:
-    here, folder = Path.cwd(), search.directory
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    return f"{wording.folder_text(search)}/{path.name}"

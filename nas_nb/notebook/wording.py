@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_nb.search.budget import describe_duration
@@ -76,6 +77,12 @@ def budget_text(search: Search) -> str:
     if budget.max_params is not None:
         text += f"; at most {budget.max_params:,} params a model"
     return f"{text}; {search.settings.fidelity.epochs} epochs a trial"
+
+
+def folder_text(search: Search) -> str:
+    """Returns the path of the search's folder, as short as it may be written here."""
+    here, folder = Path.cwd(), search.directory
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def size_text(size: float) -> str:

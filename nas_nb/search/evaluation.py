@@ -141,7 +141,8 @@ class Evaluation:
 
     def _measure_latency(self, model: keras.Model, measured: dict[str, float], data: Data) -> None:
         # Where nobody asked, a second for its compilation is too much.
-        if self.settings.budget.max_latency_s is not None:
+        weighed = self.settings.strategy.options.get("cost") == "latency_s"
+        if weighed or self.settings.budget.max_latency_s is not None:
             measured["latency_s"] = latency_s(model, data.x_train[:1])
 
     def _check_latency(self, measured: Mapping[str, float]) -> None:

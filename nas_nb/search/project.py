@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 import time
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from nas_nb.errors import SearchError
 from nas_nb.record import journal
@@ -13,6 +17,7 @@ from nas_nb.record.history import History
 
 JOURNAL = "journal.jsonl"
 PARENT = Path("nas_nb_runs")
+_BY_TIME = re.compile(r"\d{8}-\d{6}-")
 
 
 def choose_folder(directory: str | Path | None, name: str) -> Path:
@@ -25,6 +30,42 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
         if not folder.exists():
             return folder.absolute()
     raise AssertionError("unreachable: the suffixes are endless")
+
+
+def is_chosen(folder: Path) -> bool:
+    """Tells whether somebody named the folder: `choose_folder` had not."""
+    return folder.parent.name != PARENT.name or _BY_TIME.match(folder.name) is None
+
+
+def check_free(folder: Path) -> None:
+    """Checks that a search that has not started yet can be kept in a folder; makes nothing there.
+
+    Raises:
+        SearchError: It can't be written, holds a search, or one is being written there.
+    """
+    here = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not here.is_dir():
+        raise SearchError(f"Expected a folder to keep the search in. Received: {here} is a file.")
+    if not os.access(here, os.W_OK | os.X_OK):
+        raise SearchError(f"Expected a folder that can be written. Received: {here}.")
+    if _is_locked(folder):
+        raise SearchError(f"Another search is being written in {folder}. Choose another folder.")
+    if (trials := read_history(folder)).opened:
+        raise SearchError(
+            f"The folder {folder} holds a search of {len(trials)} trials. Choose another one, or "
+            f"go on with that search: nas.open({str(folder)!r})."
+        )
+
+
+def _is_locked(folder: Path) -> bool:
+    lock = folder / f"{JOURNAL}.lock"
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def read_history(folder: Path) -> History:

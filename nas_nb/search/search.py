@@ -14,14 +14,20 @@ from nas_nb.record.journal import Journal
 from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
 from nas_nb.search.helm import Helm
 from nas_nb.search.life import SearchLife
+from nas_nb.search.objective import as_objective
 from nas_nb.search.plan import given_of, taken_up
-from nas_nb.search.project import JOURNAL, check_same_search, choose_folder, read_history
+from nas_nb.search.project import (
+    JOURNAL,
+    check_free,
+    check_same_search,
+    choose_folder,
+    read_history,
+)
 from nas_nb.search.reopening import arguments_of
 from nas_nb.search.settings import (
     Settings,
     SpaceLike,
     as_data,
-    as_objective,
     as_space,
     changed,
 )
@@ -116,7 +122,7 @@ class Search(SearchLife):
             space=bound,
             data=known,
             strategy=make_strategy(strategy, bound.domain, **(options or {})),
-            objective=as_objective(objective, known.task),
+            objective=as_objective(objective, known.task, bound),
             budget=Budget(
                 max_trials,
                 parse_duration(max_time),
@@ -168,7 +174,7 @@ class Search(SearchLife):
         Args:
             **changes: As for the constructor: `strategy`, `options`, `max_trials`, `max_time`,
                 `max_epochs`, `max_params`, `max_flops`, `max_latency` (None lifts a limit); before
-                the first start also `objective`, `epochs`, `batch_size` and `seed`.
+                the first start also `objective`, `epochs`, `batch_size`, `seed` and `directory`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
@@ -179,7 +185,21 @@ class Search(SearchLife):
                     f"The search '{self.name}' is {self.state}: stop it first, or change its "
                     "strategy or budget with `search.steer`."
                 )
+            folder = self._checked_folder(changes.pop("directory", self.directory))
             self.reconfigure(changes)
+            self.directory = folder
+
+    def _checked_folder(self, directory: str | Path) -> Path:
+        folder = choose_folder(directory, self.name)
+        if folder == self.directory:
+            return folder
+        if self.history.opened:
+            raise SearchError(
+                f"The search '{self.name}' is kept in {self.directory}: its folder can be changed "
+                "before the first start alone."
+            )
+        check_free(folder)
+        return folder
 
     @cached_property
     def steer(self) -> Steering:

@@ -157,6 +157,9 @@ class FakeSearch:
 
     def configure(self, **changes: Any) -> None:
         objective = changes["objective"]
+        if "taken" in str(changes["directory"]):
+            raise SearchError("Another search is being written there.")
+        self.directory = changes["directory"]
         self.settings = SimpleNamespace(
             strategy=make_strategy(changes["strategy"]),
             budget=Budget(

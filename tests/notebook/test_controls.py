@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nas_nb.notebook.controls import Controls
@@ -36,6 +38,8 @@ def test_they_show_the_search_as_it_is(controls):
         "max_params": 0,
         "max_flops": 0,
         "max_latency": "",
+        "cost": "none",
+        "directory": "nas_nb_runs/digits",
     }
 
 
@@ -110,6 +114,39 @@ def test_limits_of_a_model_and_the_objective_are_set_too(search, controls):
     assert search.settings.objective.name == "val_loss"
 
 
+def test_a_cost_is_weighed_where_the_strategy_can(search, controls):
+    controls.inputs["strategy"].value = "pareto"
+    assert controls.inputs["cost"].value == "params"
+    controls.inputs["cost"].value = "flops"
+    assert search.strategy.cost == "flops"
+    assert "cost" not in controls.options.inputs
+    controls.inputs["cost"].value = "none"
+    assert "choose which" in complaints(controls)["cost"]
+    controls.inputs["strategy"].value = "evolution"
+    assert controls.inputs["cost"].value == "none"
+    assert controls.legal
+
+
+def test_a_strategy_that_weighs_no_cost_says_so_beside_the_control(search, controls):
+    controls.inputs["cost"].value = "flops"
+    controls.inputs["epochs"].value = 5
+    assert list(complaints(controls)) == ["cost"]
+    assert "choose the strategy pareto or nsga2" in complaints(controls)["cost"]
+    controls.inputs["strategy"].value = "pareto"
+    assert controls.legal
+    assert search.strategy.cost == "flops"
+
+
+def test_the_folder_can_be_changed_and_what_is_wrong_with_it_is_said_beside_it(search, controls):
+    controls.inputs["directory"].value = "runs/taken"
+    assert list(complaints(controls)) == ["directory"]
+    controls.inputs["directory"].value = " "
+    assert "Received: nothing" in complaints(controls)["directory"]
+    controls.inputs["directory"].value = "runs/mine"
+    assert controls.legal
+    assert search.directory == Path("runs/mine")
+
+
 def test_the_options_are_those_of_the_strategy_that_is_chosen(search, controls):
     assert list(controls.options.inputs) == ["population", "sample"]
     controls.options.inputs["population"].value = 30
@@ -134,7 +171,7 @@ def test_a_live_search_locks_them_and_trials_lock_what_defines_them(controls):
     assert all(control.disabled for control in controls.inputs.values())
     controls.enable(live=False, started=True)
     locked = [name for name, control in controls.inputs.items() if control.disabled]
-    assert locked == ["objective", "epochs", "batch_size", "seed"]
+    assert locked == ["objective", "epochs", "batch_size", "seed", "directory"]
 
 
 def test_every_control_has_a_name(controls):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -16,7 +15,6 @@ from nas_nb.notebook.tabs.tab import Tab
 if TYPE_CHECKING:
     from nas_nb.notebook.controls import Controls
     from nas_nb.notebook.tabs.tab import Desk
-    from nas_nb.search.search import Search
 
 
 class ConfigureTab(Tab):
@@ -48,11 +46,4 @@ class ConfigureTab(Tab):
         self._code.value = (
             '<p class="nas-caption">The same as code</p>'
             f'<pre tabindex="0" class="nas-code">{html.escape(code)}</pre>'
-            f'<p class="nas-help">Folder: {html.escape(_folder(search))}</p>'
         )
-
-
-def _folder(search: Search) -> str:
-    here = Path.cwd()
-    folder = search.directory
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)

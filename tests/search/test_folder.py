@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nas_nb.errors import SearchError
+from nas_nb.record.journal import Journal
+from nas_nb.search.project import JOURNAL, choose_folder, is_chosen
+from nas_nb.search.search import Search
+from tests.search.tiny import CHOICES, tiny_data
+
+
+@pytest.fixture
+def search(tmp_path):
+    return Search(CHOICES, tiny_data(), max_trials=2, directory=tmp_path / "one")
+
+
+def test_a_search_that_has_not_started_moves_to_another_folder(search, tmp_path):
+    search.configure(directory=tmp_path / "two", max_trials=3)
+    assert search.directory == tmp_path / "two"
+    assert search.budget.max_trials == 3
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("settings", [{"directory": "{}/file/below"}, {"directory": "{}/file"}])
+def test_a_file_is_no_folder(search, tmp_path, settings):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SearchError, match="is a file"):
+        search.configure(**{k: v.format(tmp_path) for k, v in settings.items()}, max_trials=3)
+    assert search.budget.max_trials == 2
+
+
+def test_a_folder_has_to_be_writable(search, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SearchError, match="can be written"):
+        search.configure(directory=tmp_path / "two")
+
+
+def test_a_folder_in_which_a_search_is_written_is_refused(search, tmp_path):
+    with (
+        Journal.open(tmp_path / "two" / JOURNAL),
+        pytest.raises(SearchError, match="is being written"),
+    ):
+        search.configure(directory=tmp_path / "two")
+    search.configure(directory=tmp_path / "two")
+
+
+def test_a_folder_that_holds_a_search_is_refused(search, tmp_path):
+    with Journal.open(tmp_path / "two" / JOURNAL) as journal:
+        journal.append("search_opened", **search.settings.opening())
+    with pytest.raises(SearchError, match="holds a search of 0 trials"):
+        search.configure(directory=tmp_path / "two")
+
+
+def test_a_search_that_has_started_stays_where_it_is(search, tmp_path):
+    search.history.apply({"event": "search_opened", "time": 0.0, **search.settings.opening()})
+    with pytest.raises(SearchError, match="before the first start"):
+        search.configure(directory=tmp_path / "two")
+
+
+def test_a_folder_that_nobody_named_is_told_from_others(tmp_path):
+    assert not is_chosen(choose_folder(None, "digits"))
+    assert is_chosen(tmp_path / "mine")
