@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nas_nb.errors import NasError, nearest
 from nas_nb.evaluate.fidelity import check_whole
+from nas_nb.evaluate.fit import NeverStops
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.settings import SpaceLike, as_data, as_space
@@ -33,10 +34,21 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32
 _MUTATIONS = 20
 
-Step = Callable[
-    ["Sequence[Architecture]", "Sequence[float]", "Architecture", int, np.random.Generator],
-    "list[Architecture]",
-]
+
+class Scored(NamedTuple):
+    """Candidates with their scores, and the best of them."""
+
+    candidates: Sequence[Architecture]
+    scores: Sequence[float]
+    best: Architecture
+
+    def finite(self) -> list[tuple[float, Architecture]]:
+        """Returns the scores that are numbers, with their candidates."""
+        pairs = zip(self.scores, self.candidates, strict=True)
+        return [(score, one) for score, one in pairs if score == score]
+
+
+Step = Callable[[Scored, int, np.random.Generator], "list[Architecture]"]
 
 
 def generate_candidate_structures(
@@ -140,7 +152,7 @@ def optimize_structure(
         )
     best = select_best_structure(candidates, scores)
     rng = np.random.default_rng(seed)
-    tried = METHODS[method](candidates, scores, best, max_neighbours, rng)
+    tried = METHODS[method](Scored(candidates, scores, best), max_neighbours, rng)
     measured = evaluate_performance(tried, data, epochs=epochs, seed=seed)
     return select_best_structure([best, *tried], [max(_finite(scores)), *measured])
 
@@ -162,35 +174,22 @@ def select_best_structure(
     return candidates[list(scores).index(best)]
 
 
-def _neighbours(
-    candidates: Sequence[Architecture],
-    scores: Sequence[float],
-    best: Architecture,
-    count: int,
-    rng: np.random.Generator,
-) -> list[Architecture]:
+def _neighbours(known: Scored, count: int, rng: np.random.Generator) -> list[Architecture]:
     """The neighbours of the best candidate, or so many of them, in order."""
-    neighbours = best.space.neighbours(best)
+    neighbours = known.best.space.neighbours(known.best)
     chosen = rng.permutation(len(neighbours))[:count]
     return [neighbours[index] for index in sorted(chosen)]
 
 
-def _children(
-    candidates: Sequence[Architecture],
-    scores: Sequence[float],
-    best: Architecture,
-    count: int,
-    rng: np.random.Generator,
-) -> list[Architecture]:
+def _children(known: Scored, count: int, rng: np.random.Generator) -> list[Architecture]:
     """New mutants of candidates that won a tournament each."""
-    known = [(score, one) for score, one in zip(scores, candidates, strict=True) if score == score]
+    finite, space = known.finite(), known.best.space
     children: dict[str, Architecture] = {}
-    domain = best.space.domain
     for _ in range(_MUTATIONS * count):
-        drawn = rng.permutation(len(known))[: (len(known) + 1) // 2]
-        _, parent = max((known[index] for index in drawn), key=itemgetter(0))
-        child = best.space.architecture(domain.mutate(parent.values, rng))
-        if child not in candidates:
+        drawn = rng.permutation(len(finite))[: (len(finite) + 1) // 2]
+        _, parent = max((finite[index] for index in drawn), key=itemgetter(0))
+        child = space.architecture(space.domain.mutate(parent.values, rng))
+        if child not in known.candidates:
             children.setdefault(child.key, child)
         if len(children) == count:
             break
@@ -198,19 +197,13 @@ def _children(
 
 
 def _uphill(
-    candidates: Sequence[Architecture],
-    scores: Sequence[float],
-    best: Architecture,
-    count: int,
-    rng: np.random.Generator,
-    *,
-    optimizer: str,
+    known: Scored, count: int, rng: np.random.Generator, *, optimizer: str
 ) -> list[Architecture]:
     """The architecture that a gradient step leads to, unless it is the best candidate itself."""
-    known = [(one, score) for one, score in zip(candidates, scores, strict=True) if score == score]
-    points, finite = [one.values for one, _ in known], [score for _, score in known]
-    step = best.space.architecture(gradient_step(best.space.domain, points, finite, optimizer))
-    return [] if step in candidates else [step]
+    scores, candidates = zip(*known.finite(), strict=True)
+    points, space = [one.values for one in candidates], known.best.space
+    step = space.architecture(gradient_step(space.domain, points, scores, optimizer))
+    return [] if step in known.candidates else [step]
 
 
 METHODS: Mapping[str, Step] = {
@@ -242,13 +235,6 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
         batch_size=BATCH_SIZE,
         seed=seed,
         on_epoch=lambda epoch, logs, duration_s: seen.append(sign * logs[name]),
-        control=_NeverStops(),
+        control=NeverStops(),
     )
     return max(filter(math.isfinite, seen), default=math.nan)
-
-
-class _NeverStops:
-    """The control of a training that nobody steers."""
-
-    def checkpoint(self) -> bool:
-        return False

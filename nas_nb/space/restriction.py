@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.values import plain
 from nas_nb.space.parameter import ParameterKind
-from nas_nb.space.subspace import AnyDomain, listing, narrowed
+from nas_nb.space.subspace import AnyDomain, leaving_out, listing, narrowed, nothing_left
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
@@ -79,7 +79,7 @@ class Rule:
         if self.kind is RuleKind.PIN:
             return _keeping(parameter, self.values)
         if self.kind is RuleKind.WITHOUT:
-            return _leaving_out(parameter, self.values)
+            return leaving_out(parameter, self.values)
         bound = cast(float, self.values[0])
         if self.kind is RuleKind.AT_LEAST:
             return _between(parameter, bound, math.inf)
@@ -147,25 +147,10 @@ def _check_known(domain: Domain, rule: Rule, names: Collection[str]) -> None:
 def _keeping(parameter: Parameter, values: Collection[Value]) -> Parameter:
     wanted = [match for value in values if (match := parameter.match(value)) is not None]
     if not wanted:
-        raise _nothing_left(parameter, f"pinned to {', '.join(map(str, values))}")
+        raise nothing_left(parameter, f"pinned to {', '.join(map(str, values))}")
     if math.isfinite(parameter.count):
         wanted.sort(key=parameter.index_of)  # as the choice lists them, not as the user does
     return listing(parameter, tuple(dict.fromkeys(wanted)))
-
-
-def _leaving_out(parameter: Parameter, values: Collection[Value]) -> Parameter:
-    gone = {match for value in values if (match := parameter.match(value)) is not None}
-    if not gone:
-        return parameter
-    if math.isinf(parameter.count):
-        raise SpaceError(
-            f"Expected a choice with a list of values to leave some out, got '{parameter.name}', "
-            f"which is {parameter.range_text()}: pin it, or give it a least or a largest value."
-        )
-    left = tuple(value for value in parameter.values() if value not in gone)
-    if not left:
-        raise _nothing_left(parameter, f"without {', '.join(map(str, values))}")
-    return listing(parameter, left)
 
 
 def _between(parameter: Parameter, least: float, most: float) -> Parameter:
@@ -179,11 +164,11 @@ def _between(parameter: Parameter, least: float, most: float) -> Parameter:
         every = cast("Iterable[float]", parameter.values())
         left = tuple(value for value in every if least <= value <= most)
         if not left:
-            raise _nothing_left(parameter, _bounds(least, most))
+            raise nothing_left(parameter, _bounds(least, most))
         return parameter if len(left) == parameter.count else listing(parameter, left)
     low, high = cast(float, parameter.low), cast(float, parameter.high)
     if least > high or most < low:
-        raise _nothing_left(parameter, _bounds(least, most))
+        raise nothing_left(parameter, _bounds(least, most))
     return _with_ends(parameter, max(low, least), min(high, most))
 
 
@@ -196,7 +181,7 @@ def _with_ends(parameter: Parameter, low: float, high: float) -> Parameter:
     if parameter.kind is ParameterKind.INT:
         low, high = math.ceil(low), math.floor(high)
     if low > high:
-        raise _nothing_left(parameter, _bounds(low, high))
+        raise nothing_left(parameter, _bounds(low, high))
     default = cast(float, parameter.default)
     kept = default if low <= default <= high else None
     return replace(parameter, low=low, high=high, default=kept)
@@ -204,11 +189,3 @@ def _with_ends(parameter: Parameter, low: float, high: float) -> Parameter:
 
 def _bounds(least: float, most: float) -> str:
     return f"at least {least:g}" if math.isinf(most) else f"at most {most:g}"
-
-
-def _nothing_left(parameter: Parameter, rule: str) -> SpaceError:
-    branch = " Pin also what decides on its branch." if parameter.conditions else ""
-    return SpaceError(
-        f"Expected something to be left of '{parameter.name}', which is {parameter.range_text()}, "
-        f"got no value when it is {rule}.{branch}"
-    )

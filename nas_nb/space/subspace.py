@@ -62,7 +62,8 @@ def cut(domain: AnyDomain, wanted: Cut) -> AnyDomain:
 
     def narrow(parameter: Parameter) -> Parameter:
         pinned = _pinned(parameter, pins) if parameter.name in pins else parameter
-        return _thinned(pinned, wanted.without)
+        gone = [value for name, value in wanted.without if name in (None, parameter.name)]
+        return leaving_out(pinned, gone)
 
     return narrowed(domain, narrow)
 
@@ -123,26 +124,33 @@ def _pinned(parameter: Parameter, pins: Mapping[str, Value]) -> Parameter:
     return listing(parameter, (value,))
 
 
-def _thinned(parameter: Parameter, without: Collection[tuple[str | None, Value]]) -> Parameter:
-    gone = {
-        match
-        for name, value in without
-        if name in (None, parameter.name) and (match := parameter.match(value)) is not None
-    }
+def leaving_out(parameter: Parameter, values: Collection[Value]) -> Parameter:
+    """Returns the parameter without those of the values that it can have.
+
+    Raises:
+        SpaceError: It has no list of values, or none is left.
+    """
+    gone = {match for value in values if (match := parameter.match(value)) is not None}
     if not gone:
         return parameter
     if math.isinf(parameter.count):
         raise SpaceError(
             f"Expected a choice with a list of values to leave some out, got '{parameter.name}', "
-            f"which is {parameter.range_text()}: pin it, or make a space with a smaller range."
+            f"which is {parameter.range_text()}: pin it, or give it a least or a largest value."
         )
     left = tuple(value for value in parameter.values() if value not in gone)
     if not left:
-        raise SpaceError(
-            f"Expected something to be left of '{parameter.name}', got no value: "
-            "leave out fewer of them."
-        )
+        raise nothing_left(parameter, f"without {', '.join(map(str, values))}")
     return listing(parameter, left)
+
+
+def nothing_left(parameter: Parameter, rule: str) -> SpaceError:
+    """Returns what is raised where a rule, such as "at least 3", leaves nothing of a choice."""
+    branch = " Pin also what decides on its branch." if parameter.conditions else ""
+    return SpaceError(
+        f"Expected something to be left of '{parameter.name}', which is {parameter.range_text()}, "
+        f"got no value when it is {rule}.{branch}"
+    )
 
 
 def listing(parameter: Parameter, values: tuple[Value, ...]) -> Parameter:

@@ -1,6 +1,6 @@
 """What a supernet's scores are worth on the digits, and what they cost.
 
-Run it with `python tests/benchmarks/bench_one_shot.py` (about four minutes). It draws architectures
+Run it with `python -m tests.benchmarks.bench_one_shot` (about four minutes). It draws architectures
 from a dictionary space, trains each by itself, trains a supernet, and prints the rank correlation
 of the two scores (Kendall's tau) over all candidates and over those that have a convolution, after
 some and after all epochs of the supernet, with the processor seconds of both sides. The baselines
@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 from scipy.stats import kendalltau
 
 import nas_nb
@@ -25,24 +24,9 @@ from nas_nb.data import Data
 from nas_nb.evaluate.costs import costs
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.supernet import Supernet
-from nas_nb.evaluate.trainer import train
-
-SPACE = {
-    "layers": ["Conv2D", "Dense"],
-    "units": [8, 16, 32, 64],
-    "activations": ["relu", "leaky_relu", "tanh"],
-    "depth": [1, 2, 3],
-}
-BATCH_SIZE = 32
+from tests.benchmarks.digits_space import BATCH_SIZE, best_accuracy, draw, has_convolution
 
 Candidates = list[nas_nb.Architecture]
-
-
-class Free:
-    """A control that never stops a training."""
-
-    def checkpoint(self) -> bool:
-        return False
 
 
 class Meter:
@@ -60,35 +44,13 @@ class Meter:
             self.cpu_s += time.process_time() - began
 
 
-def draw(count: int, space: nas_nb.SearchSpace, seed: int) -> Candidates:
-    """Returns different architectures."""
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, nas_nb.Architecture] = {}
-    while len(drawn) < count:
-        architecture = space.sample(rng)
-        drawn.setdefault(architecture.key, architecture)
-    return list(drawn.values())
-
-
 def alone(candidates: Candidates, data: Data, epochs: int, seed: int) -> list[float]:
     """Trains each candidate by itself; returns their best validation accuracies."""
     scores = []
     for number, architecture in enumerate(candidates):
         with seeded(trial_seed(seed, number)):
             model = architecture.build()
-        accuracies: list[float] = []
-        train(
-            model,
-            data,
-            epochs=epochs,
-            batch_size=BATCH_SIZE,
-            seed=trial_seed(seed, number),
-            on_epoch=lambda epoch, logs, duration_s, seen=accuracies: seen.append(
-                logs["val_accuracy"]
-            ),
-            control=Free(),
-        )
-        scores.append(max(accuracies))
+        scores.append(best_accuracy(model, data, epochs, trial_seed(seed, number)))
     return scores
 
 
@@ -121,7 +83,7 @@ class Report:
 
 def stand_alone(candidates: Candidates, data: Data, options: argparse.Namespace) -> Report:
     """Trains each candidate by itself, twice, and prints what the second time and costs tell."""
-    convolves = ["Conv2D" in one.values.values() for one in candidates]
+    convolves = [has_convolution(one) for one in candidates]
     meter, again = Meter(), Meter()
     with meter.running():
         trained = alone(candidates, data, options.epochs, options.seed)
@@ -165,8 +127,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     data = nas_nb.load("digits")
-    space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
-    candidates = draw(options.candidates, space, options.seed)
+    candidates = draw(options.candidates, data, options.seed)
     report = stand_alone(candidates, data, options)
     shared(candidates, data, report, options)
 

@@ -1,6 +1,6 @@
 """What the zero-cost proxies are worth on the digits, and what they cost.
 
-Run it with `python tests/benchmarks/bench_proxies.py` (about two minutes). It draws architectures
+Run it with `python -m tests.benchmarks.bench_proxies` (about two minutes). It draws architectures
 from a dictionary space, scores each untrained with every proxy, trains each for a few epochs, and
 prints the rank correlation of proxy and score: Spearman's rho and Kendall's tau over all candidates
 for which the proxy is defined, and over those that have a convolution. `params` and `flops` are
@@ -15,7 +15,6 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
 from scipy.stats import kendalltau, spearmanr
 
 import nas_nb
@@ -23,24 +22,10 @@ from nas_nb.data import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.proxies import PROXIES
 from nas_nb.evaluate.seeds import seeded, trial_seed
-from nas_nb.evaluate.trainer import train
+from tests.benchmarks.digits_space import BATCH_SIZE, best_accuracy, draw, has_convolution
 
-SPACE = {
-    "layers": ["Conv2D", "Dense"],
-    "units": [8, 16, 32, 64],
-    "activations": ["relu", "leaky_relu", "tanh"],
-    "depth": [1, 2, 3],
-}
-BATCH_SIZE = 32
 REPEATS = 5
 """Timed runs of a proxy on each candidate, of which the median counts."""
-
-
-class _Free:
-    """A control that never stops a training."""
-
-    def checkpoint(self) -> bool:
-        return False
 
 
 @dataclass
@@ -59,7 +44,7 @@ def measure(architecture: nas_nb.Architecture, data: Data, epochs: int, seed: in
     with seeded(seed):
         model = architecture.build()
     x, y = data.x_train[:BATCH_SIZE], data.y_train[:BATCH_SIZE]
-    found = Candidate("Conv2D" in architecture.values.values())
+    found = Candidate(has_convolution(architecture))
     for name, proxy in PROXIES.items():
         taken = []
         try:
@@ -72,29 +57,8 @@ def measure(architecture: nas_nb.Architecture, data: Data, epochs: int, seed: in
             continue
         wall, cpu = (statistics.median(each) for each in zip(*taken, strict=True))
         found.ms[name] = wall, cpu
-    accuracies: list[float] = []
-    train(
-        model,
-        data,
-        epochs=epochs,
-        batch_size=BATCH_SIZE,
-        seed=seed,
-        on_epoch=lambda epoch, logs, duration_s: accuracies.append(logs["val_accuracy"]),
-        control=_Free(),
-    )
-    found.accuracy = max(accuracies)
+    found.accuracy = best_accuracy(model, data, epochs, seed)
     return found
-
-
-def draw(count: int, data: Data, seed: int) -> list[nas_nb.Architecture]:
-    """Returns different architectures of the space."""
-    space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, nas_nb.Architecture] = {}
-    while len(drawn) < count:
-        architecture = space.sample(rng)
-        drawn.setdefault(architecture.key, architecture)
-    return list(drawn.values())
 
 
 def correlations(candidates: list[Candidate], name: str) -> tuple[int, float, float]:

@@ -52,7 +52,7 @@ def test_a_branch_that_cannot_be_reached_is_gone() -> None:
 
 def test_a_continuous_choice_can_be_pinned_and_not_thinned() -> None:
     assert part(RATE, {"n": 0.5}).size == 1
-    with pytest.raises(SpaceError, match="pin it, or make a space with a smaller range"):
+    with pytest.raises(SpaceError, match="pin it, or give it a least or a largest value"):
         part(RATE, without={"n": [0.5]})
 
 

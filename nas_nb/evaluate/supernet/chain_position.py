@@ -141,19 +141,25 @@ class ChainPosition:
 
     def enter(self, how: Path | Mixture, x: Any, inflow: Inflow, call: Call) -> Any:
         """Returns what the first dense layer makes of a grid, ``(samples, units)``."""
-        layer = self.entry
-        if layer is None:
-            raise ValueError("no first dense layer may stand here")
-        made = layer(x, inflow.width, how.width(self.units))
-        return self._drop(how, self._finish(how, "entry", made, inflow, x, call), call)
+        return self._made_of_units(self.entry, "entry", how, x, inflow, call)
 
     def go_on(self, how: Path | Mixture, x: Any, inflow: Inflow, call: Call) -> Any:
         """Returns what a further dense layer makes of units, ``(samples, units)``."""
-        layer = self.dense
+        return self._made_of_units(self.dense, "dense", how, x, inflow, call)
+
+    def _made_of_units(
+        self,
+        layer: FlatProduct | Product | None,
+        role: str,
+        how: Path | Mixture,
+        x: Any,
+        inflow: Inflow,
+        call: Call,
+    ) -> Any:
         if layer is None:
-            raise ValueError("no further dense layer may stand here")
+            raise ValueError(f"no dense layer may stand here as {role}")
         made = layer(x, inflow.width, how.width(self.units))
-        return self._drop(how, self._finish(how, "dense", made, inflow, x, call), call)
+        return self._drop(how, self._finish(how, role, made, inflow, x, call), call)
 
     def _finish(
         self, how: Path | Mixture, role: str, x: Any, inflow: Inflow, given: Any, call: Call
