@@ -1,4 +1,4 @@
-"""Bayesian optimisation: KerasTuner's oracle, rebuilt from the history at each proposal."""
+"""Bayesian optimisation: KerasTuner's, from the history at each proposal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.values import plain_values
 from nas_nb.space.condition import holds
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
-from nas_nb.strategy.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.record.values import Value
+    from nas_nb.strategy.bayesian_oracle import BayesianOracle
 
-_BEST = 100
-_RECENT = 100
+_BEST = 50
+_RECENT = 50
 _WINDOW = 1000
 
 
@@ -30,14 +30,15 @@ _WINDOW = 1000
 class Bayesian(Strategy):
     """Fits a Gaussian process to the scores and proposes where its bound is most promising.
 
-    Use it for a handful of numeric parameters and trials that take minutes. Don't use it when a
-    trial takes seconds (a proposal takes as long: it grows with the trials and the parameters),
-    or where most parameters are unordered choices, which it treats as if they were ordered.
+    Use it for a handful of numeric parameters. Don't use it where most parameters are unordered
+    choices, which it treats as if they were ordered: `predictor` knows better.
 
     The algorithm is KerasTuner's: a Matern 5/2 kernel, and the lower confidence bound
-    mean - beta * deviation of the negated scores, minimised from 50 random starts. What it
-    proposes a second time is replaced by a new random architecture, and the process sees at most
-    200 trials: the last 100, and the best 100 of the 900 before them.
+    mean - beta * deviation of the negated scores, minimised from the best 10 of 50 random starts
+    (KerasTuner: from all 50). Up to 100 trials it proposes what KerasTuner would. From there on
+    the process sees 100 trials only, so that a proposal takes no longer: the last 50, and the
+    best 50 of the 950 before them. What it proposes a second time is replaced by a new random
+    architecture. `nas_nb.BayesianOptimization` is KerasTuner's own, at KerasTuner's own cost.
 
     Paper: Srinivas, Krause, Kakade & Seeger, Gaussian Process Optimization in the Bandit Setting,
     ICML 2010 (the bound). Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
@@ -67,10 +68,8 @@ class Bayesian(Strategy):
         seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
         if len(seen) < initial:
             return sample_new(self.domain, history, rng)
-        oracle = self._oracle(seen, history.direction, rng)
-        with one_thread():
-            proposed = oracle.populate_space("next")
-        values = self._legal(plain_values(proposed["values"]))
+        proposed = self._oracle(seen, history.direction, rng).lowest()
+        values = self._legal(plain_values(proposed))
         return sample_new(self.domain, history, rng) if history.has_tried(values) else values
 
     def _legal(self, proposed: dict[str, Value]) -> dict[str, Value]:
@@ -83,17 +82,18 @@ class Bayesian(Strategy):
                 proposed[parameter.name] = parameter.high
         return self.domain.complete(proposed)
 
-    def _oracle(self, seen: Sequence[Trial], direction: str, rng: np.random.Generator) -> Any:
+    def _oracle(
+        self, seen: Sequence[Trial], direction: str, rng: np.random.Generator
+    ) -> BayesianOracle:
         """KerasTuner's oracle, as if it had made exactly these trials."""
         import keras_tuner as kt
         from keras_tuner.engine import trial as kt_trial
-        from keras_tuner.oracles import BayesianOptimizationOracle
 
         from nas_nb.space.hyperparameters import to_hyperparameters
-        from nas_nb.strategy.gaussian import keras_tuner_process
+        from nas_nb.strategy.bayesian_oracle import BayesianOracle
 
         space = to_hyperparameters(self.domain)
-        oracle = BayesianOptimizationOracle(
+        oracle = BayesianOracle(
             objective=kt.Objective("score", direction),
             max_trials=None,
             num_initial_points=1,
@@ -102,7 +102,6 @@ class Bayesian(Strategy):
             seed=int(rng.integers(1, 2**31)),
             hyperparameters=space,
         )
-        oracle.gpr = keras_tuner_process(self.alpha, oracle.seed)
         for trial in seen:
             filled = copy.copy(space)
             filled.values = dict(trial.values)
@@ -113,7 +112,7 @@ class Bayesian(Strategy):
 
 
 def informative(history: History) -> tuple[Trial, ...]:
-    """Returns up to 200 completed trials: the last 100, and the best 100 of the 900 before them.
+    """Returns up to 100 completed trials: the last 50, and the best 50 of the 950 before them.
 
     A Gaussian process costs the cube of its points, so it can't see them all.
     """

@@ -85,8 +85,8 @@ def test_the_process_sees_the_latest_and_the_best_of_the_others() -> None:
     scores = [float(score) for score in np.random.default_rng(0).permutation(1200)]
     history = told([({"a": at}, score) for at, score in enumerate(scores)], "max")
     seen = informative(history)
-    assert [trial.number for trial in seen[100:]] == list(range(1100, 1200))
-    assert sorted(trial.score or 0 for trial in seen[:100]) == sorted(scores[200:1100])[-100:]
+    assert [trial.number for trial in seen[50:]] == list(range(1150, 1200))
+    assert sorted(trial.score or 0 for trial in seen[:50]) == sorted(scores[200:1150])[-50:]
 
 
 @pytest.mark.parametrize(

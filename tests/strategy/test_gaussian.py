@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.optimize import check_grad
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
-from nas_nb.strategy.gaussian import Floats, Process, keras_tuner_process
+from nas_nb.strategy.gaussian import Floats, Process
 
 
 def points(count: int = 30) -> tuple[Floats, Floats]:
@@ -29,33 +30,44 @@ def theirs(x: Floats, y: Floats) -> GaussianProcessRegressor:
         return process.fit(x, y)
 
 
-@pytest.mark.parametrize("scores", ["smooth", "constant"])
+@pytest.mark.parametrize("scores", ["smooth", "noisy"])
 def test_it_predicts_what_scikit_learn_predicts(scores: str) -> None:
     x, y = points()
-    y = y if scores == "smooth" else np.full_like(y, 0.3)
-    ours, expected = keras_tuner_process(1e-4, 7).fit(x, y), theirs(x, y)
-    for row in np.random.default_rng(1).uniform(size=(20, 1, 3)):
-        for mine, right in zip(
-            ours.predict(row, return_std=True), expected.predict(row, return_std=True), strict=True
-        ):
-            np.testing.assert_allclose(mine, right, rtol=1e-6, atol=1e-8)
+    if scores == "noisy":
+        y = y + np.random.default_rng(2).normal(size=len(y))
+    rows = np.random.default_rng(1).uniform(size=(20, 3))
+    for mine, right in zip(
+        Process(x, y, 1e-4).predict(rows), theirs(x, y).predict(rows, return_std=True), strict=True
+    ):
+        np.testing.assert_allclose(mine, right, rtol=1e-3, atol=1e-3)
 
 
-def test_many_points_and_bare_means_go_the_usual_way() -> None:
-    x, y = points()
-    process = keras_tuner_process(1e-4, 7).fit(x, y)
-    singly = [process.predict(row[None], return_std=True)[0][0] for row in x[:5]]
-    np.testing.assert_allclose(process.predict(x[:5]), singly)
+def test_where_all_scores_are_the_same_it_predicts_that() -> None:
+    x, _ = points()
+    mean, deviation = Process(x, np.full(len(x), 0.3), 1e-4).predict(x)
+    np.testing.assert_allclose(mean, 0.3)
+    assert np.isfinite(deviation).all()
+
+
+def test_the_slope_of_the_bound_is_that_of_its_differences() -> None:
+    process = Process(*points(), 1e-4)
+    for row in np.random.default_rng(1).uniform(size=(5, 3)):
+        off = check_grad(
+            lambda at: process.bound(at, 2.6)[0], lambda at: process.bound(at, 2.6)[1], row
+        )
+        assert off < 1e-4
+
+
+def test_it_finds_the_lowest_bound_of_a_fine_grid() -> None:
+    x = np.random.default_rng(0).uniform(size=(20, 1))
+    process = Process(x, np.sin(9 * x[:, 0]), 1e-4)
+    grid = np.linspace(0, 1, 2001)[:, None]
+    mean, deviation = process.predict(grid)
+    found = process.lowest(grid[::50], np.array([[0.0, 1.0]]), 2.6)
+    assert found[0] == pytest.approx(grid[int(np.argmin(mean - 2.6 * deviation)), 0], abs=1e-3)
 
 
 def test_a_known_point_has_hardly_any_deviation_and_never_a_negative_one() -> None:
     x, y = points(12)
-    _, deviation = Process(kernel=Matern(nu=2.5), alpha=1e-12).fit(x, y).predict(x[:1], True)
+    _, deviation = Process(x, y, 1e-12).predict(x[:1])
     assert 0 <= deviation[0] < 1e-3
-
-
-def test_a_fit_at_its_bounds_says_nothing() -> None:
-    x, _ = points()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        keras_tuner_process(1e-4, 0).fit(x, np.full(len(x), 1.0))
