@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 
+from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.evaluate.batches import ShuffledBatches, shuffled_batches, steps_per_epoch
 from nas_nb.evaluate.fit import keras_fit
 from nas_nb.evaluate.fit_path import fit_reason
@@ -144,7 +145,23 @@ def train(
     return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 
 
-# Imported inside these two because the engine is TensorFlow's, and Keras may run on another.
+def expect(values: Iterable[object]) -> None:
+    """Says what candidates may choose among, so that nothing is compiled twice.
+
+    A compiled epoch offers the activations that were met before it was traced; a candidate with
+    another one has it traced anew. Whoever knows a space says here what will come.
+
+    Args:
+        values: Values of a space; those that are names of activations count.
+    """
+    if not on_tensorflow():
+        return
+    from nas_nb.evaluate.engine.activations import CHOICES, meet
+
+    meet({value for value in values if isinstance(value, str)} & set(CHOICES))
+
+
+# Imported inside these because the engine is TensorFlow's, and Keras may run on another.
 
 
 def _schedule(data: Data, epochs: int, batch_size: int, seed: int, initial_epoch: int) -> Schedule:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from nas_nb.errors import JournalError, JournalWriteError
+from nas_nb.evaluate.trainer import expect
 from nas_nb.search.control import Control
 from nas_nb.search.helm import PATIENCE_S
 from nas_nb.search.memory import MemoryWatch
@@ -147,6 +148,8 @@ class Run:
         oracle.prepare = prepare_and_go_on
         try:
             self._prepare(self.settings.strategy)
+            domain = self.settings.space.domain
+            expect(value for parameter in domain.parameters for value in parameter.choices)
             tuner.search()
         except SearchEnd:
             if tuner.spent is None:

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.trainer import expect
 from tests.evaluate.engine.paths import by_engine, vectors
 
 
@@ -36,4 +37,21 @@ def test_data_of_another_width_is_another_trace_and_of_another_length_is_not() -
     by_engine(chain(1, 3), x[:20], y[:20], cache=cache, epochs=1)
     assert (cache.traced, cache.reused) == (1, 1)
     by_engine(chain(1, 3), x, y.astype("int32"), cache=cache, epochs=1)
+    assert cache.traced == 2
+
+
+def activations_of(*names: str) -> keras.Model:
+    hidden = [layers.Dense(3, activation=name) for name in names]
+    model = keras.Sequential([keras.Input((5,)), *hidden, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_activations_that_were_expected_are_not_traced_anew() -> None:
+    cache = TraceCache()
+    expect(["relu", "elu", 8, "a name of something else"])
+    for name in ("relu", "elu"):
+        by_engine(activations_of(name), *vectors(), cache=cache, epochs=1)
+    assert (cache.traced, cache.reused) == (1, 1)
+    by_engine(activations_of("tanh"), *vectors(), cache=cache, epochs=1)
     assert cache.traced == 2
