@@ -89,8 +89,8 @@ class Auto(Strategy):
             return Choice(self._predictor, f"{learns}; trainings are too short to cut.")
         return Choice(
             self._with_rungs,
-            f"{learns}; the budget is time, so each architecture gets one epoch first, and one "
-            f"of {self._with_rungs.factor} goes on.",
+            f"{learns}; the budget is time, so after a first full training each architecture gets "
+            f"one epoch, and one of {self._with_rungs.factor} goes on.",
         )
 
     @cached_property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas_nb.strategy.belief import Belief
 from nas_nb.strategy.strategy import sample_new
 from nas_nb.strategy.surrogate.encoding import Encoding
 from nas_nb.strategy.surrogate.features import size_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _POOL = 32
 _QUANTILE = 0.75
+_LIKELY = 4
 
 
 def first_candidate(domain: Domain, history: History, rng: np.random.Generator) -> dict[str, Value]:
@@ -24,7 +26,8 @@ def first_candidate(domain: Domain, history: History, rng: np.random.Generator) 
 
     Of a random pool it is the one at the upper quartile of the FLOPs (or the weights). On the
     published tables that is better than two of three architectures, and half as dear as the
-    largest. Where the space knows no sizes, it is the one nearest to the middle of all choices.
+    largest. Where the space knows no sizes, it is the one nearest to what is believed of its
+    choices by their names (`Belief`), and for the rest to their middle.
 
     Args:
         domain: The space.
@@ -41,4 +44,24 @@ def first_candidate(domain: Domain, history: History, rng: np.random.Generator) 
         return pool[int(order[int(_QUANTILE * _POOL)])]
     rows = Encoding(domain).rows(pool)
     away = ((rows - rows.mean(0)) ** 2).sum(1)
-    return pool[int(away.argmin())]
+    belief = Belief(domain)
+    believed = np.array([belief.log_density(values) for values in pool])
+    return pool[int((away - believed).argmin())]
+
+
+def likely_candidate(
+    domain: Domain, history: History, rng: np.random.Generator, belief: Belief
+) -> dict[str, Value]:
+    """Returns a random new architecture; of some of them the one that is believed in most.
+
+    Args:
+        domain: The space.
+        history: What was tried.
+        rng: The source of chance.
+        belief: Of the space; without any, the first of all draws is as good.
+
+    Raises:
+        SpaceExhausted: No architecture is left that was not tried.
+    """
+    draws = [sample_new(domain, history, rng) for _ in range(_LIKELY if belief else 1)]
+    return max(draws, key=belief.log_density)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nas_nb.strategy.first import first_candidate
+from nas_nb.errors import StrategyError
+from nas_nb.strategy.belief import Belief
+from nas_nb.strategy.first import first_candidate, likely_candidate
 from nas_nb.strategy.leaders import Leaders
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, ladder
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from nas_nb.strategy.surrogate.model import Learner, Vector
 
 _PARENTS = 5
+_NONE = 1e-300
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,26 @@ class Predictor(Strategy):
     mutants and neighbours of the best architectures, as in BANANAS, where the model is an
     ensemble of networks instead.
 
-    With `min_epochs` new architectures are trained a little first, the model learns from these
-    trials alone, and one for each `factor` of them is trained on. In a `Search` it is continued; a
-    `kt.Tuner` has to train for the value "tuner/epochs".
+    With `min_epochs` new architectures, but the very first, are trained a little at first, the
+    model learns from these scores alone, and one for each `factor` of them is trained on. In a
+    `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs".
+
+    Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
+    improvement that is expected is weighted by that belief, less and less: piBO.
 
     Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures
     for Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian
-    Processes for Machine Learning, 2006, chapters 2 and 5.
+    Processes for Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting
+    Acquisition Functions with User Beliefs for Bayesian Optimization, ICLR 2022 (section 3).
 
     Args:
         t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
-            be good (`first_candidate`), the others are random.
+            be good (`first_candidate`), the others are random, nearer to the belief than chance.
         candidates: How many architectures are drawn for the model to choose from, 8 or more.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.
+        beta: How many trials it takes until the belief (`Belief`) counts as much as the model,
+            0 or more; 0 is without belief after the first `t0` trials.
         min_epochs: The epochs to begin with, 1 or more; by default every training is full.
         factor: With `min_epochs`: one of so many climbs to the next rung, of so many times the
             epochs, 2 or more.
@@ -65,6 +74,7 @@ class Predictor(Strategy):
     t0: int = 5
     candidates: int = 160
     window: int = 200
+    beta: float = 10.0
     min_epochs: int | None = None
     factor: int = 4
     max_epochs: int | None = None
@@ -74,6 +84,10 @@ class Predictor(Strategy):
         whole_number(self.name, "candidates", self.candidates, 8)
         whole_number(self.name, "window", self.window, 20)
         whole_number(self.name, "factor", self.factor, 2)
+        if not self.beta >= 0:
+            raise StrategyError(
+                f"Strategy '{self.name}' expected `beta` to be 0 or more. Received: {self.beta!r}."
+            )
         if self.min_epochs is not None:
             whole_number(self.name, "min_epochs", self.min_epochs, 1)
         if self.max_epochs is not None:
@@ -89,7 +103,9 @@ class Predictor(Strategy):
         if promotion is not None:
             return promotion
         values = self.most_promising(rungs.view(history), rng)
-        return Proposal(values, {"epochs": rungs.epochs[0]})
+        # The first is good by itself: trained in full, it is an incumbent soon.
+        rung = 0 if history.finished else -1
+        return Proposal(values, {"epochs": rungs.epochs[rung]})
 
     def most_promising(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the candidate of the highest acquisition, or a random one while there are few."""
@@ -100,14 +116,17 @@ class Predictor(Strategy):
         # Draw t0 architectures uniformly at random and train them.
         best = self._best(history)
         if len(history.completed) < self.t0 or not best:
-            return sample_new(self.domain, history, rng)
+            return likely_candidate(self.domain, history, rng, self._belief)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
         # Train the model on the architectures and their scores.
         mean, deviation, seen = self._predicted(history, best, pool)
         # For each candidate evaluate the acquisition function; train the one of the highest.
-        promise = expected_improvement(mean, deviation, seen)
+        promise = np.log(expected_improvement(mean, deviation, seen) + _NONE)
+        if self._belief:  # piBO: what is believed counts less, the more is known
+            believed = [self._belief.log_density(values) for values in pool]
+            promise += self.beta / len(history.completed) * np.array(believed)
         ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
         new = next((values for values in ranked if not history.has_tried(values)), None)
         return sample_new(self.domain, history, rng) if new is None else new
@@ -130,6 +149,10 @@ class Predictor(Strategy):
         with one_thread():
             model = self._learner.learn(history.finished, best, sign)
             return *model.predict(points), model.best
+
+    @cached_property
+    def _belief(self) -> Belief:
+        return Belief(self.domain)
 
     @cached_property
     def _learner(self) -> Learner:

@@ -228,7 +228,7 @@ def ours(strategy: str) -> Callable[..., None]:
             nas.SearchSpace(candidate),
             data,
             strategy=strategy,
-            max_trials=MANY,
+            max_time=20 * clock.budget_s,
             epochs=EPOCHS,
             batch_size=BATCH_SIZE,
             seed=seed,

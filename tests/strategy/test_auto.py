@@ -26,7 +26,7 @@ def search(budget: dict[str, Any], epochs: int) -> Journal:
         (twelve(), {"max_time_s": 60.0}, 10, "grid", "only 12 architectures"),
         (chain(), {"max_trials": 60}, 10, "predictor", "each trial is a full training"),
         (mixed(), {"max_time_s": 60.0}, 10, "predictor", "the budget is time"),
-        (mixed(), {"max_epochs": 60}, 10, "predictor", "one epoch first"),
+        (mixed(), {"max_epochs": 60}, 10, "predictor", "one epoch, and one of 4 goes on"),
         (cells(), {"max_time_s": 60.0}, 2, "predictor", "too short to cut"),
         (cells(), {}, 10, "predictor", "and from their sizes"),
     ],
@@ -40,13 +40,23 @@ def test_it_chooses_by_space_and_budget_and_says_why(
     assert why in auto.reason(history)
 
 
-def test_rungs_begin_with_one_epoch_and_full_trainings_with_none_said() -> None:
+def test_in_rungs_the_first_is_trained_in_full_and_the_next_for_one_epoch() -> None:
+    auto, journal = Auto().over(chain()), search({"max_time_s": 60.0}, 10)
+    first = auto.propose(journal.history, rng())
+    assert isinstance(first, Proposal)
+    assert first.fidelity == {"epochs": 10}
+    journal.append(
+        "trial_proposed", trial=0, values=first.values, origin="auto", fidelity=first.fidelity
+    )
+    journal.append("trial_ended", trial=0, status="completed", score=0.5, reason=None)
+    second = auto.propose(journal.history, rng())
+    assert isinstance(second, Proposal)
+    assert second.fidelity == {"epochs": 1}
+
+
+def test_with_a_number_of_trials_no_fidelity_is_asked_for() -> None:
     auto = Auto().over(chain())
-    by_time = auto.propose(search({"max_time_s": 60.0}, 10).history, rng())
-    by_trials = auto.propose(search({"max_trials": 60}, 10).history, rng())
-    assert isinstance(by_time, Proposal)
-    assert by_time.fidelity == {"epochs": 1}
-    assert isinstance(by_trials, dict)
+    assert isinstance(auto.propose(search({"max_trials": 60}, 10).history, rng()), dict)
 
 
 def test_what_it_chose_is_in_its_text_and_in_the_journal() -> None:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.belief import Belief
+
+
+def choice(name: str, *values: object, **more: object) -> Parameter:
+    return Parameter(name, ParameterKind.CHOICE, values, **more)  # type: ignore[arg-type]
+
+
+def density(values: dict[str, object], *parameters: Parameter) -> float:
+    return Belief(Domain(parameters)).log_density(values)  # type: ignore[arg-type]
+
+
+def test_of_learning_rates_the_middle_ones_are_believed_in() -> None:
+    rate = Parameter("learning_rate", ParameterKind.FLOAT, low=1e-5, high=1.0, log=True)
+    low, good, high = (density({"learning_rate": value}, rate) for value in (1e-5, 3e-3, 1.0))
+    assert good > max(low, high)
+
+
+def test_wide_layers_are_believed_in_more_than_narrow_ones() -> None:
+    units = choice("units_2", 128, 16, 64, 32, 8)
+    ranked = sorted(units.choices, key=lambda value: density({"units_2": value}, units))
+    assert ranked[-1] == 64
+    assert ranked[0] == 8
+
+
+def test_sizes_of_an_interval_are_placed_on_its_own_scale() -> None:
+    filters = Parameter("filters", ParameterKind.INT, low=1, high=1024, log=True)
+    assert density({"filters": 181}, filters) > density({"filters": 768}, filters)
+
+
+def test_little_dropout_and_adam_are_believed_in() -> None:
+    dropout, optimizer = choice("dropout", 0.0, 0.2, 0.8), choice("optimizer", "sgd", "adam")
+    assert density({"dropout": 0.2}, dropout) > density({"dropout": 0.8}, dropout)
+    assert density({"optimizer": "adam"}, optimizer) > density({"optimizer": "sgd"}, optimizer)
+
+
+def test_a_layer_that_is_not_there_is_neither_good_nor_bad() -> None:
+    deep = (Condition("depth", (2,)),)
+    depth, units = choice("depth", 1, 2), choice("units_2", 8, 64, 128, conditions=deep)
+    absent = density({"depth": 1}, depth, units)
+    assert absent == 0.0
+    worst, *_, best = sorted(density({"depth": 2, "units_2": u}, depth, units) for u in (8, 64))
+    assert worst < absent < best
+
+
+def test_of_names_it_does_not_know_and_of_words_for_sizes_it_believes_nothing() -> None:
+    names = choice("operation", "conv", "pool"), choice("units", "few", "many")
+    assert not Belief(Domain(names))
+    assert density({"operation": "conv", "units": "few"}, *names) == 0.0
+
+
+def test_a_learning_rate_of_nothing_is_hopeless_and_still_a_number() -> None:
+    rate = choice("lr", 0.0, 0.001)
+    assert math.isfinite(density({"lr": 0.0}, rate))
+    assert density({"lr": 0.0}, rate) < density({"lr": 0.001}, rate) - 10
