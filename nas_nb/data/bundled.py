@@ -13,6 +13,8 @@ import numpy as np
 
 from nas_nb.data.dataset import Data
 from nas_nb.data.reading import PARTS
+from nas_nb.data.standard import Standard
+from nas_nb.data.statistics import measure
 from nas_nb.errors import DataError
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ def table(name: str, *, scaled: bool) -> Data:
 
     Args:
         name: As in ``sklearn.datasets.load_...``.
-        scaled: Whether columns and quantities are standardised with the training rows.
+        scaled: Whether columns and quantities are standardised with the training rows;
+            `raw` of the result says how.
     """
     bunch = _bunch(name)
     raw = Data.from_arrays(bunch.data, bunch.target, name=name, source="scikit-learn")
@@ -77,6 +80,9 @@ def table(name: str, *, scaled: bool) -> Data:
         arrays[f"x_{part}"] = _standardised(x, raw.x_train)
         if raw.task.has_quantities:
             arrays[f"y_{part}"] = _standardised(y, raw.y_train)
+    if scaled:
+        y_train = raw.y_train if raw.task.has_quantities else None
+        arrays["raw"] = Standard(measure(raw.x_train, y_train))
     return replace(raw, **arrays)
 
 

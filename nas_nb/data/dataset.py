@@ -12,12 +12,13 @@ from nas_nb.data.makers import Makers
 from nas_nb.data.reading import PARTS
 from nas_nb.data.spec import DataSpec
 from nas_nb.data.statistics import Statistics, measure
+from nas_nb.data.table import Table
 from nas_nb.data.task import Array, Task, check_labels, to_task
 from nas_nb.data.text import Vocabulary
 from nas_nb.errors import DataError
 
 if TYPE_CHECKING:
-    from nas_nb.data.table import Table
+    from nas_nb.data.standard import Standard
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,8 +46,9 @@ class Data(Makers):
     classes: tuple[str, ...] = ()
     """The names of the classes or labels, by number; empty for regression."""
     source: str = "own arrays"
-    raw: Table | Vocabulary | None = None
-    """How a table's categories, or texts, became the numbers in x; None where they were numbers."""
+    raw: Table | Vocabulary | Standard | None = None
+    """How a table's categories, texts or other numbers became those in x; None where they are as
+    they were."""
     loss: str | None = None
     """Keras's name of a loss, e.g. "huber". Default: the task's own."""
     metrics: tuple[str, ...] = ()
@@ -88,7 +90,7 @@ class Data(Makers):
     def _statistics(self) -> Statistics | None:
         if isinstance(self.raw, Vocabulary):
             return None
-        kept = None if self.raw is None else self.raw.marks
+        kept = self.raw.marks if isinstance(self.raw, Table) else None
         return measure(self.x_train, self.y_train if self.task.has_quantities else None, kept)
 
     def part(self, name: str) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nas_nb.data.standard import Standard
     from nas_nb.data.statistics import Statistics
     from nas_nb.data.table import Table
     from nas_nb.data.task import Task
@@ -23,7 +24,7 @@ class DataSpec:
     """How many numbers the model returns for one sample."""
     statistics: Statistics | None = None
     """The scale of the training rows, which a preprocessing layer removes; None for texts."""
-    raw: Table | Vocabulary | None = None
+    raw: Table | Vocabulary | Standard | None = None
     """How a table's categories, or texts, became the numbers; None where they were numbers."""
     loss: str | None = None
     """Keras's name of a loss in place of the task's own."""

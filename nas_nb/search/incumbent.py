@@ -63,8 +63,9 @@ class Incumbent:
         """Returns the trained model, with the weights of its best epoch.
 
         Args:
-            raw: Whether it takes samples as the user had them: texts, or a table's own columns by
-                name; see `nas_nb.spaces.with_raw_input`. Default: the numbers it was trained on.
+            raw: Whether it takes samples as the user had them: texts, a table's own columns by
+                name, or the numbers of a table before they were standardised (then it predicts
+                quantities in their own units, too); see `nas_nb.spaces.with_raw_input`. Default: the numbers it was trained on.
 
         Raises:
             SearchError: Its checkpoint is gone.

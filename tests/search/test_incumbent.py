@@ -56,3 +56,19 @@ def test_model_of_images_takes_bytes(tmp_path: Path, augmentation: str) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
     expected = best.model().predict(pixels.astype("float32"), verbose=0)
     np.testing.assert_allclose(best.model(raw=True).predict(pixels, verbose=0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["diabetes", "wine"])
+def test_model_of_a_standardised_table_takes_its_numbers_and_predicts_in_its_units(
+    tmp_path: Path, name: str
+) -> None:
+    data, own = nas.load(name), nas.load(name, scaled=False)
+    space = nas.SearchSpace.from_dict({"layers": ["Dense"], "units": [4], "activations": ["relu"]})
+    best = best_of(space, data, tmp_path)
+    expected = data.raw.quantities(best.model().predict(data.x_test, verbose=0))
+    np.testing.assert_allclose(data.raw.numbers(own.x_test), data.x_test, rtol=1e-4, atol=1e-4)
+    for model in (best.model(raw=True), from_code(best)):
+        predicted = model.predict(own.x_test, verbose=0)
+        np.testing.assert_allclose(predicted, expected, rtol=1e-3, atol=1e-3)
+    if name == "diabetes":
+        assert own.y_train.min() < predicted.mean() < own.y_train.max()

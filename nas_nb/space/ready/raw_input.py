@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import keras
 
-from nas_nb.data import Data, Table, Vocabulary
+from nas_nb.data import Data, Standard, Table, Vocabulary
 from nas_nb.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
     Returns:
         For texts, a model of strings of shape (samples, 1). For a data frame with categories, a
         model of a dictionary: for each column an array of shape (samples, 1), of strings where
-        it holds categories. Anything else is numbers already: the model itself.
+        it holds categories. For a table whose numbers were standardised, a model of the numbers
+        as they were, which also predicts quantities in their own units. Anything else is as it
+        was: the model itself.
 
     Raises:
         SpaceError: The model is not for this data.
@@ -45,7 +47,21 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
         parts = [_numbers(column, columns[column.name]) for column in spec.raw.columns]
         joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
         return keras.Model(columns, model(joined))
+    if isinstance(spec.raw, Standard):
+        return _of_numbers(model, spec)
     return model
+
+
+def _of_numbers(model: keras.Model, spec: DataSpec) -> keras.Model:
+    """Returns the model between the layers that standardise its input and undo it behind."""
+    scale = cast(Standard, spec.raw).statistics
+    inputs = keras.Input(spec.input_shape)
+    front = keras.layers.Normalization(mean=list(scale.mean), variance=list(scale.variance))
+    outputs = model(front(inputs))
+    if scale.target_mean:
+        deviation, mean = list(scale.target_deviation), list(scale.target_mean)
+        outputs = keras.layers.Rescaling(deviation, mean)(outputs)
+    return keras.Model(inputs, outputs)
 
 
 def _tokens(vocabulary: Vocabulary) -> keras.layers.Layer:
