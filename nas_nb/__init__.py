@@ -7,9 +7,17 @@ search, not by the first line of the notebook.
 
 from __future__ import annotations
 
+import os as _os
+import sys as _sys
 from typing import TYPE_CHECKING
 
 from nas_nb.lazy import lazy as _lazy
+
+# TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
+# level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
+if "tensorflow" not in _sys.modules:
+    _level = "2" if _os.path.exists("/dev/nvidiactl") else "3"  # noqa: PTH110 - nothing more here
+    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _level)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

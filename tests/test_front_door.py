@@ -30,6 +30,19 @@ def test_importing_the_package_imports_nothing_heavy():
     assert heavy_modules_after("import nas_nb; dir(nas_nb)") == set()
 
 
+@pytest.mark.parametrize(
+    ("before", "level"),
+    [
+        ("os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None)", "2 3"),
+        ("os.environ['TF_CPP_MIN_LOG_LEVEL'] = '0'", "0"),
+        ("os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None); sys.modules['tensorflow'] = sys", "None"),
+    ],
+)
+def test_tensorflow_is_kept_quiet_unless_its_user_said_otherwise(before: str, level: str):
+    shown = "import nas_nb; print(os.environ.get('TF_CPP_MIN_LOG_LEVEL'))"
+    assert run_python(f"import os, sys; {before}; {shown}").strip() in level.split()
+
+
 def test_loading_the_extension_imports_nothing_heavy():
     source = """
 from IPython.core.interactiveshell import InteractiveShell
