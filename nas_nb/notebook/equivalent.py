@@ -80,7 +80,8 @@ def magic_text(search: Search) -> str:
             for option, chosen in value.items():
                 words += ["--option", f"{option}={chosen}"]
         else:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
     return " ".join(shlex.quote(word) if " " in word else word for word in words)
 
 

@@ -91,10 +91,7 @@ def _facts(search: Search) -> list[tuple[str, object]]:
         ("seed", search.seed),
         ("time", wording.time_line(search) or "not started"),
         ("journal", _journal(search)),
-        (
-            "controls again",
-            f"%nas panel; in another kernel: nas.open({wording.folder_text(search)!r})",
-        ),
+        ("controls again", f"%nas panel; in another kernel: nas.open({folder!r})"),
     ]
 
 

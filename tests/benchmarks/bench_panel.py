@@ -32,10 +32,10 @@ from nas_nb.record.events import encode, make_event
 
 TRIALS = 10_000
 ROUNDS = 6
-SEARCHED = 60
+SEARCHED = 16
 PANEL, HIDDEN, AGAIN = "panel", "hidden", "hidden again"
 CLICKS = 40
-REPAINTS, WARM = 1000, 200
+REPAINTS, WARM = 1000, 500
 CHOICES = {"layers": ["Dense", "Conv2D"], "units": [16, 32, 64], "activations": ["relu", "tanh"]}
 
 PREPARE = f"""
@@ -207,7 +207,7 @@ def ask(client: Any, code: str) -> Any:
     client.execute(code)
     said = None
     while True:
-        message = client.get_iopub_msg(timeout=300)
+        message = client.get_iopub_msg(timeout=900)
         content = message["content"]
         if message["msg_type"] == "error":
             raise RuntimeError("\n".join(content["traceback"]))

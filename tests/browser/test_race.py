@@ -9,7 +9,11 @@ from playwright.sync_api import expect
 
 from tests.browser.naming import nameless
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.parametrize("front_end", ["lab", "notebook"]),
+]
 
 RACE = """
 import nas_nb as nas
@@ -26,7 +30,7 @@ REPLAY = 'nas.replay("race/local-seed0")'
 ANSWER_MS = 30_000
 
 
-def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook):
+def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook, front_end):
     notebook = open_notebook(RACE, REPLAY)
     notebook.run_all()
     race = notebook.output(RACE.strip())
@@ -45,7 +49,7 @@ def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook
     played.get_by_role("button", name="Play").click()
     expect(played).to_contain_text("12 of 12 trials", timeout=ANSWER_MS)
     assert nameless(played) == []
-    notebook.screenshot("race")
+    notebook.screenshot(f"race-{front_end}")
 
     played.get_by_role("button", name="Close").click()
     expect(played.get_by_role("slider")).to_have_count(0)
