@@ -67,3 +67,14 @@ def test_a_condition_on_a_continuous_value_keeps_its_value_in_the_grid() -> None
 def test_one_point_is_no_grid() -> None:
     with pytest.raises(StrategyError, match="`points`"):
         Grid(points=1)
+
+
+def test_a_grid_that_has_walked_before_proposes_what_a_new_one_does() -> None:
+    domain, old = twelve(), Grid(domain=twelve())
+    points = list(domain.enumerate())
+    for own in ([0, 1], [0, 1, 2], [0, 1], [5], [5, 6, 7], [11], [0, 1, 2, 3]):
+        history = told([])
+        for number, at in enumerate(own):
+            about = {"trial": number, "values": points[at], "origin": "grid"}
+            history.apply({"event": "trial_proposed", **about})
+        assert old.propose(history, rng()) == Grid(domain=domain).propose(history, rng())
