@@ -32,6 +32,11 @@ class WeightlessBuilder:
 
     def __init__(self) -> None:
         self._made: list[weakref.ref[Any]] = []
+        # What is here already can't be a model that is made here: `close` needn't look at it, which
+        # with TensorFlow in memory takes a quarter of a second. Somebody else's freeze is left be.
+        self._froze = not gc.get_freeze_count()
+        if self._froze:
+            gc.freeze()
 
     def call(self, function: Callable[[], T]) -> T:
         """Returns what `function` returns; a model in it can't be trained or called.
@@ -49,6 +54,8 @@ class WeightlessBuilder:
     def close(self) -> None:
         """Initialises the variables that are still in use."""
         gc.collect()  # models are cyclic: without this every one of them would seem in use
+        if self._froze:
+            gc.unfreeze()
         kept = [variable for ref in self._made if (variable := ref()) is not None]
         self._made.clear()
         if kept:

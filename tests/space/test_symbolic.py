@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 
 import keras
@@ -88,3 +89,14 @@ def test_random_states_are_put_back() -> None:
         small_model()
         draw()
     assert draw() == expected
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    WeightlessBuilder().close()
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        WeightlessBuilder().close()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
