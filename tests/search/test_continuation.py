@@ -18,7 +18,7 @@ from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.strategy import Strategy
-from tests.search.tiny import eventually, tiny_search
+from tests.search.tiny import eventually, said, tiny_search
 
 VALUES = {
     "depth": 1, "layer_1": "Dense", "units_1": 3, "activation_1": "relu", "learning_rate": 0.01,
@@ -57,7 +57,7 @@ def test_a_promoted_trial_equals_one_that_was_never_interrupted(tmp_path: Path):
     whole = search_of(tmp_path / "whole", high, epochs=6).run()
     top = steps.history[2]
     assert top.curve == whole.history[0].curve
-    assert top.note == "continued from epoch 4 of trial 1"
+    assert said(top) == "continued from epoch 4 of trial 1"
     assert steps.history.epochs_spent == 6
     assert top.score == whole.history[0].score
     assert steps.history[2].seed == whole.history[0].seed
@@ -102,7 +102,7 @@ def test_a_plain_function_may_promote_a_trial(tmp_path: Path):
 
     search = tiny_search(tmp_path, strategy=propose, max_trials=2, epochs=3).run()
     assert [trial.epochs for trial in search.history] == [1, 3]
-    assert search.history[1].note == "continued from epoch 1 of trial 0"
+    assert said(search.history[1]) == "continued from epoch 1 of trial 0"
 
 
 def test_a_child_of_another_architecture_inherits_and_says_what(tmp_path: Path):
@@ -188,7 +188,7 @@ def test_a_short_trial_that_was_stopped_begins_again_and_says_so(tmp_path: Path,
     search.wait()
     assert search.state is SearchState.STOPPED
     search.run()
-    assert search.history[0].note == "cut off before: trained from its start"
+    assert said(search.history[0]) == "cut off before: trained from its start"
     assert search.history[0].curve == whole.history[0].curve
 
 

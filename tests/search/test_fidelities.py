@@ -14,7 +14,7 @@ from nas_nb.errors import NasError, SearchError, SpaceError
 from nas_nb.search.search import Search
 from nas_nb.strategy.proposal import Proposal
 from tests.search.test_continuation import VALUES, search_of
-from tests.search.tiny import CHOICES, tiny_data, tiny_search
+from tests.search.tiny import CHOICES, said, tiny_data, tiny_search
 
 IMAGES = {"layers": ["Conv2D"], "units": [2], "activations": ["relu"], "depth": [1]}
 
@@ -71,7 +71,7 @@ def test_patience_ends_a_trial_as_keras_would_and_says_so(tmp_path: Path):
     ).run()
     trial = search.history[0]
     assert trial.epochs < 50
-    assert trial.note == f"ended at epoch {trial.epochs}: no better for 2 epochs"
+    assert said(trial) == f"ended at epoch {trial.epochs}: no better for 2 epochs"
     scores = [logs["val_accuracy"] for logs in trial.curve]
     assert max(scores[-2:]) <= max(scores[:-2]) + 0.01
 
@@ -130,7 +130,7 @@ def test_a_trial_that_cannot_win_is_ended_and_says_what_it_could_not_reach(tmp_p
     search = search_of(tmp_path, *good, bad, space=rates, epochs=12, stop_early=True).run()
     trial = search.history[5]
     fifth = min(t.score for t in search.history.trials[:5] if t.score is not None)
-    assert trial.note == f"ended at epoch 4: it can hardly reach {fifth:.4g}, the 5th best score"
+    assert said(trial) == f"ended at epoch 4: it can hardly reach {fifth:.4g}, the 5th best score"
     assert [t.epochs for t in search.history.trials[:5]] == [12] * 5
     assert trial.status == "completed"
 

@@ -31,13 +31,21 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
         was: the model itself.
 
     Raises:
-        SpaceError: The model is not for this data.
+        SpaceError: The model is not for this data; or it is to take texts or names, which Keras
+            can look up with TensorFlow alone.
     """
     spec = data.spec if isinstance(data, Data) else data
     if tuple(model.input_shape[1:]) != spec.input_shape:
         raise SpaceError(
             f"Expected a model for samples of shape {spec.input_shape}, got one for "
             f"{tuple(model.input_shape[1:])}: pass the data that it was trained on."
+        )
+    if isinstance(spec.raw, Standard):
+        return _of_numbers(model, spec)
+    if spec.raw is not None and keras.backend.backend() != "tensorflow":
+        raise SpaceError(
+            "Expected Keras on TensorFlow for a model that takes texts or names of categories, got "
+            f"the backend {keras.backend.backend()!r}: give the model numbers, from data.raw."
         )
     if isinstance(spec.raw, Vocabulary):
         inputs = keras.Input((1,), dtype="string", name="text")
@@ -47,8 +55,6 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
         parts = [_numbers(column, columns[column.name]) for column in spec.raw.columns]
         joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
         return keras.Model(columns, model(joined))
-    if isinstance(spec.raw, Standard):
-        return _of_numbers(model, spec)
     return model
 
 
