@@ -147,13 +147,13 @@ def stock(case: Case, trials: int, seed: int, folder: str) -> tuple[Spent, list[
     return spent, [dict(trial.hyperparameters.values) for trial in done]
 
 
-def ours(case: Case, proposals: list[dict[str, Any]], seed: int, folder: str) -> Spent:
-    CACHE.clear()
+def search_of(case: Case, proposals: list[dict[str, Any]], seed: int, folder: str) -> Search:
+    """Returns a search of nas_nb that trains what was proposed."""
 
     def replay(history: Any, rng: Any) -> Mapping[str, Any]:
         return proposals[len(history)]
 
-    search = Search(
+    return Search(
         case.hypermodel
         if isinstance(case.hypermodel, nas.SearchSpace)
         else nas.SearchSpace(case.hypermodel),
@@ -165,6 +165,11 @@ def ours(case: Case, proposals: list[dict[str, Any]], seed: int, folder: str) ->
         seed=seed,
         directory=Path(folder) / "ours",
     )
+
+
+def ours(case: Case, proposals: list[dict[str, Any]], seed: int, folder: str) -> Spent:
+    CACHE.clear()
+    search = search_of(case, proposals, seed, folder)
 
     def run() -> float:
         search.run()
