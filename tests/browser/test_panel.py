@@ -198,16 +198,29 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
         "Folder",
     ]
     enter_a_wrong_time_and_mend_it(panel)
-    # A letter looks for the next that begins with it; in the page's hands it would cut the cell.
-    field(panel, "Strategy").focus()
-    keys.press("p")
-    expect(field(panel, "Crossover")).to_be_visible(timeout=ANSWER_MS)
-    keys.press("ArrowUp")
-    expect(field(panel, "Strategy")).to_have_value("evolution", timeout=ANSWER_MS)
-
+    choose_a_strategy_by_keys(panel)
     button(panel, "Start").focus()
     keys.press("Enter")
     expect_trials(panel, 1)
+    choose_and_steer_by_keys(panel)
+    button(panel, "Stop").focus()
+    keys.press("Space")
+    expect(panel.get_by_role("tab")).to_have_count(0, timeout=LIMIT_MS)
+    assert notebook.page.locator(".jp-Cell").count() == cells
+
+
+def choose_a_strategy_by_keys(panel: Locator) -> None:
+    """A letter looks for the next that begins with it; in the page's hands some cut the cell."""
+    strategy = field(panel, "Strategy")
+    strategy.focus()
+    strategy.press("p")
+    expect(field(panel, "Crossover")).to_be_visible(timeout=ANSWER_MS)
+    strategy.press("ArrowUp")
+    expect(strategy).to_have_value("evolution", timeout=ANSWER_MS)
+
+
+def choose_and_steer_by_keys(panel: Locator) -> None:
+    keys = panel.page.keyboard
     turn_by_keys(panel, "Watch", "Leaderboard")
     choice = field(panel, "Look at")
     expect(choice.locator("option")).not_to_have_count(1, timeout=ANSWER_MS)
@@ -223,10 +236,6 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
     keys.press("Enter")
     steered = panel.get_by_role("table", name="What was steered")
     expect(steered).to_contain_text("restricted", timeout=ANSWER_MS)
-    button(panel, "Stop").focus()
-    keys.press("Space")
-    expect(panel.get_by_role("tab")).to_have_count(0, timeout=LIMIT_MS)
-    assert notebook.page.locator(".jp-Cell").count() == cells
 
 
 def turn_by_keys(panel: Locator, here: str, *then: str) -> None:
