@@ -30,6 +30,10 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
     a trial's model is trained by the engine where it can be (see `evaluate.fit`); the best epoch's
     weights are written once, at the end of a training; `oracle.json`, which holds all trials'
     hashes, is written at most once a second, and whole or not at all.
+
+    And it trains for the epochs that an oracle asks for: the value "tuner/epochs" of a trial comes
+    before the `epochs` of `search`, and a trial that goes on with another begins with its best
+    weights, at "tuner/initial_epoch". So `nas_nb.oracle("hyperband")` and the like can drive it.
     """
 
     def __init__(self, oracle: kt.Oracle, *args: Any, **kwargs: Any) -> None:
@@ -70,6 +74,10 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
         """
         best = BestWeights(self.oracle.objective, self._get_checkpoint_fname(trial.trial_id))
         given = kwargs.pop("callbacks", None) or []
+        told = trial.hyperparameters.values
+        if "tuner/epochs" in told:
+            kwargs["epochs"] = told["tuner/epochs"]
+            kwargs["initial_epoch"] = told["tuner/initial_epoch"]
         results = []
         for execution in range(self.executions_per_trial):
             callbacks = self._deepcopy_callbacks(given)
@@ -96,6 +104,9 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
         # the optimizer's state, and each rung would begin with empty moments.
         if isinstance(model, keras.Model) and model.built and model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)
+        # KerasTuner's Hyperband loads them itself.
+        if hp.values.get("tuner/initial_epoch") and not isinstance(self, kt.Hyperband):
+            model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
         return model
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:

@@ -180,6 +180,13 @@ def oracle(
 ) -> StrategyOracle:
     """Returns a strategy as a KerasTuner oracle, for a `kt.Tuner` or a loop of your own.
 
+    Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, `funnel`, and
+    `predictor` with rungs) say in a trial's values how long to train it, as KerasTuner's Hyperband
+    does: for "tuner/epochs" in all, from "tuner/initial_epoch" on, with the weights of
+    "tuner/trial_id". `nas_nb.FastTuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
+    it trains every trial in full, for the `epochs` given to `search`, also those that were to be
+    trained a little; then take a strategy without fidelities, or override `run_trial`.
+
     Args:
         strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
         objective: A metric's name or a `kt.Objective`; by default the number a trial returns.
@@ -196,6 +203,9 @@ def oracle(
         evolution = nas.oracle("evolution", "val_accuracy", max_trials=60, seed=0, population=10)
         tuner = kt.Tuner(evolution, build, directory="runs")
         tuner.search(x, y, validation_data=(x_val, y_val))
+
+        halving = nas.oracle("hyperband", "val_accuracy", max_epochs=27)
+        nas.FastTuner(halving, build, directory="runs").search(x, y, validation_split=0.2)
         ```
     """
     made = make_strategy(strategy, **options)
