@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History, Trial
+    from nas_nb.record.values import Values
 
 # Only where a trial, or the search, has something to say of them.
 GRANTS = ("fraction", "resolution", "repeats", "spread", "parent")
 FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
 
 
-def trials_frame(history: History, names: Sequence[str] = ()) -> pd.DataFrame:
+def trials_frame(
+    history: History,
+    names: Sequence[str] = (),
+    implied: Callable[[Values], Values] | None = None,
+) -> pd.DataFrame:
     """Returns one row a trial, indexed by its number ("trial").
 
     Columns: one for each name of the values, first in the order of `names` (empty
@@ -24,13 +29,22 @@ def trials_frame(history: History, names: Sequence[str] = ()) -> pd.DataFrame:
     less than all data, or more than one training, there follow fraction, resolution, repeats and
     spread (the score's sample standard deviation over the repeats); where some started from
     others, parent. Whole numbers stay whole: columns with gaps are pandas' nullable ones.
+
+    Args:
+        history: What happened.
+        names: The order of the columns of values.
+        implied: Returns what follows from a trial's values and is none of them; it is shown as if
+            it were. Default: nothing does.
     """
     trials = history.trials
-    seen = dict.fromkeys(name for trial in trials for name in trial.values)
+    shown = [{**(implied(t.values) if implied else {}), **t.values} for t in trials]
+    seen = dict.fromkeys(name for values in shown for name in values)
     ordered = [name for name in names if name in seen]
     taken = (*FACTS, *GRANTS)
     columns = {
-        f"{name} (value)" if name in taken else name: _column([t.values.get(name) for t in trials])
+        f"{name} (value)" if name in taken else name: _column(
+            [values.get(name) for values in shown]
+        )
         for name in dict.fromkeys([*ordered, *seen])
     }
     columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}

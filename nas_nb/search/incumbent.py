@@ -65,7 +65,8 @@ class Incumbent:
         Args:
             raw: Whether it takes samples as the user had them: texts, a table's own columns by
                 name, or the numbers of a table before they were standardised (then it predicts
-                quantities in their own units, too); see `nas_nb.spaces.with_raw_input`. Default: the numbers it was trained on.
+                quantities in their own units, too); see `nas_nb.spaces.with_raw_input`. Default:
+                the numbers it was trained on.
 
         Raises:
             SearchError: Its checkpoint is gone.

@@ -113,8 +113,12 @@ class SearchStatus:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note."""
-        return trials_frame(self.history, self.space.domain.names)
+        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note.
+
+        A layer that can only be dense, because one before it is, is shown as such.
+        """
+        implied = self.space.blueprint.implied
+        return trials_frame(self.history, self.space.domain.names, implied)
 
     @property
     def best(self) -> Incumbent:

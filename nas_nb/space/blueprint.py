@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.data import DataSpec
-    from nas_nb.record.values import Values
+    from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.graph import Graph
 
@@ -65,6 +65,10 @@ class Blueprint(ABC):
     def graph(self, point: Values) -> Graph | None:
         """Returns what to draw of a canonical point; None to draw the layers of its model."""
         return None
+
+    def implied(self, point: Values) -> dict[str, Value]:
+        """Returns what follows from a point's choices and is no choice itself, by name."""
+        return {}
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns the costs of a canonical point that are known without a model, by name."""

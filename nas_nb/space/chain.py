@@ -138,6 +138,14 @@ class Chain(Blueprint):
         )
         return replace(self, choices=(("layers", kept), *rest), spec=spec)
 
+    def implied(self, point: Values) -> dict[str, Value]:
+        """Returns the kinds of the layers after the first dense one: all are dense, too."""
+        layers = range(1, int(point.get("depth", 1)) + 1)
+        names = [f"layer_{number}" for number in layers]
+        if "Dense" not in (point.get(name) for name in names):
+            return {}
+        return {name: "Dense" for name in names if name not in point}
+
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of a point.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.data import DataSpec
-    from nas_nb.record.values import Values
+    from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.graph import Graph
 
@@ -71,6 +71,10 @@ class Part(Blueprint):
     def graph(self, point: Values) -> Graph | None:
         """Returns what to draw of a point."""
         return self.whole.graph(point)
+
+    def implied(self, point: Values) -> dict[str, Value]:
+        """Returns what follows from a point's choices."""
+        return self.whole.implied(point)
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns the costs of a point that are known without a model."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import keras
 import keras_tuner as kt
+import numpy as np
 import pytest
 
+from nas_nb.data import Data
 from nas_nb.errors import BudgetError, NasError, SearchError, StrategyError
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
@@ -201,3 +203,15 @@ def test_the_repr_says_where_the_search_stands(tmp_path: Path):
 
 def test_tiny_data_fits_the_spaces_of_these_tests():
     assert tiny_data().spec.outputs == 1
+
+
+def test_a_layer_that_can_only_be_dense_is_shown_as_dense(tmp_path: Path):
+    deep = {**CHOICES, "layers": ["Conv1D", "Dense"], "depth": [2]}
+    data = Data.from_arrays(np.zeros((40, 4, 1), "float32"), np.arange(40) % 2, name="tiny")
+    asked = {"depth": 2, "layer_1": "Dense", "units_1": 2, "activation_1": "relu",
+             "units_2": 2, "activation_2": "relu", "learning_rate": 0.1}  # fmt: skip
+    search = tiny_search(
+        tmp_path, space=deep, data=data, strategy=lambda history, rng: asked, max_trials=1, epochs=1
+    ).run()
+    assert "layer_2" not in search.history[0].values
+    assert list(search.trials[["layer_1", "layer_2"]].loc[0]) == ["Dense", "Dense"]
