@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def grad_norm(model: keras.Model, x: Any, y: Any) -> float:
     """Returns the sum over the layers of the Euclidean norm of the gradient of their weights.
 
-    Section 3.2 of the paper; one norm for each kernel, as in its authors' code. Biases and the
+    One norm for each kernel, as in the code of the paper's authors. Biases and the
     scales of a normalisation are left out.
 
     Args:

@@ -26,7 +26,7 @@ def jacob_cov(model: keras.Model, x: Any, y: Any = None) -> float:
     """Returns the score of the correlations between the samples' Jacobians.
 
     J has a row for each sample, the gradient of its summed logits by its input; with the
-    eigenvalues e of the correlation matrix of its rows (section 3 of the paper),
+    eigenvalues e of the correlation matrix of its rows,
     S = -sum(log(e + k) + 1 / (e + k)), greatest when no two rows are correlated.
 
     Args:

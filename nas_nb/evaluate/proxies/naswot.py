@@ -47,7 +47,7 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
 
     The code of a sample says for each unit whether it is on; K_H holds for each pair of samples
     the number of units in which their codes agree, N_A - d_H, and the score is log |det K_H|
-    (section 3 of the paper). It is minus infinity, or far below 0, where two samples of the
+    as the paper has it. It is minus infinity, or far below 0, where two samples of the
     batch have the same code.
 
     Args:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def snip(model: keras.Model, x: Any, y: Any) -> float:
     """Returns the sum of the connections' sensitivities.
 
-    With an indicator c of ones before the weights w, g = dL(c * w)/dc (equations 4 and 5), which
+    With an indicator c of ones before the weights w, g = dL(c * w)/dc, which
     the chain rule makes w * dL/dw, and a connection's sensitivity is |g|. The paper normalises
     by the sum over a net; between nets that sum is the score, as Abdelfattah et al., "Zero-cost
-    proxies for lightweight NAS", 2021, section 3.2, take it.
+    proxies for lightweight NAS", 2021, take it.
 
     Args:
         model: A built, compiled and untrained model.

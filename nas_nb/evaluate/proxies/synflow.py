@@ -27,9 +27,9 @@ _SCALING = ("Normalization", "Rescaling")
 def synflow(model: keras.Model, x: Any, y: Any = None) -> float:
     """Returns the sum of the synaptic saliencies.
 
-    R = 1' (prod |W|) 1 (section 6 of the paper) is what a net without activation functions, with
+    R = 1' (prod |W|) 1 is what a net without activation functions, with
     the absolute values of its weights, makes of an input of ones, and the saliency of a weight is
-    |W| * dR/d|W| (equation 1). Normalisation is passed over, as Abdelfattah et al., 2021, do,
+    |W| * dR/d|W|. Normalisation is passed over, as Abdelfattah et al., 2021, do,
     because it would bound the flow. Of the batch only the shape is used.
 
     Args:

@@ -18,13 +18,13 @@ from nas_nb.evaluate.layer_graph import keras_family, walk
 from nas_nb.evaluate.proxies.forward import as_inputs, call, finite, is_real
 
 ALPHA = 0.01
-"""Size of the change; alpha in algorithm 1."""
+"""Size of the change; the paper's alpha."""
 
 
 def zen(model: keras.Model, x: Any, y: Any = None, *, seed: int = 0, repeats: int = 1) -> float:
     """Returns the Zen-score.
 
-    Algorithm 1 of the paper: with the shortcuts of residual blocks removed, normal weights, and
+    As the paper computes it: with the shortcuts of residual blocks removed, normal weights, and
     normal inputs x and e, D is the mean of ||f(x) - f(x + alpha e)||, where f is what enters the
     classifier (the first flattening, global pooling or dense layer), and with s_k the root of
     the mean over the channels of the variance in the k-th batch normalisation,

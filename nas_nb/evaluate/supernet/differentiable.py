@@ -64,7 +64,7 @@ class DifferentiableSupernet:
     the validation samples are not seen, so that trials can be scored by them.
 
     Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019. The
-    architecture's gradient is that of equations 5 to 8: with ``order=2`` the weights make one
+    architecture's gradient is the paper's: with ``order=2`` the weights make one
     step of size `learning_rate` before the loss of the other half is taken, and the product with
     the second derivatives is a finite difference.
 
