@@ -41,7 +41,8 @@ class Controls:
     Attributes:
         inputs: The controls by the name of what they set.
         options: The options of the strategy.
-        widget: All controls.
+        widget: All controls but the folder's.
+        folder: The folder, which is too long to stand among them.
     """
 
     def __init__(self, search: Search, on_change: Callable[[], None]) -> None:
@@ -56,6 +57,7 @@ class Controls:
         places = ("options", *self.inputs)
         self._complaints = {name: widgets.HTML() for name in places}
         self.widget = self._arranged()
+        self.folder = row(self.inputs["directory"], self._complaints["directory"])
         self.sync()
         for name, control in self.inputs.items():
             control.observe(lambda _, name=name: self._changed(name), "value")
@@ -91,8 +93,7 @@ class Controls:
         options = [*strategy, self.options.widget, self._complaints["options"]]
         form = widgets.HBox([*columns, _group("Strategy", options)])
         form.add_class("nas-controls")
-        folder = row(self.inputs["directory"], self._complaints["directory"])
-        return widgets.VBox([form, folder])
+        return form
 
     def _shown(self) -> dict[str, Any]:
         """Returns what each control has to show."""

@@ -33,7 +33,7 @@ def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
     objective.continuous_update = False
     return {
         "strategy": widgets.Dropdown(options=strategies, **_field("Strategy")),
-        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **_field("And less")),
+        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **_field("Keep low")),
         "max_trials": _count("Max trials", "0 is no limit", 0, _MOST),
         "max_time": texts["max_time"],
         "max_epochs": _count("Max epochs", "Over all trials; 0 is no limit", 0, _MOST),

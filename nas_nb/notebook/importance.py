@@ -8,8 +8,8 @@ import numpy as np
 
 FEWEST = 12
 """With fewer trials than this nothing can be told."""
-_FOLDS = 4
-_TREES = 30
+_FOLDS = 3
+_TREES = 20
 _ROUNDS = 3
 
 

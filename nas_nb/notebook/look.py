@@ -26,6 +26,7 @@ STYLE = """
 .nas-controls { flex-wrap: wrap; gap: 4px 34px; margin: 2px 0 6px; }
 .nas-controls [role="alert"] { max-width: 230px; }
 .nas-option { align-items: flex-start; }
+.nas-option > :first-child { flex: none; }
 .nas-option .nas-help { max-width: 380px; line-height: 1.3; }
 .nas-row { flex-wrap: wrap; gap: 2px 10px; align-items: center; }
 .nas-section { margin-bottom: 8px; border-bottom: 1px solid var(--jp-border-color2, #E0E0E0);

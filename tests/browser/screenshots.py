@@ -34,7 +34,7 @@ space = {
     "learning_rate": [0.001, 0.003],
 }
 search = nas.Search(
-    space, "digits", strategy="evolution", options={"population": 12}, max_trials=200, epochs=8
+    space, "digits", strategy="evolution", options={"population": 12}, max_trials=200, epochs=5
 )
 """
 STEER = """
@@ -44,12 +44,12 @@ def trials(count):
     while len(search.history.finished) < count:
         time.sleep(0.1)
 
-trials(18)
+trials(14)
 search.steer.at_least(units=32)
-trials(26)
+trials(20)
 search.steer.queue(search.best.architecture)
 search.steer.strategy("predictor")
-trials(50)
+trials(36)
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 FOR_README = {

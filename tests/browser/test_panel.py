@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import NotebookPage
 from tests.browser.naming import nameless
+from tests.browser.server import JupyterServer
 
 pytestmark = [
     pytest.mark.browser,
@@ -91,6 +92,9 @@ def test_it_is_watched_and_steered_while_a_model_trains_and_survives_reload_and_
     panel = notebook.output("%nas panel")
     expect(status(panel)).to_contain_text("Running", timeout=ANSWER_MS)
     expect(panel.get_by_role("tab")).to_have_count(10)
+    # The other front end's server has never seen the notebook, and trusts nothing in it.
+    other = servers.of("notebook" if front_end == "lab" else "lab")
+    read_elsewhere(notebook, other, "Running")
     button(panel, "Stop").click()
     expect(panel.get_by_role("tab")).to_have_count(0, timeout=ANSWER_MS)
     expect_record(panel)
@@ -98,15 +102,26 @@ def test_it_is_watched_and_steered_while_a_model_trains_and_survives_reload_and_
     saved = notebook.save()
     notebook.restart_kernel()
     expect_record(panel)
-    # The other front end's server has never seen the notebook, and trusts nothing in it.
-    other = servers.of("notebook" if front_end == "lab" else "lab")
-    shutil.copy(notebook.file, other.files)
-    again = NotebookPage(notebook.page.context.new_page(), other, notebook.file.name, notebook.file)
-    expect_record(again.output("%nas panel"))
-    assert again.errors == []
+    read_elsewhere(notebook, other, "Stopped by its user.")
     html, _ = HTMLExporter().from_notebook_node(saved)
     assert 'alt="Left: val_accuracy per trial' in html
     assert "widget-view" not in html
+
+
+def read_elsewhere(notebook: NotebookPage, server: JupyterServer, state: str) -> None:
+    """Saves the notebook and opens it where there is neither its kernel nor trust in it."""
+    notebook.save()
+    shutil.copy(notebook.file, server.files)
+    page = notebook.page.context.new_page()
+    again = NotebookPage(page, server, notebook.file.name, notebook.file)
+    record = again.output("%nas panel")
+    expect(record).to_contain_text(state, timeout=ANSWER_MS)
+    expect(record.get_by_role("img")).to_be_visible()
+    expect(record.get_by_role("button")).to_have_count(0)
+    expect(again.page.get_by_text("model not found")).to_have_count(0)
+    assert nameless(record) == []
+    assert again.errors == []
+    page.close()
 
 
 def look_at_every_tab(panel: Locator) -> None:
@@ -185,7 +200,7 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
         "Max time",
         "Max epochs",
         "Objective",
-        "And less",
+        "Keep low",
         "Epochs a trial",
         "Batch size",
         "Seed",

@@ -30,7 +30,9 @@ class ConfigureTab(Tab):
     def __init__(self, desk: Desk, controls: Controls) -> None:
         self._desk = desk
         self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
-        self.widget = widgets.VBox([self._coverage, controls.widget, self._about, self._code])
+        self.widget = widgets.VBox(
+            [self._coverage, controls.widget, self._about, controls.folder, self._code]
+        )
 
     def paint(self, *, pictures: bool = True) -> None:
         """Brings the line about the budget and the code up to date."""
