@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from filelock import FileLock, Timeout
-
-from nas_nb.errors import JournalError, JournalWriteError
+from nas_nb.errors import JournalError
 from nas_nb.record.events import Event, EventKind, decode, encode, make_event
 from nas_nb.record.history import History
+from nas_nb.record.journal_file import acquire, check_there, open_file, unwritable
 from nas_nb.record.rules import check_version
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _SYNCED = (EventKind.TRIAL_ENDED, EventKind.SEARCH_OPENED, EventKind.SEARCH_CLOSED)
 
@@ -87,16 +89,16 @@ class Journal:
         """
         journal = cls()
         journal.path = Path(path).absolute()
-        journal._lock = _acquire(journal.path)
+        journal._lock = acquire(journal.path)
         try:
-            journal._file = _open_file(journal.path)
+            journal._file = open_file(journal.path)
             journal.history, journal._end = _read(journal.path)
             if os.fstat(journal._file).st_size > journal._end:
                 os.truncate(journal._file, journal._end)
         except BaseException as error:
             journal.close()
             if isinstance(error, OSError):
-                raise _unwritable(journal.path, error) from error
+                raise unwritable(journal.path, error) from error
             raise
         return journal
 
@@ -138,14 +140,14 @@ class Journal:
                 return
             # The deleted file lives on while it is open here.
             held = os.pread(self._file, self._end, 0)
-            lock = _acquire(self.path)
+            lock = acquire(self.path)
             try:
-                file = _open_file(self.path)
+                file = open_file(self.path)
                 os.write(file, held)
                 os.fsync(file)
             except OSError as error:
                 lock.release()
-                raise _unwritable(self.path, error) from error
+                raise unwritable(self.path, error) from error
             os.close(self._file)
             self._file, self._lock, self._torn = file, lock, False
 
@@ -174,7 +176,7 @@ class Journal:
     def _write(self, path: Path, line: bytes, sync: bool) -> None:
         assert self._file is not None
         try:
-            _check_there(path, self._file)
+            check_there(path, self._file)
             if self._torn:
                 os.truncate(self._file, self._end)
             self._torn = True
@@ -188,7 +190,7 @@ class Journal:
             with suppress(OSError):
                 os.truncate(self._file, self._end)
                 self._torn = False
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         self._torn = False
         self._end += len(line)
 
@@ -226,50 +228,3 @@ def _read(path: Path) -> tuple[History, int]:
             raise JournalError(f"{error} (Line {number} of {path}.)") from error
         end = end_of_line
     return history, end
-
-
-def _acquire(path: Path) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not thread-local: the search's thread may close what the main thread opened.
-        lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
-        lock.acquire()
-    except Timeout as error:
-        raise JournalError(
-            f"Expected to be the only writer of {path}. Received: it is being written by another "
-            "kernel, or by another search of this one. Stop that search or shut that kernel down; "
-            "meanwhile nas_nb.record.read_history(path) reads it."
-        ) from error
-    except (OSError, NotImplementedError) as error:
-        # NotImplementedError is filelock's word for a file system that knows no locks.
-        raise _unwritable(path, error) from error
-    return lock
-
-
-def _open_file(path: Path) -> int:
-    is_new = not path.exists()
-    binary = getattr(os, "O_BINARY", 0)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
-    if is_new and os.name == "posix":
-        # A power cut must not lose the name of the file: it is the folder's content.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    return file
-
-
-def _check_there(path: Path, file: int) -> None:
-    """Raises FileNotFoundError if the open file has lost its name: writing would succeed."""
-    opened = os.fstat(file)
-    if opened.st_nlink == 0 and not (path.exists() and os.path.samestat(path.stat(), opened)):
-        raise FileNotFoundError("the file was deleted while the search ran")
-
-
-def _unwritable(path: Path, error: Exception) -> JournalWriteError:
-    why = getattr(error, "strerror", None) or str(error)
-    return JournalWriteError(
-        f"Expected to write the journal {path}. Received: {why}. "
-        "Give the search a directory that is writable and has room, or make room in this one."
-    )

@@ -7,27 +7,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import keras_tuner as kt
-
 from nas_nb.errors import SearchError
 from nas_nb.search.budget import Budget, Duration, parse_duration
 from nas_nb.search.project import PARENT
-from nas_nb.search.race_lane import Course, Lane, SearchLane, TableLane
+from nas_nb.search.race_course import course_of
+from nas_nb.search.race_lane import Lane, SearchLane, TableLane
 from nas_nb.search.race_results import frame, summary, winner
-from nas_nb.search.race_table import HistoryTable, ScoreTable, Table, TableLike, history_of
 from nas_nb.search.search import Search
 from nas_nb.search.settings import SpaceLike, as_data, as_space
 from nas_nb.search.waiting import interrupt_stops
-from nas_nb.space.domain import Domain
-from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import make_strategy
 from nas_nb.strategy.strategy import Strategy, refuse_without_data
 
 if TYPE_CHECKING:
+    import keras_tuner as kt
     import pandas as pd
 
     from nas_nb.data import Data
     from nas_nb.record.history import History
+    from nas_nb.search.race_table import TableLike
+    from nas_nb.space.domain import Domain
 
 Racer = str | Strategy | Callable[..., Any]
 STRATEGIES = ("random", "evolution", "local")
@@ -89,7 +88,7 @@ class Race:
             search = _searches(space, data, objective=objective, **limits, **options)
             lane = lambda *own: SearchLane(*own, search=search)  # noqa: E731
         else:
-            course = _course(space, table, budget, direction)
+            course = course_of(space, table, budget, direction)
             if max_trials is None and course.table.points is None:
                 raise SearchError("A race over a table ends by its trials: set max_trials=50.")
             for racer in racers.values():
@@ -125,7 +124,7 @@ class Race:
     @property
     def winner(self) -> str | None:
         """The strategy with the best mean of its seeds' incumbents; None before there are any."""
-        return winner(self)
+        return winner(self.histories, self.direction)
 
     def run(self) -> Self:
         """Runs what is left of the race in the calling thread; an interrupt stops it gracefully.
@@ -154,7 +153,7 @@ class Race:
         Columns: strategy, seed, trial (1 for the first that ended), score (NaN if it failed),
         incumbent (the best score so far), epochs (spent so far), time_s (spent on trials so far).
         """
-        return frame(self)
+        return frame(self.histories)
 
     def summary(self) -> pd.DataFrame:
         """Returns one row for each strategy, the best first.
@@ -162,7 +161,7 @@ class Race:
         Columns: seeds (that have an incumbent), mean (of the incumbents' scores),
         standard_error (of the mean; NaN for one seed), best, trials (mean), time_s (mean).
         """
-        return summary(self)
+        return summary(self.histories, self.direction)
 
     def _on_lane(self, lane: Lane) -> None:
         """Is told after each search that ended."""
@@ -232,29 +231,3 @@ def _searches(space: Any, data: Data | str | None, **same: Any) -> Callable[...,
     bound = as_space(space)
     bound.for_data(known.spec)
     return lambda **own: Search(bound, known, **same, **own)
-
-
-def _course(
-    space: SpaceLike | Domain | None, table: TableLike, budget: Budget, direction: str
-) -> Course:
-    history = history_of(table)
-    if history is None:
-        if space is None:
-            raise SearchError("Expected the space that the table has scores of, got none.")
-        domain = _domain(space)
-        known: Table = ScoreTable(table)
-        objective = kt.Objective("score", direction)
-        name = getattr(table, "name", None) or getattr(table, "__name__", type(table).__name__)
-        return Course(known, domain, objective, budget, str(name))
-    opening = history.opened[-1] if history.opened else {}
-    if space is None and "space" not in opening:
-        raise SearchError("Expected a journal that holds its space, got none: pass the space.")
-    domain = Domain.from_json(opening["space"]) if space is None else _domain(space)
-    objective = kt.Objective(history.objective, history.direction)
-    return Course(HistoryTable(history), domain, objective, budget, str(opening.get("data")))
-
-
-def _domain(space: SpaceLike | Domain) -> Domain:
-    if isinstance(space, Domain):
-        return space
-    return space.domain if isinstance(space, SearchSpace) else as_space(space).domain

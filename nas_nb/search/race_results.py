@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +11,10 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.search.race import Race
+
+
+Histories = Mapping[tuple[str, int], "History"]
+"""What happened, by strategy and seed."""
 
 
 class Run(NamedTuple):
@@ -48,10 +52,10 @@ def run_of(history: History) -> Run:
     return run
 
 
-def frame(race: Race) -> pd.DataFrame:
+def frame(histories: Histories) -> pd.DataFrame:
     """Returns one row for each trial that ended; see `Race.frame`."""
     parts = []
-    for (label, seed), history in race.histories.items():
+    for (label, seed), history in histories.items():
         run = run_of(history)
         parts.append(
             pd.DataFrame(
@@ -69,11 +73,11 @@ def frame(race: Race) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def summary(race: Race) -> pd.DataFrame:
+def summary(histories: Histories, direction: str) -> pd.DataFrame:
     """Returns one row for each strategy, the best first; see `Race.summary`."""
     rows = {}
-    for label in race.labels:
-        own = [history for (name, _), history in race.histories.items() if name == label]
+    for label in dict.fromkeys(label for label, _ in histories):
+        own = [history for (name, _), history in histories.items() if name == label]
         scores = [h.incumbent.score for h in own if h.incumbent is not None]
         finals = np.array([score for score in scores if score is not None], dtype=float)
         begun = [history for history in own if history.finished]
@@ -81,17 +85,17 @@ def summary(race: Race) -> pd.DataFrame:
             "seeds": len(finals),
             "mean": finals.mean() if len(finals) else math.nan,
             "standard_error": _standard_error(finals),
-            "best": _best(finals, race.direction),
+            "best": _best(finals, direction),
             "trials": float(np.mean([len(h.finished) for h in begun])) if begun else 0.0,
             "time_s": float(np.mean([h.busy_s for h in begun])) if begun else 0.0,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("strategy")
-    return table.sort_values("mean", ascending=race.direction == "min", kind="stable")
+    return table.sort_values("mean", ascending=direction == "min", kind="stable")
 
 
-def winner(race: Race) -> str | None:
+def winner(histories: Histories, direction: str) -> str | None:
     """Returns the strategy with the best mean, if any has one; see `Race.winner`."""
-    means = summary(race)["mean"].dropna()
+    means = summary(histories, direction)["mean"].dropna()
     return None if means.empty else str(means.index[0])
 
 

@@ -28,7 +28,8 @@ _COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
 _TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = tuple(field.name for field in fields(Fidelity))
 _CHOSEN = ("strategy", "options", "objective", "seed")
-CHANGEABLE = (*_CHOSEN, *_COUNTED, *_TIMED, "max_memory", *_GRANTS)
+LIMITS = (*_COUNTED, *_TIMED, "max_memory")
+CHANGEABLE = (*_CHOSEN, *LIMITS, *_GRANTS)
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 

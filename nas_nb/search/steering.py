@@ -10,7 +10,7 @@ from nas_nb.evaluate.fidelity import check_whole
 from nas_nb.record.steering import Queued, SteerAction
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.search.plan import Plan, limits_of, plan_of, with_rules
-from nas_nb.search.settings import changed
+from nas_nb.search.settings import LIMITS, changed
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.restriction import Rule, RuleKind, restrict
 from nas_nb.strategy.names import make_strategy
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
     from nas_nb.space.domain import Domain
     from nas_nb.strategy.strategy import Strategy
-
-_BUDGET = (
-    "max_trials",
-    "max_time",
-    "max_epochs",
-    "max_params",
-    "max_flops",
-    "max_latency",
-    "max_time_per_trial",
-    "max_memory",
-)
 
 
 class Steering:
@@ -213,8 +202,8 @@ class Steering:
             BudgetError: A limit makes no sense, or none would be left.
         """
         for name in limits:
-            if name not in _BUDGET:
-                hint = nearest(name, _BUDGET) or f" They are: {', '.join(_BUDGET)}."
+            if name not in LIMITS:
+                hint = nearest(name, LIMITS) or f" They are: {', '.join(LIMITS)}."
                 raise SearchError(f"A budget has no limit '{name}'.{hint}")
         new = changed(self._search.settings, limits)
         if self._started and limits:

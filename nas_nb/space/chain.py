@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from nas_nb.data import Vocabulary
 from nas_nb.errors import SpaceError
 from nas_nb.space.blueprint import Blueprint
-from nas_nb.space.chain_choices import CONVOLUTIONS, KEYS, read_choices
+from nas_nb.space.chain_choices import KEYS, read_choices
 from nas_nb.space.chain_model import chain_model
+from nas_nb.space.chain_values import CONVOLUTIONS
 from nas_nb.space.domain import Domain
 from nas_nb.space.images import reshaping
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import keras
 
-from nas_nb.space.chain_choices import CONVOLUTIONS, KEYS, NORMALIZATIONS, POOLINGS
+from nas_nb.space.chain_choices import KEYS
+from nas_nb.space.chain_values import CONVOLUTIONS, NORMALIZATIONS, POOLINGS
 from nas_nb.space.head import compile_for, output_layer
 
 if TYPE_CHECKING:

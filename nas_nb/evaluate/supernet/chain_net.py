@@ -12,7 +12,7 @@ from nas_nb.evaluate.supernet.chain_position import ChainPosition, Grid, Inflow
 from nas_nb.evaluate.supernet.choice import Choices
 from nas_nb.evaluate.supernet.layers import Call, FlatProduct, Product
 from nas_nb.evaluate.supernet.selection import Mixture, Path
-from nas_nb.space.chain_choices import CONVOLUTIONS
+from nas_nb.space.chain_values import CONVOLUTIONS
 
 if TYPE_CHECKING:
     from nas_nb.data import DataSpec

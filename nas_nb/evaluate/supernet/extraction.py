@@ -10,7 +10,7 @@ from nas_nb.evaluate.inheritance.steps import Step, Steps, steps_of
 from nas_nb.evaluate.supernet.cell_net import CellNet
 from nas_nb.evaluate.supernet.chain_net import ChainNet
 from nas_nb.space.cell_costs import KERNELS
-from nas_nb.space.chain_choices import CONVOLUTIONS
+from nas_nb.space.chain_values import CONVOLUTIONS
 
 if TYPE_CHECKING:
     import keras
