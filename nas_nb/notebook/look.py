@@ -5,7 +5,7 @@ from __future__ import annotations
 STYLE = """
 .nas-panel { max-width: 1000px; padding: 4px 2px; }
 .nas-panel p { margin: 0; line-height: 1.5; }
-.nas-panel .widget-html-content { line-height: 1.5; height: auto; }
+.nas-panel .widget-html-content { line-height: 1.5; height: auto; min-width: 0; }
 .nas-panel .widget-html { height: auto; overflow: visible; }
 .nas-panel .nas-title { font-size: 1.2em; }
 .nas-panel .nas-about, .nas-panel .nas-progress { color: var(--jp-ui-font-color1, #444); }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LEFT = 'align="left" style="text-align: left"'
 _RIGHT = 'align="right" style="text-align: right"'
 _SHORT = 160
-_NUMBER = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]\d+)?")
+_NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
 
 def table(

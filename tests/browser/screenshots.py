@@ -91,7 +91,7 @@ def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
         notebook.page.evaluate(change, name)
         for size, width in WIDTHS.items():
             notebook.page.set_viewport_size({"width": width, "height": 2400})
-            notebook.page.wait_for_timeout(1500)  # a repaint, and the theme's fade
+            notebook.page.wait_for_timeout(2500)  # a repaint, and the theme's fade
             notebook.screenshot(f"{title.lower()}-{theme}-{size}", panel.locator(".nas-panel"))
 
 

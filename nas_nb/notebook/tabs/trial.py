@@ -56,13 +56,13 @@ class TrialTab(Tab):
             )
             self._curve.value = self._diagram.value = self._code.value = ""
             return
-        if pictures:
-            self._curve.value = self._drawn()
+        # The slow part, after which all is shown together; a diagram takes a model to be built.
+        curve = self._drawn() if pictures else self._curve.value
         diagram = self._drawings.diagram(trial)
         self._facts.value = values_tables(
             f"Trial {trial.number}", trial_facts(trial, history), trial
         )
-        self._diagram.value = diagram
+        self._curve.value, self._diagram.value = curve, diagram
         self._code.value = self._drawings.code(trial) if self.code.value else ""
 
     def _drawn(self) -> str:
