@@ -2,70 +2,30 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import JournalError, nearest
-from nas_nb.record.events import Event, EventKind, check_fields
-from nas_nb.record.ledger import Ledger, comparable
+from nas_nb.record.fold import Fold
+from nas_nb.record.ledger import comparable
 from nas_nb.record.pareto import front
-from nas_nb.record.rules import check_opening, check_trial
-from nas_nb.record.steering import Queued, check_steering
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.record.values import plain_values, values_key
+from nas_nb.record.values import values_key
+
+if TYPE_CHECKING:
+    from nas_nb.record.events import Event
+    from nas_nb.record.steering import Queued
 
 __all__ = ["History", "Trial", "TrialStatus", "fold"]
 
-T = TypeVar("T")
 
-
-class History:
+class History(Fold):
     """What happened in a search so far.
 
     One thread applies events; any thread may read. What a property returns is a snapshot that
     does not change. Applying an event and reading a property cost O(1), but for the copy of a
     tuple on the first read after an event.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._ledger = Ledger()
-        self._version = 0
-        self._trials: list[Trial] = []
-        self._snapshots: dict[str, tuple[Any, ...]] = {}
-
-    def apply(self, event: Event) -> None:
-        """Takes one more event into account; a kind that is not known counts, and changes nothing.
-
-        Raises:
-            JournalError: The event lacks a field or can't happen now; nothing was changed.
-        """
-        with self._lock:
-            self.check(event)
-            step = self._ledger.steps.get(event["event"])
-            if step is not None:
-                step(event)
-            self._version += 1
-            self._snapshots.clear()
-
-    def check(self, event: Event) -> None:
-        """Raises JournalError if the event can't be applied now; changes nothing."""
-        kind, books = event["event"], self._ledger
-        if kind not in books.steps:
-            return
-        check_fields(event)
-        if kind == EventKind.SEARCH_OPENED:
-            check_opening(event, books.direction, books.objective, scored=bool(books.completed))
-        elif kind == EventKind.STEERED:
-            check_steering(event, books.drafts)
-        elif kind not in (EventKind.PREPARED, EventKind.SEARCH_CLOSED):
-            check_trial(event, books.drafts)
-        if kind == EventKind.TRIAL_PROPOSED:
-            plain_values(event["values"])
-
-    def __len__(self) -> int:
-        return len(self._ledger.drafts)
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials)
@@ -84,11 +44,6 @@ class History:
             f"<History: {len(self)} trials, {len(self._ledger.completed)} completed, "
             f"{self.objective} ({self.direction})>"
         )
-
-    @property
-    def version(self) -> int:
-        """How many events were applied: it tells a reader whether there is anything new."""
-        return self._version
 
     @property
     def objective(self) -> str:
@@ -267,24 +222,6 @@ class History:
                 return None
             point.append(sign * number if name == "score" else number)
         return tuple(point)
-
-    def _trial(self, number: int) -> Trial:
-        return self._refreshed()[number]
-
-    def _refreshed(self) -> list[Trial]:
-        """Takes new snapshots of the trials that changed since the last call."""
-        books = self._ledger
-        for number in sorted(books.changed):
-            trial = books.finished.get(number) or books.drafts[number].freeze()
-            self._trials[number : number + 1] = [trial]
-        books.changed.clear()
-        return self._trials
-
-    def _snapshot(self, name: str, take: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
-        with self._lock:
-            if name not in self._snapshots:
-                self._snapshots[name] = take()
-            return cast("tuple[T, ...]", self._snapshots[name])
 
 
 def fold(events: Iterable[Event]) -> History:

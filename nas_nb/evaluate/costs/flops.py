@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.costs.layer_rules import multiply_adds, shape_of
-from nas_nb.evaluate.layer_graph import has_graph, walk
+from nas_nb.evaluate.costs.layer_rules import graph_of_layers, multiply_adds, shape_of
+from nas_nb.evaluate.layer_graph import has_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,16 +38,7 @@ def flops(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
     inputs = keras.tree.map_structure(_one_sample, _input_structure(model, input_shape))
     if not has_graph(model):
         return multiply_adds(model, (inputs,), {}, None)
-    total = 0
-
-    def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal total
-        outputs = operation.compute_output_spec(*args, **kwargs)
-        total += multiply_adds(operation, args, kwargs, outputs)
-        return outputs
-
-    walk(model, inputs, visit)
-    return total
+    return graph_of_layers(model, inputs)
 
 
 def _input_structure(model: keras.Model, input_shape: Sequence[int] | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from nas_nb.evaluate.layer_graph import keras_family
+from nas_nb.evaluate.layer_graph import has_graph, keras_family, walk
 
 Shape = tuple[int, ...]
 Rule = Callable[[Any, tuple[Any, ...], Any], int]
@@ -52,6 +52,25 @@ def multiply_adds(
     from nas_nb.evaluate.costs.graph_count import graph_multiply_adds
 
     return graph_multiply_adds(operation, args, kwargs)
+
+
+def graph_of_layers(model: keras.Model, inputs: Any) -> int:
+    """Returns the multiply-adds of the layers of a model for which `has_graph` is true.
+
+    Args:
+        model: The model.
+        inputs: What it takes, symbolic tensors of one sample.
+    """
+    total = 0
+
+    def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal total
+        outputs = operation.compute_output_spec(*args, **kwargs)
+        total += multiply_adds(operation, args, kwargs, outputs)
+        return outputs
+
+    walk(model, inputs, visit)
+    return total
 
 
 def shape_of(symbol: Any) -> Any:
@@ -126,13 +145,11 @@ def _bidirectional(layer: Any, inputs: tuple[Any, ...], outputs: Any) -> int:
 
 
 def _time_distributed(layer: Any, inputs: tuple[Any, ...], outputs: Any) -> int:
-    from nas_nb.evaluate.costs.flops import flops
-
     batch, steps, *rest = shape_of(inputs[0])
     step = keras.KerasTensor((batch, *rest), dtype=inputs[0].dtype)
     inner = layer.layer
-    if isinstance(inner, keras.Model):
-        return int(steps) * flops(inner, rest)
+    if has_graph(inner):
+        return int(steps) * graph_of_layers(inner, step)
     return int(steps) * multiply_adds(inner, (step,), {}, inner.compute_output_spec(step))
 
 

@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from nas_nb.space.cell_form import edges
 from nas_nb.space.nasbench101.form import Cell, canonical, pruned
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
-    from nas_nb.space.nasbench101.domain import NasBench101Domain
+    from nas_nb.space.parameter import Parameter
 
 Graph = tuple["Value", ...]
 """Of each edge whether it is there, in the order of the parameters."""
 
 
-def points(domain: NasBench101Domain, after: Values | None) -> Iterator[dict[str, Value]]:
+class Listed(Protocol):
+    """What is asked of a domain whose cells are listed: see `NasBench101Domain`."""
+
+    @property
+    def nodes(self) -> int:
+        """Vertices of a cell."""
+
+    @property
+    def most_edges(self) -> int:
+        """Edges that a cell may have."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of a point's values."""
+
+    @property
+    def wires(self) -> tuple[Parameter, ...]:
+        """The parameters that are edges."""
+
+    @property
+    def vertices(self) -> tuple[Parameter, ...]:
+        """The parameters that are operations."""
+
+    def canonical(self, values: Values) -> dict[str, Value]:
+        """Returns the point that values mean."""
+
+    def point(self, cell: Cell) -> dict[str, Value]:
+        """Returns the point of a cell."""
+
+
+def points(domain: Listed, after: Values | None) -> Iterator[dict[str, Value]]:
     """Yields every legal point, in the order of the parameters' values.
 
     Args:
@@ -29,7 +59,7 @@ def points(domain: NasBench101Domain, after: Values | None) -> Iterator[dict[str
         yield from _following(domain, after, graph, labels)
 
 
-def representatives(domain: NasBench101Domain, after: Values | None) -> Iterator[dict[str, Value]]:
+def representatives(domain: Listed, after: Values | None) -> Iterator[dict[str, Value]]:
     """Yields every point of a whole domain that stands for its twins, in the same order."""
     idle = [vertex.value_at(0) for vertex in domain.vertices]
     choices = tuple(domain.vertices[-1].choices) if idle else ()
@@ -46,7 +76,7 @@ def representatives(domain: NasBench101Domain, after: Values | None) -> Iterator
         yield from _following(domain, after, graph, labels)
 
 
-def _graphs(domain: NasBench101Domain, after: Values | None) -> Iterator[tuple[Graph, Cell]]:
+def _graphs(domain: Listed, after: Values | None) -> Iterator[tuple[Graph, Cell]]:
     """Yields the legal graphs in order, from that of `after` on, with their pruned cells."""
     every: Iterator[Graph] = itertools.product(*(wire.values() for wire in domain.wires))
     if after:
@@ -62,7 +92,7 @@ def _graphs(domain: NasBench101Domain, after: Values | None) -> Iterator[tuple[G
 
 
 def _following(
-    domain: NasBench101Domain,
+    domain: Listed,
     after: Values | None,
     graph: Graph,
     labels: Iterable[tuple[Value, ...]],
