@@ -13,7 +13,7 @@ from nas_nb.strategy.surrogate.features import size_of
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.values import Value
+    from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
 
 _POOL = 32
@@ -50,18 +50,30 @@ def first_candidate(domain: Domain, history: History, rng: np.random.Generator) 
 
 
 def likely_candidate(
-    domain: Domain, history: History, rng: np.random.Generator, belief: Belief
+    domain: Domain,
+    history: History,
+    rng: np.random.Generator,
+    belief: Belief,
+    around: Values | None = None,
 ) -> dict[str, Value]:
-    """Returns a random new architecture; of some of them the one that is believed in most.
+    """Returns a new architecture by chance; of some of them the one that is believed in most.
 
     Args:
         domain: The space.
         history: What was tried.
         rng: The source of chance.
         belief: Of the space; without any, the first of all draws is as good.
+        around: With a belief, draws are mutants of this one, two steps away, where any is new; by
+            default they are from everywhere.
 
     Raises:
         SpaceExhausted: No architecture is left that was not tried.
     """
-    draws = [sample_new(domain, history, rng) for _ in range(_LIKELY if belief else 1)]
+    if not belief:
+        return sample_new(domain, history, rng)
+    draws: list[dict[str, Value]] = []
+    if around is not None:
+        mutants = (domain.mutate(domain.mutate(around, rng), rng) for _ in range(2 * _LIKELY))
+        draws = [values for values in mutants if not history.has_tried(values)]
+    draws = draws or [sample_new(domain, history, rng) for _ in range(_LIKELY)]
     return max(draws, key=belief.log_density)

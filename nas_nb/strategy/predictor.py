@@ -46,13 +46,18 @@ class Predictor(Strategy):
     model learns from these scores alone, and one for each `factor` of them is trained on. In a
     `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs".
 
+    With rungs what counts is the improvement that is expected a second, and the first `t0` trials
+    stay near the first where the belief knows the space: a new kind of model has to be compiled.
+
     Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
     improvement that is expected is weighted by that belief, less and less: piBO.
 
     Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures
     for Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian
     Processes for Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting
-    Acquisition Functions with User Beliefs for Bayesian Optimization, ICLR 2022 (section 3).
+    Acquisition Functions with User Beliefs for Bayesian Optimization, ICLR 2022
+    (section 3); Snoek, Larochelle & Adams, Practical Bayesian Optimization of Machine Learning
+    Algorithms, NeurIPS 2012 (section 3.2).
 
     Args:
         t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
@@ -102,21 +107,34 @@ class Predictor(Strategy):
         promotion = rungs.due(history, self.domain, self.factor, self._order)
         if promotion is not None:
             return promotion
-        values = self.most_promising(rungs.view(history), rng)
+        values = self.most_promising(rungs.view(history), rng, by_time=True)
         # The first is good by itself: trained in full, it is an incumbent soon.
         rung = 0 if history.finished else -1
         return Proposal(values, {"epochs": rungs.epochs[rung]})
 
-    def most_promising(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        """Returns the candidate of the highest acquisition, or a random one while there are few."""
+    def most_promising(
+        self, history: History, rng: np.random.Generator, by_time: bool = False
+    ) -> dict[str, Value]:
+        """Returns the candidate of the highest acquisition, or a random one while there are few.
+
+        Args:
+            history: What was tried.
+            rng: The source of chance.
+            by_time: Whether a candidate counts by what it promises a second.
+
+        Raises:
+            SpaceExhausted: No architecture is left that was not tried.
+        """
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
+        from nas_nb.strategy.surrogate.seconds import log_seconds
 
         if not history.finished:
             return first_candidate(self.domain, history, rng)
         # Draw t0 architectures uniformly at random and train them.
         best = self._best(history)
         if len(history.completed) < self.t0 or not best:
-            return likely_candidate(self.domain, history, rng, self._belief)
+            around = best[0].values if by_time and best else None
+            return likely_candidate(self.domain, history, rng, self._belief, around)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
@@ -127,6 +145,8 @@ class Predictor(Strategy):
         if self._belief:  # piBO: what is believed counts less, the more is known
             believed = [self._belief.log_density(values) for values in pool]
             promise += self.beta / len(history.completed) * np.array(believed)
+        if by_time:  # expected improvement per second, Snoek et al. 2012, section 3.2
+            promise -= log_seconds(self._learner.coder, history.completed, pool)
         ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
         new = next((values for values in ranked if not history.has_tried(values)), None)
         return sample_new(self.domain, history, rng) if new is None else new

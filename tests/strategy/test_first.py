@@ -41,3 +41,12 @@ def test_a_likely_candidate_is_nearer_to_the_belief_than_a_random_one() -> None:
 
     unknown = Belief(Domain((Parameter("a", ParameterKind.INT, low=1, high=2),)))
     assert mean(belief) > mean(unknown)
+
+
+def test_around_one_a_likely_candidate_differs_from_it_in_two_choices_at_most() -> None:
+    names = ("units_1", "units_2", "units_3", "units_4")
+    domain = Domain(tuple(Parameter(n, ParameterKind.CHOICE, (8, 16, 32, 64)) for n in names))
+    centre = dict.fromkeys(names, 32)
+    for seed in range(5):
+        near = likely_candidate(domain, History(), rng(seed), Belief(domain), centre)
+        assert sum(near[name] != 32 for name in names) <= 2
