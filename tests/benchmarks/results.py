@@ -58,6 +58,26 @@ def summary(runs: list[Run]) -> str:
     return f"{cells}  {statistics.fmean(run.proposal_ms for run in runs):6.2f} ms"
 
 
+def markdown(results: Results, mark: int) -> str:
+    """Returns a table in Markdown: a row a strategy, a column a table of the benchmark.
+
+    Args:
+        results: What was run.
+        mark: Which of the marks to show, counted from 0.
+    """
+    tables = list(dict.fromkeys(table for table, _, _ in results))
+    strategies = list(dict.fromkeys(strategy for _, strategy, _ in results))
+    lines = [f"| strategy | {' | '.join(tables)} |", "|---" * (len(tables) + 1) + "|"]
+    for strategy in strategies:
+        cells = []
+        for table in tables:
+            runs = [run for key, run in results.items() if key[:2] == (table, strategy)]
+            scores = [run.test[mark] for run in runs]
+            cells.append(f"{mean_and_error(scores).strip()} ({len(runs)})" if runs else "")
+        lines.append(f"| {strategy} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def behind(runs: list[Run], random: list[Run]) -> list[int]:
     """Returns the marks at which the mean test score is worse than random's.
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.results import Results, Run, behind, summary
+from tests.benchmarks.results import Results, Run, behind, markdown, summary
 
 RUN = Run([1.0, 2.0], [0.5, 0.75], 3.0)
 
@@ -23,3 +23,14 @@ def test_behind_is_worse_by_more_than_one_standard_error() -> None:
     random = [Run([score, 5.0], [], 0.0) for score in (1.0, 2.0, 3.0)]
     close = [Run([score, 1.0], [], 0.0) for score in (0.8, 1.8, 2.8)]
     assert behind(close, random) == [1]
+
+
+def test_a_table_has_a_row_a_strategy_and_a_column_a_table() -> None:
+    results = Results(None)
+    results.update({("a", "random", 0): RUN, ("a", "random", 1): RUN, ("b", "local", 0): RUN})
+    assert markdown(results, 1).splitlines() == [
+        "| strategy | a | b |",
+        "|---|---|---|",
+        "| random | 2.000 ± 0.000 (2) |  |",
+        "| local |  | 2.000 ± 0.000 (1) |",
+    ]
