@@ -20,6 +20,12 @@ CHOICES = (
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     name: keras.activations.get(name) for name in CHOICES
 }
+# What they multiply numbers below zero by; Keras's defaults.
+_SLOPES = {"relu": 0.0, "leaky_relu": 0.2}
+
+MOST_COMPUTED = 3
+"""Up to so many functions of a dense layer's outputs are all computed, and one is taken."""
+
 _NAMES = {id(function): name for name, function in _FUNCTIONS.items()}
 
 _met: list[str] = []
@@ -43,43 +49,78 @@ def meet(names: set[str]) -> tuple[str, ...]:
 
 
 class ActivationSwitch:
-    """An activation whose function is picked by a variable when the graph runs.
+    """An activation whose function is picked by variables when the graph runs.
 
     Attributes:
         index: The place of the current function among `names`, an int32 scalar variable.
+        slope: What the current function multiplies numbers below zero by, if it is one of those
+            that are straight on both sides of zero; a float32 scalar variable.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.index = tf.Variable(0, dtype=tf.int32, trainable=False)
+        self.slope = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._functions = [_FUNCTIONS[name] for name in names]
+        curved = [place for place, name in enumerate(names) if name not in _SLOPES]
+        # The first stands for all that are straight on both sides of zero.
+        first = [self._bent] if len(curved) < len(names) else []
+        self._few = [*first, *(self._functions[place] for place in curved)]
+        self._places = curved if first else curved[1:]
 
     def choose(self, name: str) -> None:
         """Makes `name` the activation from now on."""
         self.index.assign(self.names.index(name))
+        self.slope.assign(_SLOPES.get(name, 0.0))
 
     def __call__(self, inputs: Any) -> Any:
         """Applies the chosen activation to a tensor of any shape."""
         if len(self._functions) == 1:
             return self._functions[0](inputs)
-        return self._switched(tf.convert_to_tensor(inputs))
-
-    def _switched(self, inputs: Any) -> Any:
-        # TensorFlow's own gradient of a switch boxes every intermediate value in an optional;
-        # recomputing one elementwise function is cheaper and traces faster.
+        inputs = tf.convert_to_tensor(inputs)
+        # What a dense layer puts out is so small that a branch costs more than a function of it.
+        if inputs.shape.rank != 2 or len(self._few) > MOST_COMPUTED:
+            index = self.index.read_value()
+            return self._switched(inputs, self._functions, partial(tf.switch_case, index))
+        if len(self._few) == 1:
+            return self._few[0](inputs)
         index = self.index.read_value()
+        chosen = [tf.equal(index, place) for place in self._places]
+        return self._switched(inputs, self._few, partial(_computed, chosen))
+
+    def _bent(self, inputs: Any) -> Any:
+        slope = tf.cast(self.slope.read_value(), inputs.dtype)
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def apply(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-            def gradient(upstream: Any) -> Any:
-                branches = [partial(_pull_back, f, x, upstream) for f in self._functions]
-                return _shaped(tf.switch_case(index, branches), x)
+            positive = x > 0
 
-            return _shaped(tf.switch_case(index, [partial(f, x) for f in self._functions]), x), (
-                gradient
-            )
+            def gradient(upstream: Any) -> Any:
+                return _shaped(tf.where(positive, upstream, upstream * slope), x)
+
+            return _shaped(tf.where(positive, x, x * slope), x), gradient
 
         return apply(inputs)
+
+    def _switched(self, inputs: Any, functions: list[Any], pick: Callable[[Any], Any]) -> Any:
+        # TensorFlow's own gradient of a switch boxes every intermediate value in an optional;
+        # recomputing one elementwise function is cheaper and traces faster.
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def apply(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+            def gradient(upstream: Any) -> Any:
+                return _shaped(pick([partial(_pull_back, f, x, upstream) for f in functions]), x)
+
+            return _shaped(pick([partial(f, x) for f in functions]), x), gradient
+
+        return apply(inputs)
+
+
+def _computed(chosen: list[Any], branches: list[Callable[[], Any]]) -> Any:
+    """Computes all branches, and takes the one that is chosen, or the first if none is."""
+    picked = branches[0]()
+    for choice, branch in zip(chosen, branches[1:], strict=True):
+        picked = tf.where(choice, branch(), picked)
+    return picked
 
 
 def _pull_back(function: Callable[[Any], Any], x: Any, upstream: Any) -> Any:
