@@ -56,7 +56,7 @@ def profile(name: str, trials: int, seed: int) -> None:
     bare_s = floor_s(case, proposals)
     theirs_s, ours_s = theirs.cpu_s / trials, sum(stages.spent_s.values()) / trials
     print(f"{name}: CPU ms a trial, {trials} trials x {EPOCHS} epochs, {CACHE.traced} traces")
-    for stage, spent_s in stages.spent_s.most_common():
+    for stage, spent_s in sorted(stages.spent_s.items(), key=lambda item: -item[1]):
         print(f"  {stage:22} {1e3 * spent_s / trials:8.1f}  {stages.share(stage):6.1%}")
     print(f"  {'all of nas_nb':22} {1e3 * ours_s:8.1f}")
     print(f"  {'floor: the bare loop':22} {1e3 * bare_s:8.1f}")
