@@ -48,9 +48,9 @@ def test_another_activation_is_traced_once_and_then_chosen() -> None:
     def build(name: str) -> keras.Model:
         return classifier([layers.Flatten(), layers.Dense(4, activation=name)])
 
-    for name in ("relu", "tanh", "relu"):
+    for name in ("relu", "leaky_relu", "tanh", "relu", "leaky_relu"):
         assert_same(lambda name=name: build(name), *images(), cache=cache)
-    assert (cache.traced, cache.reused) == (2, 1)
+    assert (cache.traced, cache.reused) == (3, 2)
 
 
 def test_class_and_sample_weights_agree() -> None:
