@@ -2,8 +2,8 @@
 
     python tests/benchmarks/results_table.py FILE.jsonl [FILE.jsonl ...] --marks 50 100 200
 
-Each file is what `bench_strategies.py` or `bench_fidelities.py` wrote with `--out`. A table for each
-mark: the mean test score of the best by validation, plus or minus its standard error, and in
+Each file is what `bench_strategies.py` or `bench_fidelities.py` wrote with `--out`. A table for
+each mark: the mean test score of the best by validation, plus or minus its standard error, and in
 brackets the number of seeds.
 """
 
