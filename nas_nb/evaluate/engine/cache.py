@@ -73,7 +73,7 @@ class TraceCache:
         if found is not None:
             return found
         chosen = meet(set(signed.activations)) if signed.activations else ()
-        template = Template(model, signed.sharing, batch, chosen)
+        template = Template(model, signed.sharing, batch, chosen, signed.drops)
         compiled = Compiled(template, EpochProgram(template.model, template.settings), chosen)
         compiled.template.lock.acquire()
         with self._lock:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from nas_nb.evaluate.engine.activations import choice_name
+from nas_nb.evaluate.engine.dropouts import meet_dropout
 from nas_nb.evaluate.engine.layers import FREE_FIELDS, has_adapted, is_keras, shares_sizes
 from nas_nb.evaluate.engine.settings import FREE_SETTINGS, free_settings
 
@@ -38,12 +39,14 @@ class Signature:
         key: Equal keys may share; empty for `ALONE`.
         activations: The activations that are chosen at run time.
         note: Why the trace is not shared by the whole topology, for the trial's row, or None.
+        drops: Whether the trace has dropout also where this candidate's rate is 0.
     """
 
     sharing: Sharing
     key: str
     activations: frozenset[str]
     note: str | None
+    drops: bool = False
 
 
 def signature(model: keras.Model, data_spec: str) -> Signature:
@@ -61,9 +64,10 @@ def signature(model: keras.Model, data_spec: str) -> Signature:
     free = sized is None
     layers = keras_layers(model)
     chosen = {free_activation(model, layer) for layer in layers if free} - {None}
+    drops = free and meet_dropout(layers)
     parts = [
         data_spec,
-        _structure(model, model.get_config(), free),
+        _structure(model, model.get_config(), free, drops),
         _shapes(model.outputs) if free else _shapes(model.variables),
         list(model.output_names) if len(model.outputs) > 1 else None,
         _optimizer(model.optimizer, free),
@@ -73,7 +77,7 @@ def signature(model: keras.Model, data_spec: str) -> Signature:
     sharing = Sharing.TOPOLOGY if free else Sharing.ARCHITECTURE
     reason = None if free else f"one trace an architecture: {sized}"
     key = json.dumps(parts, default=_describe, sort_keys=True)
-    return Signature(sharing, key, frozenset(map(str, chosen)), reason)
+    return Signature(sharing, key, frozenset(map(str, chosen)), reason, drops)
 
 
 def keras_layers(model: keras.Model) -> list[Any]:
@@ -162,7 +166,7 @@ def _shapes(tensors: Any) -> list[list[int | None]]:
     return [list(tensor.shape) for tensor in tensors]
 
 
-def _structure(model: keras.Model, config: Mapping[str, Any], free: bool) -> Any:
+def _structure(model: keras.Model, config: Mapping[str, Any], free: bool, drops: bool) -> Any:
     """Returns the config of a model with layers numbered, and without what the trace ignores."""
     entries = config["layers"]
     number = {_name_of(entry): index for index, entry in enumerate(entries)}
@@ -170,7 +174,7 @@ def _structure(model: keras.Model, config: Mapping[str, Any], free: bool) -> Any
     layers = [
         [
             entry["class_name"],
-            _layer(model, by_name.get(_name_of(entry)), entry, free),
+            _layer(model, by_name.get(_name_of(entry)), entry, free, drops),
             _links(entry, number),
         ]
         for entry in entries
@@ -183,9 +187,11 @@ def _name_of(entry: Mapping[str, Any]) -> str:
     return str(entry["config"]["name"])
 
 
-def _layer(model: keras.Model, layer: Any, entry: Mapping[str, Any], free: bool) -> Any:
+def _layer(
+    model: keras.Model, layer: Any, entry: Mapping[str, Any], free: bool, drops: bool
+) -> Any:
     if isinstance(layer, keras.Model):
-        return _structure(layer, entry["config"], free)
+        return _structure(layer, entry["config"], free, drops)
     dropped = {"name", *(FREE_FIELDS[entry["class_name"]] if free else ())}
     kept = {
         field: value
@@ -196,7 +202,7 @@ def _layer(model: keras.Model, layer: Any, entry: Mapping[str, Any], free: bool)
         kept["activation"] = "*"
     if entry["class_name"] == "Dropout":
         rate = entry["config"]["rate"]
-        kept["rate"] = rate > 0 if free else rate
+        kept["rate"] = (drops or rate > 0) if free else rate
     return kept
 
 

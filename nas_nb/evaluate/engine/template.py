@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from nas_nb.evaluate.engine.activations import ActivationSwitch
+from nas_nb.evaluate.engine.dropouts import seed_places, with_dropout
 from nas_nb.evaluate.engine.layers import rewrite
 from nas_nb.evaluate.engine.settings import Setting, free_settings
 from nas_nb.evaluate.engine.signature import Sharing, free_activation, keras_layers
@@ -29,6 +30,7 @@ class Template:
         sharing: Who will use the template.
         batch: A batch `(x, y, sample_weight)` from which losses and metrics learn their shapes.
         activations: The activations to choose between.
+        drops: Whether there is dropout also where the first candidate's rate is 0.
 
     Attributes:
         model: The model that is traced.
@@ -36,11 +38,16 @@ class Template:
     """
 
     def __init__(
-        self, model: keras.Model, sharing: Sharing, batch: Any, activations: tuple[str, ...]
+        self,
+        model: keras.Model,
+        sharing: Sharing,
+        batch: Any,
+        activations: tuple[str, ...],
+        drops: bool = False,
     ) -> None:
         self.lock = threading.Lock()
         self.sharing = sharing
-        self.model = model if sharing is Sharing.ALONE else _copy(model)
+        self.model = model if sharing is Sharing.ALONE else _copy(model, drops)
         _build_measures(self.model, batch)
         self._settings: list[tuple[int, str, Setting]] = []
         self._switches: dict[int, ActivationSwitch] = {}
@@ -48,6 +55,8 @@ class Template:
             self._free_layers(activations)
             self._free_variables()
             self._free_optimizer()
+        layers = keras_layers(self.model)
+        self._seeds = seed_places(layers, self.model.variables) if drops else {}
         self._weights = [v.value for v in self.model.variables]
         self._state = self._weights + [v.value for v in optimizer_variables(self.model)]
 
@@ -89,10 +98,10 @@ class Template:
         """Makes a candidate's weights, optimizer state and settings the template's own."""
         if model is self.model:
             return
-        values = [v.value for v in [*model.variables, *optimizer_variables(model)]]
-        for slot, own in zip(self._state, values, strict=True):
-            _assign(slot, own)
         layers = keras_layers(model) if self._settings or self._switches else []
+        for slot, own in zip(self._state, self._values(model, optimizer=True), strict=True):
+            if own is not None:
+                _assign(slot, own)
         for index, name, setting in self._settings:
             owner = optimizers(model)[-1] if index < 0 else layers[index]
             setting.set(getattr(owner, name))
@@ -101,16 +110,32 @@ class Template:
 
     def pull(self, model: keras.Model) -> None:
         """Gives the candidate its trained weights and optimizer state."""
-        if model is not self.model:
-            values = [v.value for v in [*model.variables, *optimizer_variables(model)]]
-            for own, slot in zip(values, self._state, strict=True):
-                _assign(own, slot)
+        self._give(model, self._state, self._values(model, optimizer=True))
 
     def pull_weights(self, model: keras.Model) -> None:
         """Gives the candidate its weights as they are now, and leaves its optimizer as it was."""
+        self._give(model, self._weights, self._values(model))
+
+    def _give(self, model: keras.Model, slots: Sequence[Any], values: Sequence[Any]) -> None:
         if model is not self.model:
-            for own, slot in zip((v.value for v in model.variables), self._weights, strict=True):
-                _assign(own, slot)
+            for own, slot in zip(values, slots, strict=True):
+                if own is not None:
+                    _assign(own, slot)
+
+    def _values(self, model: keras.Model, optimizer: bool = False) -> list[Any]:
+        """The TensorFlow variables of a candidate at the template's places; None where it has none.
+
+        It has no seed for a layer that drops nothing.
+        """
+        variables = [v.value for v in model.variables]
+        if self._seeds and len(variables) < len(self._weights):
+            layers = keras_layers(model)
+            for place, number in self._seeds.items():  # in the order of the places
+                if layers[number].rate == 0:
+                    variables.insert(place, None)
+        if optimizer:
+            variables += [v.value for v in optimizer_variables(model)]
+        return variables
 
 
 def _assign(target: Any, source: Any) -> None:
@@ -145,15 +170,17 @@ def _metrics_of(model: keras.Model) -> list[Any]:
     return [config.get("metrics"), config.get("weighted_metrics")]
 
 
-def _copy(model: keras.Model) -> keras.Model:
+def _copy(model: keras.Model, drops: bool) -> keras.Model:
     """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
-    config: Mapping[str, Any] = model._compile_config.config
+    config = with_dropout(model.get_config()) if drops else model.get_config()
     with apart():
-        return _compiled(model, config)
+        return _compiled(model, config, model._compile_config.config)
 
 
-def _compiled(model: keras.Model, config: Mapping[str, Any]) -> keras.Model:
-    copy = type(model).from_config(model.get_config())
+def _compiled(
+    model: keras.Model, layers: Mapping[str, Any], config: Mapping[str, Any]
+) -> keras.Model:
+    copy = type(model).from_config(layers)
     if not copy.built:
         copy.build(model.input_shape)
     copy.compile(

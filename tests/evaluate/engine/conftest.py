@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from nas_nb.evaluate.seeds import seeded
@@ -14,3 +16,8 @@ def _same_weights_in_every_run():
 @pytest.fixture(autouse=True)
 def _no_activation_met_before(monkeypatch):
     monkeypatch.setattr("nas_nb.evaluate.engine.activations._met", [])
+
+
+@pytest.fixture(autouse=True)
+def _no_dropout_met_before(monkeypatch):
+    monkeypatch.setattr("nas_nb.evaluate.engine.dropouts._met", threading.Event())
