@@ -178,7 +178,7 @@ def cell_parser() -> Parser:
     for name, (kind, metavar, text) in _LIMITS.items():
         parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
     about = "end trials early whose learning curve can't reach the best"
-    parser.add_argument("--stop-early", action="store_true", help=about)
+    parser.add_argument("--stop-early", action="store_true", default=None, help=about)
     parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
     parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
     parser.add_argument("--start", action="store_true", help="start it at once")

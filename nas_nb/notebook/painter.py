@@ -124,7 +124,7 @@ class Painter:
         while self._thread is not None and not self._resting() and time.monotonic() < deadline:
             self._wake.set()
             time.sleep(0.02)
-        if self._thread is None:
+        if self._thread is None and self.error is None:
             self.paint_once()
         if self.error is not None:
             error, self.error = self.error, None

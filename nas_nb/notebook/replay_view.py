@@ -10,6 +10,7 @@ from IPython.display import DisplayHandle, display
 
 from nas_nb.notebook import tables
 from nas_nb.notebook.bundle import live_bundle, record_bundle
+from nas_nb.notebook.keys import style_with_keys
 from nas_nb.notebook.picture import overview
 from nas_nb.notebook.views.view import Scene
 
@@ -56,7 +57,9 @@ class ReplayView:
         )
         self.close = widgets.Button(description="Close", tooltip="Leave the record alone")
         self._link = widgets.jslink((self._clock, "value"), (self.slider, "value"))
-        self.widget = widgets.HBox([self.play, self._clock, self.slider, self.close])
+        self._keys = widgets.HTML(style_with_keys(""))
+        self.widget = widgets.HBox([self._keys, self.play, self._clock, self.slider, self.close])
+        self.widget.add_class("nas-replay")
         self.play.on_click(lambda _: self._play_or_stop())
         self._clock.observe(lambda _: self._name_button(), "playing")
         self.slider.observe(lambda change: self._go(change["new"]), "value")
@@ -83,7 +86,7 @@ class ReplayView:
         # The page still reports the clock's last tick: without a comm it would log an error.
         # So the clock, and the slider that it moves, stay until the kernel ends.
         self._clock.playing = False
-        for one in (self.widget, self.play, self.close):
+        for one in (self.widget, self._keys, self.play, self.close):
             one.close()
 
     def _play_or_stop(self) -> None:

@@ -142,7 +142,7 @@ def choose_a_trial(panel: Locator) -> None:
     expect(choice.locator("option", has_text="trial 0:")).to_have_count(1, timeout=ANSWER_MS)
     choice.select_option(label=choice.locator("option", has_text="trial 0:").inner_text())
     turn_to(panel, "Trial")
-    expect(field(panel, "Trial")).to_have_value("0")
+    expect(panel.get_by_role("textbox", name="Trial", exact=True)).to_have_value("0")
     expect(panel.get_by_role("table", name="Trial 0")).to_be_visible(timeout=ANSWER_MS)
     expect(panel.get_by_role("img", name=re.compile("Diagram of trial 0"))).to_be_visible()
     button(panel, "Show its Keras code").click()

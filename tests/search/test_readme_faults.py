@@ -9,7 +9,7 @@ CAUSED_BY = {
     "the kernel dies, or is killed": "test_continuation.py::test_a_kernel_killed_within_a_trial",
     "the cell of a running search runs again": "test_attaching.py::test_a_cell_that_is_run_again",
     "a candidate can't be built": "test_search.py::test_a_model_that_cannot_be_built",
-    "ten trials in a row fail": "test_search.py::test_ten_failures_for_the_same_reason",
+    "ten trials in a row fail": "test_life.py::test_ten_failures_for_the_same_reason",
     "a trial runs out of memory": "test_faults.py::test_out_of_memory",
     "a trial takes longer than `max_time_per_trial`": "test_faults.py::test_a_trial_over_its_time",
     "the kernel uses more memory": "test_faults.py::test_too_much_memory",
@@ -22,7 +22,7 @@ CAUSED_BY = {
     "another kernel writes": "test_resume.py::test_a_folder_that_another_kernel",
     "the journal's last line is torn": "test_faults.py::test_a_torn_last_line",
     "a newer nas_nb wrote": "test_faults.py::test_a_newer_journal",
-    "a strategy raises": "test_search.py::test_a_strategy_that_raises",
+    "a strategy raises": "test_life.py::test_a_strategy_that_raises",
     "the kernel is interrupted": "test_waiting.py::test_an_interrupt_while_waiting",
     "`%unload_ext nas_nb`": "test_attaching.py::test_unloading_the_extension",
 }

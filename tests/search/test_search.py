@@ -12,7 +12,7 @@ from nas_nb.data import Data
 from nas_nb.errors import BudgetError, NasError, SearchError, StrategyError
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
-from tests.search.tiny import CHOICES, tiny_data, tiny_search
+from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
 
 
 def test_a_search_evaluates_its_budget_and_names_the_incumbent(tmp_path: Path):
@@ -63,14 +63,6 @@ def test_a_loss_that_is_not_finite_fails_the_trial_and_not_the_search(tmp_path: 
     assert rows.loc[1e-2, "status"] == "completed"
     assert rows.loc[1e30, "status"] == "failed"
     assert "not finite" in rows.loc[1e30, "reason"]
-
-
-def unbuildable(hp: kt.HyperParameters) -> keras.Model:
-    if hp.Choice("kernel", [1, 9]) == 9:
-        raise ValueError("a kernel of 9 does not fit\nsecond line")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return model
 
 
 def test_a_model_that_cannot_be_built_is_a_row_with_its_reason(tmp_path: Path):

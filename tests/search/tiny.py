@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
+import keras_tuner as kt
 import numpy as np
 
 from nas_nb.data import Data
@@ -55,3 +57,11 @@ def tiny_search(directory: Path, **changes: Any) -> Search:
     space = settings.pop("space", CHOICES)
     data = settings.pop("data", tiny_data())
     return Search(space, data, **settings)
+
+
+def unbuildable(hp: kt.HyperParameters) -> keras.Model:
+    if hp.Choice("kernel", [1, 9]) == 9:
+        raise ValueError("a kernel of 9 does not fit\nsecond line")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
