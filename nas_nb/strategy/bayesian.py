@@ -35,10 +35,11 @@ class Bayesian(Strategy):
 
     The algorithm is KerasTuner's: a Matern 5/2 kernel, and the lower confidence bound
     mean - beta * deviation of the negated scores, minimised from the best 10 of 50 random starts
-    (KerasTuner: from all 50). Up to 100 trials it proposes what KerasTuner would, unless the lowest
-    bound lies downhill of none of the ten. From there on the process sees 100 trials only, so that
-    a proposal takes no longer: the last 50, and the best 50 of the 950 before them. What it proposes a second time is replaced by a new random
-    architecture. `nas_nb.BayesianOptimization` is KerasTuner's own, at KerasTuner's own cost.
+    (KerasTuner: from all 50). Up to 100 trials it proposes what KerasTuner would, unless the
+    lowest bound lies downhill of none of the ten. From there on the process sees 100 trials only,
+    so that a proposal takes no longer: the last 50, and the best 50 of the 950 before them. What
+    it proposes a second time is replaced by a new random architecture.
+    `nas_nb.BayesianOptimization` is KerasTuner's own, at KerasTuner's own cost.
 
     Paper: Srinivas, Krause, Kakade & Seeger, Gaussian Process Optimization in the Bandit Setting,
     ICML 2010 (the bound). Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
