@@ -10,7 +10,7 @@ from nas_nb.strategy.optuna_study import Translation, told_study, told_trials
 from nas_nb.strategy.tpe import Tpe
 from tests.strategy.worlds import DOMAINS, rng, told
 
-optuna = pytest.importorskip("optuna")
+optuna = pytest.importorskip("optuna", reason='needs Optuna: pip install -e ".[optuna]"')
 
 
 @pytest.mark.parametrize("world", list(DOMAINS))
