@@ -78,17 +78,60 @@ def markdown(results: Results, mark: int) -> str:
     return "\n".join(lines)
 
 
+class Shortfall(NamedTuple):
+    """Where a strategy is worse than random search, by more than one standard error.
+
+    Attributes:
+        table: Of the benchmark.
+        strategy: Which one.
+        mark: Counted from 0.
+        errors: By how many standard errors of the difference.
+        seeds: Of the strategy and of random search.
+    """
+
+    table: str
+    strategy: str
+    mark: int
+    errors: float
+    seeds: tuple[int, int]
+
+
+def shortfalls(results: Results, random: str = "random") -> list[Shortfall]:
+    """Returns every place where a strategy falls short of random search on the same table.
+
+    Args:
+        results: What was run; tables without random search are passed over.
+        random: Under which name it was run.
+    """
+    grouped: dict[tuple[str, str], list[Run]] = {}
+    for (table, strategy, _), run in sorted(results.items()):
+        grouped.setdefault((table, strategy), []).append(run)
+    found = []
+    for (table, strategy), runs in grouped.items():
+        chance = grouped.get((table, random), runs)
+        for mark in behind(runs, chance):
+            error = _error(runs, chance, mark)
+            gap = _mean(chance, mark) - _mean(runs, mark)
+            by = gap / error if error else float("inf")
+            found.append(Shortfall(table, strategy, mark, by, (len(runs), len(chance))))
+    return found
+
+
 def behind(runs: list[Run], random: list[Run]) -> list[int]:
     """Returns the marks at which the mean test score is worse than random's.
 
     That is by more than one standard error of the difference.
     """
-    found = []
-    for mark in range(len(runs[0].test)):
-        error = (_square(runs, mark) + _square(random, mark)) ** 0.5
-        if _mean(runs, mark) < _mean(random, mark) - error:
-            found.append(mark)
-    return found
+    return [
+        mark
+        for mark in range(len(runs[0].test))
+        if _mean(runs, mark) < _mean(random, mark) - _error(runs, random, mark)
+    ]
+
+
+def _error(runs: list[Run], others: list[Run], mark: int) -> float:
+    """The standard error of the difference of the means."""
+    return float((_square(runs, mark) + _square(others, mark)) ** 0.5)
 
 
 def _mean(runs: list[Run], mark: int) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.results import Results, Run, behind, markdown, summary
+from tests.benchmarks.results import Results, Run, behind, markdown, shortfalls, summary
 
 RUN = Run([1.0, 2.0], [0.5, 0.75], 3.0)
 
@@ -23,6 +23,18 @@ def test_behind_is_worse_by_more_than_one_standard_error() -> None:
     random = [Run([score, 5.0], [], 0.0) for score in (1.0, 2.0, 3.0)]
     close = [Run([score, 1.0], [], 0.0) for score in (0.8, 1.8, 2.8)]
     assert behind(close, random) == [1]
+
+
+def test_a_shortfall_names_table_strategy_mark_and_by_how_many_errors() -> None:
+    results = Results(None)
+    for seed, score in enumerate((1.0, 2.0, 3.0)):
+        results["a", "random", seed] = Run([score, 5.0], [], 0.0)
+        results["a", "grid", seed] = Run([score - 2.0, 5.0], [], 0.0)
+        results["b", "grid", seed] = Run([-score, -5.0], [], 0.0)  # nothing to compare with
+    (found,) = shortfalls(results)
+    assert found._replace(errors=0.0) == ("a", "grid", 0, 0.0, (3, 3))
+    # Means 2 and 0, both with a variance of 1 / 3.
+    assert round(found.errors, 6) == round(2.0 / (2 / 3) ** 0.5, 6)
 
 
 def test_a_table_has_a_row_a_strategy_and_a_column_a_table() -> None:
