@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -118,9 +119,8 @@ class Panel:
 
     def paint_clock(self) -> None:
         """Brings the time that passed and is left up to date, and nothing else."""
-        memory = (
-            Meter(self._search.budget.max_memory_bytes).text() if self._search.state.live else ""
-        )
+        limit_bytes = self._search.budget.max_memory_bytes
+        memory = _meter(limit_bytes).text() if self._search.state.live else ""
         self._clock.value = _progress(self._search, memory)
 
     def turn_to_watch(self) -> None:
@@ -173,6 +173,12 @@ class Panel:
     def _noticed(self) -> None:
         self.inputs += 1
         self._on_input()
+
+
+@lru_cache(maxsize=1)
+def _meter(limit_bytes: int | None) -> Meter:
+    """Returns the meter of a limit, kept: to find out what the container gives takes a while."""
+    return Meter(limit_bytes)
 
 
 def _title(search: Search) -> str:

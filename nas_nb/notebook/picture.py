@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nas_nb.notebook import figures
+from nas_nb.notebook.png import canvas_png
 from nas_nb.notebook.views.view import VIEWS
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Fixed margins: a layout engine would double the cost of every frame, and let the axes jump.
 _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace": 0.2}
 _WIDTH, _DPI = 9.6, 100
+# From the Axes to the names of the scales, in pixels.
+_BELOW, _BESIDE = 25, 45
 _SIDES = {1: ("",), 2: ("Left: ", "Right: ")}
 
 
@@ -48,9 +50,13 @@ class Picture:
         self._views = [VIEWS[name] for name in names]
         self._size = (width, height)
         self._figure = Figure(figsize=self._size, dpi=_DPI, facecolor="white")
-        FigureCanvasAgg(self._figure)
+        self._canvas = FigureCanvasAgg(self._figure)
         self._axes = self._figure.subplots(1, len(names), squeeze=False, width_ratios=ratios)[0]
         self._figure.subplots_adjust(**{**_MARGINS, **(margins or {})})
+        for ax in self._axes:
+            # In places of their own: else every draw measures all ticks to find one.
+            ax.xaxis.set_label_coords(0.5, -_BELOW / ax.bbox.height)
+            ax.yaxis.set_label_coords(-_BESIDE / ax.bbox.width, 0.5)
         self._drawn: list[Any] | None = None
         self.alt = ""
         self.png = b""
@@ -66,7 +72,7 @@ class Picture:
             view.draw(info, ax)
             told.append(f"{side}{view.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
-        self.png = figures.png(self._figure)
+        self.png = canvas_png(self._canvas)
         self._drawn = infos
         return True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import AutoLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -34,6 +34,8 @@ _LEGEND: dict[str, Any] = {
 LIGHTEST = 0.92
 """The last colours of the scale are too pale on white."""
 _OURS = "nas_nb: "
+_MOST_STEPS = 5
+"""Of the vertical scale: each costs a rule and a label at every draw."""
 
 
 def put(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
@@ -81,11 +83,11 @@ def finish(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet")
         y: The name of the vertical axis.
         empty: What to say in the middle while there is nothing to draw.
     """
-    plain(ax, title)
+    if plain(ax, title):
+        ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
+        ax.set_axisbelow(True)
     ax.set_xlabel(x, fontsize=10, color=INK)
     ax.set_ylabel(y, fontsize=10, color=INK)
-    ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
-    ax.set_axisbelow(True)
     lines = any(np.size(line.get_xdata()) for line in ax.lines)
     tell_emptiness(ax, "" if lines or ax.collections or ax.patches else empty)
     ax.relim()
@@ -95,12 +97,16 @@ def finish(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet")
     return ax
 
 
-def plain(ax: Axes, title: str) -> None:
-    """Gives the Axes its title, and the look that all ours have."""
-    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=22)
+def plain(ax: Axes, title: str) -> bool:
+    """Gives the Axes its title, and the look that all ours have; returns False if it has them."""
+    if ax.get_title(loc="left") == title:
+        return False  # to style ticks again costs more than to draw the data
+    # With a height of its own: else every draw measures all ticks to find one.
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=22, y=1.0)
     ax.tick_params(labelsize=9, colors=INK, length=3)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
+    return True
 
 
 def tell_emptiness(ax: Axes, words: str) -> None:
@@ -113,7 +119,7 @@ def tell_emptiness(ax: Axes, words: str) -> None:
     if words:
         ax.set(xticks=[], yticks=[], ylabel="")
     else:
-        ax.yaxis.set_major_locator(AutoLocator())
+        ax.yaxis.set_major_locator(MaxNLocator(_MOST_STEPS, steps=[1, 2, 2.5, 5, 10]))
 
 
 def whole_numbers(ax: Axes) -> None:
@@ -125,13 +131,16 @@ def whole_numbers(ax: Axes) -> None:
 def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
     """Puts the legend between title and picture, where it hides nothing and never jumps."""
     handles, labels = ax.get_legend_handles_labels()
+    told = repr([(id(handle), label) for handle, label in zip(handles, labels, strict=True)])
     old = ax.get_legend()
+    if old is not None and old.get_gid() == told:
+        return
     if old is not None:
         old.remove()
     if handles:
         order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
         shown = ([handles[place] for place in order], [labels[place] for place in order])
-        ax.legend(*shown, fontsize=9, ncols=6, frameon=False, **_LEGEND)
+        ax.legend(*shown, fontsize=9, ncols=6, frameon=False, **_LEGEND).set_gid(told)
 
 
 def key_of_scores(ax: Axes, objective: str) -> None:
