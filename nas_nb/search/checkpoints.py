@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +48,15 @@ class Checkpoints:
     ) -> str:
         """Writes weights as trial `number`'s checkpoint, and returns the file's name.
 
-        The file appears under its name only when it is whole.
+        The file appears under its name only when it is whole. It holds no state of the
+        optimizer: that is not of the best epoch, and would take as long to write again.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"trial_{number:06d}.weights.h5"
         partial = self.folder / f"partial_{name}"
         model.set_weights(list(weights))
-        model.save_weights(partial)
+        with _alone(model):
+            model.save_weights(partial)
         partial.replace(self.folder / name)
         self._enter(score, name)
         return name
@@ -83,6 +86,15 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
             f"The weights of trial {trial.number} are not in {folder}: only the best {KEPT} "
             "trials keep them. Build its architecture and train it again."
         )
-    # Before its variables exist, Keras would leave the optimizer's state in the file, and warn.
-    model.optimizer.build(model.trainable_variables)
-    model.load_weights(file)
+    with _alone(model):
+        model.load_weights(file)
+
+
+@contextmanager
+def _alone(model: keras.Model) -> Iterator[None]:
+    """Takes the optimizer from a model in the block: Keras saves and loads what it finds there."""
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer

@@ -98,7 +98,8 @@ class ActivationSwitch:
             def gradient(upstream: Any) -> Any:
                 return _shaped(tf.where(positive, upstream, upstream * slope), x)
 
-            return _shaped(tf.where(positive, x, x * slope), x), gradient
+            bent = tf.math.multiply_no_nan(x, slope)  # Keras's ReLU makes 0 of -inf
+            return _shaped(tf.where(positive, x, bent), x), gradient
 
         return apply(inputs)
 
