@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.values import values_key
-from nas_nb.space.condition import holds
+from nas_nb.space.condition import is_met, wanted
 from nas_nb.space.counting import count_points
 from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.values import Value, Values
+    from nas_nb.space.condition import Wanted
     from nas_nb.space.parameter import Parameter
 
 
@@ -65,6 +66,10 @@ class Domain:
         return tuple(dict.fromkeys(parameter.name for parameter in self.parameters))
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @cached_property
     def size(self) -> int | float:
         """How many points there are: an exact int, or ``math.inf``."""
         return count_points(self.parameters)
@@ -102,7 +107,7 @@ class Domain:
 
     def active(self, values: Values) -> tuple[Parameter, ...]:
         """Returns the parameters that count for `values`, in order."""
-        return tuple(parameter for parameter, _ in self._walk(values, _refuse))
+        return tuple(self._owners(self._fill(values, _refuse)))
 
     def canonical(self, values: Values) -> dict[str, Value]:
         """Returns the point that `values` means: active values only, in order, in our spelling.
@@ -155,7 +160,24 @@ class Domain:
         Raises:
             SpaceError: Nothing can be changed, because the active parameters have one value each.
         """
-        point = self.canonical(values)
+        return self._mutant(self.canonical(values), rng)
+
+    def mutants(
+        self, values: Values, rng: np.random.Generator, steps: int
+    ) -> list[dict[str, Value]]:
+        """Draws a walk of so many steps: a mutant of `values`, a mutant of that, and so on.
+
+        Raises:
+            SpaceError: As `mutate` does.
+        """
+        point, walk = self.canonical(values), []
+        for _ in range(steps):
+            point = self._mutant(point, rng)
+            walk.append(point)
+        return walk
+
+    def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
+        """Draws a mutant of a canonical point, which needs no check."""
         free = [parameter for parameter in self._owners(point) if parameter.count > 1]
         if not free:
             raise SpaceError(
@@ -202,43 +224,39 @@ class Domain:
         # Strategies draw hundreds of mutants for one proposal: don't check what can't be wrong.
         return self._fill(changed, otherwise) if parameter.name in self._parents else changed
 
+    @cached_property
+    def _plan(self) -> tuple[tuple[str, Parameter, Wanted], ...]:
+        """The parameters in order, with what must hold for each to count."""
+        return tuple((p.name, p, wanted(p.conditions)) for p in self.parameters)
+
     def _owners(self, point: Values) -> list[Parameter]:
         """The active parameters of a canonical point, whose values need no check, in order."""
         owners: dict[str, Parameter] = {}
-        for parameter in self.parameters:
-            if parameter.name not in point:
-                continue
-            if not parameter.conditions or holds(parameter.conditions, point):
-                owners.setdefault(parameter.name, parameter)
+        for name, parameter, conditions in self._plan:
+            if name in point and name not in owners and is_met(conditions, point):
+                owners[name] = parameter
         return list(owners.values())
 
-    def _walk(
+    def _fill(
         self, values: Values, otherwise: Callable[[Parameter], Value | None]
-    ) -> Iterator[tuple[Parameter, Value]]:
-        """Yields the active parameters with their values; `otherwise` mends what isn't legal."""
+    ) -> dict[str, Value]:
+        """Returns the point of the active values; `otherwise` mends what isn't legal."""
         known: dict[str, Value] = {}
-        for parameter in self.parameters:
-            if parameter.name in known:
+        for name, parameter, conditions in self._plan:
+            if name in known or (conditions and not is_met(conditions, known)):
                 continue
-            if parameter.conditions and not holds(parameter.conditions, known):
-                continue
-            given = values.get(parameter.name)
+            given = values.get(name)
             value = None if given is None else parameter.match(given)
             if value is None:
                 value = otherwise(parameter)
             if value is None:
                 raise _illegal(parameter, values)
-            known[parameter.name] = value
-            yield parameter, value
-
-    def _fill(
-        self, values: Values, otherwise: Callable[[Parameter], Value | None]
-    ) -> dict[str, Value]:
-        return {parameter.name: value for parameter, value in self._walk(values, otherwise)}
+            known[name] = value
+        return known
 
     def _check_names(self, values: Values) -> None:
-        if unknown := set(values) - set(self.names):
-            name = min(unknown)
+        if not self._names.issuperset(values):
+            name = min(set(values) - self._names)
             raise SpaceError(
                 f"Expected values of the space's own parameters, got '{name}'."
                 + (nearest(name, self.names) or f" They are: {', '.join(self.names)}.")

@@ -105,9 +105,8 @@ class Distinct(Domain):
         """
         return self.whole.representative(self.whole.sample(rng))
 
-    def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
-        """Draws the representative of a mutant that is no twin of `values`."""
-        point = self.canonical(values)
+    def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
+        """Draws the representative of a mutant that is no twin of `point`."""
         for _ in range(_TRIES):
             child = self.whole.representative(self.whole.mutate(point, rng))
             if child != point:

@@ -24,6 +24,7 @@ Gain = Callable[["Value"], float]
 """The logarithm of a density, up to a constant."""
 
 _LISTED = 32
+_TABLED = 4096
 _HOPELESS = 10.0
 
 LEARNING_RATE, DECADES = 3e-3, 0.5
@@ -79,7 +80,9 @@ def _gain(parameter: Parameter) -> Gain | None:
         return None
     values = parameter.values() if parameter.count <= _LISTED else _spread(parameter)
     mean = fmean(-0.5 * doubt(value) ** 2 for value in values)
-    return lambda value: -0.5 * doubt(value) ** 2 - mean
+    if parameter.count > _TABLED:
+        return lambda value: -0.5 * doubt(value) ** 2 - mean
+    return {value: -0.5 * doubt(value) ** 2 - mean for value in parameter.values()}.__getitem__
 
 
 def _spread(parameter: Parameter) -> Iterator[Value]:

@@ -72,10 +72,10 @@ class TableDomain(Domain):
             pass
         return point
 
-    def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
+    def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
         for _ in range(100):
-            child = self._representative(super().mutate(values, rng))
-            if child is not None and child != values:
+            child = self._representative(super()._mutant(point, rng))
+            if child is not None and child != point:
                 return child
         return self.sample(rng)
 

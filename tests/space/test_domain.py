@@ -196,3 +196,13 @@ def test_domain_needs_no_keras() -> None:
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_walk_of_mutants_is_what_mutating_again_and_again_draws() -> None:
+    start = TREE.sample(np.random.default_rng(0))
+    walk = TREE.mutants(start, np.random.default_rng(1), 5)
+    rng, point, expected = np.random.default_rng(1), start, []
+    for _ in range(5):
+        point = TREE.mutate(point, rng)
+        expected.append(point)
+    assert walk == expected

@@ -104,14 +104,14 @@ class NasBench101Domain(TwinDomain):
         """Lists the legal points that differ in one edge or operation."""
         return [near for near in super().neighbours(values) if self._is_legal(near)]
 
-    def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
+    def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
         """Draws a legal point that differs in one edge or operation.
 
         Raises:
             SpaceError: Nothing can be changed.
         """
         for _ in range(_TRIES):
-            child = super().mutate(values, rng)
+            child = super()._mutant(point, rng)
             if self._is_legal(child):
                 return child
         raise SpaceError("Expected a cell with a legal change, got one without: pin fewer edges.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nas_nb.space.domain import Domain
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
-Row = np.ndarray[tuple[int], np.dtype[np.float64]]
 Key = tuple[tuple[str, "Value"], ...]
 
 _KEPT = 20_000
@@ -35,11 +34,12 @@ class Coder:
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
         self.encoding = Encoding(domain)
-        self._known: dict[Key, tuple[Row, Row]] = {}
+        self._places: dict[Key, int] = {}
+        self._coded: Matrix = np.empty((0, 0))  # a row a place; there is room for more
 
     def knows(self, values: Values) -> bool:
         """Says whether `values` is a point of the domain."""
-        return _key(values) in self._known or self.domain.contains(values)
+        return _key(values) in self._places or self.domain.contains(values)
 
     def code(self, points: Sequence[Values]) -> tuple[Matrix, Matrix]:
         """Returns the encoded rows and the features of the points, one row each.
@@ -47,16 +47,27 @@ class Coder:
         Args:
             points: Points of the domain, at least one.
         """
-        if len(self._known) > _KEPT:
-            self._known.clear()
+        if len(self._places) > _KEPT:
+            self._places.clear()
         keys = [_key(point) for point in points]
-        new = {key: at for at, key in enumerate(keys) if key not in self._known}
+        new = {key: at for at, key in enumerate(keys) if key not in self._places}
         if new:
             fresh = [points[at] for at in new.values()]
-            coded = zip(self.encoding.rows(fresh), feature_rows(self.domain, fresh), strict=True)
-            self._known.update(zip(new, coded, strict=True))
-        rows, features = zip(*(self._known[key] for key in keys), strict=True)
-        return np.array(rows), np.array(features)
+            rows, facts = self.encoding.rows(fresh), feature_rows(self.domain, fresh)
+            self._keep(new, np.concatenate([rows, facts], axis=1))
+        known = self._coded[[self._places[key] for key in keys]]
+        columns = len(self.encoding.blocks)
+        return known[:, :columns], known[:, columns:]
+
+    def _keep(self, keys: Collection[Key], coded: Matrix) -> None:
+        size = len(self._places)
+        more = size + len(coded)
+        if more > len(self._coded):
+            grown = np.empty((2 * more, coded.shape[1]))
+            grown[:size] = self._coded[:size] if size else 0.0
+            self._coded = grown
+        self._coded[size:more] = coded
+        self._places.update(zip(keys, range(size, more), strict=True))
 
 
 def _key(values: Values) -> Key:

@@ -130,7 +130,8 @@ class Learner:
     def _ground(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Ground:
         """What is worked out for all proposals of a moment: remembered, or made now."""
         for known in self._grounds:
-            if known.sign == sign and known.trials == trials:
+            alike = known.sign == sign and len(known.trials) == len(trials)
+            if alike and known.trials == trials:  # tuples are compared as far as they agree
                 return known
         made = self._new_ground(trials, best, sign)
         self._grounds = [made, *self._grounds[: _GROUNDS - 1]]

@@ -60,8 +60,7 @@ def _mutants(
     mutants: list[dict[str, Value]] = []
     try:
         while len(mutants) < count:
-            once = domain.mutate(parents[len(mutants) // 2 % len(parents)], rng)
-            mutants += [once, domain.mutate(once, rng)]
+            mutants += domain.mutants(parents[len(mutants) // 2 % len(parents)], rng, 2)
     except SpaceError:  # a parent without free choices; uniform draws remain
         return mutants
     return mutants
