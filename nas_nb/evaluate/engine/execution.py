@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -30,12 +32,13 @@ def short_lived(light: bool) -> Iterator[None]:
     after it is no faster; in a heavy one it joins a convolution with its bias and activation.
     With the executor of one thread, a step of a small dense net takes half the time. Neither
     changes what is computed. The user's settings are those of before when the block ends; with a
-    GPU, and for a heavy model, they are not touched.
+    GPU, and for a heavy model, they are not touched. Nor where TensorFlow has a single thread for
+    functions: a loop of that executor waits in it for its body, which waits for the thread.
 
     Args:
         light: Whether the model is light, see `is_light`.
     """
-    if not light or tf.config.list_physical_devices("GPU"):
+    if not light or threads() < 2 or tf.config.list_physical_devices("GPU"):
         yield
         return
     eager = context.context()
@@ -48,3 +51,12 @@ def short_lived(light: bool) -> Iterator[None]:
         yield
     finally:
         eager.function_call_options = before
+
+
+@cache
+def threads() -> int:
+    """How many threads TensorFlow runs functions in; it decides that once, like this."""
+    stated = os.environ.get("TF_NUM_INTEROP_THREADS", "")
+    given = tf.config.threading.get_inter_op_parallelism_threads()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(given or (stated.isdigit() and int(stated)) or cores or 1)
