@@ -180,7 +180,7 @@ def _copy(model: keras.Model, drops: bool) -> keras.Model:
 def _compiled(
     model: keras.Model, layers: Mapping[str, Any], config: Mapping[str, Any]
 ) -> keras.Model:
-    copy = type(model).from_config(layers)
+    copy = _chain(layers) if type(model) is keras.Sequential else type(model).from_config(layers)
     if not copy.built:
         copy.build(model.input_shape)
     copy.compile(
@@ -193,6 +193,12 @@ def _compiled(
         auto_scale_loss=False,
     )
     return copy
+
+
+def _chain(config: Mapping[str, Any]) -> keras.Model:
+    # `Sequential.from_config` adds layer by layer, and makes the whole model anew for each.
+    layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=config["name"])
 
 
 def _fresh(metrics: Any) -> Any:
