@@ -58,12 +58,14 @@ def summary(runs: list[Run]) -> str:
     return f"{cells}  {statistics.fmean(run.proposal_ms for run in runs):6.2f} ms"
 
 
-def markdown(results: Results, mark: int) -> str:
+def markdown(results: Results, mark: int, by: str = "test") -> str:
     """Returns a table in Markdown: a row a strategy, a column a table of the benchmark.
 
     Args:
         results: What was run.
         mark: Which of the marks to show, counted from 0.
+        by: "test", the test score of the best by validation; "validation", its validation score;
+            or "best", how many runs had found what is best by validation in all of `results`.
     """
     tables = list(dict.fromkeys(table for table, _, _ in results))
     strategies = list(dict.fromkeys(strategy for _, strategy, _ in results))
@@ -72,10 +74,17 @@ def markdown(results: Results, mark: int) -> str:
         cells = []
         for table in tables:
             runs = [run for key, run in results.items() if key[:2] == (table, strategy)]
-            scores = [run.test[mark] for run in runs]
-            cells.append(f"{mean_and_error(scores).strip()} ({len(runs)})" if runs else "")
+            best = max(max(run.validation) for key, run in results.items() if key[0] == table)
+            cells.append(_cell(runs, mark, by, best) if runs else "")
         lines.append(f"| {strategy} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(runs: list[Run], mark: int, by: str, best: float) -> str:
+    if by == "best":
+        return f"{sum(run.validation[mark] >= best for run in runs)} of {len(runs)}"
+    scores = [(run.test if by == "test" else run.validation)[mark] for run in runs]
+    return f"{mean_and_error(scores).strip()} ({len(runs)})"
 
 
 class Shortfall(NamedTuple):

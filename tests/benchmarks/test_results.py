@@ -46,3 +46,15 @@ def test_a_table_has_a_row_a_strategy_and_a_column_a_table() -> None:
         "| random | 2.000 ± 0.000 (2) |  |",
         "| local |  | 2.000 ± 0.000 (1) |",
     ]
+
+
+def test_a_table_shows_validation_scores_and_how_many_found_the_best() -> None:
+    results = Results(None)
+    results["a", "random", 0] = Run([1.0], [0.5], 0.0)
+    results["a", "random", 1] = Run([0.9], [0.75], 0.0)
+    results["a", "local", 0] = Run([0.8], [0.75], 0.0)
+    rows = [markdown(results, 0, by).splitlines()[2:] for by in ("validation", "best")]
+    assert rows == [
+        ["| random | 0.625 ± 0.125 (2) |", "| local | 0.750 ± 0.000 (1) |"],
+        ["| random | 1 of 2 |", "| local | 1 of 1 |"],
+    ]
