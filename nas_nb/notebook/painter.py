@@ -1,6 +1,6 @@
 """The painter: the one that writes what a panel shows, at most twice a second.
 
-While a model trains it keeps to a share of one core, by what a repaint costs.
+While a model trains it keeps to a share of the kernel's work, by what a repaint costs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # More often costs a quarter of the training on two cores, and nobody sees the difference.
 PERIOD_S = 0.5
-# Of one core, while nobody touches the panel: a picture takes a hundred times what words take.
-WORDS_SHARE, PICTURES_SHARE = 0.003, 0.01
+# While nobody touches the panel. The first and the last picture come on top of it: what is left of
+# the two per cent that all may take is for them, and a short search has few seconds to share.
+WORDS_SHARE, PICTURES_SHARE = 0.002, 0.006
 LONGEST_S = 15.0
 CLOCK_S = 1.0
 

@@ -1,38 +1,69 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from nas_nb.notebook import pace as pace_module
 from nas_nb.notebook.pace import Pace
 
 
-def busy(seconds):
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
-        pass
+class Clock:
+    """The clocks of a process that was told what it used."""
+
+    def __init__(self):
+        self.wall_s = self.cpu_s = self.own_s = 100.0
+
+    def monotonic(self):
+        return self.wall_s
+
+    def process_time(self):
+        return self.cpu_s
+
+    def thread_time(self):
+        return self.own_s
+
+    def pay(self, seconds):
+        self.own_s += seconds
+        self.cpu_s += seconds
+        self.wall_s += seconds
+
+    def train(self, cpu_s, wall_s):
+        self.cpu_s += cpu_s
+        self.wall_s += wall_s
 
 
-def wait_s(pace, action):
-    """For how long it is not due after the action."""
-    pace.run(action)
-    return pace._next - time.monotonic()
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(pace_module, "time", clock)
+    return clock
 
 
-def test_what_cost_more_is_done_less_often():
+def test_it_is_due_again_when_the_training_has_used_its_share(clock):
     pace = Pace(share=0.1, longest_s=100)
     assert pace.due()
-    assert 0.1 < wait_s(pace, lambda: busy(0.02)) < 0.4
+    pace.run(lambda: clock.pay(0.5))
+    clock.train(cpu_s=4.9, wall_s=5)
     assert not pace.due()
-    assert wait_s(pace, lambda: None) < 0.1
+    clock.train(cpu_s=0.2, wall_s=1)
+    assert pace.due()
 
 
-def test_nothing_is_put_off_for_longer_than_the_longest():
-    assert wait_s(Pace(share=0.001, longest_s=2), lambda: busy(0.01)) < 2
+def test_a_training_that_gets_little_of_the_machine_is_asked_for_less(clock):
+    pace = Pace(share=0.1, longest_s=100)
+    pace.run(lambda: clock.pay(0.5))
+    clock.train(cpu_s=1, wall_s=60)
+    assert not pace.due()
 
 
-def test_what_fails_is_paid_for_too():
+def test_nothing_is_put_off_for_longer_than_the_longest(clock):
+    pace = Pace(share=0.001, longest_s=2)
+    pace.run(lambda: clock.pay(0.5))
+    clock.train(cpu_s=0, wall_s=2.1)
+    assert pace.due()
+
+
+def test_what_fails_is_paid_for_too(clock):
     pace = Pace(share=0.01, longest_s=100)
     with pytest.raises(ZeroDivisionError):
-        pace.run(lambda: busy(0.01) or 1 / 0)
+        pace.run(lambda: clock.pay(0.5) or 1 / 0)
     assert not pace.due()
