@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import logging
 import math
 from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import StrategyError
@@ -104,8 +107,6 @@ def told_trials(
         window: The most trials to tell: the latest half of it, and the best of those before.
         cost: The name of a cost to tell beside the score; trials without it are left out.
     """
-    import optuna
-
     sign = 1.0 if history.direction == "max" else -1.0
     chosen = informative(history.completed, sign, window)
     told = []
@@ -115,11 +116,44 @@ def told_trials(
         if len(numbers) < len(asked) or not translation.domain.contains(trial.values):
             continue
         params = translation.params(trial.values)
-        distributions = {key: translation.distributions[key] for key in params}
-        told.append(
-            optuna.trial.create_trial(params=params, distributions=distributions, values=numbers)
-        )
+        told.append(_completed(params, translation.distributions, numbers))
     return told
+
+
+def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[float]) -> Any:
+    """Returns Optuna's trial of one that is over; `known` holds the distributions."""
+    from optuna.trial import TrialState
+
+    now = datetime.now()
+    return _told_trial()(
+        number=-1,
+        trial_id=-1,
+        state=TrialState.COMPLETE,
+        value=None,
+        values=numbers,
+        datetime_start=now,
+        datetime_complete=now,
+        params=params,
+        distributions={key: known[key] for key in params},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+@lru_cache(maxsize=1)
+def _told_trial() -> type[Any]:
+    """The class of trials that are told: nothing in them is changed any more.
+
+    A study copies each trial that it is told, in depth; that would take half of a proposal's time.
+    """
+    from optuna.trial import FrozenTrial
+
+    class Told(FrozenTrial):  # type: ignore[misc, unused-ignore]
+        def __deepcopy__(self, memo: object) -> Told:
+            return copy.copy(self)
+
+    return Told
 
 
 def _distribution(parameter: Parameter) -> Any:
