@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,35 +14,12 @@ from nas_nb.errors import JournalError
 from nas_nb.record.events import Event, EventKind, decode, encode, make_event
 from nas_nb.record.history import History
 from nas_nb.record.journal_file import acquire, check_there, open_file, unwritable
-from nas_nb.record.rules import check_version
+from nas_nb.record.reading import read_whole
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 _SYNCED = (EventKind.TRIAL_ENDED, EventKind.SEARCH_OPENED, EventKind.SEARCH_CLOSED)
-
-
-def read_events(path: str | Path) -> Iterator[Event]:
-    """Yields the events of a journal, also while another kernel writes it; takes no lock.
-
-    A last line that was torn (the writer died or is still at it) is left out.
-
-    Raises:
-        JournalError: There is no such file, a newer nas_nb wrote it, or a line in the middle
-            is corrupt (the message has its number).
-    """
-    for _, _, event in _whole_lines(Path(path)):
-        yield event
-
-
-def read_history(path: str | Path) -> History:
-    """Returns the history of a journal, also while another kernel writes it; takes no lock.
-
-    Raises:
-        JournalError: As `read_events`; or an event can't follow those before it.
-    """
-    history, _ = _read(Path(path))
-    return history
 
 
 class Journal:
@@ -92,7 +68,7 @@ class Journal:
         journal._lock = acquire(journal.path)
         try:
             journal._file = open_file(journal.path)
-            journal.history, journal._end = _read(journal.path)
+            journal.history, journal._end = read_whole(journal.path)
             if os.fstat(journal._file).st_size > journal._end:
                 os.truncate(journal._file, journal._end)
         except BaseException as error:
@@ -193,38 +169,3 @@ class Journal:
             raise unwritable(path, error) from error
         self._torn = False
         self._end += len(line)
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[int, int, Event]]:
-    """Yields the number (from 1), the end (in bytes) and the event of each line."""
-    end = 0
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                event = decode(line)
-                if event is None:
-                    if next(file, None) is None:
-                        return
-                    raise JournalError(
-                        f"Expected an event on line {number} of {path}. Received: {line[:80]!r}. "
-                        "Nothing was changed; mend or delete that line."
-                    )
-                end += len(line)
-                if event["event"] == EventKind.SEARCH_OPENED:
-                    check_version(event)
-                yield number, end, event
-    except OSError as error:
-        raise JournalError(
-            f"Expected a readable journal at {path}. Received: {error.strerror or error}."
-        ) from error
-
-
-def _read(path: Path) -> tuple[History, int]:
-    history, end = History(), 0
-    for number, end_of_line, event in _whole_lines(path):
-        try:
-            history.apply(event)
-        except JournalError as error:
-            raise JournalError(f"{error} (Line {number} of {path}.)") from error
-        end = end_of_line
-    return history, end

@@ -7,13 +7,16 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from nas_nb.errors import SearchError
-from nas_nb.record import journal
+from nas_nb.record import reading
 from nas_nb.record.history import History
+
+if TYPE_CHECKING:
+    from nas_nb.record.events import Event
 
 JOURNAL = "journal.jsonl"
 PARENT = Path("nas_nb_runs")
@@ -71,7 +74,13 @@ def _is_locked(folder: Path) -> bool:
 def read_history(folder: Path) -> History:
     """Returns what the project folder's journal holds; an empty history without one."""
     path = folder / JOURNAL
-    return journal.read_history(path) if path.is_file() else History()
+    return reading.read_history(path) if path.is_file() else History()
+
+
+def read_opening(folder: Path) -> Event | None:
+    """Returns what opened the project's latest session; None where there is no search."""
+    path = folder / JOURNAL
+    return reading.read_opening(path) if path.is_file() else None
 
 
 def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:

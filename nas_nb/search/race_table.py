@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import SearchError
 from nas_nb.record.history import History
-from nas_nb.record.journal import read_history
+from nas_nb.record.reading import read_history
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.record.values import Values, values_key
 from nas_nb.search.project import JOURNAL

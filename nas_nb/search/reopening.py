@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nas_nb.data import load
 from nas_nb.errors import DataError, SearchError
-from nas_nb.search.project import JOURNAL, read_history
+from nas_nb.search.project import JOURNAL, read_history, read_opening
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.names import STRATEGIES
-
-if TYPE_CHECKING:
-    from nas_nb.record.history import History
 
 _LIMITS = {
     "max_trials": "max_trials",
@@ -40,13 +37,12 @@ def arguments_of(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]
             function) is not in the journal and was not given.
     """
     folder = Path(directory).expanduser().absolute()
-    history = read_history(folder)
-    if not history.opened:
+    opening = read_opening(folder)
+    if opening is None:
         raise SearchError(
             f"There is no search in {folder}: expected a {JOURNAL} there. A search writes to its "
             "`directory`, by default a folder in nas_nb_runs."
         )
-    opening = history.opened[-1]
     # What code asked for then: `Search` finds out itself what steering has made of it.
     asked = {**opening, **(opening.get("given") or {})}
     found = {
@@ -58,9 +54,9 @@ def arguments_of(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]
         **{_LIMITS[name]: limit for name, limit in asked.get("budget", {}).items()},
     }
     if "space" not in given:
-        found["space"] = _space(opening, history, folder)
+        found["space"] = _space(opening, folder)
     if "data" not in given:
-        found["data"] = _data(opening, history, folder)
+        found["data"] = _data(opening, folder)
     if "strategy" not in given:
         found |= _strategy(asked, folder)
     return found | given
@@ -72,26 +68,27 @@ def _objective(opening: dict[str, Any]) -> Any:
     return kt.Objective(opening["objective"], opening["direction"])
 
 
-def _missing(what: str, argument: str, history: History, folder: Path) -> SearchError:
+def _missing(what: str, argument: str, folder: Path) -> SearchError:
+    count = len(read_history(folder).completed)
     return SearchError(
-        f"The search in {folder} has {len(history.completed)} completed trials, but {what} is not "
-        f"in its journal: open it with nas.open({str(folder)!r}, {argument})."
+        f"The search in {folder} has {count} completed trials, but {what} is not in its "
+        f"journal: open it with nas.open({str(folder)!r}, {argument})."
     )
 
 
-def _space(opening: dict[str, Any], history: History, folder: Path) -> SearchSpace:
+def _space(opening: dict[str, Any], folder: Path) -> SearchSpace:
     recipe = opening.get("recipe")
     if recipe is None:
-        raise _missing("the function that builds its models", "space=...", history, folder)
+        raise _missing("the function that builds its models", "space=...", folder)
     return SearchSpace.from_recipe(recipe)
 
 
-def _data(opening: dict[str, Any], history: History, folder: Path) -> Any:
+def _data(opening: dict[str, Any], folder: Path) -> Any:
     try:
         return load(opening["data"])
     except DataError as error:
         named = f"its data '{opening['data']}'"
-        raise _missing(named, "data=...", history, folder) from error
+        raise _missing(named, "data=...", folder) from error
 
 
 def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:

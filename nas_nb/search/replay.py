@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from nas_nb.errors import SearchError
 from nas_nb.record.events import Event, EventKind
 from nas_nb.record.history import History
-from nas_nb.record.journal import read_events
+from nas_nb.record.reading import read_events
 from nas_nb.search.project import JOURNAL
 from nas_nb.space.domain import Domain
 

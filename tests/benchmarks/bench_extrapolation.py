@@ -25,7 +25,7 @@ import numpy as np
 
 import nas_nb as nas
 from nas_nb.evaluate.extrapolation import cannot_reach
-from nas_nb.record.journal import read_history
+from nas_nb.record.reading import read_history
 
 TOP = 5
 PROMISE = 0.01

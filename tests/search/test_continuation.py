@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from nas_nb.record.journal import read_history
+from nas_nb.record.reading import read_history
 from nas_nb.search import state_keeper
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState

@@ -14,7 +14,7 @@ import tensorflow as tf
 import nas_nb as nas
 from nas_nb.errors import JournalError
 from nas_nb.evaluate import candidate
-from nas_nb.record.journal import read_history
+from nas_nb.record.reading import read_history
 from nas_nb.search.search import Search
 from nas_nb.search.state import SearchState
 from tests.search.tiny import LONG, eventually, tiny_data, tiny_search

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import NasError, SearchError
-from nas_nb.record.journal import read_events
+from nas_nb.record.reading import read_events
 from nas_nb.record.values import values_key
 from nas_nb.search.race import Race, labelled
 from tests.search.tiny import CHOICES, tiny_data

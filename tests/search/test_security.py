@@ -12,7 +12,8 @@ import pytest
 import nas_nb as nas
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.search import Search
-from nas_nb.record.journal import Journal, read_history
+from nas_nb.record.journal import Journal
+from nas_nb.record.reading import read_history
 from nas_nb.search.states import States
 from tests.search.tiny import CHOICES, tiny_data, tiny_search
 
