@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import insort_right
 from typing import TYPE_CHECKING
 
+from nas_nb.strategy.window import continues
+
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
     from nas_nb.space.domain import Domain
@@ -36,7 +38,7 @@ class Leaders:
             direction: Which scores are better, "max" or "min".
         """
         sign = -1.0 if direction == "max" else 1.0
-        if sign != self._sign or trials[: len(self._seen)] != self._seen:
+        if sign != self._sign or not continues(trials, self._seen):
             self._seen, self._sign, self._best = (), sign, []
 
         def rank(trial: Trial) -> float:

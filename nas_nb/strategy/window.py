@@ -23,3 +23,19 @@ def informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial
     scored = [trial for trial in older if trial.score is not None]
     best = sorted(scored, key=lambda trial: -sign * (trial.score or 0.0))[: window - len(latest)]
     return [*best, *latest]
+
+
+def continues(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
+    """Says whether `trials` are the `earlier` ones and perhaps some more, without looking at all.
+
+    The first and the last of the earlier ones tell: a history grows at its end, and where a trial
+    is taken out, to be trained on, those after it move up.
+
+    Args:
+        trials: Of a history, in the order in which they ended.
+        earlier: What a history returned before.
+    """
+    count = len(earlier)
+    if not count or len(trials) < count:
+        return not count
+    return trials[0] is earlier[0] and trials[count - 1] is earlier[-1]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from nas_nb.strategy.window import informative
+from nas_nb.strategy.window import continues, informative
 from tests.strategy.worlds import mixed, rng, told
 
 
@@ -19,3 +19,13 @@ def test_trials_without_a_score_are_only_told_while_they_are_new() -> None:
     source = rng()
     trials = told([(mixed().sample(source), None) for _ in range(30)]).finished
     assert [trial.number for trial in informative(trials, 1.0, 10)] == list(range(25, 30))
+
+
+def test_a_history_continues_what_it_was_and_no_other() -> None:
+    source = rng()
+    points = [(mixed().sample(source), float(n)) for n in range(6)]
+    trials, others = told(points).finished, told(points).finished
+    assert all(continues(trials, trials[:size]) for size in range(7))
+    assert not continues(trials[:3], trials[:4])
+    assert not continues((*trials[:2], *trials[3:], trials[2]), trials[:4])  # one was trained on
+    assert not continues(others, trials[:4])

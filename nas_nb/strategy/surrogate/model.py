@@ -18,7 +18,7 @@ from nas_nb.strategy.surrogate.process import (
     fit,
 )
 from nas_nb.strategy.surrogate.shaping import shape_scores
-from nas_nb.strategy.window import informative
+from nas_nb.strategy.window import continues, informative
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Values
@@ -113,7 +113,7 @@ class Learner:
             sign: 1 where larger scores are better, -1 where smaller are.
         """
         moment = len(trials) - len(trials) % min(max(len(trials) // 10, 1), _MOMENTS)
-        ground = self._ground(trials[:moment], best, sign)
+        ground = self._ground(trials, moment, best, sign)
         new = [trial for trial in trials[moment:] if self.coder.knows(trial.values)]
         shown = [*ground.shown, *new]
         if not any(trial.status is TrialStatus.COMPLETED for trial in shown):
@@ -127,13 +127,15 @@ class Learner:
             seen = seen.joined(points)
         return Model(sight, Posterior.of(ground.covariance, seen, factor, scores), highest)
 
-    def _ground(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Ground:
+    def _ground(
+        self, trials: Sequence[Trial], moment: int, best: Sequence[Trial], sign: float
+    ) -> Ground:
         """What is worked out for all proposals of a moment: remembered, or made now."""
         for known in self._grounds:
-            alike = known.sign == sign and len(known.trials) == len(trials)
-            if alike and known.trials == trials:  # tuples are compared as far as they agree
+            alike = known.sign == sign and len(known.trials) == moment
+            if alike and continues(trials, known.trials):
                 return known
-        made = self._new_ground(trials, best, sign)
+        made = self._new_ground(trials[:moment], best, sign)
         self._grounds = [made, *self._grounds[: _GROUNDS - 1]]
         return made
 
