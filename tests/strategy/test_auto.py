@@ -9,8 +9,9 @@ from nas_nb.record.journal import Journal
 from nas_nb.space.domain import Domain
 from nas_nb.strategy.auto import Auto
 from nas_nb.strategy.names import make_strategy
+from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.proposal import Proposal
-from tests.strategy.worlds import cells, chain, mixed, rng, twelve
+from tests.strategy.worlds import cells, chain, mixed, rng, told, twelve
 
 
 def search(budget: dict[str, Any], epochs: int) -> Journal:
@@ -52,6 +53,16 @@ def test_in_rungs_the_first_is_trained_in_full_and_the_next_for_one_epoch() -> N
     second = auto.propose(journal.history, rng())
     assert isinstance(second, Proposal)
     assert second.fidelity == {"epochs": 1}
+
+
+def test_without_a_limit_of_time_it_proposes_what_the_predictor_does() -> None:
+    # So the benchmarks on tables, which count trainings, run one of the two.
+    points, source = [cells().sample(rng(n)) for n in range(12)], rng()
+    scores = source.random(12).tolist()
+    for size in range(13):
+        history = told(list(zip(points[:size], scores, strict=False)))
+        auto, predictor = Auto().over(cells()), Predictor().over(cells())
+        assert auto.propose(history, rng(size)) == predictor.propose(history, rng(size))
 
 
 def test_with_a_number_of_trials_no_fidelity_is_asked_for() -> None:
