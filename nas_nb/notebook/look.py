@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-STYLE = """
+# Widgets draw the arrow of a list black, which a dark theme hides.
+_ARROW = (
+    '.nas-panel .widget-dropdown > select { background-image: url("data:image/svg+xml,'
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' "
+    "fill='none' stroke='%23808080' stroke-width='2'/%3E%3C/svg%3E\"); }"
+)
+
+STYLE = (
+    _ARROW
+    + """
 .nas-panel { max-width: 1000px; padding: 4px 2px; }
 .nas-panel p { margin: 0; line-height: 1.5; }
 .nas-panel .widget-html-content { line-height: 1.5; height: auto; min-width: 0; }
@@ -53,3 +62,4 @@ STYLE = """
 .nas-panel .nas-table tr[aria-current] { background: var(--jp-layout-color2, #EEF4F8); }
 .nas-panel .nas-table tr[aria-current] th { box-shadow: inset 3px 0 0 #0072B2; padding-left: 8px; }
 """
+)

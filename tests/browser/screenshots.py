@@ -2,8 +2,9 @@
 
     python -m tests.browser.screenshots FOLDER [docs]
 
-A search is run and steered in a real JupyterLab, and each tab is photographed in the light and the
-dark theme, narrow (800 px) and wide. With a second folder, the three that README shows are written
+A search is run and steered in a real JupyterLab, and each tab, the search played back and a race of
+strategies are photographed in the light and the dark theme, narrow (800 px) and wide. With a second
+folder, the three that README shows are written
 there, with fewer colours.
 """
 
@@ -51,6 +52,13 @@ search.steer.queue(search.best.architecture)
 search.steer.strategy("predictor")
 trials(36)
 """
+REPLAY = "nas.replay(search.directory)"
+RACE = """
+race = nas.race(
+    space, "digits", strategies=["random", "evolution", "local"], seeds=2, max_trials=8, epochs=3,
+    directory="race",
+)
+"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 FOR_README = {
     "watch-light-wide": "panel-watch",
@@ -63,7 +71,9 @@ LIMIT_MS = 600_000
 
 def photograph(browser: Browser, server: JupyterServer, folder: Path) -> None:
     """Runs the search, and takes a picture of each tab while it goes on."""
-    nbformat.write(notebook_of(MAKE, "search.panel()", STEER), server.files / "panel.ipynb")
+    nbformat.write(
+        notebook_of(MAKE, "search.panel()", STEER, REPLAY, RACE), server.files / "panel.ipynb"
+    )
     page = browser.new_page(viewport={"width": 1160, "height": 2400}, device_scale_factor=1)
     notebook = NotebookPage(page, server, "panel.ipynb", folder)
     notebook.run_through("search.panel()", LIMIT_MS)
@@ -78,21 +88,43 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path) -> None:
     panel.get_by_role("button", name="Stop", exact=True).click()
     expect(panel.get_by_role("tab")).to_have_count(0, timeout=60_000)
     notebook.screenshot("record", panel)
+    photograph_races(notebook)
     assert not notebook.errors, notebook.errors
+
+
+def photograph_races(notebook: NotebookPage) -> None:
+    """Takes the pictures of the search played back, and of a race and its record."""
+    notebook.run(REPLAY, LIMIT_MS)
+    played = notebook.output(REPLAY)
+    slider = played.get_by_role("slider")
+    slider.focus()
+    slider.press("End")
+    for _ in range(12):
+        slider.press("ArrowLeft")
+    looks(notebook, played, "replay")
+    notebook.run(RACE, LIMIT_MS)
+    raced = notebook.output(RACE.strip())
+    expect(raced).to_contain_text("Best mean score", timeout=LIMIT_MS)
+    looks(notebook, raced, "race")
 
 
 def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
     """Takes the pictures of one tab."""
     panel.get_by_role("tab", name=title, exact=True).click()
-    for theme, name in THEMES.items():
+    looks(notebook, panel.locator(".nas-panel"), title.lower())
+
+
+def looks(notebook: NotebookPage, shown: Locator, name: str) -> None:
+    """Takes the pictures of what is shown: in both themes and both widths."""
+    for theme, theme_name in THEMES.items():
         change = (
             "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
         )
-        notebook.page.evaluate(change, name)
+        notebook.page.evaluate(change, theme_name)
         for size, width in WIDTHS.items():
             notebook.page.set_viewport_size({"width": width, "height": 2400})
             notebook.page.wait_for_timeout(2500)  # a repaint, and the theme's fade
-            notebook.screenshot(f"{title.lower()}-{theme}-{size}", panel.locator(".nas-panel"))
+            notebook.screenshot(f"{name}-{theme}-{size}", shown)
 
 
 def shrink(folder: Path, docs: Path) -> None:

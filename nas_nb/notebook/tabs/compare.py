@@ -123,4 +123,4 @@ def _difference(one: float | None, two: float | None) -> str:
     if one is None or two is None:
         return ""
     apart = round(one - two, 4)
-    return "same" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
+    return "0" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
