@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PERIOD_S = 0.5
 # While nobody touches the panel. The first and the last picture come on top of it: what is left of
 # the two per cent that all may take is for them, and a short search has few seconds to share.
-WORDS_SHARE, PICTURES_SHARE = 0.002, 0.006
-LONGEST_S = 15.0
+CLOCK_SHARE, WORDS_SHARE, PICTURES_SHARE = 0.001, 0.002, 0.006
+CLOCK_LONGEST_S, WORDS_LONGEST_S, PICTURES_LONGEST_S = 5.0, 15.0, 30.0
 CLOCK_S = 1.0
 
 
@@ -47,8 +47,9 @@ class Painter:
         self._thread: threading.Thread | None = None
         self._seen: tuple[int, SearchState, int] | None = None
         self._told = -1  # how far the history was that words tell of; pictures: `_seen`
-        self._words = Pace(WORDS_SHARE, LONGEST_S)
-        self._pictures = Pace(PICTURES_SHARE, LONGEST_S)
+        self._clock = Pace(CLOCK_SHARE, CLOCK_LONGEST_S)
+        self._words = Pace(WORDS_SHARE, WORDS_LONGEST_S)
+        self._pictures = Pace(PICTURES_SHARE, PICTURES_LONGEST_S)
         self._clock_painted = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
@@ -138,8 +139,9 @@ class Painter:
 
     def _paint_clock(self) -> None:
         passed_s = time.monotonic() - self._clock_painted
-        if self._search.state is SearchState.RUNNING and passed_s >= CLOCK_S:
-            self.panel.paint_clock()
+        running = self._search.state is SearchState.RUNNING
+        if running and passed_s >= CLOCK_S and self._clock.due():
+            self._clock.run(self.panel.paint_clock)
             self._clock_painted = time.monotonic()
 
     def _on_state(self, state: SearchState) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace": 0.2}
 _WIDTH, _DPI = 9.6, 100
 # From the Axes to the names of the scales, in pixels.
-_BELOW, _BESIDE = 25, 45
+_BELOW, _BESIDE = 27, 45
 _SIDES = {1: ("",), 2: ("Left: ", "Right: ")}
 
 

@@ -60,6 +60,7 @@ race = nas.race(
 )
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+WITHOUT_PICTURE = ("Configure", "Leaderboard", "Steer")
 FOR_README = {
     "watch-light-wide": "panel-watch",
     "map-light-wide": "panel-map",
@@ -111,6 +112,8 @@ def photograph_races(notebook: NotebookPage) -> None:
 def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
     """Takes the pictures of one tab."""
     panel.get_by_role("tab", name=title, exact=True).click()
+    if title not in WITHOUT_PICTURE:
+        expect(panel.get_by_role("img").first).to_be_visible(timeout=60_000)
     looks(notebook, panel.locator(".nas-panel"), title.lower())
 
 
