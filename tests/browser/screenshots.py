@@ -105,7 +105,7 @@ def photograph_races(notebook: NotebookPage) -> None:
     looks(notebook, played, "replay")
     notebook.run(RACE, LIMIT_MS)
     raced = notebook.output(RACE.strip())
-    expect(raced).to_contain_text("Best mean score", timeout=LIMIT_MS)
+    expect(raced).to_contain_text("Best mean val_accuracy", timeout=LIMIT_MS)
     looks(notebook, raced, "race")
 
 
