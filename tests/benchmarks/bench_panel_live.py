@@ -28,7 +28,7 @@ from jupyter_client.manager import start_new_kernel
 from tests.benchmarks.bench_panel import CHOICES
 
 PROMISED = 0.02
-ROUNDS = 3
+ROUNDS = 6
 SEARCHED, EPOCHS = 60, 20
 PANEL, HIDDEN, AGAIN = "panel", "hidden", "hidden again"
 CLICKS = 40
