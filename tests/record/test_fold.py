@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from nas_nb.record import Event, History, fold
+from tests.record.logbook import (
+    complete,
+    end,
+    everything,
+    fail,
+    numbers,
+    open_session,
+    opened,
+    start,
+)
+
+
+def test_failures_are_counted_while_their_reason_stays_the_same() -> None:
+    journal = opened()
+    counts = []
+    for reason in ("x", "y", "y", "y"):
+        fail(journal, reason)
+        counts.append(journal.history.failures_in_a_row)
+    complete(journal, 0.1)
+    counts.append(journal.history.failures_in_a_row)
+    assert counts == [(1, "x"), (1, "y"), (2, "y"), (3, "y"), (0, None)]
+
+
+def test_a_resume_and_a_new_session_forgive_the_failures() -> None:
+    journal = opened()
+    counts = []
+    for forgiven in (
+        lambda: journal.append("steered", action="pause"),
+        lambda: journal.append("steered", action="resume"),
+        lambda: open_session(journal),
+    ):
+        fail(journal, "y")
+        forgiven()
+        counts.append(journal.history.failures_in_a_row)
+    assert counts == [(1, "y"), (0, None), (0, None)]
+
+
+def test_a_second_attempt_starts_its_curve_afresh() -> None:
+    journal = opened()
+    start(journal)
+    for epoch in (1, 2):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs={"loss": 1.0}, duration_s=1.0)
+    end(journal, 0, "stopped", duration_s=2.5)
+    journal.append("trial_started", trial=0, attempt=2, seed=7, epochs=3)
+    journal.append("epoch_ended", trial=0, epoch=1, logs={"loss": 3.0}, duration_s=1.0)
+    trial = journal.history[0]
+    assert (trial.attempt, trial.curve) == (2, ({"loss": 3.0},))
+    assert journal.history.epochs_spent == 3
+    assert journal.history.busy_s == 3.5
+
+
+def test_an_attempt_that_continues_keeps_the_epochs_before() -> None:
+    journal = opened()
+    start(journal)
+    for epoch in (1, 2):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs={"loss": float(epoch)})
+    open_session(journal)
+    journal.append("trial_started", trial=0, attempt=2, seed=7, epochs=3, from_epoch=1)
+    journal.append("epoch_ended", trial=0, epoch=2, logs={"loss": 5.0})
+    assert journal.history[0].curve == ({"loss": 1.0}, {"loss": 5.0})
+
+
+def test_a_new_session_finds_the_trial_that_its_kernel_cut_off_stopped() -> None:
+    journal = opened()
+    start(journal)
+    journal.append("epoch_ended", trial=0, epoch=1, logs={"loss": 1.0}, duration_s=2.0)
+    open_session(journal)
+    trial = journal.history[0]
+    assert journal.history.running is None
+    assert (trial.status, trial.epochs) == ("stopped", 1)
+    assert trial.reason is not None
+    assert numbers(journal.history.unfinished) == [0]
+    assert journal.history.busy_s == 2.0
+
+
+def test_a_failed_trial_may_be_tried_again() -> None:
+    journal = opened()
+    fail(journal, "out of memory")
+    journal.append("trial_started", trial=0, attempt=2)
+    assert numbers(journal.history.finished) == []
+    end(journal, 0, score=0.5)
+    assert numbers(journal.history.completed) == numbers(journal.history.finished) == [0]
+    assert journal.history[0].reason is None
+
+
+def test_steering_is_kept_in_order() -> None:
+    journal = opened()
+    journal.append("steered", action="pause")
+    journal.append("steered", action="budget", detail={"max_trials": 9})
+    assert [event["action"] for event in journal.history.steering] == ["pause", "budget"]
+    assert journal.history.steering[1]["detail"] == {"max_trials": 9}
+
+
+def test_the_version_counts_events() -> None:
+    journal = opened()
+    before = journal.history.version
+    complete(journal, 0.1)
+    assert journal.history.version == before + 3
+
+
+def test_an_event_of_an_unknown_kind_is_counted_and_ignored() -> None:
+    history = opened().history
+    history.apply({"event": "weather_changed", "time": 0.0})
+    assert history.version == 2
+    assert len(history) == 0
+
+
+def test_ten_thousand_trials_of_ten_epochs_add_up() -> None:
+    trials, epochs = 10_000, 10
+
+    def events() -> Iterator[Event]:
+        yield {"event": "search_opened", "objective": "acc", "direction": "max", "seed": 0}
+        for n in range(trials):
+            yield {"event": "trial_proposed", "trial": n, "values": {"n": n}, "origin": "test"}
+            yield {"event": "trial_started", "trial": n, "attempt": 1}
+            logs, score = {"acc": n / trials}, {"score": n / trials}
+            for epoch in range(1, epochs + 1):
+                ended = {"trial": n, "epoch": epoch, "logs": logs, "duration_s": 0.5}
+                yield {"event": "epoch_ended", **ended}
+            how = {"status": "failed"} if n % 10 == 9 else {"status": "completed", **score}
+            yield {"event": "trial_ended", "trial": n, "duration_s": 6.0, **how}
+
+    history = fold(events())
+    assert len(history) == len(history.finished) == trials
+    assert len(history.completed) == 9_000
+    assert history.epochs_spent == trials * epochs
+    assert history.busy_s == 6.0 * trials
+    assert history.version == 1 + trials * (3 + epochs)
+    assert history.incumbent is not None
+    assert history.incumbent.number == 9_998
+    assert len(history.incumbent_path) == 9_000
+    assert all(trial.epochs == epochs for trial in history.trials)
+
+
+def test_one_thread_may_read_while_another_applies() -> None:
+    journal = opened()
+    done = threading.Event()
+    torn: list[str] = []
+
+    def read() -> None:
+        while not done.is_set():
+            trials = journal.history.trials
+            finished = journal.history.finished
+            if numbers(trials) != list(range(len(trials))) or len(finished) > len(journal.history):
+                torn.append(everything(journal.history))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for n in range(300):
+        complete(journal, n / 300)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert torn == []
+    assert len(journal.history.completed) == 300
+
+
+def test_what_strategies_prepared_is_kept_in_order() -> None:
+    history = History()
+    history.apply({"event": "search_opened", "objective": "acc", "direction": "max", "seed": 0})
+    for epoch in (1, 2):
+        event = {"event": "prepared", "time": 1.0, "strategy": "gradient", "what": "mixing"}
+        history.apply({**event, "detail": {"epoch": epoch}})
+    assert [event["detail"]["epoch"] for event in history.prepared] == [1, 2]
+    assert len(history) == 0
