@@ -32,7 +32,7 @@ from tests.benchmarks.stages import BOOKKEEPING, Stages
 BATCH_SIZE = 32
 EPOCHS = 20
 ROUNDS = 9
-TRIALS = 30
+TRIALS = 60
 
 
 class Free:
