@@ -16,8 +16,12 @@ Build = Callable[[kt.HyperParameters], object]
 
 def explore(build: Build) -> tuple[Domain, int]:
     """The domain that is found, and after how many builds."""
-    survey = Survey(lambda values: record(build, values, WeightlessBuilder()))
-    return survey.explore(), len(survey.traces)
+    builder = WeightlessBuilder()
+    survey = Survey(lambda values: record(build, values, builder))
+    try:
+        return survey.explore(), len(survey.traces)
+    finally:
+        builder.close()  # it freezes what the collector knows until then
 
 
 def conditions(domain: Domain) -> dict[str, dict[str, tuple]]:
