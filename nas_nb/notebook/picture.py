@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.png import canvas_png
+from nas_nb.notebook import figures
 from nas_nb.notebook.views.view import VIEWS
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Picture:
         self._views = [VIEWS[name] for name in names]
         self._size = (width, height)
         self._figure = Figure(figsize=self._size, dpi=_DPI, facecolor="white")
-        self._canvas = FigureCanvasAgg(self._figure)
+        FigureCanvasAgg(self._figure)
         self._axes = self._figure.subplots(1, len(names), squeeze=False, width_ratios=ratios)[0]
         self._figure.subplots_adjust(**{**_MARGINS, **(margins or {})})
         for ax in self._axes:
@@ -72,7 +72,7 @@ class Picture:
             view.draw(info, ax)
             told.append(f"{side}{view.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
-        self.png = canvas_png(self._canvas)
+        self.png = figures.png(self._figure)
         self._drawn = infos
         return True
 

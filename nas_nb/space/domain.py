@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.values import values_key
 from nas_nb.space.condition import is_met, wanted
+from nas_nb.space.consistency import check_parameters, illegal
 from nas_nb.space.counting import count_points
 from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
@@ -42,23 +43,7 @@ class Domain:
     parameters: tuple[Parameter, ...]
 
     def __post_init__(self) -> None:
-        if not self.parameters:
-            raise SpaceError(
-                "Expected a space with at least one parameter, got an empty one: "
-                "add a choice to it."
-            )
-        seen: dict[str, list[Parameter]] = {}
-        for parameter in self.parameters:
-            for condition in parameter.conditions:
-                if condition.parent not in seen or condition.parent == parameter.name:
-                    raise SpaceError(
-                        f"Expected the condition of '{parameter.name}' to ask about another, "
-                        f"earlier parameter, got '{condition.parent}'."
-                        + nearest(condition.parent, seen)
-                    )
-            for earlier in seen.setdefault(parameter.name, []):
-                _check_sharing(earlier, parameter)
-            seen[parameter.name].append(parameter)
+        check_parameters(self.parameters)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -250,7 +235,7 @@ class Domain:
             if value is None:
                 value = otherwise(parameter)
             if value is None:
-                raise _illegal(parameter, values)
+                raise illegal(parameter, values)
             known[name] = value
         return known
 
@@ -287,21 +272,3 @@ class Domain:
 
 def _refuse(parameter: Parameter) -> None:
     """Mends nothing: what isn't legal stays an error."""
-
-
-def _illegal(parameter: Parameter, values: Values) -> SpaceError:
-    got = f"got {values[parameter.name]!r}" if parameter.name in values else "got no value"
-    return SpaceError(f"Expected '{parameter.name}' to be {parameter.range_text()}, {got}.")
-
-
-def _check_sharing(earlier: Parameter, later: Parameter) -> None:
-    mine = {condition.parent: set(condition.values) for condition in later.conditions}
-    exclusive = any(
-        condition.parent in mine and not mine[condition.parent] & set(condition.values)
-        for condition in earlier.conditions
-    )
-    if not exclusive and earlier.range_text() != later.range_text():
-        raise SpaceError(
-            f"Expected '{later.name}' to have one range wherever it is active, got "
-            f"{earlier.range_text()} and {later.range_text()}: give one of them another name."
-        )
