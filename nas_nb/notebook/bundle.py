@@ -1,4 +1,4 @@
-"""What a cell's output holds: the same search for a live page, a saved notebook and a terminal."""
+"""What a cell's outputs hold: one search for a live page, a saved notebook and a terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from typing import Any
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 Bundle = dict[str, Any]
+
+# The stand-in is seen where the output above it shows no panel, and then takes that output's place.
+# A page that doesn't trust the notebook drops these rules: there `hidden` holds, and that output is
+# the record itself.
+_TAKE_THE_PLACE = """
+.jp-OutputArea-child:not(:has(.nas-panel)) + .jp-OutputArea-child .nas-stand-in { display: block; }
+.jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child .nas-stand-in) {
+  display: none; }
+"""
 
 
 def record_bundle(html: str, png: bytes, text: str) -> Bundle:
@@ -24,3 +33,19 @@ def live_bundle(widget: Any, record: Bundle) -> Bundle:
     """Returns the output while the search lives: the widget first, the record for other readers."""
     view = widget._repr_mimebundle_()[WIDGET_VIEW]
     return {WIDGET_VIEW: view, **record}
+
+
+def stand_in_bundle(html: str) -> Bundle:
+    """Returns the output below the panel's: the record, hidden for as long as the panel is there.
+
+    A notebook that is saved while the search runs, and opened later by those who trust it, has a
+    widget view whose model is gone with its kernel. This is what they read instead.
+    """
+    note = "<p>Saved while the search lived in a kernel that is gone.</p>"
+    hidden = f'<div class="nas-stand-in" hidden>{note}{html}</div>'
+    return {"text/html": f"<style>{_TAKE_THE_PLACE}</style>{hidden}", "text/plain": ""}
+
+
+def no_bundle() -> Bundle:
+    """Returns an output that takes no room: one that was shown can't be taken back."""
+    return {"text/html": "", "text/plain": ""}

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
 from nas_nb.notebook import wording
-from nas_nb.notebook.bundle import live_bundle, record_bundle
+from nas_nb.notebook.bundle import live_bundle, no_bundle, record_bundle, stand_in_bundle
 from nas_nb.notebook.buttons import Buttons
 from nas_nb.notebook.chooser import Chooser
 from nas_nb.notebook.controls import Controls
@@ -59,6 +59,7 @@ class Panel:
         self._search = search
         self._on_input = on_input
         self._handles: list[DisplayHandle] = []
+        self._stand_ins: list[DisplayHandle] = []
         self.inputs = 0
         self.controls = Controls(search, self._noticed)
         self.buttons = Buttons(search, self._noticed)
@@ -94,8 +95,10 @@ class Panel:
 
     def show(self) -> None:
         """Shows the panel in the running cell."""
-        bundle = live_bundle(self.widget, self._record())
-        self._handles.append(display(bundle, raw=True, display_id=True))
+        record = self._record()
+        panel, stand_in = live_bundle(self.widget, record), stand_in_bundle(record["text/html"])
+        self._handles.append(display(panel, raw=True, display_id=True))
+        self._stand_ins.append(display(stand_in, raw=True, display_id=True))
 
     def paint(self, *, pictures: bool = True) -> None:
         """Brings everything that is in view up to date with the search.
@@ -135,15 +138,24 @@ class Panel:
 
     def keep(self) -> None:
         """Replaces the panel, wherever it is shown, by the record, which needs no kernel."""
-        handles, self._handles = self._handles, []
-        record = self._record() if handles else {}
-        for handle in handles:
+        record = self._record() if self._handles else {}
+        for handle in self._handles:
             handle.update(record, raw=True)
+        for stand_in in self._stand_ins:
+            stand_in.update(no_bundle(), raw=True)
+        self._handles, self._stand_ins = [], []
 
     def refresh(self) -> None:
         """Brings the record that is saved beside the panel up to date; the panel stays."""
         for handle in self._handles:
             handle.update(live_bundle(self.widget, self._record()), raw=True)
+        self.refresh_stand_in()
+
+    def refresh_stand_in(self) -> None:
+        """Brings the record that is saved below the panel up to date; nobody sees it now."""
+        html_text = self._record()["text/html"] if self._stand_ins else ""
+        for stand_in in self._stand_ins:
+            stand_in.update(stand_in_bundle(html_text), raw=True)
 
     def _record(self) -> dict[str, Any]:
         self.watch.draw()

@@ -34,11 +34,9 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         notebook keeps. In a terminal the state is printed.
 
         A page that is loaded again shows the panel again while the kernel lives. A notebook that
-        was saved before the search's end and is opened when its kernel is gone says "Error
-        displaying widget: model not found" in this cell, since the page prefers the panel to the
-        report beside it; a page that doesn't trust the notebook, and nbconvert, show the report.
-        Nothing is lost: `nas.open(directory)`, with the folder that `search.directory` named,
-        shows every finished trial, and its `resume()` goes on.
+        was saved before the search's end and is opened when its kernel is gone shows the report as
+        it was at most a minute before; `nas.open(directory)`, with the folder that the report
+        names, shows every finished trial, and its `resume()` goes on.
         """
         if not terminal.in_notebook():
             terminal.say(self._as_text())

@@ -124,6 +124,31 @@ def read_elsewhere(notebook: NotebookPage, server: JupyterServer, state: str) ->
     page.close()
 
 
+def test_saved_while_it_runs_it_is_readable_when_its_kernel_is_gone(
+    open_notebook, front_end, servers
+):
+    notebook, panel = opened(open_notebook)
+    button(panel, "Start").click()
+    expect_trials(panel, 2)
+    record = panel.locator(".nas-stand-in")
+    expect(record).to_contain_text("Running")
+    expect(record).to_be_hidden()
+    notebook.save()
+    server = servers.of(front_end)
+    server.stop_kernels()
+    # Its own server trusts the notebook: it looks for the panel, and finds no kernel that has it.
+    page = notebook.page.context.new_page()
+    again = NotebookPage(page, server, notebook.file.name, notebook.file)
+    output = again.output("search.panel()")
+    record = output.locator(".nas-stand-in")
+    expect(record.get_by_role("img")).to_be_visible(timeout=ANSWER_MS)
+    expect(record).to_contain_text("nas.open(")
+    expect(output.get_by_text("model not found")).to_be_hidden()
+    assert nameless(record) == []
+    # ipywidgets tells the console, too; that it looked is all that is said.
+    assert [error for error in again.errors if "widget model not found" not in error] == []
+
+
 def look_at_every_tab(panel: Locator) -> None:
     for title, text in SHOWN.items():
         turn_to(panel, title)

@@ -9,6 +9,8 @@ from nas_nb.notebook.painter import Painter
 from nas_nb.search.state import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial
 
+PAINTS = ("paint", "paint_words", "paint_clock")
+
 
 class Handle:
     """A display handle that keeps what it was told."""
@@ -37,7 +39,7 @@ def painter(search):
 def painted(painter, monkeypatch):
     """What the painter asked of the panel, in order."""
     asked = []
-    for name in ("paint", "paint_words", "paint_clock", "keep", "refresh", "turn_to_watch"):
+    for name in (*PAINTS, "keep", "refresh", "refresh_stand_in", "turn_to_watch"):
         monkeypatch.setattr(painter.panel, name, lambda name=name: asked.append(name))
     return asked
 
@@ -58,7 +60,7 @@ def test_it_paints_only_what_has_changed(search, painter, painted):
 
 
 def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, painter, painted):
-    for pace in (painter._words, painter._pictures):
+    for pace in (painter._words, painter._pictures, painter._saved):
         pace.due = lambda: False
     add_trial(search.history, 0.75)
     painter.paint_due()
@@ -71,15 +73,20 @@ def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, pai
     painter.paint_due()
     painter.paint_due()
     assert painted == ["paint_words", "paint"]
+    painter._saved.due = lambda: True
+    painter.paint_due()
+    painter.paint_due()
+    assert painted == ["paint_words", "paint", "refresh_stand_in"]
 
 
 def test_a_click_and_a_change_of_state_are_painted_at_once(search, painter, painted):
-    painter._pictures.due = lambda: False
+    for pace in (painter._pictures, painter._saved):
+        pace.due = lambda: False
     painter.panel.inputs += 1
     painter.paint_due()
     search.state = SearchState.RUNNING
     painter.paint_due()
-    assert painted == ["paint", "paint", "turn_to_watch"]
+    assert painted == ["paint", "paint", "turn_to_watch", "refresh_stand_in"]
 
 
 def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):
@@ -88,14 +95,15 @@ def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):
     painter._clock_painted -= 5
     painter.paint_once()
     painter.paint_once()
-    assert painted == ["paint", "turn_to_watch", "paint_clock"]
+    assert painted == ["paint", "turn_to_watch", "refresh_stand_in", "paint_clock"]
 
 
 def test_the_record_is_refreshed_at_a_pause_and_kept_at_the_end(search, painter, painted):
     for state in (SearchState.RUNNING, SearchState.PAUSED, SearchState.STOPPED):
         search.state = state
         painter.paint_once()
-    assert painted == ["paint", "turn_to_watch", "paint", "refresh", "paint", "keep"]
+    begun = ["paint", "turn_to_watch", "refresh_stand_in"]
+    assert painted == [*begun, "paint", "refresh", "paint", "keep"]
 
 
 def test_at_the_end_the_cell_holds_the_record_without_widgets(search, painter):
@@ -109,6 +117,17 @@ def test_at_the_end_the_cell_holds_the_record_without_widgets(search, painter):
     assert "application/vnd.jupyter.widget-view+json" in paused
     assert sorted(kept) == ["image/png", "text/html", "text/plain"]
     assert "Finished" in kept["text/html"]
+
+
+def test_what_is_saved_below_the_panel_is_the_record_until_the_end(search, painter):
+    handle = Handle()
+    painter.panel._stand_ins.append(handle)
+    for state in (SearchState.RUNNING, SearchState.FINISHED):
+        search.state = state
+        painter.paint_once()
+    running, ended = handle.bundles
+    assert "Running" in running["text/html"]
+    assert ended == {"text/html": "", "text/plain": ""}
 
 
 def test_without_a_running_search_a_click_paints_at_once(search, painter):
