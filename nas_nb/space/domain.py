@@ -148,14 +148,19 @@ class Domain:
         return self._mutant(self.canonical(values), rng)
 
     def mutants(
-        self, values: Values, rng: np.random.Generator, steps: int
+        self, point: dict[str, Value], rng: np.random.Generator, steps: int
     ) -> list[dict[str, Value]]:
-        """Draws a walk of so many steps: a mutant of `values`, a mutant of that, and so on.
+        """Draws a walk of so many steps: a mutant of `point`, a mutant of that, and so on.
+
+        Args:
+            point: What `canonical` returned.
+            rng: The source of chance.
+            steps: How many, 0 or more.
 
         Raises:
             SpaceError: As `mutate` does.
         """
-        point, walk = self.canonical(values), []
+        walk = []
         for _ in range(steps):
             point = self._mutant(point, rng)
             walk.append(point)

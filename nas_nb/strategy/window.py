@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial
         return list(trials)
     older, latest = trials[: -(window // 2)], trials[-(window // 2) :]
     scored = [trial for trial in older if trial.score is not None]
-    best = sorted(scored, key=lambda trial: -sign * (trial.score or 0.0))[: window - len(latest)]
+    best = nsmallest(window - len(latest), scored, key=lambda trial: -sign * (trial.score or 0.0))
     return [*best, *latest]
 
 

@@ -14,8 +14,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from nas_nb.notebook.painter import Painter
 from nas_nb.record.events import encode, make_event
 
 TRIALS = 10_000
-STAGES = (200, 1000, 2000, 3000)  # repaints; the first find fonts and fill caches
+REPAINTS, STAGE = 3000, 500
 CHOICES = {"layers": ["Dense", "Conv2D"], "units": [16, 32, 64], "activations": ["relu", "tanh"]}
 
 
@@ -95,35 +93,36 @@ def repaint_s(painter: Painter, tab: Any) -> float:
 
 
 def bench_memory() -> None:
-    """Measures what the process grows by over 3,000 repaints, each of another picture.
+    """Measures what 3,000 repaints leave behind, each of a picture that is drawn anew.
 
-    The history grows meanwhile, so the same trials are applied once more without a panel. What is
-    kept shows in the number of Python's objects, which does not depend on the allocator; what the
-    allocator has free, it is asked to give back before the resident memory is read.
+    No trial joins meanwhile: a history grows, and its growth is not the panel's. What the allocator
+    has free, it is asked to give back before the resident memory is read.
     """
     search = nas.Search(CHOICES, "digits", max_trials=10)
+    apply_trials(search, 200)
     painter = Painter(search)
-    painter.panel.book.selected_index = 1
+    painter.panel.book.selected_index = list(painter.panel.tabs).index("Watch")
     painter.paint_once()
-    painted = growth(search, painter.paint_once)
-    plain = growth(nas.Search(CHOICES, "digits", max_trials=10), lambda: None)
-    print("repaints        resident, of which trials   objects a repaint, beside the trials'")
-    stages = zip(pairwise(STAGES), pairwise(painted), pairwise(plain), strict=True)
-    for (first, last), (begun, ended), (bare_begun, bare_ended) in stages:
-        bytes_, objects = ended[0] - begun[0], ended[1] - begun[1]
-        bare_bytes, bare_objects = bare_ended[0] - bare_begun[0], bare_ended[1] - bare_begun[1]
-        print(
-            f"{first:>5}-{last:<5} {bytes_ / 1e6:+8.2f} MB {bare_bytes / 1e6:+10.2f} MB "
-            f"{(objects - bare_objects) / (last - first):+16.3f}"
-        )
+    before = held()
+    for repaint in range(1, REPAINTS + 1):
+        painter.panel.watch.picture._drawn = None
+        painter.panel.inputs += 1
+        painter.paint_once()
+        if repaint % STAGE == 0:
+            after = held()
+            bytes_, objects = after[0] - before[0], after[1] - before[1]
+            print(
+                f"repaints {repaint - STAGE + 1:>5}-{repaint:<5} resident {bytes_ / 1e3:+8.1f} kB "
+                f"of {after[0] / 1e6:.0f} MB, {objects:+} objects of Python"
+            )
+            before = after
 
 
-def growth(search: Any, after_each: Callable[[], None]) -> list[tuple[int, int]]:
-    """Returns what the process holds, in bytes and objects, while trials join a history."""
+def apply_trials(search: Any, count: int) -> None:
+    """Tells a search's history of so many completed trials."""
     history, rng = search.history, np.random.default_rng(0)
     history.apply(make_event("search_opened", 0.0, search.settings.opening()))
-    stages = []
-    for trial in range(STAGES[-1]):
+    for trial in range(count):
         values = search.space.domain.sample(rng)
         for kind, fields in (
             ("trial_proposed", {"values": values, "origin": "x"}),
@@ -131,10 +130,6 @@ def growth(search: Any, after_each: Callable[[], None]) -> list[tuple[int, int]]
             ("trial_ended", {"status": "completed", "score": float(rng.random())}),
         ):
             history.apply(make_event(kind, float(trial), {"trial": trial, **fields}))
-        after_each()
-        if trial + 1 in STAGES:
-            stages.append(held())
-    return stages
 
 
 def held() -> tuple[int, int]:

@@ -58,9 +58,10 @@ def _mutants(
 ) -> list[dict[str, Value]]:
     """Mutants of each parent in turn: one step, and another step from there."""
     mutants: list[dict[str, Value]] = []
+    points = [domain.canonical(parent) for parent in parents]
     try:
         while len(mutants) < count:
-            mutants += domain.mutants(parents[len(mutants) // 2 % len(parents)], rng, 2)
+            mutants += domain.mutants(points[len(mutants) // 2 % len(points)], rng, 2)
     except SpaceError:  # a parent without free choices; uniform draws remain
         return mutants
     return mutants
