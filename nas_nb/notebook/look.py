@@ -41,6 +41,7 @@ STYLE = (
 .nas-section { margin-bottom: 8px; border-bottom: 1px solid var(--jp-border-color2, #E0E0E0);
   padding-bottom: 6px; }
 .nas-sides { flex-wrap: wrap; gap: 8px 24px; align-items: flex-start; }
+.nas-sides > .nas-section { flex: 1 1 auto; }
 .nas-sides > .widget-vbox > .widget-html + .widget-html { margin-top: 8px; }
 .nas-side-by-side .widget-html-content { display: flex; flex-wrap: wrap; gap: 4px 36px;
   align-items: flex-start; }

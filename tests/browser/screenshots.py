@@ -35,7 +35,7 @@ space = {
     "learning_rate": [0.001, 0.003],
 }
 search = nas.Search(
-    space, "digits", strategy="evolution", options={"population": 12}, max_trials=200, epochs=5
+    space, "digits", strategy="evolution", options={"population": 12}, max_trials=400, epochs=20
 )
 """
 STEER = """
