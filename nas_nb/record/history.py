@@ -184,6 +184,11 @@ class History(Fold):
         """The epochs that the search grants a trial in full, or None if the journal is silent."""
         return self._ledger.full_epochs
 
+    @property
+    def full_steps(self) -> int | None:
+        """The gradient steps of a trial in full, or None if the journal is silent."""
+        return self._ledger.full_steps
+
     def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
         """Tells whether trial (or score) `a` beats `b`.
 

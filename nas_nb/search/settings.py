@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.data import Data, default_data, load
 from nas_nb.errors import SearchError, nearest
+from nas_nb.evaluate.batches import steps_per_epoch
 from nas_nb.evaluate.fidelity import Fidelity, check_whole
 from nas_nb.search.budget import Budget, parse_bytes, parse_duration
 from nas_nb.search.material import Material
@@ -62,6 +63,12 @@ class Settings:
         if self.fidelity.resolution < 1:
             self.material.of(self.fidelity)  # refused now, where it makes no sense
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many gradient steps an epoch is."""
+        samples = max(1, round(self.fidelity.fraction * len(self.data.x_train)))
+        return steps_per_epoch(samples, self.fidelity.batch_size)
+
     @cached_property
     def material(self) -> Material:
         """Space and data as a trial's fidelity leaves them."""
@@ -81,6 +88,7 @@ class Settings:
             "budget": self.budget.to_json(),
             "fidelity": self.fidelity.to_json(),
             "data": self.data.name,
+            "steps_per_epoch": self.steps_per_epoch,
             "versions": {name: version(name) for name in _RECORDED_VERSIONS},
         }
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from nas_nb.space.encoding import scale
+from nas_nb.space.encoding import is_ordered, scale
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
@@ -30,13 +30,20 @@ _HOPELESS = 10.0
 LEARNING_RATE, DECADES = 3e-3, 0.5
 """Between Keras's default for Adam, 0.001 for long trainings, and 0.01, which a few epochs need."""
 
+STEP, SLOWEST, FASTEST = 0.12, 3e-4, 1e-2
+"""What Adam's rate is in one step, and its limits; it falls with the root of the steps."""
+
 DROPOUT, DROPOUT_APART = 0.1, 0.25
 
 SIZE, SIZE_APART = 0.75, 0.35
 """Of the smallest (0) to the largest (1) size: larger is mostly better, and dearer."""
 
+DEPTH = 0.9
+"""Likewise of layers, of which people rarely allow more than help."""
+
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
+_DEPTH = re.compile(r"(^|_)(layers|depth|blocks|convolutions|convs|dense)$", re.IGNORECASE)
 _SIZE = re.compile(r"(^|_)(units|filters|width|channels|neurons|hidden)(_|$|\d)", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
 
@@ -46,19 +53,35 @@ class Belief:
     """A distribution over a space that says where good architectures are looked for first.
 
     It knows the choices that nearly every space has, by the names that Keras and KerasTuner give
-    them: a learning rate near 0.003, little dropout, wide layers rather than narrow ones, Adam. Of
-    all other choices it believes nothing. Choices are independent, each normal on its own scale.
+    them: a learning rate near 0.003, little dropout, wide layers rather than narrow ones and many
+    rather than few, Adam. Of all other choices it believes nothing. Choices are independent, each
+    normal on its own scale.
+
+    Where the gradient steps T of a training are known, the learning rate is near 0.12 / sqrt(T):
+    the sum of T steps has to carry the weights as far as a longer training would. It is how the
+    best constant rate of stochastic gradient descent falls (Nemirovski, Juditsky, Lan & Shapiro,
+    Robust Stochastic Approximation Approach to Stochastic Programming, SIAM J. Optim. 2009,
+    section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`).
 
     Args:
         domain: The space.
+        steps: T, or None where nobody knows.
     """
 
     domain: Domain
+    steps: int | None = None
 
     @cached_property
     def _gains(self) -> dict[str, Gain]:
-        found = {p.name: _gain(p) for p in self.domain.parameters if p.count > 1}
-        return {name: gain for name, gain in found.items() if gain is not None}
+        rate = likely_rate(self.steps)
+        doubts = {p: _doubt(p, rate) for p in self.domain.parameters if p.count > 1}
+        return {p.name: _gain(p, doubt) for p, doubt in doubts.items() if doubt is not None}
+
+    @cached_property
+    def _middles(self) -> dict[str, Gain]:
+        """Of ordered choices that it doesn't know: the middle is a guess like any other."""
+        unknown = (p for p in self.domain.parameters if p.count > 1 and p.name not in self._gains)
+        return {p.name: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if is_ordered(p)}
 
     def __bool__(self) -> bool:
         """Whether it knows any choice of the space."""
@@ -72,12 +95,20 @@ class Belief:
         """
         return sum(gain(values[name]) for name, gain in self._gains.items() if name in values)
 
+    def first_guess(self, values: Values) -> float:
+        """Returns the density, where of ordered choices that it doesn't know the middle is best."""
+        middles = self._middles.items()
+        central = sum(gain(values[name]) for name, gain in middles if name in values)
+        return self.log_density(values) + central
 
-def _gain(parameter: Parameter) -> Gain | None:
-    """Returns the log-density of a parameter, less its mean over the values, or None."""
-    doubt = _doubt(parameter)
-    if doubt is None:
-        return None
+
+def likely_rate(steps: int | None) -> float:
+    """Returns the learning rate that is believed in for so many gradient steps."""
+    return LEARNING_RATE if steps is None else min(max(STEP / steps**0.5, SLOWEST), FASTEST)
+
+
+def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
+    """Returns the log-density of a parameter, less its mean over the values."""
     values = parameter.values() if parameter.count <= _LISTED else _spread(parameter)
     mean = fmean(-0.5 * doubt(value) ** 2 for value in values)
     if parameter.count > _TABLED:
@@ -90,29 +121,31 @@ def _spread(parameter: Parameter) -> Iterator[Value]:
     return (line.from_unit((step + 0.5) / _LISTED) for step in range(_LISTED))
 
 
-def _doubt(parameter: Parameter) -> Doubt | None:
-    """Returns what is believed of a parameter, or None."""
+def _doubt(parameter: Parameter, rate: float) -> Doubt | None:
+    """Returns what is believed of a parameter, or None; `rate` is the likely learning rate."""
     name = parameter.name
     if _OPTIMIZER.search(name):
         return lambda value: 0.0 if str(value).lower().startswith(("adam", "nadam")) else 1.0
     if isinstance(parameter.value_at(0) if parameter.choices else parameter.low, str | bool):
         return None
     if _LEARNING_RATE.search(name):
-        return _decades_away
+        return lambda value: _decades_away(cast(float, value), rate)
     if _DROPOUT.search(name):
         return lambda value: (cast(float, value) - DROPOUT) / DROPOUT_APART
-    return _size(parameter) if _SIZE.search(name) else None
+    if _DEPTH.search(name):
+        return _place(parameter, DEPTH, SIZE_APART)
+    return _place(parameter, SIZE, SIZE_APART) if _SIZE.search(name) else None
 
 
-def _decades_away(value: Value) -> float:
-    rate = cast(float, value)
-    return math.log10(rate / LEARNING_RATE) / DECADES if rate > 0 else _HOPELESS
+def _decades_away(value: float, rate: float) -> float:
+    return math.log10(value / rate) / DECADES if value > 0 else _HOPELESS
 
 
-def _size(parameter: Parameter) -> Doubt:
+def _place(parameter: Parameter, likely: float, apart: float) -> Doubt:
+    """Returns how far a value is from a place between the smallest (0) and the largest (1)."""
     if parameter.choices:
         ranked = sorted(parameter.choices)
         place = {value: rank / (len(ranked) - 1) for rank, value in enumerate(ranked)}
-        return lambda value: (place[value] - SIZE) / SIZE_APART
+        return lambda value: (place[value] - likely) / apart
     line = scale(parameter)
-    return lambda value: (line.to_unit(cast(float, value)) - SIZE) / SIZE_APART
+    return lambda value: (line.to_unit(cast(float, value)) - likely) / apart

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.strategy.belief import Belief
 from nas_nb.strategy.strategy import sample_new
-from nas_nb.strategy.surrogate.encoding import Encoding
 from nas_nb.strategy.surrogate.features import size_of
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.values import Value, Values
     from nas_nb.space.domain import Domain
+    from nas_nb.strategy.belief import Belief
 
 _POOL = 32
 _QUANTILE = 0.75
 _LIKELY = 4
+_LOOKS = 3000
+
+Worth = Callable[["Values"], float]
 
 
-def first_candidate(domain: Domain, history: History, rng: np.random.Generator) -> dict[str, Value]:
+def first_candidate(
+    domain: Domain, history: History, rng: np.random.Generator, belief: Belief
+) -> dict[str, Value]:
     """Returns an architecture of a size that is likely to be good, and can be paid for.
 
     Of a random pool it is the one at the upper quartile of the FLOPs (or the weights). On the
     published tables that is better than two of three architectures, and half as dear as the
     largest. Where the space knows no sizes, it is the one nearest to what is believed of its
-    choices by their names (`Belief`), and for the rest to their middle.
+    choices, and for the rest to their middle. From there it climbs to what is believed in most,
+    one choice after another, as far as that leaves the size as it is.
 
     Args:
         domain: The space.
         history: What was tried.
         rng: The source of chance.
+        belief: Of the space, by the names of its choices; it may know nothing.
 
     Raises:
         SpaceExhausted: No architecture is left that was not tried.
@@ -41,12 +48,29 @@ def first_candidate(domain: Domain, history: History, rng: np.random.Generator) 
     sizes = [size_of(domain, values) for values in pool]
     if None not in sizes:
         order = np.argsort(np.array(sizes, dtype=np.float64), kind="stable")
-        return pool[int(order[int(_QUANTILE * _POOL)])]
-    rows = Encoding(domain).rows(pool)
-    away = ((rows - rows.mean(0)) ** 2).sum(1)
-    belief = Belief(domain)
-    believed = np.array([belief.log_density(values) for values in pool])
-    return pool[int((away - believed).argmin())]
+        start = pool[int(order[int(_QUANTILE * _POOL)])]
+        best = _climbed(domain, start, belief.log_density) if belief else start
+    else:
+        start = max(pool, key=belief.first_guess)
+        best = _climbed(domain, start, belief.first_guess)
+    return start if history.has_tried(best) else best
+
+
+def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str, Value]:
+    """Returns where a climb ends that changes one choice at a time, and no size that is known."""
+    size, best, looks = size_of(domain, start), start, 0
+    while looks < _LOOKS:
+        around = domain.neighbours(best)
+        # A layer that joins has its default width: see also what it is worth with another.
+        joined = (near for near in around if not near.keys() <= best.keys())
+        around += [further for near in joined for further in domain.neighbours(near)]
+        looks += len(around)
+        same_size = (near for near in around if size_of(domain, near) == size)
+        better = max(same_size, key=worth, default=best)
+        if worth(better) <= worth(best):
+            break
+        best = better
+    return best
 
 
 def likely_candidate(

@@ -129,12 +129,12 @@ class Predictor(Strategy):
         from nas_nb.strategy.surrogate.seconds import log_seconds
 
         if not history.finished:
-            return first_candidate(self.domain, history, rng)
+            return first_candidate(self.domain, history, rng, self._belief(history))
         # Draw t0 architectures uniformly at random and train them.
-        best = self._best(history)
+        best, belief = self._best(history), self._belief(history)
         if len(history.completed) < self.t0 or not best:
-            around = best[0].values if by_time and best else None
-            return likely_candidate(self.domain, history, rng, self._belief, around)
+            around = self._around(history, best) if by_time else None
+            return likely_candidate(self.domain, history, rng, belief, around)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
@@ -142,8 +142,8 @@ class Predictor(Strategy):
         mean, deviation, seen = self._predicted(history, best, pool)
         # For each candidate evaluate the acquisition function; train the one of the highest.
         promise = np.log(expected_improvement(mean, deviation, seen) + _NONE)
-        if self._belief:  # piBO: what is believed counts less, the more is known
-            believed = [self._belief.log_density(values) for values in pool]
+        if belief:  # piBO: what is believed counts less, the more is known
+            believed = [belief.log_density(values) for values in pool]
             promise += self.beta / len(history.completed) * np.array(believed)
         if by_time:  # expected improvement per second, Snoek et al. 2012, section 3.2
             promise -= log_seconds(self._learner.coder, history.completed, pool)
@@ -170,9 +170,21 @@ class Predictor(Strategy):
             model = self._learner.learn(history.finished, best, sign)
             return *model.predict(points), model.best
 
+    def _around(self, history: History, best: Sequence[Trial]) -> Values | None:
+        """The best of the rung, or of all: the first, which was trained in full."""
+        trial = best[0] if best else history.incumbent
+        return trial.values if trial and self.domain.contains(trial.values) else None
+
+    def _belief(self, history: History) -> Belief:
+        steps = history.full_steps
+        if steps not in self._beliefs:
+            self._beliefs[steps] = Belief(self.domain, steps)
+        return self._beliefs[steps]
+
     @cached_property
-    def _belief(self) -> Belief:
-        return Belief(self.domain)
+    def _beliefs(self) -> dict[int | None, Belief]:
+        """Kept by steps: what is believed of each value is worked out once."""
+        return {}
 
     @cached_property
     def _learner(self) -> Learner:

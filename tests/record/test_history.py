@@ -175,3 +175,10 @@ def test_trials_can_be_put_into_sets() -> None:
 
 def test_a_journal_in_memory_has_no_file() -> None:
     assert Journal.in_memory().path is None
+
+
+def test_the_steps_of_a_full_training_are_known_where_the_journal_tells_both_factors() -> None:
+    fidelity = {"epochs": 6}
+    assert opened(fidelity=fidelity, steps_per_epoch=34).history.full_steps == 204
+    assert opened(fidelity=fidelity).history.full_steps is None
+    assert opened(steps_per_epoch=34).history.full_steps is None

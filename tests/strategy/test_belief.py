@@ -4,7 +4,7 @@ import math
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.belief import Belief
+from nas_nb.strategy.belief import Belief, likely_rate
 
 
 def choice(name: str, *values: object, **more: object) -> Parameter:
@@ -19,6 +19,31 @@ def test_of_learning_rates_the_middle_ones_are_believed_in() -> None:
     rate = Parameter("learning_rate", ParameterKind.FLOAT, low=1e-5, high=1.0, log=True)
     low, good, high = (density({"learning_rate": value}, rate) for value in (1e-5, 3e-3, 1.0))
     assert good > max(low, high)
+
+
+def test_the_longer_a_training_the_lower_is_the_likely_learning_rate() -> None:
+    rates = [likely_rate(steps) for steps in (1, 200, 2_000, 20_000, 10**9)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == 1e-2
+    assert rates[-1] == 3e-4
+    assert 5e-4 < likely_rate(20_000) < 2e-3  # Keras's own
+    assert likely_rate(None) == 3e-3
+
+
+def test_what_is_believed_of_a_learning_rate_follows_the_steps() -> None:
+    domain = Domain((choice("learning_rate", 3e-4, 1e-3, 3e-3, 1e-2),))
+    for steps, best in ((100, 1e-2), (100_000, 3e-4)):
+        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {
+            "learning_rate": best
+        }
+
+
+def test_many_layers_are_believed_in_more_than_few() -> None:
+    for name in ("num_layers", "depth", "convolutions", "conv_blocks"):
+        layers = Parameter(name, ParameterKind.INT, low=1, high=5)
+        ranked = sorted(Domain((layers,)).enumerate(), key=Belief(Domain((layers,))).log_density)
+        assert ranked[0] == {name: 1}
+        assert ranked[-1] == {name: 5}
 
 
 def test_wide_layers_are_believed_in_more_than_narrow_ones() -> None:
@@ -40,11 +65,13 @@ def test_little_dropout_and_adam_are_believed_in() -> None:
 
 
 def test_a_layer_that_is_not_there_is_neither_good_nor_bad() -> None:
-    deep = (Condition("depth", (2,)),)
-    depth, units = choice("depth", 1, 2), choice("units_2", 8, 64, 128, conditions=deep)
-    absent = density({"depth": 1}, depth, units)
+    deep = (Condition("second", (True,)),)
+    second, units = choice("second", False, True), choice("units_2", 8, 64, 128, conditions=deep)
+    absent = density({"second": False}, second, units)
     assert absent == 0.0
-    worst, *_, best = sorted(density({"depth": 2, "units_2": u}, depth, units) for u in (8, 64))
+    worst, *_, best = sorted(
+        density({"second": True, "units_2": u}, second, units) for u in (8, 64)
+    )
     assert worst < absent < best
 
 

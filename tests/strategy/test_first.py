@@ -3,31 +3,47 @@ from __future__ import annotations
 import numpy as np
 
 from nas_nb.record.history import History
+from nas_nb.record.values import Value
 from nas_nb.space.domain import Domain
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.belief import Belief
 from nas_nb.strategy.first import first_candidate, likely_candidate
 from nas_nb.strategy.surrogate.features import size_of
-from tests.strategy.worlds import cells, chain, rng
+from tests.strategy.worlds import cells, rng
+
+
+def first(domain: Domain, seed: int) -> dict[str, Value]:
+    return first_candidate(domain, History(), rng(seed), Belief(domain))
 
 
 def test_it_is_of_the_upper_half_in_size_and_not_the_largest() -> None:
     domain = cells()
     sizes = np.sort([size_of(domain, point) or 0.0 for point in domain.enumerate()])
     for seed in range(5):
-        first = size_of(domain, first_candidate(domain, History(), rng(seed))) or 0.0
-        assert np.median(sizes) <= first < sizes[-1]
+        size = size_of(domain, first(domain, seed)) or 0.0
+        assert np.median(sizes) <= size < sizes[-1]
 
 
-def test_where_sizes_are_unknown_it_is_in_the_middle_of_the_choices() -> None:
-    depths = [first_candidate(chain(), History(), rng(seed))["depth"] for seed in range(10)]
-    assert depths.count(2) > 5
+def test_of_ordered_choices_that_nobody_knows_it_takes_the_middle() -> None:
+    knobs = [Parameter(name, ParameterKind.INT, low=1, high=9) for name in ("this", "that")]
+    domain = Domain((*knobs, Parameter("word", ParameterKind.CHOICE, ("a", "b", "c"))))
+    found = [first(domain, seed) for seed in range(5)]
+    assert {(values["this"], values["that"]) for values in found} == {(5, 5)}
+    assert len({values["word"] for values in found}) > 1
+
+
+def test_a_layer_that_joins_is_not_judged_by_its_default_width() -> None:
+    deep = (Condition("num_layers", (2,)),)
+    narrow_first = Parameter("units_2", ParameterKind.CHOICE, (1, 2, 4, 8, 16), conditions=deep)
+    domain = Domain((Parameter("num_layers", ParameterKind.INT, low=1, high=2), narrow_first))
+    assert {first(domain, seed)["num_layers"] for seed in range(5)} == {2}
 
 
 def test_where_names_tell_more_it_is_what_they_tell() -> None:
     rate = Parameter("learning_rate", ParameterKind.FLOAT, low=1e-5, high=1.0, log=True)
     domain = Domain((rate,))
-    rates = [first_candidate(domain, History(), rng(seed))["learning_rate"] for seed in range(5)]
+    rates = [first(domain, seed)["learning_rate"] for seed in range(5)]
     assert all(5e-4 < float(value) < 2e-2 for value in rates)
 
 
@@ -50,3 +66,26 @@ def test_around_one_a_likely_candidate_differs_from_it_in_two_choices_at_most() 
     for seed in range(5):
         near = likely_candidate(domain, History(), rng(seed), Belief(domain), centre)
         assert sum(near[name] != 32 for name in names) <= 2
+
+
+def test_where_sizes_are_known_it_has_the_learning_rate_that_is_believed_in() -> None:
+    choices = {"layers": ["Dense"], "units": [8, 64], "activations": ["relu", "tanh"]}
+    rates = {"learning_rate": [1e-4, 1e-3, 1e-2]}
+    domain = SearchSpace.from_dict({**choices, **rates}).domain
+    nothing = Belief(Domain((Parameter("a", ParameterKind.INT, low=1, high=2),)))
+    for seed in range(5):
+        for steps, rate in ((100, 1e-2), (20_000, 1e-3)):
+            found = first_candidate(domain, History(), rng(seed), Belief(domain, steps))
+            plain = first_candidate(domain, History(), rng(seed), nothing)
+            assert found["learning_rate"] == rate
+            assert size_of(domain, found) == size_of(domain, plain)
+
+
+def test_nothing_beside_it_is_believed_in_more() -> None:
+    layers = Parameter("num_layers", ParameterKind.INT, low=1, high=9)
+    units = Parameter("units", ParameterKind.CHOICE, (8, 16, 32, 64, 128, 256))
+    domain = Domain((layers, units, Parameter("lr", ParameterKind.FLOAT, low=1e-6, high=1.0)))
+    for seed in range(5):
+        found = first(domain, seed)
+        assert found["num_layers"] in (7, 8, 9)
+        assert found["units"] in (64, 128)

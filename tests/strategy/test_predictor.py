@@ -4,6 +4,7 @@ from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
 from nas_nb.record.values import Values
 from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_search import RandomSearch
 from nas_nb.strategy.strategy import Strategy, generator
@@ -54,3 +55,15 @@ def test_it_starts_at_random_and_does_not_count_failures() -> None:
 def test_options_out_of_range_are_refused(option: str) -> None:
     with pytest.raises(StrategyError, match=option):
         Predictor(**{option: 1})
+
+
+def test_with_rungs_the_second_is_near_the_first_which_was_trained_in_full() -> None:
+    names = ("units_1", "units_2", "units_3", "units_4")
+    domain = Domain(tuple(Parameter(n, ParameterKind.CHOICE, (8, 16, 32, 64)) for n in names))
+    strategy = Predictor(min_epochs=1, max_epochs=6, domain=domain)
+    for seed in range(5):
+        began = strategy.propose(told([]), rng(seed))
+        assert began.fidelity == {"epochs": 6}
+        second = strategy.propose(told([(began.values, 0.5)]), rng(seed + 100))
+        assert second.fidelity == {"epochs": 1}
+        assert sum(second.values[name] != began.values[name] for name in names) in (1, 2)
