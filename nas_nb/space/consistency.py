@@ -43,6 +43,15 @@ def illegal(parameter: Parameter, values: Values) -> SpaceError:
     return SpaceError(f"Expected '{parameter.name}' to be {parameter.range_text()}, {got}.")
 
 
+def unknown(values: Values, names: Sequence[str]) -> SpaceError:
+    """Returns the error of values of which one has none of the domain's `names`."""
+    name = min(set(values) - set(names))
+    return SpaceError(
+        f"Expected values of the space's own parameters, got '{name}'."
+        + (nearest(name, names) or f" They are: {', '.join(names)}.")
+    )
+
+
 def _check_sharing(earlier: Parameter, later: Parameter) -> None:
     mine = {condition.parent: set(condition.values) for condition in later.conditions}
     exclusive = any(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SpaceError, nearest
+from nas_nb.errors import SpaceError
 from nas_nb.record.values import values_key
 from nas_nb.space.condition import is_met, wanted
-from nas_nb.space.consistency import check_parameters, illegal
+from nas_nb.space.consistency import check_parameters, illegal, unknown
 from nas_nb.space.counting import count_points
+from nas_nb.space.odometer import points
 from nas_nb.space.serialising import parameter_from_json, parameter_to_json
 
 if TYPE_CHECKING:
@@ -187,12 +187,7 @@ class Domain:
         Raises:
             SpaceError: The domain is infinite.
         """
-        if math.isinf(self.size):
-            raise SpaceError(
-                "Expected a finite space to enumerate, got an infinite one: give its continuous "
-                "parameters a step, or draw samples instead."
-            )
-        return self._points(after)
+        return points(self, lambda kept: self._fill(kept, lambda p: p.value_at(0)), after)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the domain as plain lists and dictionaries, ready for ``json.dumps``."""
@@ -246,33 +241,7 @@ class Domain:
 
     def _check_names(self, values: Values) -> None:
         if not self._names.issuperset(values):
-            name = min(set(values) - self._names)
-            raise SpaceError(
-                f"Expected values of the space's own parameters, got '{name}'."
-                + (nearest(name, self.names) or f" They are: {', '.join(self.names)}.")
-            )
-
-    def _points(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
-        # An odometer: the last wheel that can still turn does, and those after it start anew.
-        point: dict[str, Value] | None
-        if after is None:
-            point = self._fill({}, lambda p: p.value_at(0))
-        else:
-            point = self._next(self.canonical(after))
-        while point is not None:
-            yield dict(point)
-            point = self._next(point)
-
-    def _next(self, point: dict[str, Value]) -> dict[str, Value] | None:
-        active = self.active(point)
-        for number in range(len(active) - 1, -1, -1):
-            wheel = active[number]
-            index = wheel.index_of(point[wheel.name]) + 1
-            if index < wheel.count:
-                kept = {p.name: point[p.name] for p in active[:number]}
-                kept[wheel.name] = wheel.value_at(index)
-                return self._fill(kept, lambda p: p.value_at(0))
-        return None
+            raise unknown(values, self.names)
 
 
 def _refuse(parameter: Parameter) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from nas_nb.errors import SpaceError
 from nas_nb.record.values import plain
 from nas_nb.space.condition import Condition
+from nas_nb.space.declaration import checked_choices, checked_range
 from nas_nb.space.numeric import NumericRange
 
 if TYPE_CHECKING:
@@ -84,9 +85,16 @@ class Parameter:
         if not self.name:
             raise SpaceError("Expected every parameter to have a name, got an empty one.")
         if self.kind in (ParameterKind.INT, ParameterKind.FLOAT):
-            self._check_range()
+            low, high, step = checked_range(self, whole=self.kind is ParameterKind.INT)
+            object.__setattr__(self, "low", low)
+            object.__setattr__(self, "high", high)
+            object.__setattr__(self, "step", step)
         else:
-            self._check_choices()
+            given = (True, False) if self.kind is ParameterKind.BOOLEAN else self.choices
+            choices = checked_choices(self.name, given)
+            object.__setattr__(self, "choices", choices)
+            if self.ordered is None and self.kind is ParameterKind.CHOICE:
+                object.__setattr__(self, "ordered", type(choices[0]) in (int, float))
         default = self.value_at(0) if self.default is None else self.match(self.default)
         if self.kind is ParameterKind.BOOLEAN and self.default is None:
             default = False
@@ -96,56 +104,6 @@ class Parameter:
                 f"got {self.default!r}."
             )
         object.__setattr__(self, "default", default)
-
-    def _check_range(self) -> None:
-        low, high = self.low, self.high
-        if low is None or high is None or not low <= high:
-            raise SpaceError(
-                f"Expected '{self.name}' to run from a low to a higher number, "
-                f"got low={low!r}, high={high!r}."
-            )
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise SpaceError(f"Expected finite ends of '{self.name}', got {low!r} and {high!r}.")
-        if self.log and low <= 0:
-            raise SpaceError(
-                f"Expected '{self.name}' to start above 0 on a log scale, got low={low!r}."
-            )
-        convert = int if self.kind is ParameterKind.INT else float
-        if convert(low) != low or convert(high) != high:
-            raise SpaceError(f"Expected whole ends of '{self.name}', got {low!r} and {high!r}.")
-        object.__setattr__(self, "low", convert(low))
-        object.__setattr__(self, "high", convert(high))
-        if self.step is None and self.kind is ParameterKind.INT and not self.log:
-            object.__setattr__(self, "step", 1)
-        if self.step is not None and self.step <= (1 if self.log else 0):
-            raise SpaceError(
-                f"Expected the step of '{self.name}' above {1 if self.log else 0}, "
-                f"got {self.step!r}."
-            )
-
-    def _check_choices(self) -> None:
-        if self.kind is ParameterKind.BOOLEAN:
-            object.__setattr__(self, "choices", (True, False))
-        choices = tuple(plain(choice) for choice in self.choices)
-        if not choices:
-            raise SpaceError(f"Expected '{self.name}' to have a value to choose, got none.")
-        types = {type(choice) for choice in choices}
-        if types == {int, float}:
-            choices = tuple(float(choice) for choice in choices)
-        elif len(types) > 1 or not types <= {str, int, float, bool}:
-            raise SpaceError(
-                f"Expected the values of '{self.name}' to be all strings, all numbers or all "
-                f"booleans, got {list(self.choices)!r}."
-            )
-        if len(set(choices)) < len(choices):
-            twice = next(c for n, c in enumerate(choices) if c in choices[:n])
-            raise SpaceError(
-                f"Expected the values of '{self.name}' to differ, got {twice!r} twice: "
-                "remove one of them."
-            )
-        object.__setattr__(self, "choices", choices)
-        if self.ordered is None and self.kind is ParameterKind.CHOICE:
-            object.__setattr__(self, "ordered", type(choices[0]) in (int, float))
 
     @property
     def slot(self) -> tuple[str, tuple[Condition, ...]]:

@@ -23,14 +23,6 @@ def changed_choices(domain: Domain, one: dict, other: dict) -> list[str]:
     return [p.name for p in both if p.count > 1 and one[p.name] != other[p.name]]
 
 
-@given(conditional_domains())
-@settings(max_examples=100, deadline=None)
-def test_enumeration_lists_every_point_once(domain: Domain) -> None:
-    points = [tuple(point.items()) for point in domain.enumerate()]
-    assert len(points) == len(set(points))
-    assert set(points) == brute_force(domain)
-
-
 @given(conditional_domains(), SEEDS)
 @settings(max_examples=100, deadline=None)
 def test_sample_is_a_point(domain: Domain, seed: int) -> None:
@@ -153,12 +145,6 @@ def test_completion_refuses_illegal_values() -> None:
 
 def test_names_are_listed_once_in_order() -> None:
     assert TREE.names == ("model", "layers", "units", "pool", "size")
-
-
-def test_infinite_domain_is_not_enumerated() -> None:
-    rate = Parameter("rate", ParameterKind.FLOAT, low=0, high=1)
-    with pytest.raises(SpaceError, match="finite space to enumerate"):
-        Domain((rate,)).enumerate()
 
 
 def test_empty_domain_is_refused() -> None:

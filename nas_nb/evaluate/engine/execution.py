@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context
 
-from nas_nb.evaluate.engine.signature import keras_layers
+from nas_nb.evaluate.engine.layers import keras_layers
 
 # Their kernels take longer than handing them to another thread, and run beside one another.
 _HEAVY = ("Conv", "SeparableConv", "Depthwise", "Attention", "LSTM", "GRU", "RNN", "EinsumDense")

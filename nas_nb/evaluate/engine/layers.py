@@ -54,6 +54,11 @@ FREE_FIELDS: dict[str, tuple[str, ...]] = {
 _CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D")
 
 
+def keras_layers(model: keras.Model) -> list[Any]:
+    """Returns all layers of a model, those of nested models included, without the model."""
+    return list(model._flatten_layers(include_self=False))
+
+
 def is_keras(layer: Any) -> bool:
     """Whether a layer is exactly one of Keras's own, not a subclass of it."""
     return getattr(keras.layers, type(layer).__name__, None) is type(layer)

@@ -12,11 +12,9 @@ import keras
 
 from nas_nb.evaluate.engine.activations import choice_name
 from nas_nb.evaluate.engine.dropouts import meet_dropout
-from nas_nb.evaluate.engine.layers import FREE_FIELDS, has_adapted, is_keras, shares_sizes
-from nas_nb.evaluate.engine.settings import FREE_SETTINGS, free_settings
-
-# Optimizers that can be copied from their config, but whose update reads shapes.
-SIZED_OPTIMIZERS = ("LossScaleOptimizer", "Muon", "ScheduleFreeAdamW")
+from nas_nb.evaluate.engine.layers import FREE_FIELDS, keras_layers
+from nas_nb.evaluate.engine.settings import free_settings
+from nas_nb.evaluate.engine.shareable import of_keras, why_alone, why_sized
 
 
 class Sharing(StrEnum):
@@ -56,11 +54,11 @@ def signature(model: keras.Model, data_spec: str) -> Signature:
         model: A compiled model.
         data_spec: Describes the structure, types and sample shapes of what it is trained on.
     """
-    alone = _why_alone(model)
+    alone = why_alone(model)
     if alone is not None:
         note = f"traced for this trial alone: {alone}"
         return Signature(Sharing.ALONE, "", frozenset(), note)
-    sized = _why_sized(model)
+    sized = why_sized(model)
     free = sized is None
     layers = keras_layers(model)
     chosen = {free_activation(model, layer) for layer in layers if free} - {None}
@@ -80,11 +78,6 @@ def signature(model: keras.Model, data_spec: str) -> Signature:
     return Signature(sharing, key, frozenset(map(str, chosen)), reason, drops)
 
 
-def keras_layers(model: keras.Model) -> list[Any]:
-    """Returns all layers of a model, those of nested models included, without the model."""
-    return list(model._flatten_layers(include_self=False))
-
-
 def free_activation(model: keras.Model, layer: Any) -> str | None:
     """Returns the layer's activation if it may be chosen at run time, else None.
 
@@ -93,73 +86,6 @@ def free_activation(model: keras.Model, layer: Any) -> str | None:
     name = choice_name(getattr(layer, "activation", None))
     ends = any(output._keras_history.operation is layer for output in model.outputs)
     return None if ends else name
-
-
-def _why_alone(model: keras.Model) -> str | None:
-    if not _is_plain(model):
-        return f"{type(model).__name__} is a model class of its own"
-    for layer in keras_layers(model):
-        known = is_keras(layer) or _is_plain(layer)
-        if isinstance(layer, keras.layers.Lambda) or not known or _is_foreign(layer.get_config()):
-            return f"the layer '{layer.name}' ({type(layer).__name__}) has Python code of its own"
-        if has_adapted(layer):
-            return f"the layer '{layer.name}' ({type(layer).__name__}) has adapted to data"
-    optimizer = model.optimizer
-    for each in (optimizer, getattr(optimizer, "inner_optimizer", optimizer)):
-        name = type(each).__name__
-        known = name in FREE_SETTINGS or name in SIZED_OPTIMIZERS
-        if not known or getattr(keras.optimizers, name, None) is not type(each):
-            return f"the optimizer {name} is not among those that can be copied"
-        if getattr(each, "exclude_layers", None):
-            return "the optimizer treats layers by their names"
-        if getattr(each, "_exclude_from_weight_decay_pattern", None):
-            return "the optimizer leaves some variables out of weight decay"
-        rate = each._learning_rate
-        if not isinstance(rate, keras.Variable) and not _of_keras(rate):
-            return "the learning rate is a Python function"
-    return _why_compiled_alone(model)
-
-
-def _why_compiled_alone(model: keras.Model) -> str | None:
-    config = model._compile_config.config
-    for name in ("metrics", "weighted_metrics"):
-        for metric in keras.tree.flatten(config.get(name)):
-            if isinstance(metric, keras.metrics.Metric) and not _of_keras(metric):
-                return f"the metric {type(metric).__name__} has Python code of its own"
-    return None
-
-
-def _is_plain(model: Any) -> bool:
-    return _of_keras(model) and type(model).__name__ in ("Functional", "Sequential")
-
-
-def _is_foreign(config: Any) -> bool:
-    """Whether a config names a Python object that isn't Keras's, such as an activation function.
-
-    Two functions may have one name, and reading one back from its name may fail.
-    """
-    if isinstance(config, Mapping):
-        module = config.get("module", "keras") if "class_name" in config else "keras"
-        if str(module).split(".")[0] != "keras" or set(config) == {"value"}:  # a lambda's bytecode
-            return True
-        return any(_is_foreign(value) for value in config.values())
-    return isinstance(config, list | tuple) and any(_is_foreign(value) for value in config)
-
-
-def _of_keras(thing: Any) -> bool:
-    return type(thing).__module__.split(".")[0] == "keras"
-
-
-def _why_sized(model: keras.Model) -> str | None:
-    # Operations such as `keras.ops.reshape` on symbolic tensors are no layers, but nodes as well.
-    for node in [*keras_layers(model), *getattr(model, "operations", ())]:
-        if not shares_sizes(node):
-            return f"{type(node).__name__} reads its sizes when it is called"
-    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    name = type(inner).__name__
-    if name not in FREE_SETTINGS or inner.gradient_accumulation_steps:
-        return f"{name} reads the shapes of weights"
-    return None
 
 
 def _shapes(tensors: Any) -> list[list[int | None]]:
@@ -259,7 +185,7 @@ def _identity(thing: Any) -> Any:
         return [_identity(value) for value in thing]
     if thing is None or isinstance(thing, str | int | float):
         return thing
-    if _of_keras(thing) and hasattr(thing, "get_config"):
+    if of_keras(thing) and hasattr(thing, "get_config"):
         return [type(thing).__name__, _described(thing)]
     return f"object {id(thing)}"
 

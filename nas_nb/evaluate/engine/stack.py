@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers import compile_utils
 
-from nas_nb.evaluate.engine.signature import keras_layers
+from nas_nb.evaluate.engine.layers import keras_layers
 
 
 class Stack:

@@ -8,9 +8,8 @@ from typing import Any
 
 import keras
 
-from nas_nb.evaluate.engine.layers import is_keras
+from nas_nb.evaluate.engine.layers import is_keras, keras_layers
 from nas_nb.evaluate.engine.settings import FREE_SETTINGS
-from nas_nb.evaluate.engine.signature import keras_layers
 
 _LAYERS = ("InputLayer", "Flatten", "Dense", "Dropout", "Activation", "ReLU")
 _ELEMENTWISE = tuple(name for name in FREE_SETTINGS if name not in ("Adafactor", "Lamb"))

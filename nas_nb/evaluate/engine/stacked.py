@@ -14,7 +14,7 @@ import tensorflow as tf
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.engine.device import DeviceSet, resident
 from nas_nb.evaluate.engine.execution import short_lived
-from nas_nb.evaluate.engine.signature import keras_layers
+from nas_nb.evaluate.engine.layers import keras_layers
 from nas_nb.evaluate.engine.stack import Stack
 from nas_nb.evaluate.engine.stackable import stack_key, why_apart
 from nas_nb.evaluate.engine.training import SLICE_S, Control

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from nas_nb.evaluate.engine.activations import ActivationSwitch
 from nas_nb.evaluate.engine.dropouts import seed_places, with_dropout
-from nas_nb.evaluate.engine.layers import rewrite
+from nas_nb.evaluate.engine.layers import keras_layers, rewrite
 from nas_nb.evaluate.engine.settings import Setting, free_settings
-from nas_nb.evaluate.engine.signature import Sharing, free_activation, keras_layers
+from nas_nb.evaluate.engine.signature import Sharing, free_activation
 from nas_nb.evaluate.seeds import apart
 from nas_nb.evaluate.slots import optimizer_variables, optimizers
 
