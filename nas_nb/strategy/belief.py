@@ -33,7 +33,8 @@ LEARNING_RATE, DECADES = 3e-3, 0.5
 STEP, SLOWEST, FASTEST = 0.12, 3e-4, 1e-2
 """What Adam's rate is in one step, and its limits; it falls with the root of the steps."""
 
-DROPOUT, DROPOUT_APART = 0.1, 0.25
+DROPOUT, DROPOUT_APART, DROPOUT_STEPS = 0.1, 0.25, 5_000
+"""In so many steps and more; with fewer it is less, since a short training does not overfit yet."""
 
 SIZE, SIZE_APART = 0.75, 0.35
 """Of the smallest (0) to the largest (1) size: larger is mostly better, and dearer."""
@@ -61,7 +62,9 @@ class Belief:
     the sum of T steps has to carry the weights as far as a longer training would. It is how the
     best constant rate of stochastic gradient descent falls (Nemirovski, Juditsky, Lan & Shapiro,
     Robust Stochastic Approximation Approach to Stochastic Programming, SIAM J. Optim. 2009,
-    section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`).
+    section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`). Dropout is the less the
+    fewer the steps are: with it a net takes two or three times as long to train (Srivastava et
+    al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014, section 11).
 
     Args:
         domain: The space.
@@ -73,8 +76,7 @@ class Belief:
 
     @cached_property
     def _gains(self) -> dict[str, Gain]:
-        rate = likely_rate(self.steps)
-        doubts = {p: _doubt(p, rate) for p in self.domain.parameters if p.count > 1}
+        doubts = {p: _doubt(p, self.steps) for p in self.domain.parameters if p.count > 1}
         return {p.name: _gain(p, doubt) for p, doubt in doubts.items() if doubt is not None}
 
     @cached_property
@@ -121,17 +123,24 @@ def _spread(parameter: Parameter) -> Iterator[Value]:
     return (line.from_unit((step + 0.5) / _LISTED) for step in range(_LISTED))
 
 
-def _doubt(parameter: Parameter, rate: float) -> Doubt | None:
-    """Returns what is believed of a parameter, or None; `rate` is the likely learning rate."""
+def likely_dropout(steps: int | None) -> float:
+    """Returns the dropout that is believed in for so many gradient steps."""
+    return DROPOUT if steps is None else DROPOUT * min(1.0, steps / DROPOUT_STEPS)
+
+
+def _doubt(parameter: Parameter, steps: int | None) -> Doubt | None:
+    """Returns what is believed of a parameter, given the gradient steps of a training, or None."""
     name = parameter.name
     if _OPTIMIZER.search(name):
         return lambda value: 0.0 if str(value).lower().startswith(("adam", "nadam")) else 1.0
     if isinstance(parameter.value_at(0) if parameter.choices else parameter.low, str | bool):
         return None
     if _LEARNING_RATE.search(name):
+        rate = likely_rate(steps)
         return lambda value: _decades_away(cast(float, value), rate)
     if _DROPOUT.search(name):
-        return lambda value: (cast(float, value) - DROPOUT) / DROPOUT_APART
+        dropout = likely_dropout(steps)
+        return lambda value: (cast(float, value) - dropout) / DROPOUT_APART
     if _DEPTH.search(name):
         return _place(parameter, DEPTH, SIZE_APART)
     return _place(parameter, SIZE, SIZE_APART) if _SIZE.search(name) else None

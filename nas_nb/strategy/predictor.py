@@ -46,8 +46,9 @@ class Predictor(Strategy):
     model learns from these scores alone, and one for each `factor` of them is trained on. In a
     `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs".
 
-    With rungs what counts is the improvement that is expected a second, and the first `t0` trials
-    stay near the first where the belief knows the space: a new kind of model has to be compiled.
+    With rungs what counts is the improvement that is expected a second, and of the first `t0` of
+    the lowest rung every second is near the best, where the belief knows the space: a new kind of
+    model has to be compiled.
 
     Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
     improvement that is expected is weighted by that belief, less and less: piBO.
@@ -107,10 +108,11 @@ class Predictor(Strategy):
         promotion = rungs.due(history, self.domain, self.factor, self._order)
         if promotion is not None:
             return promotion
+        if not history.finished:
+            # It is good by itself: trained in full, it is an incumbent soon.
+            return Proposal(self.most_promising(history, rng), {"epochs": most})
         values = self.most_promising(rungs.view(history), rng, by_time=True)
-        # The first is good by itself: trained in full, it is an incumbent soon.
-        rung = 0 if history.finished else -1
-        return Proposal(values, {"epochs": rungs.epochs[rung]})
+        return Proposal(values, {"epochs": rungs.epochs[0]})
 
     def most_promising(
         self, history: History, rng: np.random.Generator, by_time: bool = False
@@ -128,12 +130,13 @@ class Predictor(Strategy):
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
         from nas_nb.strategy.surrogate.seconds import log_seconds
 
-        if not history.finished:
+        if not history.finished and not by_time:
             return first_candidate(self.domain, history, rng, self._belief(history))
         # Draw t0 architectures uniformly at random and train them.
         best, belief = self._best(history), self._belief(history)
         if len(history.completed) < self.t0 or not best:
-            around = self._around(history, best) if by_time else None
+            near = by_time and best and len(history.completed) % 2 == 1
+            around = best[0].values if near else None
             return likely_candidate(self.domain, history, rng, belief, around)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
@@ -169,11 +172,6 @@ class Predictor(Strategy):
         with one_thread():
             model = self._learner.learn(history.finished, best, sign)
             return *model.predict(points), model.best
-
-    def _around(self, history: History, best: Sequence[Trial]) -> Values | None:
-        """The best of the rung, or of all: the first, which was trained in full."""
-        trial = best[0] if best else history.incumbent
-        return trial.values if trial and self.domain.contains(trial.values) else None
 
     def _belief(self, history: History) -> Belief:
         steps = history.full_steps

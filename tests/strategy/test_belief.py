@@ -38,6 +38,12 @@ def test_what_is_believed_of_a_learning_rate_follows_the_steps() -> None:
         }
 
 
+def test_a_short_training_is_believed_to_do_best_without_dropout() -> None:
+    domain = Domain((choice("dropout", 0.0, 0.1, 0.2),))
+    for steps, best in ((200, 0.0), (100_000, 0.1), (None, 0.1)):
+        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {"dropout": best}
+
+
 def test_many_layers_are_believed_in_more_than_few() -> None:
     for name in ("num_layers", "depth", "convolutions", "conv_blocks"):
         layers = Parameter(name, ParameterKind.INT, low=1, high=5)

@@ -6,6 +6,7 @@ from nas_nb.record.values import Values
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.strategy.predictor import Predictor
+from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.random_search import RandomSearch
 from nas_nb.strategy.strategy import Strategy, generator
 from tests.strategy.worlds import choice, rng, told
@@ -57,13 +58,33 @@ def test_options_out_of_range_are_refused(option: str) -> None:
         Predictor(**{option: 1})
 
 
-def test_with_rungs_the_second_is_near_the_first_which_was_trained_in_full() -> None:
+def test_with_rungs_the_first_is_trained_in_full_and_then_every_second_is_near_the_best() -> None:
     names = ("units_1", "units_2", "units_3", "units_4")
     domain = Domain(tuple(Parameter(n, ParameterKind.CHOICE, (8, 16, 32, 64)) for n in names))
     strategy = Predictor(min_epochs=1, max_epochs=6, domain=domain)
-    for seed in range(5):
-        began = strategy.propose(told([]), rng(seed))
-        assert began.fidelity == {"epochs": 6}
-        second = strategy.propose(told([(began.values, 0.5)]), rng(seed + 100))
-        assert second.fidelity == {"epochs": 1}
-        assert sum(second.values[name] != began.values[name] for name in names) in (1, 2)
+    steps = []
+    for seed in range(10):
+        history = told([])
+        first, second, third = (_go_on(strategy, history, seed) for _ in range(3))
+        assert (first.fidelity, second.fidelity) == ({"epochs": 6}, {"epochs": 1})
+        assert second.values != first.values
+        steps.append(sum(second.values[name] != third.values[name] for name in names))
+    assert max(steps) <= 2
+
+
+def _go_on(strategy: Predictor, history: History, seed: int) -> Proposal:
+    """Lets a strategy propose once more, and records a trial of that."""
+    number = len(history)
+    proposal = strategy.propose(history, generator(seed, number))
+    for event in (
+        {
+            "event": "trial_proposed",
+            "values": proposal.values,
+            "origin": "test",
+            "fidelity": proposal.fidelity,
+        },
+        {"event": "trial_started"},
+        {"event": "trial_ended", "status": "completed", "score": 0.5},
+    ):
+        history.apply({"time": 0.0, "trial": number, **event})
+    return proposal
