@@ -26,10 +26,15 @@ def subset(data: Data, fraction: float, seed: int) -> Data:
     """
     if fraction >= 1:
         return data
-    count = max(1, round(fraction * len(data.x_train)))
+    count = share(len(data.x_train), fraction)
     # Sorted, so that the rows keep their order and the whole is a special case of the part.
     rows = np.sort(nested_order(data, seed)[:count])
     return replace(data, x_train=data.x_train[rows], y_train=data.y_train[rows])
+
+
+def share(samples: int, fraction: float) -> int:
+    """Returns how many of the training samples a fraction, above 0 to 1, leaves: one at least."""
+    return max(1, round(fraction * samples))
 
 
 def nested_order(data: Data, seed: int) -> npt.NDArray[np.intp]:

@@ -12,6 +12,7 @@ from nas_nb.data import Data, default_data, load
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.batches import steps_per_epoch
 from nas_nb.evaluate.fidelity import Fidelity, check_whole
+from nas_nb.evaluate.subset import share
 from nas_nb.search.budget import Budget, parse_bytes, parse_duration
 from nas_nb.search.material import Material
 from nas_nb.search.objective import as_objective
@@ -66,7 +67,7 @@ class Settings:
     @property
     def steps_per_epoch(self) -> int:
         """How many gradient steps an epoch is."""
-        samples = max(1, round(self.fidelity.fraction * len(self.data.x_train)))
+        samples = share(len(self.data.x_train), self.fidelity.fraction)
         return steps_per_epoch(samples, self.fidelity.batch_size)
 
     @cached_property
