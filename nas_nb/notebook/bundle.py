@@ -13,9 +13,10 @@ Bundle = dict[str, Any]
 # A page that doesn't trust the notebook drops these rules: there `hidden` holds, and that output is
 # the record itself.
 _TAKE_THE_PLACE = """
-.jp-OutputArea-child:not(:has(.nas-panel)) + .jp-OutputArea-child .nas-stand-in { display: block; }
-.jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child .nas-stand-in) {
-  display: none; }
+.jp-OutputArea-child:not(:has(.nas-panel)) + .jp-OutputArea-child
+  > .jp-OutputArea-output > .nas-stand-in { display: block; }
+.jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child
+  > .jp-OutputArea-output > .nas-stand-in) { display: none; }
 """
 
 
@@ -39,9 +40,10 @@ def stand_in_bundle(html: str) -> Bundle:
     """Returns the output below the panel's: the record, hidden for as long as the panel is there.
 
     A notebook that is saved while the search runs, and opened later by those who trust it, has a
-    widget view whose model is gone with its kernel. This is what they read instead.
+    widget view whose model is gone with its kernel. This is what they read instead in JupyterLab
+    and Notebook 7; a page that is built otherwise keeps it hidden.
     """
-    note = "<p>Saved while the search lived in a kernel that is gone.</p>"
+    note = "<p>As it was when the notebook was saved, with a kernel that is gone.</p>"
     hidden = f'<div class="nas-stand-in" hidden>{note}{html}</div>'
     return {"text/html": f"<style>{_TAKE_THE_PLACE}</style>{hidden}", "text/plain": ""}
 

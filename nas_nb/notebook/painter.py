@@ -24,7 +24,7 @@ PERIOD_S = 0.5
 CLOCK_SHARE, WORDS_SHARE, PICTURES_SHARE = 0.001, 0.002, 0.006
 CLOCK_LONGEST_S, WORDS_LONGEST_S, PICTURES_LONGEST_S = 5.0, 15.0, 30.0
 # The record that a notebook saved now would keep; JupyterLab saves every two minutes.
-SAVED_SHARE, SAVED_LONGEST_S = 0.002, 60.0
+STAND_IN_SHARE, STAND_IN_LONGEST_S = 0.002, 60.0
 CLOCK_S = 1.0
 
 
@@ -48,12 +48,12 @@ class Painter:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen: tuple[int, SearchState, int] | None = None
-        # How far the history was that words and what is saved tell of; pictures: `_seen`.
-        self._told = self._kept = -1
+        # How far the history was that words and the stand-in tell of; pictures: `_seen`.
+        self._told = self._stood_in = -1
         self._clock = Pace(CLOCK_SHARE, CLOCK_LONGEST_S)
         self._words = Pace(WORDS_SHARE, WORDS_LONGEST_S)
         self._pictures = Pace(PICTURES_SHARE, PICTURES_LONGEST_S)
-        self._saved = Pace(SAVED_SHARE, SAVED_LONGEST_S)
+        self._stand_in = Pace(STAND_IN_SHARE, STAND_IN_LONGEST_S)
         self._clock_painted = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
@@ -82,7 +82,7 @@ class Painter:
         """
         with self._painting:
             self.paint_once()
-            self._saved.run(self.panel.show)
+            self._stand_in.run(self.panel.show)
             if follows and not self._search.state.live:
                 self.panel.keep()
         if self._search.state.live:
@@ -106,19 +106,19 @@ class Painter:
     def paint_due(self) -> None:
         """Paints what has changed, as far as that takes next to nothing from the training.
 
-        A change of state or a click is answered at once. Trials and epochs are told in words,
-        drawn, and put into the record that would be saved, when each of these is due.
+        A change of state or a click is answered at once. Trials and epochs are drawn, put into the
+        record that would be saved, and told in words, when each of these is due.
         """
         with self._painting:
             now = (self._search.history.version, self._search.state, self.panel.inputs)
             asked = self._seen is None or now[1:] != self._seen[1:]
             if asked or (now != self._seen and self._pictures.due()):
                 self.paint_once()
+            elif now[0] != self._stood_in and self._stand_in.due():
+                self._refresh_stand_in()
             elif now[0] != self._told and self._words.due():
                 self._words.run(self.panel.paint_words)
                 self._told, self._clock_painted = now[0], time.monotonic()
-            elif now[0] != self._kept and self._saved.due():
-                self._keep_aside()
             else:
                 self._paint_clock()
 
@@ -153,15 +153,15 @@ class Painter:
     def _on_state(self, state: SearchState) -> None:
         if state is SearchState.RUNNING:
             self.panel.turn_to_watch()
-            self._keep_aside()
+            self._refresh_stand_in()
         elif state is SearchState.PAUSED:
             self.panel.refresh()
         elif not state.live and state is not SearchState.NEW:
             self.panel.keep()
 
-    def _keep_aside(self) -> None:
-        self._kept = self._search.history.version
-        self._saved.run(self.panel.refresh_stand_in)
+    def _refresh_stand_in(self) -> None:
+        self._stood_in = self._search.history.version
+        self._stand_in.run(self.panel.refresh_stand_in)
 
     def _follow(self) -> None:
         try:

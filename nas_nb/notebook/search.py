@@ -35,8 +35,9 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
 
         A page that is loaded again shows the panel again while the kernel lives. A notebook that
         was saved before the search's end and is opened when its kernel is gone shows the report as
-        it was at most a minute before; `nas.open(directory)`, with the folder that the report
-        names, shows every finished trial, and its `resume()` goes on.
+        it was at most a minute before, in JupyterLab and Notebook 7; other front ends may say
+        "model not found". `nas.open(directory)`, with the folder that `search.directory` named,
+        shows every finished trial, and its `resume()` goes on.
         """
         if not terminal.in_notebook():
             terminal.say(self._as_text())

@@ -24,7 +24,8 @@ class EventKind(StrEnum):
 
     SEARCH_OPENED = "search_opened"
     """A session began: objective, direction ("max" or "min"), seed [, strategy, options, space,
-    budget, data, session, versions]. `journal`, the version of the format, is added."""
+    budget, fidelity, data, steps_per_epoch (gradient steps), session, versions]. `journal`, the
+    version of the format, is added."""
     PREPARED = "prepared"
     """A strategy did something before its first proposal: strategy (its name), what ("scores",
     "mixing", ...) [, detail]."""
@@ -59,6 +60,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "direction": (str,),
         "seed": (int,),
         "journal": _MAYBE_NUMBER,
+        "steps_per_epoch": (int, NoneType),
     },
     EventKind.PREPARED: {"strategy": (str,), "what": (str,)},
     EventKind.TRIAL_PROPOSED: {

@@ -185,9 +185,9 @@ class History(Fold):
         return self._ledger.full_epochs
 
     @property
-    def full_steps(self) -> int | None:
-        """The gradient steps of a trial in full, or None if the journal is silent."""
-        return self._ledger.full_steps
+    def steps_per_epoch(self) -> int | None:
+        """The gradient steps of an epoch, or None if the journal is silent."""
+        return self._ledger.steps_per_epoch
 
     def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
         """Tells whether trial (or score) `a` beats `b`.

@@ -71,10 +71,9 @@ class Ledger:
         return fidelity.get("epochs") if isinstance(fidelity, dict) else None
 
     @property
-    def full_steps(self) -> int | None:
-        """The gradient steps of a trial in full, or None if the journal is silent."""
-        an_epoch = self.opened[-1].get("steps_per_epoch") if self.opened else None
-        return self.full_epochs * an_epoch if self.full_epochs and an_epoch else None
+    def steps_per_epoch(self) -> int | None:
+        """The gradient steps of an epoch, or None if the journal is silent."""
+        return self.opened[-1].get("steps_per_epoch") if self.opened else None
 
     def _granted(self, draft: TrialDraft, name: str, usual: int) -> int:
         """What a trial was granted of something: its proposal says it, or the search."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from nas_nb.space.encoding import is_ordered, scale
+from nas_nb.space.encoding import scale
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
@@ -22,6 +22,8 @@ Doubt = Callable[["Value"], float]
 
 Gain = Callable[["Value"], float]
 """The logarithm of a density, up to a constant."""
+
+Gains = dict["Parameter", Gain]
 
 _LISTED = 32
 _TABLED = 4096
@@ -44,6 +46,7 @@ DEPTH = 0.9
 
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
+_FEW = 20
 _DEPTH = re.compile(r"(^|_)(layers|depth|blocks|convolutions|convs|dense)$", re.IGNORECASE)
 _SIZE = re.compile(r"(^|_)(units|filters|width|channels|neurons|hidden)(_|$|\d)", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
@@ -75,15 +78,22 @@ class Belief:
     steps: int | None = None
 
     @cached_property
-    def _gains(self) -> dict[str, Gain]:
+    def _gains(self) -> Gains:
         doubts = {p: _doubt(p, self.steps) for p in self.domain.parameters if p.count > 1}
-        return {p.name: _gain(p, doubt) for p, doubt in doubts.items() if doubt is not None}
+        return {p: _gain(p, doubt) for p, doubt in doubts.items() if doubt is not None}
 
     @cached_property
-    def _middles(self) -> dict[str, Gain]:
-        """Of ordered choices that it doesn't know: the middle is a guess like any other."""
-        unknown = (p for p in self.domain.parameters if p.count > 1 and p.name not in self._gains)
-        return {p.name: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if is_ordered(p)}
+    def _middles(self) -> Gains:
+        """Of numbers that it doesn't know: the middle is a guess like any other."""
+        unknown = [p for p in self.domain.parameters if p.count > 1 and p not in self._gains]
+        return {p: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if _is_number(p)}
+
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """The names that stand for several ranges: only conditions tell which one is meant."""
+        ranges = {(p.name, replace(p, conditions=())) for p in self.domain.parameters}
+        names = [name for name, _ in ranges]
+        return frozenset(name for name in names if names.count(name) > 1)
 
     def __bool__(self) -> bool:
         """Whether it knows any choice of the space."""
@@ -95,18 +105,30 @@ class Belief:
         A choice that is not active counts as the mean of its values: a layer is not better left
         out because nothing can be wrong with it.
         """
-        return sum(gain(values[name]) for name, gain in self._gains.items() if name in values)
+        return self._sum(self._gains, values)
 
     def first_guess(self, values: Values) -> float:
-        """Returns the density, where of ordered choices that it doesn't know the middle is best."""
-        middles = self._middles.items()
-        central = sum(gain(values[name]) for name, gain in middles if name in values)
-        return self.log_density(values) + central
+        """Returns the density, where of numbers that it doesn't know the middle is best."""
+        return self._sum(self._gains, values) + self._sum(self._middles, values)
+
+    def _sum(self, gains: Gains, values: Values) -> float:
+        owners = self.domain.active(values) if not self._shared.isdisjoint(values) else ()
+        found = {
+            p.name: gain
+            for p, gain in gains.items()
+            if p.name in values and (p.name not in self._shared or p in owners)
+        }
+        return sum(gain(values[name]) for name, gain in found.items())
 
 
 def likely_rate(steps: int | None) -> float:
     """Returns the learning rate that is believed in for so many gradient steps."""
     return LEARNING_RATE if steps is None else min(max(STEP / steps**0.5, SLOWEST), FASTEST)
+
+
+def likely_dropout(steps: int | None) -> float:
+    """Returns the dropout that is believed in for so many gradient steps."""
+    return DROPOUT if steps is None else DROPOUT * min(1.0, steps / DROPOUT_STEPS)
 
 
 def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
@@ -123,17 +145,12 @@ def _spread(parameter: Parameter) -> Iterator[Value]:
     return (line.from_unit((step + 0.5) / _LISTED) for step in range(_LISTED))
 
 
-def likely_dropout(steps: int | None) -> float:
-    """Returns the dropout that is believed in for so many gradient steps."""
-    return DROPOUT if steps is None else DROPOUT * min(1.0, steps / DROPOUT_STEPS)
-
-
 def _doubt(parameter: Parameter, steps: int | None) -> Doubt | None:
     """Returns what is believed of a parameter, given the gradient steps of a training, or None."""
     name = parameter.name
     if _OPTIMIZER.search(name):
         return lambda value: 0.0 if str(value).lower().startswith(("adam", "nadam")) else 1.0
-    if isinstance(parameter.value_at(0) if parameter.choices else parameter.low, str | bool):
+    if not _is_number(parameter):
         return None
     if _LEARNING_RATE.search(name):
         rate = likely_rate(steps)
@@ -141,9 +158,19 @@ def _doubt(parameter: Parameter, steps: int | None) -> Doubt | None:
     if _DROPOUT.search(name):
         dropout = likely_dropout(steps)
         return lambda value: (cast(float, value) - dropout) / DROPOUT_APART
-    if _DEPTH.search(name):
+    if _DEPTH.search(name) and _largest(parameter) <= _FEW:
         return _place(parameter, DEPTH, SIZE_APART)
     return _place(parameter, SIZE, SIZE_APART) if _SIZE.search(name) else None
+
+
+def _is_number(parameter: Parameter) -> bool:
+    first = parameter.choices[0] if parameter.choices else parameter.low
+    return not isinstance(first, str | bool)
+
+
+def _largest(parameter: Parameter) -> float:
+    """The largest value: no net has hundreds of layers, so what goes so far counts units."""
+    return cast(float, max(parameter.choices) if parameter.choices else parameter.high)
 
 
 def _decades_away(value: float, rate: float) -> float:

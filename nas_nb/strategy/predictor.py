@@ -101,16 +101,17 @@ class Predictor(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the most promising new architecture; with rungs, a promotion where it is due."""
+        first = None if history.finished else self._first(history, rng)
         if self.min_epochs is None:
-            return self.most_promising(history, rng)
+            return first or self.most_promising(history, rng)
         most = full_epochs(self.name, history, self.max_epochs)
+        if first is not None:
+            # It is good by itself: trained in full, it is an incumbent soon.
+            return Proposal(first, {"epochs": most})
         rungs = Rungs.of(history, ladder(min(self.min_epochs, most), most, self.factor))
         promotion = rungs.due(history, self.domain, self.factor, self._order)
         if promotion is not None:
             return promotion
-        if not history.finished:
-            # It is good by itself: trained in full, it is an incumbent soon.
-            return Proposal(self.most_promising(history, rng), {"epochs": most})
         values = self.most_promising(rungs.view(history), rng, by_time=True)
         return Proposal(values, {"epochs": rungs.epochs[0]})
 
@@ -122,7 +123,8 @@ class Predictor(Strategy):
         Args:
             history: What was tried.
             rng: The source of chance.
-            by_time: Whether a candidate counts by what it promises a second.
+            by_time: Whether a candidate counts by what it promises a second. Then the history is
+                that of a rung, and among its first trials are some near its best.
 
         Raises:
             SpaceExhausted: No architecture is left that was not tried.
@@ -130,9 +132,7 @@ class Predictor(Strategy):
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
         from nas_nb.strategy.surrogate.seconds import log_seconds
 
-        if not history.finished and not by_time:
-            return first_candidate(self.domain, history, rng, self._belief(history))
-        # Draw t0 architectures uniformly at random and train them.
+        # Draw t0 architectures at random and train them.
         best, belief = self._best(history), self._belief(history)
         if len(history.completed) < self.t0 or not best:
             near = by_time and best and len(history.completed) % 2 == 1
@@ -173,8 +173,12 @@ class Predictor(Strategy):
             model = self._learner.learn(history.finished, best, sign)
             return *model.predict(points), model.best
 
+    def _first(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        return first_candidate(self.domain, history, rng, self._belief(history))
+
     def _belief(self, history: History) -> Belief:
-        steps = history.full_steps
+        epochs, an_epoch = self.max_epochs or history.full_epochs, history.steps_per_epoch
+        steps = epochs * an_epoch if epochs and an_epoch else None
         if steps not in self._beliefs:
             self._beliefs[steps] = Belief(self.domain, steps)
         return self._beliefs[steps]

@@ -64,7 +64,7 @@ def row(name: str, kind: str, epochs: int, fraction: float, seeds: int) -> None:
         for trial in search.history.completed:
             scores[float(trial.values["learning_rate"])].append(trial.score or 0.0)
     means = {rate: statistics.fmean(found) for rate, found in scores.items() if found}
-    steps = search.history.full_steps
+    steps = epochs * (search.history.steps_per_epoch or 0)
     told = "  ".join(f"{rate:g}: {mean:.3f}" for rate, mean in means.items())
     best = max(means, key=lambda rate: means[rate])
     print(

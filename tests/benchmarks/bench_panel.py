@@ -1,4 +1,4 @@
-"""What the panel costs with 10,000 trials in the journal, and after 3,000 repaints.
+"""What the panel costs with 10,000 trials in the journal, and after 1,500 repaints.
 
     python -m tests.benchmarks.bench_panel [size|memory]
 
@@ -14,6 +14,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from nas_nb.notebook.painter import Painter
 from nas_nb.record.events import encode, make_event
 
 TRIALS = 10_000
-REPAINTS, STAGE = 3000, 500
+REPAINTS, STAGE = 1500, 300
 CHOICES = {"layers": ["Dense", "Conv2D"], "units": [16, 32, 64], "activations": ["relu", "tanh"]}
 
 
@@ -93,36 +95,40 @@ def repaint_s(painter: Painter, tab: Any) -> float:
 
 
 def bench_memory() -> None:
-    """Measures what 3,000 repaints leave behind, each of a picture that is drawn anew.
+    """Measures what repaints leave behind, with trials that join and with the same ones.
 
-    No trial joins meanwhile: a history grows, and its growth is not the panel's. What the allocator
-    has free, it is asked to give back before the resident memory is read.
+    A history grows, so the trials that join are applied once more without a panel. What the
+    allocator has free, it is asked to give back before the resident memory is read.
     """
     search = nas.Search(CHOICES, "digits", max_trials=10)
-    apply_trials(search, 200)
     painter = Painter(search)
     painter.panel.book.selected_index = list(painter.panel.tabs).index("Watch")
     painter.paint_once()
-    before = held()
-    for repaint in range(1, REPAINTS + 1):
-        painter.panel.watch.picture._drawn = None
-        painter.panel.inputs += 1
+
+    def paint() -> None:
         painter.paint_once()
-        if repaint % STAGE == 0:
-            after = held()
-            bytes_, objects = after[0] - before[0], after[1] - before[1]
-            print(
-                f"repaints {repaint - STAGE + 1:>5}-{repaint:<5} resident {bytes_ / 1e3:+8.1f} kB "
-                f"of {after[0] / 1e6:.0f} MB, {objects:+} objects of Python"
-            )
-            before = after
+        painter.panel.refresh_stand_in()
+
+    painted = grown(join_one_by_one(search), paint)
+    plain = grown(join_one_by_one(nas.Search(CHOICES, "digits", max_trials=10)), lambda: None)
+    for stage, ((bytes_, objects), (bare_bytes, bare_objects)) in enumerate(
+        zip(painted, plain, strict=True)
+    ):
+        tell(
+            stage,
+            "of another picture, beside the trials' own",
+            bytes_ - bare_bytes,
+            objects - bare_objects,
+        )
+    for stage, (bytes_, objects) in enumerate(grown(draw_anew(painter), painter.paint_once)):
+        tell(stage, "of the same trials, drawn anew", bytes_, objects)
 
 
-def apply_trials(search: Any, count: int) -> None:
-    """Tells a search's history of so many completed trials."""
+def join_one_by_one(search: Any) -> Iterator[None]:
+    """Lets completed trials join the history of a search, one at each step."""
     history, rng = search.history, np.random.default_rng(0)
     history.apply(make_event("search_opened", 0.0, search.settings.opening()))
-    for trial in range(count):
+    for trial in range(REPAINTS):
         values = search.space.domain.sample(rng)
         for kind, fields in (
             ("trial_proposed", {"values": values, "origin": "x"}),
@@ -130,13 +136,41 @@ def apply_trials(search: Any, count: int) -> None:
             ("trial_ended", {"status": "completed", "score": float(rng.random())}),
         ):
             history.apply(make_event(kind, float(trial), {"trial": trial, **fields}))
+        yield
+
+
+def draw_anew(painter: Painter) -> Iterator[None]:
+    """Makes the picture in view and what is seen of it out of date, at each step."""
+    for _ in range(REPAINTS):
+        painter.panel.watch.picture._drawn = None
+        painter.panel.inputs += 1
+        yield
+
+
+def grown(steps: Iterator[None], after_each: Callable[[], None]) -> list[tuple[int, int]]:
+    """Returns by how many bytes and objects the process grew in each stage but the first."""
+    marks = []
+    for step, _ in enumerate(steps, start=1):
+        after_each()
+        if step % STAGE == 0:
+            marks.append(held())
+    return [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
+
+
+def tell(stage: int, what: str, bytes_: int, objects: int) -> None:
+    first = (stage + 1) * STAGE
+    print(
+        f"repaints {first + 1:>5}-{first + STAGE:<5} {what}: resident {bytes_ / 1e3:+8.1f} kB, "
+        f"{objects / STAGE:+.3f} objects of Python a repaint",
+        flush=True,
+    )
 
 
 def held() -> tuple[int, int]:
     """Returns the resident bytes of this process, and how many objects it keeps."""
     gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
     return psutil.Process().memory_info().rss, len(gc.get_objects())
 
 

@@ -60,7 +60,7 @@ def test_it_paints_only_what_has_changed(search, painter, painted):
 
 
 def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, painter, painted):
-    for pace in (painter._words, painter._pictures, painter._saved):
+    for pace in (painter._words, painter._pictures, painter._stand_in):
         pace.due = lambda: False
     add_trial(search.history, 0.75)
     painter.paint_due()
@@ -73,14 +73,19 @@ def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, pai
     painter.paint_due()
     painter.paint_due()
     assert painted == ["paint_words", "paint"]
-    painter._saved.due = lambda: True
-    painter.paint_due()
-    painter.paint_due()
-    assert painted == ["paint_words", "paint", "refresh_stand_in"]
+
+
+def test_what_would_be_saved_is_not_put_off_by_words_that_are_always_due(search, painter, painted):
+    painter._pictures.due = lambda: False
+    painter._words.due = painter._stand_in.due = lambda: True
+    add_trial(search.history, 0.75)
+    for _ in range(3):
+        painter.paint_due()
+    assert painted == ["refresh_stand_in", "paint_words"]
 
 
 def test_a_click_and_a_change_of_state_are_painted_at_once(search, painter, painted):
-    for pace in (painter._pictures, painter._saved):
+    for pace in (painter._pictures, painter._stand_in):
         pace.due = lambda: False
     painter.panel.inputs += 1
     painter.paint_due()

@@ -177,8 +177,8 @@ def test_a_journal_in_memory_has_no_file() -> None:
     assert Journal.in_memory().path is None
 
 
-def test_the_steps_of_a_full_training_are_known_where_the_journal_tells_both_factors() -> None:
-    fidelity = {"epochs": 6}
-    assert opened(fidelity=fidelity, steps_per_epoch=34).history.full_steps == 204
-    assert opened(fidelity=fidelity).history.full_steps is None
-    assert opened(steps_per_epoch=34).history.full_steps is None
+def test_the_steps_of_an_epoch_are_known_where_the_journal_tells() -> None:
+    assert opened(steps_per_epoch=34).history.steps_per_epoch == 34
+    assert opened().history.steps_per_epoch is None
+    with pytest.raises(JournalError, match="steps_per_epoch"):
+        opened(steps_per_epoch="34")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.strategy.belief import Belief, likely_rate
@@ -91,3 +93,24 @@ def test_a_learning_rate_of_nothing_is_hopeless_and_still_a_number() -> None:
     rate = choice("lr", 0.0, 0.001)
     assert math.isfinite(density({"lr": 0.0}, rate))
     assert density({"lr": 0.0}, rate) < density({"lr": 0.001}, rate) - 10
+
+
+def test_branches_that_share_a_name_are_each_judged_by_their_own_range() -> None:
+    left, right = ((Condition("branch", (side,)),) for side in ("left", "right"))
+    branch = choice("branch", "left", "right")
+    for name in ("units", "kernel"):  # one that it knows, and one that it doesn't
+        small = choice(name, 1, 2, 3, 4, conditions=left)
+        large = choice(name, 30, 60, 90, 120, conditions=right)
+        domain = Domain((branch, small, large))
+        belief = Belief(domain)
+        best = max(domain.enumerate(), key=belief.first_guess)
+        assert best[name] in (2, 3, 90)
+        assert belief.first_guess({"branch": "left", name: 3}) == pytest.approx(
+            belief.first_guess({"branch": "right", name: 90})
+        )
+
+
+def test_a_number_that_goes_far_counts_units_and_not_layers() -> None:
+    units = Parameter("dense", ParameterKind.INT, low=32, high=512, step=32)
+    assert not Belief(Domain((units,)))
+    assert Belief(Domain((Parameter("dense", ParameterKind.INT, low=0, high=3),)))

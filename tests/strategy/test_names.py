@@ -17,12 +17,12 @@ def draw(history: object, rng: Any) -> dict[str, Any]:
     return chain().sample(rng)
 
 
-def test_every_name_makes_its_strategy_bound_to_the_space() -> None:
-    for name, kind in STRATEGIES.items():
-        made = make_strategy(name, chain())
-        assert type(made) is kind
-        assert made.name == name
-        assert made.domain == chain()
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_name_makes_its_strategy_bound_to_the_space(name: str) -> None:
+    made = make_strategy(name, chain())
+    assert type(made) is STRATEGIES[name]
+    assert made.name == name
+    assert made.domain == chain()
 
 
 def test_every_strategy_says_when_to_use_it_and_when_not() -> None:
