@@ -10,11 +10,11 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 Bundle = dict[str, Any]
 
 # The stand-in is seen where the output above it shows no panel, and then takes that output's place.
-# A page that doesn't trust the notebook drops these rules: there `hidden` holds, and that output is
-# the record itself.
+# A page that doesn't trust the notebook drops these rules, and `hidden` too, but keeps an element's
+# own style: there the stand-in stays hidden, and that output is the record itself.
 _TAKE_THE_PLACE = """
 .jp-OutputArea-child:not(:has(.nas-panel)) + .jp-OutputArea-child
-  > .jp-OutputArea-output > .nas-stand-in { display: block; }
+  > .jp-OutputArea-output > .nas-stand-in { display: block !important; }
 .jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child
   > .jp-OutputArea-output > .nas-stand-in) { display: none; }
 """
@@ -44,7 +44,7 @@ def stand_in_bundle(html: str) -> Bundle:
     and Notebook 7; a page that is built otherwise keeps it hidden.
     """
     note = "<p>As it was when the notebook was saved, with a kernel that is gone.</p>"
-    hidden = f'<div class="nas-stand-in" hidden>{note}{html}</div>'
+    hidden = f'<div class="nas-stand-in" style="display:none">{note}{html}</div>'
     return {"text/html": f"<style>{_TAKE_THE_PLACE}</style>{hidden}", "text/plain": ""}
 
 

@@ -16,5 +16,5 @@ def test_the_live_output_is_the_widget_and_the_record():
 def test_the_stand_in_is_hidden_where_its_rules_are_dropped():
     rules, _, body = stand_in_bundle("<p>the record</p>")["text/html"].partition("</style>")
     assert rules.startswith("<style>")
-    assert body.startswith('<div class="nas-stand-in" hidden>')
+    assert body.startswith('<div class="nas-stand-in" style="display:none">')
     assert "<p>the record</p>" in body

@@ -50,6 +50,10 @@ def is_live(bundle):
     return WIDGET_VIEW in bundle
 
 
+def is_stand_in(bundle):
+    return "nas-stand-in" in bundle["text/html"]
+
+
 def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -61,11 +65,14 @@ def test_every_output_that_shows_the_panel_becomes_the_record(make, outputs):
     search = make()
     search.panel()
     search.panel()
-    assert [is_live(bundle) for bundle in outputs] == [True, True]
-    assert outputs[0][WIDGET_VIEW] == outputs[1][WIDGET_VIEW]
+    assert [is_live(bundle) for bundle in outputs] == [True, False, True, False]
+    assert [is_stand_in(bundle) for bundle in outputs] == [False, True, False, True]
+    assert outputs[0][WIDGET_VIEW] == outputs[2][WIDGET_VIEW]
     search.start().wait()
-    assert [is_live(bundle) for bundle in outputs] == [False, False]
-    assert "2 of 2 trials ended" in outputs[0]["text/html"]
+    assert not any(is_live(bundle) or is_stand_in(bundle) for bundle in outputs)
+    for panel, stand_in in (outputs[:2], outputs[2:]):
+        assert "2 of 2 trials ended" in panel["text/html"]
+        assert stand_in["text/html"] == ""
 
 
 def test_awaiting_and_running_in_the_cell_keep_the_record_too(make, outputs):
@@ -81,8 +88,8 @@ def test_awaiting_and_running_in_the_cell_keep_the_record_too(make, outputs):
     search.configure(max_trials=4)
     search.panel()
     asyncio.run(cell())
-    assert not is_live(outputs[1])
-    assert "4 of 4 trials ended" in outputs[1]["text/html"]
+    assert not is_live(outputs[2])
+    assert "4 of 4 trials ended" in outputs[2]["text/html"]
 
 
 def test_clicks_start_pause_resume_and_stop_while_a_model_trains(make, outputs):
@@ -127,7 +134,7 @@ def test_closed_widgets_are_made_anew(make, outputs):
     search.panel()
     search._painter.panel.widget.close()
     search.panel()
-    assert outputs[0][WIDGET_VIEW] != outputs[1][WIDGET_VIEW]
+    assert outputs[0][WIDGET_VIEW] != outputs[2][WIDGET_VIEW]
 
 
 def test_a_second_search_is_refused_beside_its_button(make, outputs, tmp_path):
@@ -146,10 +153,10 @@ def test_a_search_whose_output_is_asked_for_shows_panel_then_record(make, output
     monkeypatch.setattr("IPython.display.display", shown.append)
     search = make()
     search._ipython_display_()
-    assert len(outputs) == 1
+    assert len(outputs) == 2
     search.start().wait()
     search._ipython_display_()
-    assert len(outputs) == 1
+    assert len(outputs) == 2
     assert "2 of 2 trials ended" in shown[0].html
 
 
