@@ -23,7 +23,7 @@ Doubt = Callable[["Value"], float]
 Gain = Callable[["Value"], float]
 """The logarithm of a density, up to a constant."""
 
-Gains = dict["Parameter", Gain]
+Gains = dict[str, dict["Parameter", Gain]]
 
 _LISTED = 32
 _TABLED = 4096
@@ -80,13 +80,15 @@ class Belief:
     @cached_property
     def _gains(self) -> Gains:
         doubts = {p: _doubt(p, self.steps) for p in self.domain.parameters if p.count > 1}
-        return {p: _gain(p, doubt) for p, doubt in doubts.items() if doubt is not None}
+        return _by_name({p: _gain(p, doubt) for p, doubt in doubts.items() if doubt})
 
     @cached_property
     def _middles(self) -> Gains:
         """Of numbers that it doesn't know: the middle is a guess like any other."""
-        unknown = [p for p in self.domain.parameters if p.count > 1 and p not in self._gains]
-        return {p: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if _is_number(p)}
+        known = {p for told in self._gains.values() for p in told}
+        unknown = [p for p in self.domain.parameters if p.count > 1 and p not in known]
+        places = {p: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if _is_number(p)}
+        return _by_name(places)
 
     @cached_property
     def _shared(self) -> frozenset[str]:
@@ -112,13 +114,17 @@ class Belief:
         return self._sum(self._gains, values) + self._sum(self._middles, values)
 
     def _sum(self, gains: Gains, values: Values) -> float:
-        owners = self.domain.active(values) if not self._shared.isdisjoint(values) else ()
-        found = {
-            p.name: gain
-            for p, gain in gains.items()
-            if p.name in values and (p.name not in self._shared or p in owners)
-        }
-        return sum(gain(values[name]) for name, gain in found.items())
+        total, shared = 0.0, self._shared
+        for name, told in gains.items():
+            if name not in values:
+                continue
+            gain = self._meant(name, told, values) if name in shared else next(iter(told.values()))
+            total += gain(values[name]) if gain is not None else 0.0
+        return total
+
+    def _meant(self, name: str, told: dict[Parameter, Gain], values: Values) -> Gain | None:
+        owner = next(p for p in self.domain.active(values) if p.name == name)
+        return told.get(owner)
 
 
 def likely_rate(steps: int | None) -> float:
@@ -129,6 +135,13 @@ def likely_rate(steps: int | None) -> float:
 def likely_dropout(steps: int | None) -> float:
     """Returns the dropout that is believed in for so many gradient steps."""
     return DROPOUT if steps is None else DROPOUT * min(1.0, steps / DROPOUT_STEPS)
+
+
+def _by_name(gains: dict[Parameter, Gain]) -> Gains:
+    named: Gains = {}
+    for parameter, gain in gains.items():
+        named.setdefault(parameter.name, {})[parameter] = gain
+    return named
 
 
 def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
