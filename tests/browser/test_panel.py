@@ -11,6 +11,16 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import NotebookPage
 from tests.browser.naming import nameless
+from tests.browser.parts import (
+    ANSWER_MS,
+    LIMIT_MS,
+    button,
+    expect_trials,
+    field,
+    opened,
+    status,
+    turn_to,
+)
 from tests.browser.server import JupyterServer
 
 pytestmark = [
@@ -19,15 +29,6 @@ pytestmark = [
     pytest.mark.parametrize("front_end", ["lab", "notebook"]),
 ]
 
-MAKE = """
-%load_ext nas_nb
-import nas_nb as nas
-
-space = {"layers": ["Conv2D", "Dense"], "units": [32, 64, 128], "activations": ["relu", "tanh"]}
-search = nas.Search(space, "digits", strategy="evolution", max_trials=200, epochs=8, seed=0)
-"""
-LIMIT_MS = 180_000
-ANSWER_MS = 30_000  # a batch and a repaint, on a machine with other things to do
 # What each tab shows while a model trains, once two trials have completed.
 SHOWN = {
     "Watch": re.compile("The best 2 of|The best 3 of|The best 4 of|The best 5 of"),
@@ -41,37 +42,6 @@ SHOWN = {
     "Steer": "Narrow the space",
 }
 PICTURES = ("Watch", "Trial", "Compare", "Pareto", "Parallel", "Map", "Importance")
-
-
-def button(panel: Locator, name: str | re.Pattern[str]) -> Locator:
-    return panel.get_by_role("button", name=name, exact=True)
-
-
-def field(panel: Locator, name: str) -> Locator:
-    """The input of that name in the tab in view; others may have one of the same name."""
-    return panel.get_by_label(name, exact=True).filter(visible=True)
-
-
-def status(panel: Locator) -> Locator:
-    return panel.get_by_role("status")
-
-
-def turn_to(panel: Locator, title: str) -> None:
-    panel.get_by_role("tab", name=title, exact=True).click()
-
-
-def expect_trials(panel: Locator, least: int) -> None:
-    """Waits until so many trials have ended, or more: they don't wait for the test to look."""
-    counted = re.compile(rf"({'|'.join(map(str, range(least, 200)))}) of \d+ trials ended")
-    expect(status(panel)).to_contain_text(counted, timeout=LIMIT_MS)
-
-
-def opened(open_notebook, *more: str) -> tuple[NotebookPage, Locator]:
-    notebook = open_notebook(MAKE, "search.panel()", *more)
-    notebook.run_through("search.panel()", LIMIT_MS)
-    panel = notebook.output("search.panel()")
-    expect(status(panel)).to_have_text("Ready to start.", timeout=ANSWER_MS)
-    return notebook, panel
 
 
 def test_it_is_watched_and_steered_while_a_model_trains_and_survives_reload_and_restart(
@@ -122,33 +92,6 @@ def read_elsewhere(notebook: NotebookPage, server: JupyterServer, state: str) ->
     assert nameless(record) == []
     assert again.errors == []
     page.close()
-
-
-def test_saved_while_it_runs_it_is_readable_when_its_kernel_is_gone(
-    open_notebook, front_end, servers
-):
-    notebook, panel = opened(open_notebook)
-    button(panel, "Start").click()
-    expect_trials(panel, 2)
-    record = panel.locator(".nas-stand-in")
-    # It was made at the start, and is made anew while the search goes on.
-    expect(record).to_contain_text(re.compile(r"[1-9]\d* of 200 trials ended"), timeout=LIMIT_MS)
-    expect(record).to_be_hidden()
-    notebook.save()
-    server = servers.of(front_end)
-    server.stop_kernels()
-    # Its own server trusts the notebook: it looks for the panel, and finds no kernel that has it.
-    page = notebook.page.context.new_page()
-    again = NotebookPage(page, server, notebook.file.name, notebook.file)
-    output = again.output("search.panel()")
-    record = output.locator(".nas-stand-in")
-    expect(record.get_by_role("img")).to_be_visible(timeout=ANSWER_MS)
-    expect(record).to_contain_text(re.compile(r"[1-9]\d* of 200 trials ended"))
-    expect(record).to_contain_text("nas.open(")
-    expect(output.get_by_text("model not found")).to_be_hidden()
-    assert nameless(record) == []
-    # ipywidgets tells the console, too; that it looked is all that is said.
-    assert [error for error in again.errors if "widget model not found" not in error] == []
 
 
 def look_at_every_tab(panel: Locator) -> None:

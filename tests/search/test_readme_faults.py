@@ -7,7 +7,7 @@ from pathlib import Path
 
 CAUSED_BY = {
     "the kernel dies, or is killed": "test_continuation.py::test_a_kernel_killed_within_a_trial",
-    "the notebook is opened when": "../browser/test_panel.py::test_saved_while_it_runs",
+    "the notebook is opened when": "../browser/test_saved.py::test_saved_while_it_runs",
     "the cell of a running search runs again": "test_attaching.py::test_a_cell_that_is_run_again",
     "a candidate can't be built": "test_search.py::test_a_model_that_cannot_be_built",
     "ten trials in a row fail": "test_life.py::test_ten_failures_for_the_same_reason",
