@@ -51,9 +51,10 @@ class Auto(Strategy):
     and the journal of a search keeps that sentence. It chooses
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
-    - `predictor` with rungs (one epoch first, and one of four goes on) when time or epochs are
-      limited but not the number of trials, and a full training has four epochs or more: what
-      is bad is mostly seen after one;
+    - `predictor` with rungs when time or epochs are limited but not the number of trials, and a
+      full training has four epochs or more: half of the time goes to full trainings, half to
+      architectures that get one epoch, of which one of four goes on, since what is bad is mostly
+      seen after one;
     - `predictor` with full trainings everywhere else: with a number of trials to spend, each
       should count; and a tuner that knows no rungs always trains in full.
 
@@ -89,8 +90,8 @@ class Auto(Strategy):
             return Choice(self._predictor, f"{learns}; trainings are too short to cut.")
         return Choice(
             self._with_rungs,
-            f"{learns}; the budget is time, so after a first full training each architecture gets "
-            f"one epoch, and one of {self._with_rungs.factor} goes on.",
+            f"{learns}; the budget is time: half of it for full trainings, half for one epoch of "
+            f"many architectures, of which one of {self._with_rungs.factor} goes on.",
         )
 
     @cached_property

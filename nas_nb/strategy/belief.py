@@ -41,8 +41,8 @@ DROPOUT, DROPOUT_APART, DROPOUT_STEPS = 0.1, 0.25, 5_000
 SIZE, SIZE_APART = 0.75, 0.35
 """Of the smallest (0) to the largest (1) size: larger is mostly better, and dearer."""
 
-DEPTH = 0.9
-"""Likewise of layers, of which people rarely allow more than help."""
+DEPTH = 0.5
+"""Likewise of layers: one more is no better as often as not, and dearer (`bench_learning_rate`)."""
 
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
@@ -57,9 +57,9 @@ class Belief:
     """A distribution over a space that says where good architectures are looked for first.
 
     It knows the choices that nearly every space has, by the names that Keras and KerasTuner give
-    them: a learning rate near 0.003, little dropout, wide layers rather than narrow ones and many
-    rather than few, Adam. Of all other choices it believes nothing. Choices are independent, each
-    normal on its own scale.
+    them: a learning rate near 0.003, little dropout, wide layers rather than narrow ones and
+    neither few nor many of them, Adam. Of all other choices it believes nothing. Choices are
+    independent, each normal on its own scale.
 
     Where the gradient steps T of a training are known, the learning rate is near 0.12 / sqrt(T):
     the sum of T steps has to carry the weights as far as a longer training would. It is how the

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _POOL = 32
 _QUANTILE = 0.75
 _LIKELY = 4
+_NEAR = 24
 _LOOKS = 3000
 
 Worth = Callable[["Values"], float]
@@ -74,11 +75,7 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
 
 
 def likely_candidate(
-    domain: Domain,
-    history: History,
-    rng: np.random.Generator,
-    belief: Belief,
-    around: Values | None = None,
+    domain: Domain, history: History, rng: np.random.Generator, belief: Belief
 ) -> dict[str, Value]:
     """Returns a new architecture by chance; of some of them the one that is believed in most.
 
@@ -87,17 +84,35 @@ def likely_candidate(
         history: What was tried.
         rng: The source of chance.
         belief: Of the space; without any, the first of all draws is as good.
-        around: With a belief, draws are mutants of this one, two steps away, where any is new; by
-            default they are from everywhere.
 
     Raises:
         SpaceExhausted: No architecture is left that was not tried.
     """
     if not belief:
         return sample_new(domain, history, rng)
-    draws: list[dict[str, Value]] = []
-    if around is not None:
-        mutants = (domain.mutate(domain.mutate(around, rng), rng) for _ in range(2 * _LIKELY))
-        draws = [values for values in mutants if not history.has_tried(values)]
-    draws = draws or [sample_new(domain, history, rng) for _ in range(_LIKELY)]
+    draws = [sample_new(domain, history, rng) for _ in range(_LIKELY)]
     return max(draws, key=belief.log_density)
+
+
+def near_candidate(
+    domain: Domain, history: History, rng: np.random.Generator, belief: Belief, around: Values
+) -> dict[str, Value] | None:
+    """Returns a new architecture near another; of some of them the one that is believed in most.
+
+    It makes the same choices, and at most two of them otherwise: it has as many layers as the
+    other, and can mostly be trained by what was compiled for it.
+
+    Args:
+        domain: The space.
+        history: What was tried.
+        rng: The source of chance.
+        belief: Of the space.
+        around: The other one.
+
+    Returns:
+        None where no draw is new.
+    """
+    mutants = (domain.mutate(domain.mutate(around, rng), rng) for _ in range(_NEAR))
+    alike = (values for values in mutants if values.keys() == around.keys())
+    draws = [values for values in alike if not history.has_tried(values)]
+    return max(draws[:_LIKELY], key=belief.log_density, default=None)

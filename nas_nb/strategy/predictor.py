@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.belief import Belief
-from nas_nb.strategy.first import first_candidate, likely_candidate
+from nas_nb.strategy.first import first_candidate, likely_candidate, near_candidate
 from nas_nb.strategy.leaders import Leaders
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, ladder
@@ -42,13 +42,14 @@ class Predictor(Strategy):
     mutants and neighbours of the best architectures, as in BANANAS, where the model is an
     ensemble of networks instead.
 
-    With `min_epochs` new architectures, but the very first, are trained a little at first, the
-    model learns from these scores alone, and one for each `factor` of them is trained on. In a
-    `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs".
-
-    With rungs what counts is the improvement that is expected a second, and of the first `t0` of
-    the lowest rung every second is near the best, where the belief knows the space: a new kind of
-    model has to be compiled.
+    With `min_epochs` half of the time goes to rungs: new architectures are trained a little at
+    first, the model learns from these scores alone, and one for each `factor` of them is trained
+    on. In a `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs". The
+    other half goes to full trainings at once, of which a model learns likewise: rungs pay where a
+    training is long, not where most of it is to compile the model, and a fixed share of each is
+    never twice as slow as the better one. What counts in both is the improvement that is expected
+    a second. Where the belief knows the space, the search begins with `t0` full trainings, of the
+    first candidate and of others near the best that make the same choices otherwise.
 
     Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
     improvement that is expected is weighted by that belief, less and less: piBO.
@@ -109,6 +110,10 @@ class Predictor(Strategy):
             # It is good by itself: trained in full, it is an incumbent soon.
             return Proposal(first, {"epochs": most})
         rungs = Rungs.of(history, ladder(min(self.min_epochs, most), most, self.factor))
+        if rungs.full_is_due(self.t0):
+            full = self._in_full(rungs.view(history, len(rungs.epochs) - 1), rng)
+            if full is not None:
+                return Proposal(full, {"epochs": most})
         promotion = rungs.due(history, self.domain, self.factor, self._order)
         if promotion is not None:
             return promotion
@@ -123,8 +128,7 @@ class Predictor(Strategy):
         Args:
             history: What was tried.
             rng: The source of chance.
-            by_time: Whether a candidate counts by what it promises a second. Then the history is
-                that of a rung, and among its first trials are some near its best.
+            by_time: Whether a candidate counts by what it promises a second.
 
         Raises:
             SpaceExhausted: No architecture is left that was not tried.
@@ -135,9 +139,7 @@ class Predictor(Strategy):
         # Draw t0 architectures at random and train them.
         best, belief = self._best(history), self._belief(history)
         if len(history.completed) < self.t0 or not best:
-            near = by_time and best and len(history.completed) % 2 == 1
-            around = best[0].values if near else None
-            return likely_candidate(self.domain, history, rng, belief, around)
+            return likely_candidate(self.domain, history, rng, belief)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
@@ -153,6 +155,15 @@ class Predictor(Strategy):
         ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
         new = next((values for values in ranked if not history.has_tried(values)), None)
         return sample_new(self.domain, history, rng) if new is None else new
+
+    def _in_full(self, history: History, rng: np.random.Generator) -> dict[str, Value] | None:
+        """An architecture to train in full at once, given the view of the highest rung."""
+        if len(history.completed) >= self.t0:
+            return self.most_promising(history, rng, by_time=True)
+        best, belief = self._best(history), self._belief(history)
+        if not best or not belief:
+            return None
+        return near_candidate(self.domain, history, rng, belief, best[0].values)
 
     def _order(self, history: History, waiting: list[Trial]) -> Sequence[Trial]:
         """Those that may climb, by what the model makes of their scores: it knows their noise."""

@@ -27,7 +27,7 @@ def search(budget: dict[str, Any], epochs: int) -> Journal:
         (twelve(), {"max_time_s": 60.0}, 10, "grid", "only 12 architectures"),
         (chain(), {"max_trials": 60}, 10, "predictor", "each trial is a full training"),
         (mixed(), {"max_time_s": 60.0}, 10, "predictor", "the budget is time"),
-        (mixed(), {"max_epochs": 60}, 10, "predictor", "one epoch, and one of 4 goes on"),
+        (mixed(), {"max_epochs": 60}, 10, "predictor", "of which one of 4 goes on"),
         (cells(), {"max_time_s": 60.0}, 2, "predictor", "too short to cut"),
         (cells(), {}, 10, "predictor", "and from their sizes"),
     ],
@@ -41,18 +41,17 @@ def test_it_chooses_by_space_and_budget_and_says_why(
     assert why in auto.reason(history)
 
 
-def test_in_rungs_the_first_is_trained_in_full_and_the_next_for_one_epoch() -> None:
+def test_where_time_is_limited_it_begins_in_full_and_goes_on_with_one_epoch() -> None:
     auto, journal = Auto().over(chain()), search({"max_time_s": 60.0}, 10)
-    first = auto.propose(journal.history, rng())
-    assert isinstance(first, Proposal)
-    assert first.fidelity == {"epochs": 10}
-    journal.append(
-        "trial_proposed", trial=0, values=first.values, origin="auto", fidelity=first.fidelity
-    )
-    journal.append("trial_ended", trial=0, status="completed", score=0.5, reason=None)
-    second = auto.propose(journal.history, rng())
-    assert isinstance(second, Proposal)
-    assert second.fidelity == {"epochs": 1}
+    epochs = []
+    for number in range(6):
+        made = auto.propose(journal.history, rng(number))
+        assert isinstance(made, Proposal)
+        epochs.append(made.fidelity["epochs"])
+        about = {"values": made.values, "fidelity": made.fidelity, "origin": "auto"}
+        journal.append("trial_proposed", trial=number, **about)
+        journal.append("trial_ended", trial=number, status="completed", score=0.5, reason=None)
+    assert epochs == [10, 10, 10, 10, 10, 1]
 
 
 def test_without_a_limit_of_time_it_proposes_what_the_predictor_does() -> None:

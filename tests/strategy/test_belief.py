@@ -46,12 +46,11 @@ def test_a_short_training_is_believed_to_do_best_without_dropout() -> None:
         assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {"dropout": best}
 
 
-def test_many_layers_are_believed_in_more_than_few() -> None:
+def test_neither_few_nor_many_layers_are_believed_in_most() -> None:
     for name in ("num_layers", "depth", "convolutions", "conv_blocks"):
         layers = Parameter(name, ParameterKind.INT, low=1, high=5)
         ranked = sorted(Domain((layers,)).enumerate(), key=Belief(Domain((layers,))).log_density)
-        assert ranked[0] == {name: 1}
-        assert ranked[-1] == {name: 5}
+        assert [point[name] for point in ranked[2:]] in ([2, 4, 3], [4, 2, 3])
 
 
 def test_wide_layers_are_believed_in_more_than_narrow_ones() -> None:

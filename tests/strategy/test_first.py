@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nas_nb.record.history import History
@@ -8,9 +10,9 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.belief import Belief
-from nas_nb.strategy.first import first_candidate, likely_candidate
+from nas_nb.strategy.first import first_candidate, likely_candidate, near_candidate
 from nas_nb.strategy.surrogate.features import size_of
-from tests.strategy.worlds import cells, rng
+from tests.strategy.worlds import cells, choice, rng, told
 
 
 def first(domain: Domain, seed: int) -> dict[str, Value]:
@@ -34,9 +36,9 @@ def test_of_ordered_choices_that_nobody_knows_it_takes_the_middle() -> None:
 
 
 def test_a_layer_that_joins_is_not_judged_by_its_default_width() -> None:
-    deep = (Condition("num_layers", (2,)),)
+    deep = (Condition("num_layers", (2, 3)),)
     narrow_first = Parameter("units_2", ParameterKind.CHOICE, (1, 2, 4, 8, 16), conditions=deep)
-    domain = Domain((Parameter("num_layers", ParameterKind.INT, low=1, high=2), narrow_first))
+    domain = Domain((Parameter("num_layers", ParameterKind.INT, low=1, high=3), narrow_first))
     assert {first(domain, seed)["num_layers"] for seed in range(5)} == {2}
 
 
@@ -59,13 +61,23 @@ def test_a_likely_candidate_is_nearer_to_the_belief_than_a_random_one() -> None:
     assert mean(belief) > mean(unknown)
 
 
-def test_around_one_a_likely_candidate_differs_from_it_in_two_choices_at_most() -> None:
-    names = ("units_1", "units_2", "units_3", "units_4")
-    domain = Domain(tuple(Parameter(n, ParameterKind.CHOICE, (8, 16, 32, 64)) for n in names))
-    centre = dict.fromkeys(names, 32)
-    for seed in range(5):
-        near = likely_candidate(domain, History(), rng(seed), Belief(domain), centre)
-        assert sum(near[name] != 32 for name in names) <= 2
+def test_a_near_candidate_has_the_same_choices_and_differs_in_two_at_most() -> None:
+    third = (Condition("num_layers", (3,)),)
+    layers = Parameter("num_layers", ParameterKind.INT, low=2, high=3)
+    widths = [choice(f"units_{n}", 8, 16, 32, 64) for n in (1, 2, 3)]
+    domain = Domain((layers, *widths[:2], replace(widths[2], conditions=third)))
+    centre = domain.complete({"num_layers": 3})
+    for seed in range(20):
+        near = near_candidate(domain, History(), rng(seed), Belief(domain), centre)
+        assert near is not None
+        assert near.keys() == centre.keys()
+        assert 1 <= sum(near[name] != centre[name] for name in centre) <= 2
+
+
+def test_where_nothing_near_is_new_there_is_no_near_candidate() -> None:
+    domain = Domain((choice("units", 8, 16),))
+    history = told([(point, 0.5) for point in domain.enumerate()])
+    assert near_candidate(domain, history, rng(), Belief(domain), {"units": 8}) is None
 
 
 def test_where_sizes_are_known_it_has_the_learning_rate_that_is_believed_in() -> None:
@@ -87,5 +99,5 @@ def test_nothing_beside_it_is_believed_in_more() -> None:
     domain = Domain((layers, units, Parameter("lr", ParameterKind.FLOAT, low=1e-6, high=1.0)))
     for seed in range(5):
         found = first(domain, seed)
-        assert found["num_layers"] in (7, 8, 9)
+        assert found["num_layers"] in (4, 5, 6)
         assert found["units"] in (64, 128)

@@ -17,3 +17,13 @@ def test_trials_of_another_space_lead_nothing() -> None:
     mine = next(iter(twelve().enumerate()))
     trials = told([({"other": 1}, 9.0), (mine, 1.0)]).completed
     assert Leaders(twelve(), 3).of(trials, "max") == [trials[1]]
+
+
+def test_rungs_may_be_asked_about_in_turn() -> None:
+    points = list(twelve().enumerate())
+    trials = told([(point, float(n % 5)) for n, point in enumerate(points)]).completed
+    low, high = trials[::2], trials[1::2]
+    leaders = Leaders(twelve(), 3)
+    for size in range(1, 7):
+        assert leaders.of(low[:size], "max") == best_of(low[:size], 3, "max")
+        assert leaders.of(high[:size], "max") == best_of(high[:size], 3, "max")
