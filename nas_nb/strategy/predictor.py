@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -10,22 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.belief import Belief
-from nas_nb.strategy.first import first_candidate, likely_candidate, near_candidate
-from nas_nb.strategy.leaders import Leaders
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, ladder
+from nas_nb.strategy.first import first_candidate, likely_candidate
+from nas_nb.strategy.halves import next_training
+from nas_nb.strategy.knowledge import Knowledge
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
-from nas_nb.strategy.surrogate.pool import candidate_pool
-from nas_nb.strategy.threads import one_thread
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value, Values
-    from nas_nb.strategy.surrogate.model import Learner, Vector
+    from nas_nb.record.values import Value
+    from nas_nb.strategy.proposal import Proposal
 
-_PARENTS = 5
 _NONE = 1e-300
 
 
@@ -42,14 +35,10 @@ class Predictor(Strategy):
     mutants and neighbours of the best architectures, as in BANANAS, where the model is an
     ensemble of networks instead.
 
-    With `min_epochs` half of the time goes to rungs: new architectures are trained a little at
-    first, the model learns from these scores alone, and one for each `factor` of them is trained
-    on. In a `Search` it is continued; a `kt.Tuner` has to train for the value "tuner/epochs". The
-    other half goes to full trainings at once, of which a model learns likewise: rungs pay where a
-    training is long, not where most of it is to compile the model, and a fixed share of each is
-    never twice as slow as the better one. What counts in both is the improvement that is expected
-    a second. Where the belief knows the space, the search begins with `t0` full trainings, of the
-    first candidate and of others near the best that make the same choices otherwise.
+    With `min_epochs` half of the time goes to rungs, where new architectures are trained a little
+    at first, and half to full trainings (`halves.next_training`); in both the improvement that is
+    expected a second counts. In a `Search` a promoted one is continued; a `kt.Tuner` has to train
+    for the value "tuner/epochs".
 
     Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
     improvement that is expected is weighted by that belief, less and less: piBO.
@@ -102,23 +91,13 @@ class Predictor(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the most promising new architecture; with rungs, a promotion where it is due."""
-        first = None if history.finished else self._first(history, rng)
-        if self.min_epochs is None:
-            return first or self.most_promising(history, rng)
-        most = full_epochs(self.name, history, self.max_epochs)
-        if first is not None:
-            # It is good by itself: trained in full, it is an incumbent soon.
-            return Proposal(first, {"epochs": most})
-        rungs = Rungs.of(history, ladder(min(self.min_epochs, most), most, self.factor))
-        if rungs.full_is_due(self.t0):
-            full = self._in_full(rungs.view(history, len(rungs.epochs) - 1), rng)
-            if full is not None:
-                return Proposal(full, {"epochs": most})
-        promotion = rungs.due(history, self.domain, self.factor, self._order)
-        if promotion is not None:
-            return promotion
-        values = self.most_promising(rungs.view(history), rng, by_time=True)
-        return Proposal(values, {"epochs": rungs.epochs[0]})
+        if self.min_epochs is not None:
+            return next_training(self, self.min_epochs, history, rng)
+        return self.most_promising(history, rng) if history.finished else self.first(history, rng)
+
+    def first(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns an architecture that is good by itself."""
+        return first_candidate(self.domain, history, rng, self.knowledge.belief(history))
 
     def most_promising(
         self, history: History, rng: np.random.Generator, by_time: bool = False
@@ -126,7 +105,7 @@ class Predictor(Strategy):
         """Returns the candidate of the highest acquisition, or a random one while there are few.
 
         Args:
-            history: What was tried.
+            history: What was tried, or the view of a rung.
             rng: The source of chance.
             by_time: Whether a candidate counts by what it promises a second.
 
@@ -134,82 +113,29 @@ class Predictor(Strategy):
             SpaceExhausted: No architecture is left that was not tried.
         """
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
-        from nas_nb.strategy.surrogate.seconds import log_seconds
+        from nas_nb.strategy.surrogate.pool import candidate_pool
 
         # Draw t0 architectures at random and train them.
-        best, belief = self._best(history), self._belief(history)
+        best, belief = self.knowledge.best(history), self.knowledge.belief(history)
         if len(history.completed) < self.t0 or not best:
             return likely_candidate(self.domain, history, rng, belief)
         # Generate a set of candidates from the best architectures by mutation at random.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
         # Train the model on the architectures and their scores.
-        mean, deviation, seen = self._predicted(history, best, pool)
+        mean, deviation, seen = self.knowledge.predicted(history, pool)
         # For each candidate evaluate the acquisition function; train the one of the highest.
         promise = np.log(expected_improvement(mean, deviation, seen) + _NONE)
         if belief:  # piBO: what is believed counts less, the more is known
             believed = [belief.log_density(values) for values in pool]
             promise += self.beta / len(history.completed) * np.array(believed)
         if by_time:  # expected improvement per second, Snoek et al. 2012, section 3.2
-            promise -= log_seconds(self._learner.coder, history.completed, pool)
+            promise -= self.knowledge.log_seconds(history, pool)
         ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
         new = next((values for values in ranked if not history.has_tried(values)), None)
         return sample_new(self.domain, history, rng) if new is None else new
 
-    def _in_full(self, history: History, rng: np.random.Generator) -> dict[str, Value] | None:
-        """An architecture to train in full at once, given the view of the highest rung."""
-        if len(history.completed) >= self.t0:
-            return self.most_promising(history, rng, by_time=True)
-        best, belief = self._best(history), self._belief(history)
-        if not best or not belief:
-            return None
-        return near_candidate(self.domain, history, rng, belief, best[0].values)
-
-    def _order(self, history: History, waiting: list[Trial]) -> Sequence[Trial]:
-        """Those that may climb, by what the model makes of their scores: it knows their noise."""
-        best = self._best(history)
-        ranked = best_of(waiting, self.window, history.direction)
-        ranked = [trial for trial in ranked if self.domain.contains(trial.values)]
-        if len(best) < _PARENTS or not ranked:
-            return ranked
-        mean, *_ = self._predicted(history, best, [trial.values for trial in ranked])
-        return [ranked[position] for position in np.argsort(-mean, kind="stable")]
-
-    def _predicted(
-        self, history: History, best: Sequence[Trial], points: Sequence[Values]
-    ) -> tuple[Vector, Vector, float]:
-        """Mean and deviation of the scores of the points, and the best score seen."""
-        sign = 1.0 if history.direction == "max" else -1.0
-        with one_thread():
-            model = self._learner.learn(history.finished, best, sign)
-            return *model.predict(points), model.best
-
-    def _first(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        return first_candidate(self.domain, history, rng, self._belief(history))
-
-    def _belief(self, history: History) -> Belief:
-        epochs, an_epoch = self.max_epochs or history.full_epochs, history.steps_per_epoch
-        steps = epochs * an_epoch if epochs and an_epoch else None
-        if steps not in self._beliefs:
-            self._beliefs[steps] = Belief(self.domain, steps)
-        return self._beliefs[steps]
-
     @cached_property
-    def _beliefs(self) -> dict[int | None, Belief]:
-        """Kept by steps: what is believed of each value is worked out once."""
-        return {}
-
-    @cached_property
-    def _learner(self) -> Learner:
-        from nas_nb.strategy.surrogate.coder import Coder
-        from nas_nb.strategy.surrogate.model import Learner
-
-        return Learner(Coder(self.domain), self.window)
-
-    @cached_property
-    def _leaders(self) -> Leaders:
-        return Leaders(self.domain, _PARENTS)
-
-    def _best(self, history: History) -> list[Trial]:
-        """The best trials of the space so far, the best first."""
-        return self._leaders.of(history.completed, history.direction)
+    def knowledge(self) -> Knowledge:
+        """What is known of the space."""
+        return Knowledge(self.domain, self.window, self.max_epochs)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from nas_nb.record.history import History
@@ -64,8 +62,8 @@ def test_a_likely_candidate_is_nearer_to_the_belief_than_a_random_one() -> None:
 def test_a_near_candidate_has_the_same_choices_and_differs_in_two_at_most() -> None:
     third = (Condition("num_layers", (3,)),)
     layers = Parameter("num_layers", ParameterKind.INT, low=2, high=3)
-    widths = [choice(f"units_{n}", 8, 16, 32, 64) for n in (1, 2, 3)]
-    domain = Domain((layers, *widths[:2], replace(widths[2], conditions=third)))
+    widths = [choice(f"units_{n}", 8, 16, 32, 64) for n in (1, 2)]
+    domain = Domain((layers, *widths, choice("units_3", 8, 16, 32, 64, when=third)))
     centre = domain.complete({"num_layers": 3})
     for seed in range(20):
         near = near_candidate(domain, History(), rng(seed), Belief(domain), centre)
