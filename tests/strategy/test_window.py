@@ -29,3 +29,15 @@ def test_a_history_continues_what_it_was_and_no_other() -> None:
     assert not continues(trials[:3], trials[:4])
     assert not continues((*trials[:2], *trials[3:], trials[2]), trials[:4])  # one was trained on
     assert not continues(others, trials[:4])
+
+
+def test_of_what_informs_most_the_fewer_that_do_are_those_of_all() -> None:
+    source = rng()
+    points = [mixed().sample(source) for _ in range(80)]
+    scores = np.random.default_rng(1).integers(9, size=80) / 2.0
+    trials = told(list(zip(points, scores.tolist(), strict=True))).finished
+    for sign in (1.0, -1.0):
+        of_all = informative(trials, sign, 20)
+        of_some = informative(informative(trials, sign, 40), sign, 20)
+        assert sorted(t.score or 0 for t in of_some) == sorted(t.score or 0 for t in of_all)
+        assert of_some[10:] == of_all[10:]

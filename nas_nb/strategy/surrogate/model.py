@@ -140,9 +140,10 @@ class Learner:
         return made
 
     def _new_ground(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Ground:
-        few = self._shown(informative(trials, sign, min(self.window, _FITTED_ON)), best)
+        most = informative(trials, sign, self.window)  # looks at all trials; the few are of these
+        few = self._shown(informative(most, sign, min(self.window, _FITTED_ON)), best)
         covariance = fit(self._sight(few).points([t.values for t in few]), _scores(few, sign)[0])
-        shown = self._shown(informative(trials, sign, self.window), best)
+        shown = self._shown(most, best)
         sight = self._sight(shown)
         seen = sight.points([trial.values for trial in shown])
         return Ground(trials, sign, shown, sight, covariance, seen, factorised(covariance, seen))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -182,7 +183,7 @@ def _surprise(
     alpha = cho_solve((factor, True), scores)
     value = 0.5 * float(scores @ alpha) + float(np.log(np.diag(factor)).sum())
     # d value / d log t = 1/2 trace((K^-1 - alpha alpha^T) dK / d log t)
-    pull = 0.5 * (cho_solve((factor, True), np.eye(n)) - np.outer(alpha, alpha))
+    pull = 0.5 * (_inverse(factor) - np.outer(alpha, alpha))
     pulled = pull * alike
     slope = np.concatenate(
         [
@@ -192,3 +193,11 @@ def _surprise(
         ]
     )
     return value, slope
+
+
+def _inverse(factor: Matrix) -> Matrix:
+    """K^-1, given the lower factor of K: half of the work of solving for every unit vector."""
+    lower, _ = dpotri(factor, lower=1)
+    lower = np.tril(lower)
+    result: Matrix = lower + np.tril(lower, -1).T
+    return result
