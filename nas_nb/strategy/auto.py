@@ -90,8 +90,8 @@ class Auto(Strategy):
             return Choice(self._predictor, f"{learns}; trainings are too short to cut.")
         return Choice(
             self._with_rungs,
-            f"{learns}; the budget is time: half of it for full trainings, half for one epoch of "
-            f"many architectures, of which one of {self._with_rungs.factor} goes on.",
+            f"{learns}; of the time half goes to full trainings, half to one epoch of many "
+            f"architectures, of which one of {self._with_rungs.factor} goes on.",
         )
 
     @cached_property

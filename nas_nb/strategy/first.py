@@ -99,8 +99,8 @@ def near_candidate(
 ) -> dict[str, Value] | None:
     """Returns a new architecture near another; of some of them the one that is believed in most.
 
-    It makes the same choices, and at most two of them otherwise: it has as many layers as the
-    other, and can mostly be trained by what was compiled for it.
+    It makes the same choices, and at most two of them otherwise: where layers have choices of
+    their own it has as many as the other, and can mostly be trained by what was compiled for it.
 
     Args:
         domain: The space.

@@ -53,12 +53,13 @@ class Predictor(Strategy):
     Args:
         t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
             be good (`first_candidate`), the others are random, nearer to the belief than chance.
+            With `min_epochs` it is that many on each side, and those in full are near the best.
         candidates: How many architectures are drawn for the model to choose from, 8 or more.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.
         beta: How many trials it takes until the belief (`Belief`) counts as much as the model,
             0 or more; 0 is without belief after the first `t0` trials.
-        min_epochs: The epochs to begin with, 1 or more; by default every training is full.
+        min_epochs: The epochs of the lowest rung, 1 or more; by default every training is full.
         factor: With `min_epochs`: one of so many climbs to the next rung, of so many times the
             epochs, 2 or more.
         max_epochs: With `min_epochs`: those of a full training; by default what the search
@@ -90,7 +91,7 @@ class Predictor(Strategy):
             whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs or 1)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
-        """Returns the most promising new architecture; with rungs, a promotion where it is due."""
+        """Returns the most promising new architecture; with rungs, what `next_training` says."""
         if self.min_epochs is not None:
             return next_training(self, self.min_epochs, history, rng)
         return self.most_promising(history, rng) if history.finished else self.first(history, rng)

@@ -97,20 +97,6 @@ class Rungs:
         """Returns the history as one who doesn't know fidelities may see it: of one rung."""
         return cast("History", RungView(history, self.completed[rung], self.finished[rung]))
 
-    def full_is_due(self, least: int) -> bool:
-        """Says whether full trainings at once had less of the time so far than all others.
-
-        Args:
-            least: How many of them are due in any case.
-        """
-        at_once = [trial for trial in self.finished[-1] if trial.parent is None]
-        everything = sum(self._cost(trial) for rung in self.finished for trial in rung)
-        return len(at_once) < least or 2 * sum(map(self._cost, at_once)) <= everything
-
-    def _cost(self, trial: Trial) -> float:
-        """Its seconds, or its epochs where nobody took the time."""
-        return trial.duration_s or granted(trial, self.epochs[-1])
-
     def due(
         self, history: History, domain: Domain, factor: int, order: Order | None = None
     ) -> Proposal | None:

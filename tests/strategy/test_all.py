@@ -43,6 +43,7 @@ OPTIONS: dict[str, dict[str, int]] = {
     "bohb": {"max_epochs": 9, "n_min": 2},
     "asha": {"max_epochs": 9},
     "funnel": {"max_epochs": 9},
+    "predictor with rungs": {"min_epochs": 1, "max_epochs": 9},
 }
 LONG, SHORT = 24, 6
 EVENTS_BETWEEN_CUTS = {"bayesian": 11}
@@ -51,7 +52,9 @@ EVENTS_BETWEEN_CUTS = {"bayesian": 11}
 TOO_SLOW = {("bayesian", "cells"), ("bayesian", "function")}
 
 # These measure on the data of a search first, and no oracle has any: their own tests run them.
+WITH_RUNGS = " with rungs"
 PROPOSERS = [name for name, kind in STRATEGIES.items() if not kind.needs_data]
+PROPOSERS.append("predictor" + WITH_RUNGS)
 
 everyone = pytest.mark.parametrize("name", PROPOSERS)
 everywhere = pytest.mark.parametrize("world", list(DOMAINS))
@@ -61,7 +64,8 @@ everyone_everywhere = pytest.mark.parametrize(
 
 
 def strategy(name: str, world: str, **options: int) -> Strategy:
-    return make_strategy(name, DOMAINS[world](), **{**OPTIONS.get(name, {}), **options})
+    kind, options = name.removesuffix(WITH_RUNGS), {**OPTIONS.get(name, {}), **options}
+    return make_strategy(kind, DOMAINS[world](), **options)
 
 
 def short(name: str, world: str) -> Strategy:
@@ -196,7 +200,8 @@ def test_twelve_architectures_are_found_and_then_the_space_is_exhausted(name: st
 @everyone
 @pytest.mark.parametrize("objective", [MAXIMISE, MINIMISE], ids=lambda o: o.direction)
 def test_a_smooth_score_is_improved_in_both_directions(name: str, objective: Any) -> None:
-    seen = StrategyOracle(short(name, "mixed"), objective, 12, seed=0)
+    trials = LONG if name.endswith(WITH_RUNGS) else LONG // 2
+    seen = StrategyOracle(short(name, "mixed"), objective, trials, seed=0)
     run(seen)
     scores = [trial.score for trial in seen.history.completed]
     better = max if objective.direction == "max" else min
@@ -225,7 +230,8 @@ def build(hp: kt.HyperParameters) -> None:
 
 @everyone
 def test_a_stock_tuner_runs_it_and_the_journal_says_the_same(name: str, tmp_path: Path) -> None:
-    seen = oracle(name, MAXIMISE, max_trials=LONG, seed=0, **OPTIONS.get(name, {}))
+    kind = name.removesuffix(WITH_RUNGS)
+    seen = oracle(kind, MAXIMISE, max_trials=LONG, seed=0, **OPTIONS.get(name, {}))
     tuner = StockTuner(seen, build, directory=tmp_path, project_name="stock")
     tuner.search()
     assert seen.error is None

@@ -26,7 +26,7 @@ def search(budget: dict[str, Any], epochs: int) -> Journal:
     [
         (twelve(), {"max_time_s": 60.0}, 10, "grid", "only 12 architectures"),
         (chain(), {"max_trials": 60}, 10, "predictor", "each trial is a full training"),
-        (mixed(), {"max_time_s": 60.0}, 10, "predictor", "the budget is time"),
+        (mixed(), {"max_time_s": 60.0}, 10, "predictor", "of the time half goes to full trainings"),
         (mixed(), {"max_epochs": 60}, 10, "predictor", "of which one of 4 goes on"),
         (cells(), {"max_time_s": 60.0}, 2, "predictor", "too short to cut"),
         (cells(), {}, 10, "predictor", "and from their sizes"),
@@ -41,8 +41,8 @@ def test_it_chooses_by_space_and_budget_and_says_why(
     assert why in auto.reason(history)
 
 
-def test_where_time_is_limited_it_begins_in_full_and_goes_on_with_one_epoch() -> None:
-    auto, journal = Auto().over(chain()), search({"max_time_s": 60.0}, 10)
+def test_where_epochs_are_limited_it_begins_in_full_and_goes_on_with_one_epoch() -> None:
+    auto, journal = Auto().over(chain()), search({"max_epochs": 400}, 10)
     epochs = []
     for number in range(6):
         made = auto.propose(journal.history, rng(number))

@@ -1,3 +1,6 @@
+import pytest
+
+from nas_nb.space.domain import Domain
 from nas_nb.strategy.leaders import Leaders
 from nas_nb.strategy.rungs import best_of
 from tests.strategy.worlds import rng, told, twelve
@@ -19,11 +22,15 @@ def test_trials_of_another_space_lead_nothing() -> None:
     assert Leaders(twelve(), 3).of(trials, "max") == [trials[1]]
 
 
-def test_rungs_may_be_asked_about_in_turn() -> None:
+def test_of_rungs_that_are_asked_about_in_turn_only_new_trials_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     points = list(twelve().enumerate())
     trials = told([(point, float(n % 5)) for n, point in enumerate(points)]).completed
-    low, high = trials[::2], trials[1::2]
-    leaders = Leaders(twelve(), 3)
+    domain, looks = twelve(), []
+    monkeypatch.setattr(Domain, "contains", lambda _, values: looks.append(values) or True)
+    leaders = Leaders(domain, 12)
     for size in range(1, 7):
-        assert leaders.of(low[:size], "max") == best_of(low[:size], 3, "max")
-        assert leaders.of(high[:size], "max") == best_of(high[:size], 3, "max")
+        for rung in (trials[::2], trials[1::2]):
+            assert leaders.of(rung[:size], "max") == best_of(rung[:size], 12, "max")
+    assert len(looks) == 12

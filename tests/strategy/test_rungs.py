@@ -100,27 +100,6 @@ def test_what_was_trained_in_full_by_hand_does_not_climb() -> None:
     assert due.values == POINTS[1]
 
 
-def test_full_trainings_at_once_are_due_until_they_had_half_of_the_epochs() -> None:
-    history = opened(9)
-    tell(history, Proposal(POINTS[0]), 0.5)
-    assert Rungs.of(history, (1, 9)).full_is_due(2)
-    assert not Rungs.of(history, (1, 9)).full_is_due(1)
-    for number in range(1, 9):
-        tell(history, Proposal(POINTS[number], {"epochs": 1}), 0.4)
-        assert not Rungs.of(history, (1, 9)).full_is_due(1)
-    tell(history, Proposal(POINTS[8], {"epochs": 9}, parent=8), None)
-    assert Rungs.of(history, (1, 9)).full_is_due(1)
-
-
-def test_full_trainings_at_once_are_due_until_they_had_half_of_the_seconds() -> None:
-    history = opened(9)
-    tell(history, Proposal(POINTS[0]), 0.5, seconds=2.0)
-    tell(history, Proposal(POINTS[1], {"epochs": 1}), 0.4, seconds=1.9)
-    assert not Rungs.of(history, (1, 9)).full_is_due(1)
-    tell(history, Proposal(POINTS[2], {"epochs": 1}), 0.4, seconds=0.1)
-    assert Rungs.of(history, (1, 9)).full_is_due(1)
-
-
 def test_a_view_shows_one_rung_and_the_rest_as_tried() -> None:
     history = opened(9)
     tell(history, Proposal(POINTS[0], {"epochs": 1}), 0.5)

@@ -126,6 +126,7 @@ def run(oracle: StrategyOracle, score: Callable[[Values], Any] = quality) -> lis
     while (trial := oracle.create_trial("loop")).status == "RUNNING":
         values = architecture(trial.hyperparameters.values)
         handed_out.append(values)
+        oracle.durations_s[trial.trial_id] = 1.0  # what goes by seconds is the same each time
         answer(oracle, trial, score(values))
     return handed_out
 

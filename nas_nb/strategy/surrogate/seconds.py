@@ -26,15 +26,15 @@ def log_seconds(coder: Coder, trials: Sequence[Trial], points: Sequence[Values])
 
     Args:
         coder: Of the space.
-        trials: The latest 200 that tell their time are learned from.
+        trials: The latest 200 that tell their time are learned from, but not those that started
+            from another: their time is not that of all their epochs.
         points: Of the space, `n` of them.
 
     Returns:
         Shape (n,); zeros where no trial tells its time.
     """
-    timed = [
-        t for t in trials[-_LATEST:] if t.duration_s > 0 and t.epochs and coder.knows(t.values)
-    ]
+    telling = (t for t in trials[-_LATEST:] if t.duration_s > 0 and t.epochs and t.parent is None)
+    timed = [trial for trial in telling if coder.knows(trial.values)]
     if not timed:
         return np.zeros(len(points))
     seconds = np.log([trial.duration_s / trial.epochs for trial in timed])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nas_nb.record.trial import Trial, TrialStatus
@@ -40,6 +42,12 @@ def test_epochs_count_and_not_trials() -> None:
         trained(n, kind, e, e) for n, (kind, e) in enumerate([("small", 1), ("large", 9)] * 4)
     ]
     assert np.allclose(np.exp(log_seconds(CODER, trials, POINTS)), 1.0)
+
+
+def test_a_trial_that_another_began_tells_nothing_of_the_time_of_its_epochs() -> None:
+    trials = [trained(n, kind, 2, 2) for n, kind in enumerate(["small", "large"] * 4)]
+    continued = [replace(trained(n, "large", 9, 0.1), parent=0) for n in range(8, 12)]
+    assert np.allclose(np.exp(log_seconds(CODER, [*trials, *continued], POINTS)), 1.0)
 
 
 def test_where_no_trial_tells_its_time_all_are_alike() -> None:
