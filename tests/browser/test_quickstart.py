@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import NotebookPage
+from tests.browser.parts import status
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -29,10 +30,6 @@ def quickstart(open_notebook: Callable[..., NotebookPage]) -> NotebookPage:
         control.fill(value)
         control.press("Tab")
     return notebook
-
-
-def status(panel: Locator) -> Locator:
-    return panel.get_by_role("status")
 
 
 def click(panel: Locator, name: str) -> None:
