@@ -21,13 +21,14 @@ Doubt = Callable[["Value"], float]
 """How many standard deviations a value is away from what is believed to be good."""
 
 Gain = Callable[["Value"], float]
-"""The logarithm of a density, up to a constant."""
+"""The logarithm of a density over that of a draw by chance."""
 
 Gains = dict[str, dict["Parameter", Gain]]
 
 _LISTED = 32
 _TABLED = 4096
 _HOPELESS = 10.0
+_NONE = 1e-300
 
 LEARNING_RATE, DECADES = 3e-3, 0.5
 """Between Keras's default for Adam, 0.001 for long trainings, and 0.01, which a few epochs need."""
@@ -35,19 +36,26 @@ LEARNING_RATE, DECADES = 3e-3, 0.5
 STEP, SLOWEST, FASTEST = 0.12, 3e-4, 1e-2
 """What Adam's rate is in one step, and its limits; it falls with the root of the steps."""
 
-DROPOUT, DROPOUT_APART, DROPOUT_STEPS = 0.1, 0.25, 5_000
-"""In so many steps and more; with fewer it is less, since a short training does not overfit yet."""
+SHORT = 5_000
+"""The gradient steps below which a training is short: it has to learn fast, and hardly overfits."""
 
-SIZE, SIZE_APART = 0.75, 0.35
-"""Of the smallest (0) to the largest (1) size: larger is mostly better, and dearer."""
+DROPOUT, DROPOUT_APART = 0.1, 0.25
+"""Of a training that is not short; one of fewer steps needs less."""
 
-DEPTH = 0.5
-"""Likewise of layers: one more is no better as often as not, and dearer (`bench_learning_rate`)."""
+SIZE, SIZE_AT_ONCE, SIZE_APART = 0.75, 0.9, 0.35
+"""Of the smallest (0) to the largest (1) width: wider is mostly better, and dearer. The fewer the
+steps the nearer it is to the second: wide nets learn more in a step."""
+
+DEPTH, HEAD_DEPTH = 0.5, 0.0
+"""Likewise of layers: one more is no better as often as not, and dearer; and of dense layers after
+convolutions, which need none."""
 
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
 _FEW = 20
 _DEPTH = re.compile(r"(^|_)(layers|depth|blocks|convolutions|convs|dense)$", re.IGNORECASE)
+_HEAD = re.compile(r"(^|_)dense(_layers|_blocks)?$", re.IGNORECASE)
+_CONVOLVES = re.compile(r"(^|_)(conv|filters)", re.IGNORECASE)
 _SIZE = re.compile(r"(^|_)(units|filters|width|channels|neurons|hidden)(_|$|\d)", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
 
@@ -61,6 +69,9 @@ class Belief:
     neither few nor many of them, Adam. Of all other choices it believes nothing. Choices are
     independent, each normal on its own scale.
 
+    After convolutions it believes in no dense layer but the last: Springenberg, Dosovitskiy, Brox
+    & Riedmiller, Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015.
+
     Where the gradient steps T of a training are known, the learning rate is near 0.12 / sqrt(T):
     the sum of T steps has to carry the weights as far as a longer training would. It is how the
     best constant rate of stochastic gradient descent falls (Nemirovski, Juditsky, Lan & Shapiro,
@@ -68,6 +79,8 @@ class Belief:
     section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`). Dropout is the less the
     fewer the steps are: with it a net takes two or three times as long to train (Srivastava et
     al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014, section 11).
+    And the wider layers are: larger nets get as far in fewer steps (Kaplan et al., Scaling Laws
+    for Neural Language Models, 2020, figure 2), and with few steps they cost little.
 
     Args:
         domain: The space.
@@ -79,7 +92,9 @@ class Belief:
 
     @cached_property
     def _gains(self) -> Gains:
-        doubts = {p: _doubt(p, self.steps) for p in self.domain.parameters if p.count > 1}
+        convolves = any(_CONVOLVES.search(p.name) for p in self.domain.parameters)
+        free = [p for p in self.domain.parameters if p.count > 1]
+        doubts = {p: _doubt(p, self.steps, convolves) for p in free}
         return _by_name({p: _gain(p, doubt) for p, doubt in doubts.items() if doubt})
 
     @cached_property
@@ -102,10 +117,10 @@ class Belief:
         return bool(self._gains)
 
     def log_density(self, values: Values) -> float:
-        """Returns the logarithm of the density at a point, up to a constant.
+        """Returns the logarithm of the density at a point, relative to that of draws by chance.
 
-        A choice that is not active counts as the mean of its values: a layer is not better left
-        out because nothing can be wrong with it.
+        A choice that is not active counts as one that is drawn by chance: a layer is not better
+        left out because nothing can be wrong with it.
         """
         return self._sum(self._gains, values)
 
@@ -134,7 +149,17 @@ def likely_rate(steps: int | None) -> float:
 
 def likely_dropout(steps: int | None) -> float:
     """Returns the dropout that is believed in for so many gradient steps."""
-    return DROPOUT if steps is None else DROPOUT * min(1.0, steps / DROPOUT_STEPS)
+    return DROPOUT * _length(steps)
+
+
+def likely_size(steps: int | None) -> float:
+    """Returns the width that is believed in, from the smallest (0) to the largest (1)."""
+    return SIZE_AT_ONCE + (SIZE - SIZE_AT_ONCE) * _length(steps)
+
+
+def _length(steps: int | None) -> float:
+    """Returns how long a training is, at most 1; nobody makes one short without a word."""
+    return 1.0 if steps is None else min(1.0, steps / SHORT)
 
 
 def _by_name(gains: dict[Parameter, Gain]) -> Gains:
@@ -145,12 +170,12 @@ def _by_name(gains: dict[Parameter, Gain]) -> Gains:
 
 
 def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
-    """Returns the log-density of a parameter, less its mean over the values."""
+    """Returns the log-density of a parameter, relative to that of a draw by chance."""
     values = parameter.values() if parameter.count <= _LISTED else _spread(parameter)
-    mean = fmean(-0.5 * doubt(value) ** 2 for value in values)
+    chance = math.log(fmean(math.exp(-0.5 * doubt(value) ** 2) for value in values) + _NONE)
     if parameter.count > _TABLED:
-        return lambda value: -0.5 * doubt(value) ** 2 - mean
-    return {value: -0.5 * doubt(value) ** 2 - mean for value in parameter.values()}.__getitem__
+        return lambda value: -0.5 * doubt(value) ** 2 - chance
+    return {value: -0.5 * doubt(value) ** 2 - chance for value in parameter.values()}.__getitem__
 
 
 def _spread(parameter: Parameter) -> Iterator[Value]:
@@ -158,8 +183,14 @@ def _spread(parameter: Parameter) -> Iterator[Value]:
     return (line.from_unit((step + 0.5) / _LISTED) for step in range(_LISTED))
 
 
-def _doubt(parameter: Parameter, steps: int | None) -> Doubt | None:
-    """Returns what is believed of a parameter, given the gradient steps of a training, or None."""
+def _doubt(parameter: Parameter, steps: int | None, convolves: bool) -> Doubt | None:
+    """Returns what is believed of a parameter, or None.
+
+    Args:
+        parameter: Of the space.
+        steps: Of a training, or None where nobody knows.
+        convolves: Whether the space has convolutions.
+    """
     name = parameter.name
     if _OPTIMIZER.search(name):
         return lambda value: 0.0 if str(value).lower().startswith(("adam", "nadam")) else 1.0
@@ -172,8 +203,9 @@ def _doubt(parameter: Parameter, steps: int | None) -> Doubt | None:
         dropout = likely_dropout(steps)
         return lambda value: (cast(float, value) - dropout) / DROPOUT_APART
     if _DEPTH.search(name) and _largest(parameter) <= _FEW:
-        return _place(parameter, DEPTH, SIZE_APART)
-    return _place(parameter, SIZE, SIZE_APART) if _SIZE.search(name) else None
+        is_head = convolves and _HEAD.search(name)
+        return _place(parameter, HEAD_DEPTH if is_head else DEPTH, SIZE_APART)
+    return _place(parameter, likely_size(steps), SIZE_APART) if _SIZE.search(name) else None
 
 
 def _is_number(parameter: Parameter) -> bool:

@@ -21,6 +21,7 @@ _QUANTILE = 0.75
 _LIKELY = 4
 _NEAR = 24
 _LOOKS = 3000
+_CLOSE = 1.0
 
 Worth = Callable[["Values"], float]
 
@@ -61,10 +62,7 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
     """Returns where a climb ends that changes one choice at a time, and no size that is known."""
     size, best, looks = size_of(domain, start), start, 0
     while looks < _LOOKS:
-        around = domain.neighbours(best)
-        # A layer that joins has its default width: see also what it is worth with another.
-        joined = (near for near in around if not near.keys() <= best.keys())
-        around += [further for near in joined for further in domain.neighbours(near)]
+        around = _around(domain, best)
         looks += len(around)
         same_size = (near for near in around if size_of(domain, near) == size)
         better = max(same_size, key=worth, default=best)
@@ -72,6 +70,37 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
             break
         best = better
     return best
+
+
+def _around(domain: Domain, values: Values) -> list[dict[str, Value]]:
+    """Lists the neighbours; a layer that joins has its default width, and then any other too."""
+    around = domain.neighbours(values)
+    joined = (near for near in around if not near.keys() <= values.keys())
+    return around + [further for near in joined for further in domain.neighbours(near)]
+
+
+def unlike_candidate(
+    domain: Domain, history: History, belief: Belief, around: Values
+) -> dict[str, Value] | None:
+    """Returns an architecture one step from another that has layers as none had so far.
+
+    Of all those it is the one that is believed in most, and nearly as much as in the other: a
+    layer more or less tells of the space what another width of the same layers can't.
+
+    Args:
+        domain: The space.
+        history: What was tried.
+        belief: Of the space.
+        around: The other one.
+
+    Returns:
+        None where there is none.
+    """
+    known = {frozenset(trial.values) for trial in history.trials}
+    unlike = (values for values in _around(domain, around) if frozenset(values) not in known)
+    best = max(unlike, key=belief.log_density, default=around)
+    close = belief.log_density(best) >= belief.log_density(around) - _CLOSE
+    return dict(best) if close and best is not around else None
 
 
 def likely_candidate(

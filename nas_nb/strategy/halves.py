@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nas_nb.strategy.first import likely_candidate, near_candidate
+from nas_nb.strategy.first import likely_candidate, near_candidate, unlike_candidate
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.rungs import Rungs, full_epochs, granted, ladder
 from nas_nb.strategy.strategy import SpaceExhausted
@@ -103,6 +103,9 @@ def _in_full(
             return None
         if not best:
             return likely_candidate(predictor.domain, history, rng, belief)
+        unlike = unlike_candidate(predictor.domain, history, belief, best[0].values)
+        if unlike is not None:
+            return unlike
         return near_candidate(predictor.domain, history, rng, belief, best[0].values)
     except SpaceExhausted:  # some may still climb
         return None

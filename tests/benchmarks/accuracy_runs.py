@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner as kt
 import numpy as np
+import optuna
 from keras import layers
 
 import nas_nb as nas
 from nas_nb.data import Data
+from nas_nb.search.best_epoch import BestEpoch
+from nas_nb.search.search import Search
 from tests.benchmarks.accuracy_data import DATASETS
 
 EPOCHS = 6
@@ -123,8 +127,6 @@ def kerastuner(kind: str) -> Callable[..., None]:
     """Returns a function that runs one of KerasTuner's own tuners."""
 
     def search(candidate: Any, data: Data, seed: int, clock: Clock, folder: str) -> None:
-        import keras_tuner as kt
-
         options: dict[str, Any] = {"max_trials": MANY}
         if kind == "Hyperband":
             options = {"max_epochs": EPOCHS, "hyperband_iterations": MANY}
@@ -146,8 +148,6 @@ def optuna_tpe(pruner: str) -> Callable[..., None]:
     """Returns a function that runs Optuna's Parzen estimator with a pruner."""
 
     def search(candidate: Any, data: Data, seed: int, clock: Clock, folder: str) -> None:
-        import optuna
-
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         space = nas.SearchSpace(candidate)
 
@@ -191,9 +191,6 @@ def ours(strategy: str) -> Callable[..., None]:
     """Returns a function that runs a search of nas_nb."""
 
     def search(candidate: Any, data: Data, seed: int, clock: Clock, folder: str) -> None:
-        from nas_nb.search.best_epoch import BestEpoch
-        from nas_nb.search.search import Search
-
         search = Search(
             nas.SearchSpace(candidate),
             data,

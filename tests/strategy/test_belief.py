@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from nas_nb.space.domain import Domain
@@ -113,3 +114,27 @@ def test_a_number_that_goes_far_counts_units_and_not_layers() -> None:
     units = Parameter("dense", ParameterKind.INT, low=32, high=512, step=32)
     assert not Belief(Domain((units,)))
     assert Belief(Domain((Parameter("dense", ParameterKind.INT, low=0, high=3),)))
+
+
+def test_the_shorter_a_training_the_wider_are_the_layers_believed_in() -> None:
+    domain = Domain((choice("filters_0", 8, 16, 32, 64),))
+    for steps, best in ((100, 64), (100_000, 32), (None, 32)):
+        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {"filters_0": best}
+
+
+def test_after_convolutions_no_dense_layers_are_believed_in() -> None:
+    dense, blocks = (Parameter(n, ParameterKind.INT, low=0, high=2) for n in ("dense", "blocks"))
+    for others, best in (((choice("filters", 8, 16),), 0), ((choice("units", 8, 16),), 1)):
+        domain = Domain((dense, blocks, *others))
+        found = max(domain.enumerate(), key=Belief(domain).log_density)
+        assert (found["dense"], found["blocks"]) == (best, 1)
+
+
+def test_draws_by_chance_have_a_mean_density_of_one() -> None:
+    deep = (Condition("num_layers", (2,)),)
+    layers = Parameter("num_layers", ParameterKind.INT, low=1, high=2)
+    widths = choice("units_1", 8, 16, 32), choice("units_2", 8, 16, 32, 64, conditions=deep)
+    belief = Belief(Domain((layers, *widths)))
+    drawn = [belief.domain.sample(np.random.default_rng(seed)) for seed in range(4000)]
+    mean = np.mean([math.exp(belief.log_density(values)) for values in drawn])
+    assert mean == pytest.approx(1.0, abs=0.05)

@@ -8,7 +8,12 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.belief import Belief
-from nas_nb.strategy.first import first_candidate, likely_candidate, near_candidate
+from nas_nb.strategy.first import (
+    first_candidate,
+    likely_candidate,
+    near_candidate,
+    unlike_candidate,
+)
 from nas_nb.strategy.surrogate.features import size_of
 from tests.strategy.worlds import cells, choice, rng, told
 
@@ -76,6 +81,31 @@ def test_where_nothing_near_is_new_there_is_no_near_candidate() -> None:
     domain = Domain((choice("units", 8, 16),))
     history = told([(point, 0.5) for point in domain.enumerate()])
     assert near_candidate(domain, history, rng(), Belief(domain), {"units": 8}) is None
+
+
+def layered(most: int) -> Domain:
+    layers = Parameter("num_layers", ParameterKind.INT, low=1, high=most)
+    deep = [(Condition("num_layers", tuple(range(n, most + 1))),) for n in range(1, most + 1)]
+    widths = [choice(f"units_{n}", 8, 16, 32, 64, when=deep[n - 1]) for n in range(2, most + 1)]
+    return Domain((layers, choice("units_1", 8, 16, 32, 64), *widths))
+
+
+def test_an_unlike_candidate_has_a_layer_more_of_the_width_that_is_believed_in() -> None:
+    domain = layered(3)
+    best = first(domain, 0)
+    history = told([(best, 0.5)])
+    found = unlike_candidate(domain, history, Belief(domain), best)
+    assert best == {"num_layers": 2, "units_1": 32, "units_2": 32}
+    assert found == {**best, "num_layers": 3, "units_3": 32}
+
+
+def test_no_unlike_candidate_is_far_from_the_belief_or_like_what_was_tried() -> None:
+    domain = layered(3)
+    best = {"num_layers": 2, "units_1": 32, "units_2": 32}
+    history = told([(best, 0.5), ({**best, "num_layers": 3, "units_3": 8}, 0.5)])
+    assert unlike_candidate(domain, history, Belief(domain), best) is None  # one layer is too few
+    flat = Domain((choice("units", 8, 16),))
+    assert unlike_candidate(flat, told([({"units": 8}, 0.5)]), Belief(flat), {"units": 8}) is None
 
 
 def test_where_sizes_are_known_it_has_the_learning_rate_that_is_believed_in() -> None:
