@@ -44,7 +44,7 @@ DROPOUT, DROPOUT_APART = 0.1, 0.25
 
 SIZE, SIZE_AT_ONCE, SIZE_APART = 0.75, 0.9, 0.35
 """Of the smallest (0) to the largest (1) width: wider is mostly better, and dearer. The fewer the
-steps the nearer it is to the second: wide nets learn more in a step."""
+steps the nearer it is to the second: wide nets learn more in a step (`bench_layers`)."""
 
 DEPTH, HEAD_DEPTH = 0.5, 0.0
 """Likewise of layers: one more is no better as often as not, and dearer; and of dense layers after

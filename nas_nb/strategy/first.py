@@ -82,10 +82,10 @@ def _around(domain: Domain, values: Values) -> list[dict[str, Value]]:
 def unlike_candidate(
     domain: Domain, history: History, belief: Belief, around: Values
 ) -> dict[str, Value] | None:
-    """Returns an architecture one step from another that has layers as none had so far.
+    """Returns an architecture one step from another that is made of choices as none was so far.
 
-    Of all those it is the one that is believed in most, and nearly as much as in the other: a
-    layer more or less tells of the space what another width of the same layers can't.
+    Mostly it has a layer more or less: that tells of the space what another width can't. Of all
+    those it is the one that is believed in most, and nearly as much as in the other.
 
     Args:
         domain: The space.

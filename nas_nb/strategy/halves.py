@@ -32,9 +32,9 @@ def next_training(
     better one alone. The model of either half learns from the scores of its own fidelity.
 
     Where the belief knows the space, the search begins with `t0` full trainings, but no more than
-    fit into a quarter of the budget: the first candidate and others near the best, which are good
-    by themselves and mostly compiled already. So there is an incumbent soon. Where it knows
-    nothing, full trainings wait until `t0` of those on the rungs were promoted to the end.
+    fit into a quarter of the budget: the first candidate, those with a layer more or less that are
+    believed in nearly as much, and others near the best. So there is an incumbent soon. Where it
+    knows nothing, full trainings wait until `t0` of those on the rungs were promoted to the end.
 
     Args:
         predictor: Whose options count, and who proposes architectures.
