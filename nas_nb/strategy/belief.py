@@ -21,14 +21,13 @@ Doubt = Callable[["Value"], float]
 """How many standard deviations a value is away from what is believed to be good."""
 
 Gain = Callable[["Value"], float]
-"""The logarithm of a density over that of a draw by chance."""
+"""The logarithm of a density, relative to about that of a draw by chance."""
 
 Gains = dict[str, dict["Parameter", Gain]]
 
 _LISTED = 32
 _TABLED = 4096
 _HOPELESS = 10.0
-_NONE = 1e-300
 
 LEARNING_RATE, DECADES = 3e-3, 0.5
 """Between Keras's default for Adam, 0.001 for long trainings, and 0.01, which a few epochs need."""
@@ -44,18 +43,18 @@ DROPOUT, DROPOUT_APART = 0.1, 0.25
 
 SIZE, SIZE_AT_ONCE, SIZE_APART = 0.75, 0.9, 0.35
 """Of the smallest (0) to the largest (1) width: wider is mostly better, and dearer. The fewer the
-steps the nearer it is to the second: wide nets learn more in a step (`bench_layers`)."""
+steps, the nearer to `SIZE_AT_ONCE`: wide nets learn more in a step (`bench_layers`)."""
 
 DEPTH, HEAD_DEPTH = 0.5, 0.0
-"""Likewise of layers: one more is no better as often as not, and dearer; and of dense layers after
-convolutions, which need none."""
+"""Likewise of layers: one more is no better as often as not, and dearer. Convolutions need no
+hidden dense layer behind them (`bench_layers`)."""
 
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
 _FEW = 20
 _DEPTH = re.compile(r"(^|_)(layers|depth|blocks|convolutions|convs|dense)$", re.IGNORECASE)
-_HEAD = re.compile(r"(^|_)dense(_layers|_blocks)?$", re.IGNORECASE)
-_CONVOLVES = re.compile(r"(^|_)(conv|filters)", re.IGNORECASE)
+_HEAD = re.compile(r"(^|_)dense(_layers)?$", re.IGNORECASE)
+_CONVOLVES = re.compile(r"(^|_)(conv(s|olution(s|al)?)?|filters)(_|$|\d)", re.IGNORECASE)
 _SIZE = re.compile(r"(^|_)(units|filters|width|channels|neurons|hidden)(_|$|\d)", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
 
@@ -69,8 +68,9 @@ class Belief:
     neither few nor many of them, Adam. Of all other choices it believes nothing. Choices are
     independent, each normal on its own scale.
 
-    After convolutions it believes in no dense layer but the last: Springenberg, Dosovitskiy, Brox
-    & Riedmiller, Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015.
+    Where a space has convolutions, it believes in no dense layer but the last; compare
+    Springenberg, Dosovitskiy, Brox & Riedmiller, Striving for Simplicity: The All Convolutional
+    Net, ICLR workshop 2015, who have no dense layer at all.
 
     Where the gradient steps T of a training are known, the learning rate is near 0.12 / sqrt(T):
     the sum of T steps has to carry the weights as far as a longer training would. It is how the
@@ -79,8 +79,9 @@ class Belief:
     section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`). Dropout is the less the
     fewer the steps are: with it a net takes two or three times as long to train (Srivastava et
     al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014, section 11).
-    And the wider layers are: larger nets get as far in fewer steps (Kaplan et al., Scaling Laws
-    for Neural Language Models, 2020, figure 2), and with few steps they cost little.
+    And the fewer the steps, the wider the layers it believes in: larger nets get as far in fewer
+    steps (Kaplan et al., Scaling Laws for Neural Language Models, 2020, figure 2), and with few
+    steps they cost little.
 
     Args:
         domain: The space.
@@ -92,8 +93,8 @@ class Belief:
 
     @cached_property
     def _gains(self) -> Gains:
-        convolves = any(_CONVOLVES.search(p.name) for p in self.domain.parameters)
         free = [p for p in self.domain.parameters if p.count > 1]
+        convolves = any(_CONVOLVES.search(p.name) for p in free)
         doubts = {p: _doubt(p, self.steps, convolves) for p in free}
         return _by_name({p: _gain(p, doubt) for p, doubt in doubts.items() if doubt})
 
@@ -117,7 +118,7 @@ class Belief:
         return bool(self._gains)
 
     def log_density(self, values: Values) -> float:
-        """Returns the logarithm of the density at a point, relative to that of draws by chance.
+        """Returns the logarithm of the density at a point, relative to about that of chance.
 
         A choice that is not active counts as one that is drawn by chance: a layer is not better
         left out because nothing can be wrong with it.
@@ -158,7 +159,7 @@ def likely_size(steps: int | None) -> float:
 
 
 def _length(steps: int | None) -> float:
-    """Returns how long a training is, at most 1; nobody makes one short without a word."""
+    """Returns how long a training is, from 0 to 1; one that nobody knows counts as long."""
     return 1.0 if steps is None else min(1.0, steps / SHORT)
 
 
@@ -170,9 +171,13 @@ def _by_name(gains: dict[Parameter, Gain]) -> Gains:
 
 
 def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
-    """Returns the log-density of a parameter, relative to that of a draw by chance."""
-    values = parameter.values() if parameter.count <= _LISTED else _spread(parameter)
-    chance = math.log(fmean(math.exp(-0.5 * doubt(value) ** 2) for value in values) + _NONE)
+    """Returns the log-density of a parameter, relative to about that of a draw by chance."""
+    few = parameter.choices or parameter.count <= _LISTED
+    logs = [
+        -0.5 * doubt(value) ** 2 for value in (parameter.values() if few else _spread(parameter))
+    ]
+    most = max(logs)
+    chance = most + math.log(fmean(math.exp(log - most) for log in logs))
     if parameter.count > _TABLED:
         return lambda value: -0.5 * doubt(value) ** 2 - chance
     return {value: -0.5 * doubt(value) ** 2 - chance for value in parameter.values()}.__getitem__

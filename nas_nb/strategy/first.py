@@ -62,7 +62,10 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
     """Returns where a climb ends that changes one choice at a time, and no size that is known."""
     size, best, looks = size_of(domain, start), start, 0
     while looks < _LOOKS:
-        around = _around(domain, best)
+        around = domain.neighbours(best)
+        # A layer that joins has its default width: see also what it is worth with another.
+        joined = (near for near in around if not near.keys() <= best.keys())
+        around += [further for near in joined for further in domain.neighbours(near)]
         looks += len(around)
         same_size = (near for near in around if size_of(domain, near) == size)
         better = max(same_size, key=worth, default=best)
@@ -72,20 +75,14 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
     return best
 
 
-def _around(domain: Domain, values: Values) -> list[dict[str, Value]]:
-    """Lists the neighbours; a layer that joins has its default width, and then any other too."""
-    around = domain.neighbours(values)
-    joined = (near for near in around if not near.keys() <= values.keys())
-    return around + [further for near in joined for further in domain.neighbours(near)]
-
-
 def unlike_candidate(
     domain: Domain, history: History, belief: Belief, around: Values
 ) -> dict[str, Value] | None:
-    """Returns an architecture one step from another that is made of choices as none was so far.
+    """Returns an architecture that makes choices of other names than any so far.
 
-    Mostly it has a layer more or less: that tells of the space what another width can't. Of all
-    those it is the one that is believed in most, and nearly as much as in the other.
+    It is one step from another, and mostly has a layer more or less: that tells of the space what
+    another width can't. What joins is as the belief has it. Of all those it is the one that is
+    believed in most, if it is believed in nearly as much as the other.
 
     Args:
         domain: The space.
@@ -96,11 +93,33 @@ def unlike_candidate(
     Returns:
         None where there is none.
     """
-    known = {frozenset(trial.values) for trial in history.trials}
-    unlike = (values for values in _around(domain, around) if frozenset(values) not in known)
-    best = max(unlike, key=belief.log_density, default=around)
-    close = belief.log_density(best) >= belief.log_density(around) - _CLOSE
-    return dict(best) if close and best is not around else None
+    centre = domain.canonical(around)
+    known = {_names(domain, trial.values) for trial in history.trials} | {frozenset(centre)}
+    steps = (near for near in domain.neighbours(centre) if frozenset(near) not in known)
+    joined = (_joined(domain, near, centre, belief.log_density) for near in steps)
+    unlike = [values for values in joined if frozenset(values) not in known]
+    # Of equals it is the last one: a layer nearer to the output is mostly cheaper.
+    best = max(reversed(unlike), key=lambda one: round(belief.log_density(one), 9), default=None)
+    if best is None or belief.log_density(best) < belief.log_density(centre) - _CLOSE:
+        return None
+    return best
+
+
+def _names(domain: Domain, values: Values) -> frozenset[str]:
+    return frozenset(domain.canonical(values) if domain.contains(values) else values)
+
+
+def _joined(
+    domain: Domain, near: dict[str, Value], centre: Values, worth: Worth
+) -> dict[str, Value]:
+    """Returns a neighbour of the centre, where only what joined is changed to be worth most."""
+    while True:
+        around = domain.neighbours(near)
+        free = (v for v in around if all(v.get(n) == near.get(n) for n in centre))
+        better = max(free, key=worth, default=near)
+        if worth(better) <= worth(near):
+            return near
+        near = better
 
 
 def likely_candidate(

@@ -33,8 +33,9 @@ def next_training(
 
     Where the belief knows the space, the search begins with `t0` full trainings, but no more than
     fit into a quarter of the budget: the first candidate, those with a layer more or less that are
-    believed in nearly as much, and others near the best. So there is an incumbent soon. Where it
-    knows nothing, full trainings wait until `t0` of those on the rungs were promoted to the end.
+    believed in nearly as much (`unlike_candidate`), and others near the best. So there is an
+    incumbent soon. Where it knows nothing, full trainings wait until `t0` of those on the rungs
+    were promoted to the end.
 
     Args:
         predictor: Whose options count, and who proposes architectures.

@@ -53,7 +53,7 @@ class Predictor(Strategy):
     Args:
         t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
             be good (`first_candidate`), the others are random, nearer to the belief than chance.
-            With `min_epochs` it is that many on each side, and those in full are near the best.
+            With `min_epochs` it is that many on each side; `next_training` says which in full.
         candidates: How many architectures are drawn for the model to choose from, 8 or more.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.

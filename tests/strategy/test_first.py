@@ -15,7 +15,7 @@ from nas_nb.strategy.first import (
     unlike_candidate,
 )
 from nas_nb.strategy.surrogate.features import size_of
-from tests.strategy.worlds import cells, choice, rng, told
+from tests.strategy.worlds import cells, choice, layered, rng, told
 
 
 def first(domain: Domain, seed: int) -> dict[str, Value]:
@@ -83,13 +83,6 @@ def test_where_nothing_near_is_new_there_is_no_near_candidate() -> None:
     assert near_candidate(domain, history, rng(), Belief(domain), {"units": 8}) is None
 
 
-def layered(most: int) -> Domain:
-    layers = Parameter("num_layers", ParameterKind.INT, low=1, high=most)
-    deep = [(Condition("num_layers", tuple(range(n, most + 1))),) for n in range(1, most + 1)]
-    widths = [choice(f"units_{n}", 8, 16, 32, 64, when=deep[n - 1]) for n in range(2, most + 1)]
-    return Domain((layers, choice("units_1", 8, 16, 32, 64), *widths))
-
-
 def test_an_unlike_candidate_has_a_layer_more_of_the_width_that_is_believed_in() -> None:
     domain = layered(3)
     best = first(domain, 0)
@@ -97,6 +90,23 @@ def test_an_unlike_candidate_has_a_layer_more_of_the_width_that_is_believed_in()
     found = unlike_candidate(domain, history, Belief(domain), best)
     assert best == {"num_layers": 2, "units_1": 32, "units_2": 32}
     assert found == {**best, "num_layers": 3, "units_3": 32}
+
+
+def test_of_an_unlike_candidate_only_what_joins_is_as_it_is_believed_in() -> None:
+    domain = Domain((choice("learning_rate", 1e-4, 1e-3, 3e-3), *layered(3).parameters))
+    around = {"learning_rate": 1e-4, "num_layers": 2, "units_1": 16, "units_2": 32}
+    found = unlike_candidate(domain, told([(around, 0.5)]), Belief(domain), around)
+    assert found == {**around, "num_layers": 3, "units_3": 32}
+
+
+def test_of_equal_unlike_candidates_it_is_the_one_whose_layer_comes_last() -> None:
+    flags = [choice(f"use_{side}", "no", "yes") for side in ("first", "second")]
+    deep = [(Condition(flag.name, ("yes",)),) for flag in flags]
+    domain = Domain((*flags, *(choice(f"kernel_{n}", 3, 5, when=deep[n]) for n in (0, 1))))
+    around = {"use_first": "no", "use_second": "no"}
+    found = unlike_candidate(domain, told([(around, 0.5)]), Belief(domain), around)
+    assert found is not None
+    assert (found["use_first"], found["use_second"]) == ("no", "yes")
 
 
 def test_no_unlike_candidate_is_far_from_the_belief_or_like_what_was_tried() -> None:

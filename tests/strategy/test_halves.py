@@ -12,7 +12,7 @@ from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.strategy import SpaceExhausted, generator
 from tests.strategy.test_rungs import POINTS, tell
-from tests.strategy.worlds import choice
+from tests.strategy.worlds import choice, layered
 
 NAMES = ("units_1", "units_2", "units_3", "units_4")
 KNOWN = Domain(tuple(choice(name, 8, 16, 32, 64) for name in NAMES))
@@ -47,6 +47,13 @@ def test_it_begins_with_full_trainings_near_the_best_where_it_believes() -> None
     # All score alike, so that the best is the first.
     apart = [sum(p.values[n] != drawn[0].values[n] for n in NAMES) for p in drawn]
     assert all(1 <= steps <= 2 for steps in apart[1:5])
+
+
+def test_among_the_first_are_those_with_a_layer_more_or_less() -> None:
+    history = opened()
+    drawn = [go_on(history, layered(3)) for _ in range(5)]
+    assert [p.fidelity["epochs"] for p in drawn] == [6] * 5
+    assert [p.values["num_layers"] for p in drawn] == [2, 3, 2, 2, 2]
 
 
 @pytest.mark.parametrize(

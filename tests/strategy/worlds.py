@@ -35,6 +35,14 @@ def architecture(values: Values) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not name.startswith("tuner/")}
 
 
+def layered(most: int) -> Domain:
+    """So many layers at most, each with its own width, by names that a belief knows."""
+    layers = Parameter("num_layers", ParameterKind.INT, low=1, high=most)
+    deep = [(Condition("num_layers", tuple(range(n, most + 1))),) for n in range(1, most + 1)]
+    widths = [choice(f"units_{n}", 8, 16, 32, 64, when=deep[n - 1]) for n in range(2, most + 1)]
+    return Domain((layers, choice("units_1", 8, 16, 32, 64), *widths))
+
+
 def chain() -> Domain:
     """Up to three layers, each with its own kind and width: finite and conditional."""
     parameters = [choice("depth", 1, 2, 3)]
