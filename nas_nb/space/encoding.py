@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
+Columns = tuple[str, bool, "Callable[[Value], list[float]]", list[float]]
 
 _LISTED = 32
 _APART = float(np.sqrt(0.5))
@@ -98,17 +99,20 @@ class Encoding:
 
     def _row(self, point: Values) -> list[float]:
         row: list[float] = []
-        for number, (name, codes, absent) in enumerate(self._codes):
-            present = name in point and (name not in self._shared or self._meant(number, point))
-            if not present:
-                row += absent
-            elif isinstance(codes, NumericRange):
-                row.append(codes.to_unit(cast(float, point[name])))
+        for number, (name, shared, present, absent) in enumerate(self._columns):
+            if name in point and (not shared or self._meant(number, point)):
+                row += present(point[name])
             else:
-                row += codes[point[name]]
-            if self._flagged[number]:
-                row.append(float(present))
+                row += absent
         return row
+
+    @cached_property
+    def _columns(self) -> tuple[Columns, ...]:
+        """Of each range: its name, whether others have it too, and its columns with the flag."""
+        return tuple(
+            (name, name in self._shared, _present(codes, [1.0] * flagged), absent + [0.0] * flagged)
+            for (name, codes, absent), flagged in zip(self._codes, self._flagged, strict=True)
+        )
 
     def _meant(self, number: int, point: Values) -> bool:
         active = self.domain.active(point)
@@ -118,6 +122,14 @@ class Encoding:
 def is_ordered(parameter: Parameter) -> bool:
     """Says whether near values of the parameter are alike."""
     return parameter.kind in (ParameterKind.INT, ParameterKind.FLOAT) or bool(parameter.ordered)
+
+
+def _present(
+    codes: dict[Value, list[float]] | NumericRange, flag: list[float]
+) -> Callable[[Value], list[float]]:
+    if isinstance(codes, NumericRange):
+        return lambda value: [codes.to_unit(cast(float, value)), *flag]
+    return {value: code + flag for value, code in codes.items()}.__getitem__
 
 
 def _table(parameter: Parameter) -> dict[Value, list[float]]:
