@@ -35,7 +35,8 @@ def next_training(
     fit into a quarter of the budget: the first candidate, those with a layer more or less that are
     believed in nearly as much (`unlike_candidate`), and others near the best. So there is an
     incumbent soon. Where it knows nothing, full trainings wait until `t0` of those on the rungs
-    were promoted to the end.
+    were promoted to the end. Where no new architecture is left, the rest climbs, the best first:
+    there is time that nothing else can use.
 
     Args:
         predictor: Whose options count, and who proposes architectures.
@@ -55,7 +56,13 @@ def next_training(
     promotion = rungs.due(history, predictor.domain, predictor.factor, ranked)
     if promotion is not None:
         return promotion
-    values = predictor.most_promising(rungs.view(history), rng, by_time=True)
+    try:
+        values = predictor.most_promising(rungs.view(history), rng, by_time=True)
+    except SpaceExhausted:
+        promotion = rungs.left(history, predictor.domain, ranked)
+        if promotion is None:
+            raise
+        return promotion
     return Proposal(values, {"epochs": rungs.epochs[0]})
 
 

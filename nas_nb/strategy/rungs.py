@@ -114,17 +114,41 @@ class Rungs:
         """
         for k in reversed(range(len(self.epochs) - 1)):
             rung = self.completed[k]
-            waiting = [trial for trial in rung if trial.number not in self.parents]
-            if len(rung) - len(waiting) >= len(rung) // factor:
+            if len(rung) - len(self._waiting(k)) >= len(rung) // factor:
                 continue
-            if order is not None:
-                ranked = order(self.view(history, k), waiting)
-            else:
-                ranked = best_of(waiting, len(waiting), history.direction)
-            for trial in ranked:
-                if (promotion := self.climb(trial, k + 1, history, domain)) is not None:
-                    return promotion
+            if (promotion := self._best_climb(k, history, domain, order)) is not None:
+                return promotion
         return None
+
+    def left(self, history: History, domain: Domain, order: Order | None = None) -> Proposal | None:
+        """Returns the promotion of the best that did not climb, however many did, or None.
+
+        It is from the highest rung that has one: for when there is nothing else to train.
+
+        Args:
+            history: What happened so far.
+            domain: The space.
+            order: As in `due`.
+        """
+        climbs = (
+            self._best_climb(k, history, domain, order)
+            for k in reversed(range(len(self.epochs) - 1))
+        )
+        return next((promotion for promotion in climbs if promotion is not None), None)
+
+    def _waiting(self, rung: int) -> list[Trial]:
+        return [trial for trial in self.completed[rung] if trial.number not in self.parents]
+
+    def _best_climb(
+        self, rung: int, history: History, domain: Domain, order: Order | None
+    ) -> Proposal | None:
+        waiting = self._waiting(rung)
+        if order is not None:
+            ranked = order(self.view(history, rung), waiting)
+        else:
+            ranked = best_of(waiting, len(waiting), history.direction)
+        climbs = (self.climb(trial, rung + 1, history, domain) for trial in ranked)
+        return next((promotion for promotion in climbs if promotion is not None), None)
 
     def climb(self, trial: Trial, rung: int, history: History, domain: Domain) -> Proposal | None:
         """Returns the proposal to train a trial on to a rung; None if it was, or can't be."""

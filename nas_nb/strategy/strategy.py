@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nas_nb.strategy.proposal import Proposal
 
 _DRAWS = 256
+_DRAWS_OF_INFINITE = 4096
 _POOL = 4096
 
 
@@ -110,19 +111,21 @@ class Strategy(ABC):
 
 
 def sample_new(
-    domain: Domain | None, history: History, rng: np.random.Generator, tries: int = _DRAWS
+    domain: Domain | None, history: History, rng: np.random.Generator, tries: int | None = None
 ) -> dict[str, Value]:
     """Returns a random architecture that was never tried.
 
     It draws until it meets a new one. When `tries` draws met none, the space is nearly used up:
     then it goes through a finite space in order, so that the last architectures are found, and
-    found to be the last.
+    found to be the last. That can't be done in an infinite one, so that there it draws longer:
+    what is free may be a corner that chance seldom meets.
 
     Args:
         domain: The space to draw from.
         history: What was tried, whatever came of it.
         rng: The source of chance.
-        tries: Draws before the space is searched in order, 0 or more.
+        tries: Draws before the space is searched in order, 0 or more; by default 256, and 4,096
+            where it is infinite.
 
     Raises:
         SpaceExhausted: Nothing new is left (in an infinite space: nothing new was met).
@@ -133,11 +136,13 @@ def sample_new(
             "Expected a strategy that is bound to a space. Received: one without. Bind it with "
             "`strategy.over(space.domain)`, or leave that to Search."
         )
+    finite = isinstance(domain.size, int)
+    tries = (_DRAWS if finite else _DRAWS_OF_INFINITE) if tries is None else tries
     for _ in range(tries):
         values = domain.sample(rng)
         if not history.has_tried(values):
             return values
-    if not isinstance(domain.size, int):
+    if not finite:
         raise SpaceExhausted(
             f"{tries} draws from the space met no architecture that is new. Its free part "
             "seems used up: widen the space, or end the search here."

@@ -90,6 +90,17 @@ def test_one_of_the_factor_climbs_and_it_is_the_best_that_has_not() -> None:
     assert again == Proposal(POINTS[2], {"epochs": 9}, parent=2)
 
 
+def test_of_what_is_left_the_best_of_the_highest_rung_climbs_however_many_did() -> None:
+    history = opened()
+    for point, epochs, score in zip(POINTS, (1, 1, 3, 3), (0.9, 0.1, 0.2, 0.3), strict=False):
+        tell(history, Proposal(point, {"epochs": epochs}), score)
+    climbed = []
+    while promotion := Rungs.of(history, (1, 3, 9)).left(history, twelve()):
+        climbed.append((promotion.parent, promotion.fidelity["epochs"]))
+        tell(history, promotion, 0.5)
+    assert climbed == [(3, 9), (2, 9), (0, 3), (6, 9), (1, 3), (8, 9)]
+
+
 def test_what_was_trained_in_full_by_hand_does_not_climb() -> None:
     history, domain = opened(9), twelve()
     tell(history, Proposal(POINTS[0]), 0.3)

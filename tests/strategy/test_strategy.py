@@ -51,6 +51,15 @@ def test_an_infinite_space_with_a_closed_part_gives_up_after_its_draws() -> None
     assert sample_new(domain, history, rng(), tries=20_000)["door"] == 0
 
 
+def test_a_corner_of_an_infinite_space_is_found_where_one_of_150_draws_meets_it() -> None:
+    rare = Parameter(
+        "rate", ParameterKind.FLOAT, low=0.0, high=1.0, conditions=(Condition("door", (0,)),)
+    )
+    domain = Domain((choice("door", *range(150)), rare))
+    history = told([({"door": door}, 0.0) for door in range(1, 150)])
+    assert all(sample_new(domain, history, rng(seed))["door"] == 0 for seed in range(30))
+
+
 def test_a_strategy_without_a_space_says_how_to_bind_it() -> None:
     with pytest.raises(StrategyError, match="over"):
         RandomSearch().propose(told([]), rng())
