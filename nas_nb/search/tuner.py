@@ -64,7 +64,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             folder / "states",
             journal.history,
             settings.fidelity,
-            inherited=getattr(settings.strategy, "inherits", False),
+            inherited=settings.strategy.inherits,
         )
         self.states.prune()  # so that what may be inherited is a function of the journal
         oracle.from_epoch = self.states.start_of

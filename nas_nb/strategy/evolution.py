@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.mutants import new_mutant
+from nas_nb.strategy.proposal import Proposal
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ class Evolution(Strategy):
             takes 100 for 20,000 trials; 20 suits the hundreds of trials of a notebook.
         sample: S, how many of them compete to be the parent, from 1 (drift without selection) to
             `population`. The paper takes 25 of 100.
+        inherit: Whether a child starts from its parent's weights, as far as the two overlap: a
+            layer that is wider or new begins as its parent left it (Net2Net; Chen, Goodfellow &
+            Shlens, ICLR 2016). Scores get better sooner, and compare architectures worse: those
+            of late children were trained for longer. Only a `Search` keeps weights.
     """
 
     name: ClassVar[str] = "evolution"
 
     population: int = 20
     sample: int = 10
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         whole_number(self.name, "population", self.population, 2)
@@ -53,7 +59,12 @@ class Evolution(Strategy):
                 f"population={self.population}, sample={self.population // 2}."
             )
 
-    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+    @property
+    def inherits(self) -> bool:
+        """Whether children start from their parents' weights."""
+        return self.inherit
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns a new mutant of the sample's best, or a random one while there are few."""
         # Remove dead from left of population: only the youngest P live. Failures never enter.
         alive = [
@@ -71,7 +82,8 @@ class Evolution(Strategy):
         parent = max(drawn, key=lambda trial: sign * _score(trial))
         # Child.arch <- MUTATE(parent.arch).
         # The paper may train an architecture twice; we never do.
-        return new_mutant(self.domain, parent.values, history, rng)
+        child = new_mutant(self.domain, parent.values, history, rng)
+        return Proposal(child, parent=parent.number) if self.inherit else child
 
 
 def _score(trial: Trial) -> float:

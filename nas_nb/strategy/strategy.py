@@ -95,6 +95,11 @@ class Strategy(ABC):
         """
         return None
 
+    @property
+    def inherits(self) -> bool:
+        """Whether its trials start from the weights of others: then more of these are kept."""
+        return False
+
     def over(self, domain: Domain) -> Self:
         """Returns a copy of this strategy that proposes from `domain`, each architecture once."""
         return dataclasses.replace(self, domain=domain.distinct)

@@ -115,6 +115,16 @@ def test_a_child_of_another_architecture_inherits_and_says_what(tmp_path: Path):
     assert search.history[1].curve != alone.history[1].curve
 
 
+def test_children_of_an_evolution_that_inherits_start_from_their_parents(tmp_path: Path):
+    options = {"population": 3, "sample": 2, "inherit": True}
+    search = tiny_search(
+        tmp_path, strategy="evolution", options=options, max_trials=7, epochs=2, seed=1
+    ).run()
+    assert [trial.parent is None for trial in search.history] == [True] * 3 + [False] * 4
+    for trial in list(search.history)[3:]:
+        assert f"inherited from trial {trial.parent}: " in (trial.note or "")
+
+
 def test_of_trials_that_may_be_promoted_only_the_best_keep_their_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -7,6 +7,7 @@ import pytest
 from nas_nb.errors import StrategyError
 from nas_nb.record.values import Values
 from nas_nb.strategy.evolution import Evolution
+from nas_nb.strategy.proposal import Proposal
 from tests.strategy.worlds import chain, mixed, rng, told, twelve
 
 SHAPE = {"depth": 2, "layer_1": "Conv2D", "units_1": 32, "layer_2": "Dense", "units_2": 64}
@@ -105,3 +106,15 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], sentence: str
     with pytest.raises(StrategyError) as refused:
         Evolution(**options)
     assert sentence in str(refused.value)
+
+
+def test_a_child_that_inherits_names_the_parent_that_it_is_a_mutant_of() -> None:
+    history = told([*((values, 0.1) for values in LINE), (SHAPE, 0.9)])
+    for seed in range(10):
+        made = Evolution(7, 2, inherit=True, domain=chain()).propose(history, rng(seed))
+        plain = Evolution(7, 2, domain=chain()).propose(history, rng(seed))
+        assert isinstance(made, Proposal)
+        assert made.values == plain
+        assert made.parent is not None
+        assert history[made.parent].values in [*LINE, SHAPE]
+        assert made.fidelity == {}
