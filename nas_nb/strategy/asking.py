@@ -8,7 +8,6 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nas_nb
 from nas_nb.errors import StrategyError
 from nas_nb.record.frozen import ReadOnlyError
 from nas_nb.record.steering import Queued
@@ -88,7 +87,7 @@ def _is_change(error: Exception) -> bool:
 
 def _where(error: Exception) -> str:
     """The user's line: a notebook shows of our errors the sentence alone."""
-    own = str(Path(nas_nb.__file__).parent)
+    own = str(Path(__file__).parents[1])
     steps = traceback.extract_tb(error.__traceback__)
     theirs = [s for s in steps if s.filename != "<string>" and not s.filename.startswith(own)]
     return f" (line {theirs[-1].lineno}: `{theirs[-1].line}`)" if theirs else ""
