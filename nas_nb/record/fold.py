@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nas_nb.record.events import Event, EventKind, check_fields
 from nas_nb.record.ledger import Ledger
-from nas_nb.record.rules import check_opening, check_trial
+from nas_nb.record.rules import check_opening, check_parent, check_trial
 from nas_nb.record.steering import check_steering
 from nas_nb.record.values import plain_values
 
@@ -38,7 +38,7 @@ class Fold:
             JournalError: The event lacks a field or can't happen now; nothing was changed.
         """
         with self._lock:
-            self.check(event)
+            self._check(event)
             step = self._ledger.steps.get(event["event"])
             if step is not None:
                 step(event)
@@ -46,7 +46,11 @@ class Fold:
             self._snapshots.clear()
 
     def check(self, event: Event) -> None:
-        """Raises JournalError if the event can't be applied now; changes nothing."""
+        """Raises JournalError if the event can't be written now; changes nothing."""
+        self._check(event)
+        check_parent(event, self._ledger.drafts)
+
+    def _check(self, event: Event) -> None:
         kind, books = event["event"], self._ledger
         if kind not in books.steps:
             return

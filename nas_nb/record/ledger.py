@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable
 
 from nas_nb.record.events import Event, EventKind
+from nas_nb.record.frozen import NOTHING, FrozenDict, frozen
+from nas_nb.record.rules import is_known
 from nas_nb.record.steering import SteerAction, Wishes
 from nas_nb.record.trial import Trial, TrialDraft, TrialStatus
-from nas_nb.record.values import FrozenValues, values_key
+from nas_nb.record.values import values_key
 
 SESSION_ENDED = "the session ended before the trial did"
 
@@ -85,16 +87,18 @@ class Ledger:
         self.objective, self.direction = event["objective"], event["direction"]
         self.seed = event["seed"]
         self.failures = (0, None)
-        self.opened.append(event)
+        self.opened.append(frozen(event))
         self.steering_before = len(self.steering)
 
     def _prepare(self, event: Event) -> None:
-        self.prepared.append(event)
+        self.prepared.append(frozen(event))
 
     def _propose(self, event: Event) -> None:
-        number, values = event["trial"], FrozenValues(event["values"])
+        number, values = event["trial"], FrozenDict(event["values"])
         draft = TrialDraft(number, values, event["origin"])
-        draft.fidelity, draft.parent = event.get("fidelity") or {}, event.get("parent")
+        draft.fidelity = FrozenDict(event.get("fidelity") or NOTHING)
+        # Journals of old may name a parent that never was: the trial then begins anew.
+        draft.parent = event.get("parent") if is_known(event.get("parent"), number) else None
         self.drafts.append(draft)
         self.wishes.proposed(draft)
         self.numbers.setdefault(values_key(values), []).append(number)
@@ -112,7 +116,7 @@ class Ledger:
         del draft.curve[draft.last_epoch :]
         draft.status = TrialStatus.RUNNING
         draft.score = draft.reason = draft.note = draft.checkpoint = draft.ended = None
-        draft.costs, draft.duration_s = {}, 0.0
+        draft.costs, draft.duration_s = NOTHING, 0.0
         draft.started = event.get("time")
         self.finished.pop(draft.number, None)
         self.unfinished[draft.number] = None
@@ -121,13 +125,13 @@ class Ledger:
 
     def _build(self, event: Event) -> None:
         draft = self._entry(event)
-        draft.costs = event["costs"]
+        draft.costs = FrozenDict(event["costs"])
         draft.note = event.get("note")
 
     def _end_epoch(self, event: Event) -> None:
         draft = self._entry(event)
         duration_s = event.get("duration_s") or 0.0
-        draft.curve.append(event["logs"])
+        draft.curve.append(FrozenDict(event["logs"]))
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
         self.busy_s += duration_s
@@ -163,7 +167,7 @@ class Ledger:
 
     def _steer(self, event: Event) -> None:
         action, detail = event["action"], event.get("detail") or {}
-        self.steering.append(event)
+        self.steering.append(frozen(event))
         self.steered_at.append(len(self.drafts))
         self.wishes.take(action, detail, self.drafts, self.full_epochs or 0)
         if action == SteerAction.RESUME:

@@ -62,6 +62,25 @@ def check_trial(event: Event, drafts: Sequence[TrialDraft]) -> None:
         raise JournalError(f"Expected status {' or '.join(ENDS)}. Received: {event['status']!r}.")
 
 
+def check_parent(event: Event, drafts: Sequence[TrialDraft]) -> None:
+    """Raises JournalError if a proposal names a parent that was not proposed before it.
+
+    Only what is written is held to it: a journal that names one already has to stay readable.
+    """
+    parent = event.get("parent")
+    if event["event"] == EventKind.TRIAL_PROPOSED and not is_known(parent, len(drafts)):
+        known = f"0 to {len(drafts) - 1}, or" if drafts else "here"
+        raise JournalError(
+            f"Expected as parent of trial {len(drafts)} one that was proposed before it, {known} "
+            f"None. Received: parent={parent!r}."
+        )
+
+
+def is_known(parent: int | None, trials: int) -> bool:
+    """Tells whether a parent is none, or one of the trials."""
+    return parent is None or 0 <= parent < trials
+
+
 _OPEN = (TrialStatus.PROPOSED, TrialStatus.RUNNING, TrialStatus.STOPPED)
 _RUNNING = (TrialStatus.RUNNING,)
 _NOT_COMPLETED = (*_OPEN, TrialStatus.FAILED)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import JournalError
+from nas_nb.record.frozen import NOTHING, FrozenDict
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.values import Value, plain_values, values_key
 
@@ -57,7 +58,7 @@ class Queued:
 
     values: dict[str, Value] = field(hash=False)
     """The architecture's choices."""
-    fidelity: dict[str, float] = field(default_factory=dict, hash=False)
+    fidelity: dict[str, float] = field(default_factory=lambda: NOTHING, hash=False)
     """What it is granted where that differs from the search's grant."""
     parent: int | None = None
     """The trial that it continues."""
@@ -87,7 +88,7 @@ class Wishes:
             full_epochs: What the search grants a trial; 0 if nobody knows.
         """
         if action == SteerAction.QUEUE:
-            self.queue.append(Queued(plain_values(detail["values"])))
+            self.queue.append(Queued(FrozenDict(plain_values(detail["values"]))))
         elif action == SteerAction.UNQUEUE:
             self.queue.clear()
         elif action == SteerAction.STOP_TRIAL:
@@ -118,11 +119,11 @@ class Wishes:
         elif draft.status != TrialStatus.FAILED:
             granted = draft.fidelity.get("epochs") or draft.epochs_granted or full_epochs
             self.grants[draft.number] = total = int(granted) + more
-            draft.fidelity = {**draft.fidelity, "epochs": total}
+            draft.fidelity = FrozenDict({**draft.fidelity, "epochs": total})
             draft.epochs_granted = total
 
     def _continue(self, draft: TrialDraft, epochs: int) -> None:
-        fidelity = {**draft.fidelity, "epochs": epochs}
+        fidelity = FrozenDict({**draft.fidelity, "epochs": epochs})
         self.queue.append(Queued(draft.values, fidelity, draft.number))
 
 

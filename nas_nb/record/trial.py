@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from nas_nb.record.frozen import NOTHING
 from nas_nb.record.values import Value, values_key
 
 
@@ -25,7 +26,7 @@ class TrialStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A snapshot of one trial; it does not change when the search goes on."""
+    """A snapshot of one trial: the search that goes on does not change it, and nobody else can."""
 
     number: int
     """0-based, in the order of proposal."""
@@ -46,7 +47,7 @@ class Trial:
     """Why it failed or stopped, in one line."""
     duration_s: float = 0.0
     """Of the last attempt; while it runs, of its epochs so far."""
-    costs: dict[str, float] = field(default_factory=dict, hash=False)
+    costs: dict[str, float] = field(default_factory=lambda: NOTHING, hash=False)
     """What the model costs, e.g. {"params": 1234}."""
     note: str | None = None
     checkpoint: str | None = None
@@ -54,7 +55,7 @@ class Trial:
     started: float | None = None
     """Unix seconds, of the last attempt."""
     ended: float | None = None
-    fidelity: dict[str, float] = field(default_factory=dict, hash=False)
+    fidelity: dict[str, float] = field(default_factory=lambda: NOTHING, hash=False)
     """What it was granted where that differs from the search's grant, e.g. {"epochs": 3}."""
     parent: int | None = None
     """The trial whose weights it starts from."""
@@ -86,12 +87,12 @@ class TrialDraft:
     score: float | None = None
     reason: str | None = None
     duration_s: float = 0.0
-    costs: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=lambda: NOTHING)
     note: str | None = None
     checkpoint: str | None = None
     started: float | None = None
     ended: float | None = None
-    fidelity: dict[str, float] = field(default_factory=dict)
+    fidelity: dict[str, float] = field(default_factory=lambda: NOTHING)
     parent: int | None = None
 
     def freeze(self) -> Trial:

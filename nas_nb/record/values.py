@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from nas_nb.errors import JournalError
 
 Value = str | int | float | bool
 Values = Mapping[str, Value]
-
-
-class FrozenValues(dict[str, Value]):
-    """Values that nobody can change: what a trial tried is what it is known by.
-
-    A plain dict to everyone who reads, so that it goes into JSON and equals a dict.
-    """
-
-    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
-        raise TypeError("A trial's values can't be changed: change a copy, dict(trial.values).")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    update = setdefault = pop = popitem = clear = _refuse
-
-    def __reduce__(self) -> tuple[type[FrozenValues], tuple[dict[str, Value]]]:
-        return FrozenValues, (dict(self),)
 
 
 def plain(value: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.errors import StrategyError
+from nas_nb.strategy.answer import Answer, checked, difference, repeated
+from nas_nb.strategy.asking import ask
 from nas_nb.strategy.proposal import Proposal, Substitute
 from nas_nb.strategy.strategy import Strategy, sample_new
 
@@ -21,6 +24,7 @@ Propose = Callable[..., Any]
 """`propose(history, rng)`, which returns a dict of values or an architecture."""
 
 _REPEATS = 20
+_TWICE_AT = (1, 5)
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,12 @@ class FunctionStrategy(Strategy):
 
     Use it to try an idea in a cell. The function gets the history (read it, don't change it) and
     a `numpy.random.Generator` that is seeded for this trial: with no other source of chance and
-    no memory of its own, the search can be resumed and repeated. When it proposes what was tried
-    already it is asked again, up to 20 times, with the generator moved on; then a random new
-    architecture takes the place, and the trial's origin says so.
+    no memory of its own, the search can be resumed and repeated. That is checked: at its first
+    proposal, and with 1 and 5 trials in the history, it is asked twice with equal generators, and
+    has to answer the same. When it proposes what was tried already it is asked again, up to 20
+    times, with the generator moved on; then a random new architecture takes the place, and the
+    trial's origin says so. A `Proposal` may have the values of an earlier trial, at another
+    fidelity.
 
     Args:
         function: Returns a dict of values, an architecture, or a `Proposal` with a fidelity.
@@ -80,38 +87,50 @@ class FunctionStrategy(Strategy):
         """None: a function keeps its options to itself."""
         return {}
 
-    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
+    def propose(self, history: History, rng: np.random.Generator) -> Answer:
         """Returns what the function proposes, checked and in canonical form."""
+        twice = self._is_asked_twice(history)
         for _ in range(_REPEATS):
-            proposed = self.function(history, rng)
-            if type(proposed) is Proposal:  # of what was tried already, for more epochs
-                return replace(proposed, values=self._checked(dict(proposed.values), history))
-            values = self._checked(proposed, history)
-            if not history.has_tried(values):
-                return values
-        first = history.trials_of(values)[0].number
-        return Substitute(sample_new(self.domain, history, rng), repeated=first)
+            twin, version = copy.deepcopy(rng) if twice else None, history.version
+            answer = self._answer(history, rng)
+            earlier = repeated(answer, history)
+            if earlier is None:
+                if twin is not None:
+                    self._check_same(answer, history, twin, version)
+                return answer
+        fidelity = answer.fidelity if isinstance(answer, Proposal) else {}
+        return Substitute(sample_new(self.domain, history, rng), fidelity, repeated=earlier or 0)
 
-    def _checked(self, proposal: object, history: History) -> dict[str, Value]:
-        """Returns the proposal as canonical values, or says what is wrong with it."""
-        values = proposal if isinstance(proposal, Mapping) else getattr(proposal, "values", None)
-        if not isinstance(values, Mapping):
-            hint = "does it end with `return`? " if proposal is None else ""
-            raise StrategyError(
-                f"Expected '{self.name}' to return a dict of values or an architecture. Received: "
-                f"{proposal!r} (of type {type(proposal).__name__}); {hint}For example "
-                "`return space.sample(rng)`."
-            )
-        for trial in history.trials:
-            if trial.values is values:
-                raise StrategyError(
-                    f"'{self.name}' returned the very values that the history holds for trial "
-                    f"{trial.number}. The history is only for reading: change a copy, as in "
-                    "`values = dict(trial.values)`."
-                )
+    def _answer(self, history: History, rng: np.random.Generator) -> Answer:
+        proposed = ask(self.function, self.name, history, rng)
+        return checked(proposed, self.name, self.domain, history)
+
+    def _is_asked_twice(self, history: History) -> bool:
+        """Whether this is one of the few proposals at which it is seen if the function is one.
+
+        The history decides, so that a resumed search does what it would have done.
+        """
+        if len(history) in _TWICE_AT:
+            return True
+        return not any(trial.origin.startswith(self.name) for trial in reversed(history.trials))
+
+    def _check_same(
+        self, first: Answer, history: History, twin: np.random.Generator, version: int
+    ) -> None:
+        """Raises a `StrategyError` if the function answers differently when it is asked again."""
         try:
-            return self.domain.canonical(values)
-        except SpaceError as error:
-            raise StrategyError(
-                f"'{self.name}' returned a point that is not in the space: {error}"
-            ) from error
+            differs = difference(first, self._answer(history, twin))
+        except Exception as error:
+            raise self._unsteady(f"an answer, then {error!r}") from error
+        # Somebody who steers meanwhile changes what it is asked.
+        if differs is not None and history.version == version:
+            raise self._unsteady(differs)
+
+    def _unsteady(self, received: str) -> StrategyError:
+        return StrategyError(
+            f"Expected '{self.name}' to propose the same when it is asked twice, with the same "
+            f"history and generators that are equal. Received: {received}. Draw from `rng` alone "
+            "(not from `random`, `np.random` or a generator of your own), and keep no memory "
+            "outside the function (no counter, no iterator): `len(history)` counts, and the "
+            "history remembers. Otherwise the search could be neither resumed nor repeated."
+        )

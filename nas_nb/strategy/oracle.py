@@ -112,7 +112,8 @@ class StrategyOracle(JournalOracle):
             self.reason = str(exhausted)
         except Exception as error:  # noqa: BLE001 - kept in `error`, for the tuner to raise
             self.error = error
-            self.reason = f"'{self._strategy.name}' made no proposal: {error}"
+            said = " ".join([str(error), *getattr(error, "__notes__", ())])
+            self.reason = f"'{self._strategy.name}' made no proposal: {said}"
         return {"status": KT.STOPPED, "values": None}
 
     def create_trial(self, tuner_id: str) -> kt_trial.Trial:

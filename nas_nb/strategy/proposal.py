@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import StrategyError
+from nas_nb.record.values import plain
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
@@ -36,17 +38,24 @@ class Proposal:
     parent: int | None = None
 
     def __post_init__(self) -> None:
-        for name, amount in self.fidelity.items():
+        if not isinstance(self.fidelity, Mapping):
+            raise StrategyError(
+                "Expected the fidelity of a proposal to be a dict, as in {'epochs': 3}. "
+                f"Received: {self.fidelity!r} (of type {type(self.fidelity).__name__})."
+            )
+        for name, given in self.fidelity.items():
+            amount = plain(given)
             if name in WHOLE:
                 legal = isinstance(amount, int) and not isinstance(amount, bool) and amount >= 1
                 wanted = "a whole number, 1 or more"
             elif name in PARTS:
-                legal, wanted = 0 < amount <= 1, "above 0 and at most 1"
+                legal = isinstance(amount, (int, float)) and 0 < amount <= 1
+                wanted = "a number above 0 and at most 1"
             else:
                 legal, wanted = False, f"one of {', '.join((*WHOLE, *PARTS))}"
             if not legal:
                 raise StrategyError(
-                    f"Expected a fidelity that is {wanted}. Received: {name}={amount!r}."
+                    f"Expected a fidelity that is {wanted}. Received: {name}={given!r}."
                 )
 
 

@@ -13,7 +13,6 @@ over 300 trials of small models; promised: within 10 % after the first 30.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import statistics
 import subprocess
@@ -166,12 +165,12 @@ def memory(kind: str, trials: int) -> None:
     import nas_nb as nas
     from nas_nb.search.search import Search
 
-    process, seen = psutil.Process(), []
-    widths = itertools.count(4)
+    process = psutil.Process()
+    seen: dict[int, float] = {}  # by trial, since a function may be asked twice
 
     def propose(history: Any, rng: Any) -> dict[str, int]:
-        seen.append(process.memory_info().rss / 1e6)
-        return {"units": next(widths)}
+        seen[len(history)] = process.memory_info().rss / 1e6
+        return {"units": 4 + len(history)}
 
     space = nas.SearchSpace(lambda hp: model(kind, hp.Int("units", 4, 10_000)))
     with tempfile.TemporaryDirectory() as folder:
@@ -181,8 +180,9 @@ def memory(kind: str, trials: int) -> None:
     # What a proposal sees is the memory after as many trials as were proposed before.
     settled = seen[min(SETTLED, len(seen) - 1)]
     marks = ", ".join(f"{n}: {seen[n]:.0f} MB" for n in range(0, len(seen), max(1, trials // 10)))
-    verdict = f"{seen[-1] / settled:.3f} of trial {SETTLED}; promised at most {LIMIT_GROWTH}"
-    print(f"memory, {kind}: {marks}, {len(seen) - 1}: {seen[-1]:.0f} MB = {verdict}", flush=True)
+    last = len(seen) - 1
+    verdict = f"{seen[last] / settled:.3f} of trial {SETTLED}; promised at most {LIMIT_GROWTH}"
+    print(f"memory, {kind}: {marks}, {last}: {seen[last]:.0f} MB = {verdict}", flush=True)
 
 
 def main() -> None:

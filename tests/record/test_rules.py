@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nas_nb.errors import JournalError
 from nas_nb.record import History, Journal
-from tests.record.logbook import complete, end, everything, fail, opened, propose, start
+from tests.record.logbook import (
+    complete,
+    end,
+    everything,
+    fail,
+    open_session,
+    opened,
+    propose,
+    start,
+)
 
 
 def refuse(journal: Journal, says: str, kind: str, **fields: Any) -> None:
@@ -90,3 +101,33 @@ def test_a_newer_format_is_refused() -> None:
         history.apply({**event, "journal": 2})
     history.apply({**event, "journal": 1})
     assert history.objective == "loss"
+
+
+@pytest.mark.parametrize("parent", [0, 7, -1])
+def test_a_parent_was_proposed_before(parent: int) -> None:
+    refuse(
+        opened(),
+        "parent of trial 0",
+        "trial_proposed",
+        trial=0,
+        values={},
+        origin="t",
+        parent=parent,
+    )
+
+
+@pytest.mark.parametrize("parent", [7, 1, -1])
+def test_a_journal_of_old_that_names_an_unknown_parent_is_read_without_it(
+    parent: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    event = {"event": "trial_proposed", "time": 0.0, "trial": 1, "origin": "test"}
+    with path.open("a") as file:
+        file.write(json.dumps({**event, "values": {"n": 0}, "parent": parent}) + "\n")
+    with Journal.open(path) as journal:
+        journal.append("trial_started", trial=1, from_epoch=0)
+        assert journal.history[1].parent is None
+        assert journal.history.root_of(1) == 1

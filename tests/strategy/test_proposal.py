@@ -37,10 +37,12 @@ class Twice(Strategy):
         ({"epochs": 1.5}, "whole number"),
         ({"fraction": 0.0}, "above 0"),
         ({"resolution": 2.0}, "at most 1"),
+        ({"fraction": "0.5"}, "a number above 0"),
+        (3, r"to be a dict.*Received: 3 \(of type int\)"),
         ({"epoch": 3}, "one of epochs"),
     ],
 )
-def test_a_fidelity_out_of_range_is_refused(fidelity: dict[str, Any], said: str) -> None:
+def test_a_fidelity_out_of_range_is_refused(fidelity: Any, said: str) -> None:
     with pytest.raises(StrategyError, match=said):
         Proposal({"units": 1}, fidelity)
 
