@@ -11,6 +11,8 @@ from nas_nb.errors import JournalError
 Value = str | int | float | bool
 Values = Mapping[str, Value]
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 class FrozenValues(dict[str, Value]):
     """Values that nobody can change: what a trial tried is what it is known by.
@@ -57,4 +59,4 @@ def values_key(values: Mapping[str, Any]) -> str:
 
     It is JSON with sorted names. Types count: `1`, `1.0`, `True` and `"1"` are four values.
     """
-    return json.dumps(plain_values(values), sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(plain_values(values))
