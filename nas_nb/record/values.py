@@ -11,6 +11,8 @@ from nas_nb.errors import JournalError
 Value = str | int | float | bool
 Values = Mapping[str, Value]
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 def plain(value: Any) -> Any:
     """Returns a NumPy scalar or array as Python's own number or list, anything else as it is."""
@@ -41,4 +43,4 @@ def values_key(values: Mapping[str, Any]) -> str:
 
     It is JSON with sorted names. Types count: `1`, `1.0`, `True` and `"1"` are four values.
     """
-    return json.dumps(plain_values(values), sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(plain_values(values))

@@ -49,9 +49,8 @@ class CellDomain(TwinDomain):
         """Returns NATS-Bench's unique string, which isomorphic cells share."""
         return unique_string(operations_of(point))
 
-    def representative(self, values: Values) -> dict[str, Value]:
+    def standing_for(self, point: Values) -> dict[str, Value]:
         """Returns the isomorphic cell that comes first."""
-        point = self.canonical(values)
         return dict(zip(point, self._twins[operations_of(point)], strict=True))
 
     def count_distinct(self) -> int:

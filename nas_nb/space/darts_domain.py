@@ -6,10 +6,11 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from nas_nb.space.darts_costs import DartsSkeleton, flops, params
-from nas_nb.space.darts_form import OPERATIONS, Cell, Step, canonical, depth, pairs
+from nas_nb.space.darts_form import INPUTS, OPERATIONS, Cell, Step, canonical, depth, pairs
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.space.twins import TwinDomain
@@ -42,11 +43,10 @@ class DartsDomain(TwinDomain):
         """Returns the cells with their nodes in an order that doesn't depend on their numbers."""
         return str(tuple(canonical(cell) for cell in self.cells(point)))
 
-    def representative(self, values: Values) -> dict[str, Value]:
+    def standing_for(self, point: Values) -> dict[str, Value]:
         """Returns the twin that comes first, where the domain has it; else the point itself."""
-        point = self.canonical(values)
         first = self.point(*map(canonical, self.cells(point)))
-        return first if self.contains(first) else point
+        return first if self.is_whole or self.contains(first) else dict(point)
 
     def count_distinct(self) -> int:
         """Returns the number of points: it is an upper bound, since twins are not counted out."""
@@ -67,26 +67,23 @@ class DartsDomain(TwinDomain):
 
     def cells(self, point: Values) -> tuple[Cell, Cell]:
         """Returns the normal and the reducing cell of a point."""
-        normal, reduce = (self._cell(kind, point) for kind in KINDS)
-        return normal, reduce
+        values = tuple(str(point[name]) for name in self.names)
+        half = len(values) // 2
+        return _read(values[:half]), _read(values[half:])
 
     def point(self, normal: Cell, reduce: Cell) -> dict[str, Value]:
         """Returns the point of two cells."""
-        values: dict[str, Value] = {}
-        for kind, cell in zip(KINDS, (normal, reduce), strict=True):
-            for number, (one, two) in enumerate(cell):
-                values[f"{kind}_{number}_from"] = f"{one.state},{two.state}"
-                values[f"{kind}_{number}_op_1"] = one.operation
-                values[f"{kind}_{number}_op_2"] = two.operation
-        return values
+        return dict(zip(self.names, _written(normal) + _written(reduce), strict=True))
 
-    def _cell(self, kind: str, point: Values) -> Cell:
-        nodes = []
-        for number in range(self.nodes):
-            one, two = map(int, str(point[f"{kind}_{number}_from"]).split(","))
-            operations = [str(point[f"{kind}_{number}_op_{n}"]) for n in (1, 2)]
-            nodes.append((Step(operations[0], one), Step(operations[1], two)))
-        return tuple(nodes)
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether every pair of inputs is there, and every edge has the same choice."""
+        pairs_there = all(
+            parameter.count == math.comb(place % self.nodes + INPUTS, 2)
+            for place, parameter in enumerate(self.parameters[::3])
+        )
+        choices = {p.choices for n in (1, 2) for p in self.parameters[n::3]}
+        return pairs_there and len(choices) == 1
 
 
 def darts_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, ...]:
@@ -104,3 +101,20 @@ def darts_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, 
         )
         for name, values in choices
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(values: tuple[str, ...]) -> Cell:
+    """Returns the cell of the values of one kind."""
+    nodes = []
+    for states, first, second in zip(values[::3], values[1::3], values[2::3], strict=True):
+        one, two = map(int, states.split(","))
+        nodes.append((Step(first, one), Step(second, two)))
+    return tuple(nodes)
+
+
+@lru_cache(maxsize=1 << 14)
+def _written(cell: Cell) -> tuple[str, ...]:
+    """Returns the values of a cell."""
+    nodes = ((f"{a.state},{b.state}", a.operation, b.operation) for a, b in cell)
+    return tuple(itertools.chain.from_iterable(nodes))

@@ -66,6 +66,11 @@ class Domain:
             condition.parent for parameter in self.parameters for condition in parameter.conditions
         )
 
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether every parameter counts, whatever the values are."""
+        return not self._parents and len(self.names) == len(self.parameters)
+
     @property
     def distinct(self) -> Domain:
         """The domain with one point for each architecture: itself, unless points have twins.
@@ -216,6 +221,8 @@ class Domain:
 
     def _owners(self, point: Values) -> list[Parameter]:
         """The active parameters of a canonical point, whose values need no check, in order."""
+        if self._is_plain:
+            return list(self.parameters)
         owners: dict[str, Parameter] = {}
         for name, parameter, conditions in self._plan:
             if name in point and name not in owners and is_met(conditions, point):

@@ -37,9 +37,8 @@ class MacroDomain(TwinDomain):
         """Returns the blocks without identities: ``conv_3x3,mb3_3x3|conv_3x3||``."""
         return "|".join(",".join(_working(stage)) for stage in self.stages(point))
 
-    def representative(self, values: Values) -> dict[str, Value]:
+    def standing_for(self, point: Values) -> dict[str, Value]:
         """Returns the twin whose identities stand as late as they may."""
-        point = self.canonical(values)
         stages = zip(self.stages(point), self._places, strict=True)
         blocks = [block for stage, places in stages for block in _settled(stage, places)]
         return dict(zip(point, blocks, strict=True))

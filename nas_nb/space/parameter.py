@@ -149,13 +149,17 @@ class Parameter:
         """The own spelling of values that were asked for: each is asked for again and again."""
         return {}
 
+    @cached_property
+    def _is_short(self) -> bool:
+        return self.count <= _REMEMBERED
+
     def match(self, value: object) -> Value | None:
         """Returns the parameter's own spelling of `value` (32 for 32.0), or None if illegal."""
-        if self.count > _REMEMBERED or not _hashable(value):
+        if not _hashable(value):
             return self._match(value)
         key = type(value), value
         found = self._matched.get(key)
-        if found is None and (found := self._match(value)) is not None:
+        if found is None and (found := self._match(value)) is not None and self._is_short:
             self._matched[key] = found
         return found
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nas_nb.record.values import Value, Values
 
 _TRIES = 100
+_REMEMBERED = 1 << 13
+_SCALARS = frozenset((str, int, float, bool))
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,12 @@ class TwinDomain(Domain):
         """Returns text that canonical points share if and only if they are twins."""
 
     @abstractmethod
-    def representative(self, values: Values) -> dict[str, Value]:
-        """Returns the one point that stands for all the twins of `values`."""
+    def standing_for(self, point: Values) -> dict[str, Value]:
+        """Returns the one point that stands for all the twins of a canonical point.
+
+        Args:
+            point: What `canonical` returned; it is not checked again.
+        """
 
     @abstractmethod
     def count_distinct(self) -> int:
@@ -44,6 +50,19 @@ class TwinDomain(Domain):
 
         They are what a model of the scores learns from: logarithms of the costs, depth, counts.
         """
+
+    def representative(self, values: Values) -> dict[str, Value]:
+        """Returns the one point that stands for all the twins of `values`.
+
+        Raises:
+            SpaceError: As `canonical` does.
+        """
+        asked = self._asked(values)
+        known = self._known.get(asked) if asked else None
+        if known is None:
+            known = tuple(self.standing_for(self.canonical(values)).values())
+            self._remember(asked, known)
+        return dict(zip(self.names, known, strict=True))
 
     def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every point that stands for its twins, in the order of the parameters' values.
@@ -57,6 +76,27 @@ class TwinDomain(Domain):
     def distinct(self) -> Distinct:
         """The domain of the representatives: one point for each architecture."""
         return Distinct(self.parameters, whole=self)
+
+    @cached_property
+    def _known(self) -> dict[tuple[object, ...], tuple[Value, ...]]:
+        """What stands for the values that were asked for: trials are asked about at each turn."""
+        return {}
+
+    def _asked(self, values: Values) -> tuple[object, ...]:
+        """Returns what values are remembered by; nothing where they can't be.
+
+        Types count: 1 is not True.
+        """
+        kinds = tuple(map(type, values.values()))
+        if tuple(values) != self.names or not _SCALARS.issuperset(kinds):
+            return ()
+        return (*values.values(), *kinds)
+
+    def _remember(self, asked: tuple[object, ...], known: tuple[Value, ...]) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        if asked:
+            self._known[asked] = known
 
 
 @dataclass(frozen=True)
@@ -96,19 +136,20 @@ class Distinct(Domain):
 
     def complete(self, partial: Values) -> dict[str, Value]:
         """Returns the representative of the point that `partial` means."""
-        return self.whole.representative(self.whole.complete(partial))
+        return self.whole.standing_for(self.whole.complete(partial))
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """Draws a point, and returns its representative: architectures with many twins more often.
 
         That is how the published searches draw too.
         """
-        return self.whole.representative(self.whole.sample(rng))
+        return self.whole.standing_for(self.whole.sample(rng))
 
     def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
         """Draws the representative of a mutant that is no twin of `point`."""
         for _ in range(_TRIES):
-            child = self.whole.representative(self.whole.mutate(point, rng))
+            (mutant,) = self.whole.mutants(point, rng, 1)
+            child = self.whole.standing_for(mutant)
             if child != point:
                 return child
         return self.sample(rng)
@@ -116,7 +157,7 @@ class Distinct(Domain):
     def neighbours(self, values: Values) -> list[dict[str, Value]]:
         """Lists the representatives of all points one change away, each once, without `values`."""
         point = self.canonical(values)
-        around = (self.whole.representative(near) for near in self.whole.neighbours(point))
+        around = map(self.whole.standing_for, self.whole.neighbours(point))
         distinct = {tuple(near.items()): near for near in around if near != point}
         return list(distinct.values())
 

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from nas_nb.errors import SpaceError
@@ -130,11 +130,10 @@ class NasBench101Domain(TwinDomain):
         """Returns the published form of the canonical cell, which isomorphic cells share."""
         return to_text(canonical(self.cell(point)))
 
-    def representative(self, values: Values) -> dict[str, Value]:
+    def standing_for(self, point: Values) -> dict[str, Value]:
         """Returns the canonical cell's own point, if the domain has it; else the point itself."""
-        point = self.canonical(values)
         first = self.point(canonical(self.cell(point)))
-        return first if self.contains(first) else point
+        return first if self.is_whole or self.contains(first) else dict(point)
 
     def count_distinct(self) -> int:
         """Returns how many cells are not isomorphic.
@@ -169,21 +168,17 @@ class NasBench101Domain(TwinDomain):
 
     def whole_cell(self, point: Values) -> Cell:
         """Returns the cell as the point has it, with all its vertices."""
-        chosen = tuple(edge for edge in edges(self.nodes) if point[edge_name(edge)])
-        return Cell(chosen, tuple(str(point[f"op_{v}"]) for v in range(1, self.nodes - 1)))
+        values = tuple(map(point.__getitem__, self.names))
+        every = edges(self.nodes)
+        operations = cast("tuple[str, ...]", values[len(every) :])
+        return Cell(tuple(itertools.compress(every, values)), operations)
 
     def point(self, cell: Cell) -> dict[str, Value]:
         """Returns the point of a cell with up to `nodes` vertices, the missing ones idle.
 
         The cell's inner vertices come first.
         """
-        place = {vertex: vertex for vertex in range(cell.last)} | {cell.last: self.nodes - 1}
-        there = {(place[source], place[target]) for source, target in cell.edges}
-        values: dict[str, Value] = {edge_name(edge): edge in there for edge in edges(self.nodes)}
-        for number, parameter in enumerate(self.vertices):
-            known = number < len(cell.operations)
-            values[parameter.name] = cell.operations[number] if known else parameter.value_at(0)
-        return values
+        return dict(zip(self.names, _written(cell, self._idle), strict=True))
 
     @cached_property
     def wires(self) -> tuple[Parameter, ...]:
@@ -195,7 +190,12 @@ class NasBench101Domain(TwinDomain):
         """The parameters that are operations of inner vertices."""
         return self.parameters[math.comb(self.nodes, 2) :]
 
-    @property
+    @cached_property
+    def _idle(self) -> tuple[Value, ...]:
+        """The operations of vertices that are not used."""
+        return tuple(parameter.value_at(0) for parameter in self.vertices)
+
+    @cached_property
     def is_whole(self) -> bool:
         """Whether every edge is free and every vertex has the same choice."""
         free = all(parameter.count == 2 for parameter in self.wires)
@@ -248,3 +248,13 @@ def _sets(allowed: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(
         sum(bit << place for place, bit in enumerate(bits)) for bits in itertools.product(*allowed)
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _written(cell: Cell, idle: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Returns the values of a cell in a domain whose idle vertices have these operations."""
+    output = len(idle) + 1
+    place = {vertex: vertex for vertex in range(cell.last)} | {cell.last: output}
+    there = {(place[source], place[target]) for source, target in cell.edges}
+    wires = (edge in there for edge in edges(output + 1))
+    return (*wires, *cell.operations, *idle[len(cell.operations) :])

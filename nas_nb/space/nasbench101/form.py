@@ -42,13 +42,16 @@ class Cell(NamedTuple):
         return len(self.operations) + 1
 
 
+@lru_cache(maxsize=1 << 14)
 def pruned(cell: Cell) -> Cell | None:
     """Returns the cell without what is on no way from input to output; None if there is no way."""
     forth, back = {0}, {cell.last}
-    for source, target in sorted(cell.edges):
-        forth |= {target} if source in forth else set()
-    for source, target in sorted(cell.edges, key=lambda edge: -edge[1]):
-        back |= {source} if target in back else set()
+    for source, target in cell.edges:
+        if source in forth:
+            forth.add(target)
+    for source, target in reversed(cell.edges):
+        if target in back:
+            back.add(source)
     live = sorted(forth & back)
     if len(live) < 2:
         return None
