@@ -66,7 +66,8 @@ def test_trials_run_under_a_distribution_strategy(tmp_path: Path) -> None:
     import tensorflow as tf
 
     mirrored = tf.distribute.MirroredStrategy(["/cpu:0"])
-    tuner = FastTuner(draw(), build, distribution_strategy=mirrored, directory=tmp_path)
+    given = {"distribution_strategy": mirrored, "optimizer": "adam", "directory": tmp_path}
+    tuner = FastTuner(draw(), build, **given)
     trial = search(tuner)
     assert trial.status == "COMPLETED", trial.message
     best = tuner.get_best_models(1)[0]
@@ -167,3 +168,32 @@ def test_a_trial_says_why_it_took_a_slower_path(
 
 def test_a_trial_that_took_the_fast_path_says_nothing(tmp_path: Path) -> None:
     assert on_tensorflow() == (search(FastTuner(draw(), build, directory=tmp_path)).message is None)
+
+
+def test_max_model_size_counts_what_is_trained(tmp_path: Path) -> None:
+    def normalized(hp: kt.HyperParameters) -> keras.Model:
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(hp.Int("units", 1, 1))])
+        model.add(keras.layers.BatchNormalization())
+        model.compile("sgd", "mse")
+        return model
+
+    six = FastTuner(draw(), normalized, max_model_size=6, directory=tmp_path / "six")
+    assert search(six).status == "COMPLETED"
+    five = FastTuner(draw(), normalized, max_model_size=5, directory=tmp_path / "five")
+    assert "6 parameters" in search(five).message
+
+
+def test_a_search_that_is_interrupted_has_written_its_state(tmp_path: Path) -> None:
+    class Interrupted(FastTuner):
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+            if trial.trial_id == "1":
+                raise KeyboardInterrupt
+            return 1.0
+
+    tuner = Interrupted(
+        kt.oracles.RandomSearchOracle("loss", max_trials=2), build, directory=tmp_path
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search(tuner)
+    state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())
+    assert (state["end_order"], state["ongoing_trials"]) == (["0"], {"tuner0": "1"})
