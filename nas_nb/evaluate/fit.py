@@ -62,8 +62,7 @@ def fit_noted(model: keras.Model, *args: Any, **kwargs: Any) -> tuple[Any, str |
     Returns:
         What `fit` returns, and why a slower path was taken, or None.
     """
-    given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs).arguments
-    del given["self"]
+    given = inspect.signature(model.fit).bind(*args, **kwargs).arguments
     callbacks = given.get("callbacks") or []
     arrays = [given.get(name) for name in ("x", "y", "sample_weight", "validation_data")]
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]

@@ -89,13 +89,13 @@ def test_the_fast_path_has_nothing_to_explain():
     assert fit_noted(make_model(), X, Y, verbose=0)[1] is None
 
 
-def test_a_model_that_trains_itself_need_not_be_compiled():
+def test_a_model_that_trains_itself_need_not_be_compiled_and_has_its_own_arguments():
     class Own(keras.Model):
-        def fit(self, *args: Any, **kwargs: Any) -> float:
-            return 0.5
+        def fit(self, x: Any, y: Any, rounds: float) -> float:
+            return rounds
 
     inputs = keras.Input((4,))
-    results, note = fit_noted(Own(inputs, keras.layers.Dense(2)(inputs)), X, Y)
+    results, note = fit_noted(Own(inputs, keras.layers.Dense(2)(inputs)), X, Y, rounds=0.5)
     assert results == 0.5
     assert note == "trained by model.fit: Own overrides `fit`"
 
