@@ -2,7 +2,8 @@
 
 Everything public is here under its name and is imported when it is first asked for, so that
 ``import nas_nb`` and ``%load_ext nas_nb`` cost milliseconds: TensorFlow is loaded by the first
-search, not by the first line of the notebook.
+search, not by the first line of the notebook. KerasTuner's public names are among them, so that a
+program for it runs after ``import nas_nb as keras_tuner``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ if "tensorflow" not in _sys.modules:
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+    from keras_tuner import (
+        HyperModel,
+        HyperParameters,
+        Objective,
+        Oracle,
+        SklearnTuner,
+        engine,
+        synchronized,
+    )
 
-    from nas_nb import spaces
+    from nas_nb import applications, errors, oracles, spaces, tuners
     from nas_nb.data import Data, load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.race import race
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
     from nas_nb.notebook.search import open_search as open  # noqa: A004 - as in `nas.open`
     from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
     from nas_nb.search.fast_tuner import FastTuner
+    from nas_nb.search.fast_tuner import FastTuner as Tuner
     from nas_nb.search.session import current_search
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.interval import log_uniform, uniform
@@ -53,12 +64,21 @@ __all__ = [
     "Data",
     "FastTuner",
     "GridSearch",
+    "HyperModel",
+    "HyperParameters",
     "Hyperband",
     "NasError",
+    "Objective",
+    "Oracle",
     "RandomSearch",
     "Search",
     "SearchSpace",
+    "SklearnTuner",
+    "Tuner",
+    "applications",
     "current_search",
+    "engine",
+    "errors",
     "evaluate_performance",
     "generate_candidate_structures",
     "load",
@@ -66,10 +86,13 @@ __all__ = [
     "open",
     "optimize_structure",
     "oracle",
+    "oracles",
     "race",
     "replay",
     "select_best_structure",
     "spaces",
+    "synchronized",
+    "tuners",
     "uniform",
     "use",
 ]
@@ -81,12 +104,21 @@ _HOMES = {
     "Data": "nas_nb.data",
     "FastTuner": "nas_nb.search.fast_tuner",
     "GridSearch": "nas_nb.search.drop_in",
+    "HyperModel": "keras_tuner",
+    "HyperParameters": "keras_tuner",
     "Hyperband": "nas_nb.search.drop_in",
     "NasError": "nas_nb.errors",
+    "Objective": "keras_tuner",
+    "Oracle": "keras_tuner",
     "RandomSearch": "nas_nb.search.drop_in",
     "Search": "nas_nb.notebook.search",
     "SearchSpace": "nas_nb.space.search_space",
+    "SklearnTuner": "keras_tuner",
+    "Tuner": "nas_nb.search.fast_tuner:FastTuner",
+    "applications": "nas_nb.applications",
     "current_search": "nas_nb.search.session",
+    "engine": "keras_tuner",
+    "errors": "nas_nb.errors",
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",
     "load": "nas_nb.data",
@@ -94,10 +126,13 @@ _HOMES = {
     "open": "nas_nb.notebook.search:open_search",
     "optimize_structure": "nas_nb.steps",
     "oracle": "nas_nb.strategy.oracle",
+    "oracles": "nas_nb.oracles",
     "race": "nas_nb.notebook.race",
     "replay": "nas_nb.notebook.replay",
     "select_best_structure": "nas_nb.steps",
     "spaces": "nas_nb.spaces",
+    "synchronized": "keras_tuner",
+    "tuners": "nas_nb.tuners",
     "uniform": "nas_nb.space.interval",
     "use": "nas_nb.data",
 }

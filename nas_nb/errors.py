@@ -5,6 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from nas_nb.lazy import lazy as _lazy
+
+# `nas_nb.errors` stands for `keras_tuner.errors`, too, in a program that was written for it.
+_HOMES = dict.fromkeys(
+    ("FailedTrialError", "FatalError", "FatalRuntimeError", "FatalTypeError", "FatalValueError"),
+    "keras_tuner.errors",
+)
+
 
 class NasError(ValueError):
     """An error that the reader can mend: it says what was expected, what came, and what to do."""
@@ -50,3 +58,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Returns ``" Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+__getattr__ = _lazy(globals(), _HOMES, f"module '{__name__}' has no attribute '{{name}}'.")[0]

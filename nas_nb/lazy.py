@@ -21,6 +21,8 @@ def lazy(
 
     def get(name: str) -> object:
         """Imports a public name from the module that holds it, once."""
+        if name.startswith("__"):  # Python asks modules for these by itself
+            raise AttributeError(unknown.format(name=name))
         if name not in homes:
             from nas_nb.errors import nearest
 

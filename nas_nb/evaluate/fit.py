@@ -13,6 +13,7 @@ import numpy as np
 
 from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.evaluate.fit_path import fit_reason
+from nas_nb.evaluate.slots import listed_variables
 
 HONOURED = frozenset(
     ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split",
@@ -47,13 +48,27 @@ def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.Histor
     Returns:
         Keras's history, with the names that `fit` gives.
     """
-    given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs).arguments
-    del given["self"]
+    return fit_noted(model, *args, **kwargs)[0]
+
+
+def fit_noted(model: keras.Model, *args: Any, **kwargs: Any) -> tuple[Any, str | None]:
+    """Does what `fit` does.
+
+    Args:
+        model: A compiled model.
+        *args: Arguments of `model.fit`.
+        **kwargs: Arguments of `model.fit`.
+
+    Returns:
+        What `fit` returns, and why a slower path was taken, or None.
+    """
+    given = inspect.signature(model.fit).bind(*args, **kwargs).arguments
     callbacks = given.get("callbacks") or []
     arrays = [given.get(name) for name in ("x", "y", "sample_weight", "validation_data")]
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-    if fit_reason(model, arrays, listed) is not None or _unknown(given):
-        return _fallback(model, *args, **kwargs)
+    reason = fit_reason(model, arrays, listed) or _reason_of_arguments(given)
+    if reason is not None:
+        return _fallback(model, *args, **kwargs), f"trained by model.fit: {reason}"
     return _fit_compiled(model, given, list(listed))
 
 
@@ -65,7 +80,7 @@ def keras_fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.
 
     with forgotten(*KERAS_STEPS):
         history = model.fit(*args, **kwargs)
-    forget_kernels([*model.variables, *model.optimizer.variables])
+    forget_kernels(listed_variables(model))
     return history
 
 
@@ -73,11 +88,16 @@ def _fallback(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.
     return keras_fit(model, *args, **kwargs)
 
 
-def _unknown(given: Mapping[str, Any]) -> bool:
+def _reason_of_arguments(given: Mapping[str, Any]) -> str | None:
     defaults = inspect.signature(keras.Model.fit).parameters
     differing = {name for name, value in given.items() if value is not defaults[name].default}
-    weighted_twice = given.get("class_weight") and given.get("sample_weight") is not None
-    return bool(differing - HONOURED) or bool(weighted_twice) or not _rows_match(given)
+    if differing - HONOURED:
+        return f"`{min(differing - HONOURED)}` is given"
+    if given.get("class_weight") and given.get("sample_weight") is not None:
+        return "`class_weight` and `sample_weight` are both given"
+    if not _rows_match(given):
+        return "inputs, targets and weights are not arrays of as many rows"
+    return None
 
 
 def _rows_match(given: Mapping[str, Any]) -> bool:
@@ -95,7 +115,7 @@ def _rows_match(given: Mapping[str, Any]) -> bool:
 
 def _fit_compiled(
     model: keras.Model, given: Mapping[str, Any], callbacks: list[Any]
-) -> keras.callbacks.History:
+) -> tuple[keras.callbacks.History, str | None]:
     from nas_nb.evaluate.engine.device import device_set
     from nas_nb.evaluate.engine.training import Schedule, train_compiled
 
@@ -114,8 +134,8 @@ def _fit_compiled(
         shuffle=bool(given.get("shuffle", True)),
         callbacks=[*callbacks, *lines, history],
     )
-    train_compiled(model, schedule, on_epoch=lambda *_: None, control=NeverStops())
-    return history
+    outcome = train_compiled(model, schedule, on_epoch=lambda *_: None, control=NeverStops())
+    return history, outcome.note
 
 
 def _parts(given: Mapping[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:

@@ -8,6 +8,13 @@ from typing import Any
 import keras
 
 
+def listed_variables(model: keras.Model) -> list[Any]:
+    """Returns a model's variables and, if it was compiled, those that its optimizer lists."""
+    # Keras gives a model this attribute when it is compiled, not before.
+    optimizer = getattr(model, "optimizer", None)
+    return [*model.variables, *([] if optimizer is None else optimizer.variables)]
+
+
 def optimizers(model: keras.Model) -> list[Any]:
     """Returns the optimizer and, behind a loss scale, the one that it wraps."""
     optimizer = model.optimizer

@@ -12,9 +12,12 @@ import keras_tuner as kt
 from keras_tuner.src import utils
 from keras_tuner.src.engine import tuner_utils
 from keras_tuner.src.engine.stateful import Stateful
+from keras_tuner.src.engine.tuner import maybe_compute_model_size, maybe_distribute
 from keras_tuner.src.errors import FailedTrialError, FatalTypeError
 
-from nas_nb.evaluate.fit import fit
+from nas_nb.errors import SearchError
+from nas_nb.evaluate.fit import fit_noted
+from nas_nb.evaluate.slots import listed_variables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,35 +32,53 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
     It takes what `kt.Tuner` takes and proposes what `kt.Tuner` proposes. It differs in three ways:
     a trial's model is trained by the engine where it can be (see `evaluate.fit`); the best epoch's
     weights are written once, at the end of a training; `oracle.json`, which holds all trials'
-    hashes, is written at most once a second, and whole or not at all.
+    hashes, is written at most once a second, and whole or not at all. Where a trial took a slower
+    path, its `message` says why, and `results_summary` shows it.
 
     And it trains for the epochs that an oracle asks for: the value "tuner/epochs" of a trial comes
     before the `epochs` of `search`, and a trial that goes on with another begins with its best
     weights, at "tuner/initial_epoch". So `nas_nb.oracle("hyperband")` and the like can drive it.
     """
 
-    def __init__(self, oracle: kt.Oracle, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, oracle: kt.Oracle, hypermodel: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        if hypermodel is None and type(self).run_trial in _NEED_HYPERMODEL:
+            raise SearchError(
+                "Expected a hypermodel: a function of hp that returns a compiled model, or a "
+                "HyperModel. Received: hypermodel=None. It may be left out where a subclass has "
+                "a `run_trial` of its own."
+            )
         self._saved_at = -SAVED_EVERY_S
-        super().__init__(oracle, *args, **kwargs)
+        super().__init__(oracle, hypermodel, *args, **kwargs)
         # KerasTuner's oracle calls its own `save` at each step of a trial: here it is the tuner
-        # that decides when, since only it knows when the search ends.
-        self.oracle.save = self.save
+        # that decides when, since only it knows when the search ends. A worker's is the chief's.
+        if not self._is_worker():
+            self.oracle.save = self.save
 
     def save(self) -> None:
         """Writes the oracle's state if the last time is a second ago; trials have own files."""
         if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
             self._save_now()
 
-    def on_search_end(self) -> None:
-        """Writes the oracle's last state."""
-        self._save_now()
-        super().on_search_end()
+    def search(self, *args: Any, **kwargs: Any) -> None:
+        """Searches as `kt.Tuner.search` does, and writes the last state however that ends.
+
+        Args:
+            *args: What `run_trial` is given.
+            **kwargs: What `run_trial` is given.
+        """
+        try:
+            super().search(*args, **kwargs)
+        finally:
+            self._save_now()
 
     def _save_now(self) -> None:
-        file = Path(self.project_dir) / "oracle.json"
-        partial = file.with_name(f"partial_{file.name}")
-        Stateful.save(self.oracle, str(partial))
-        partial.replace(file)
+        if not self._is_worker():
+            file = Path(self.project_dir) / "oracle.json"
+            partial = file.with_name(f"partial_{file.name}")
+            Stateful.save(self.oracle, str(partial))
+            partial.replace(file)
         Stateful.save(self, self._get_tuner_fname())
         self._saved_at = time.monotonic()
 
@@ -84,15 +105,18 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
             self._configure_tensorboard_dir(callbacks, trial, execution)
             callbacks = [*callbacks, self._reporter(trial), best]
             results.append(self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs))
+            best.write()  # a loop of the user's own may never end a training
         return results
 
     def _build_and_fit_model(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         hp = trial.hyperparameters
         model = self._try_build(hp)
         if type(self.hypermodel).fit is kt.HyperModel.fit:
-            results = fit(model, *args, **kwargs)
+            results, note = fit_noted(model, *args, **kwargs)
         else:
             results = self.hypermodel.fit(hp, model, *args, **kwargs)
+            note = f"trained by {type(self.hypermodel).__name__}.fit"
+        trial.message = note or trial.message
         utils.save_json(self._get_build_config_fname(trial.trial_id), model.get_build_config())
         objective = self.oracle.objective
         tuner_utils.validate_trial_results(results, objective, "HyperModel.fit()")
@@ -100,13 +124,15 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
 
     def _build_hypermodel(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._build_hypermodel(hp)
-        # Hyperband loads a checkpoint next. Without variables to load it into, Keras would drop
-        # the optimizer's state, and each rung would begin with empty moments.
-        if isinstance(model, keras.Model) and model.built and model.optimizer is not None:
-            model.optimizer.build(model.trainable_variables)
-        # KerasTuner's Hyperband loads them itself.
-        if hp.values.get("tuner/initial_epoch") and not isinstance(self, kt.Hyperband):
-            model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
+        with maybe_distribute(self.distribution_strategy):
+            # Hyperband loads a checkpoint next. Without variables to load it into, Keras would
+            # drop the optimizer's state, and each rung would begin with empty moments.
+            optimizer = getattr(model, "optimizer", None)
+            if isinstance(model, keras.Model) and model.built and optimizer is not None:
+                optimizer.build(model.trainable_variables)
+            # KerasTuner's Hyperband loads them itself.
+            if hp.values.get("tuner/initial_epoch") and not isinstance(self, kt.Hyperband):
+                model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
         return model
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
@@ -118,9 +144,10 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
                 "Expected the hypermodel's `build` to return a Keras model. "
                 f"Received: {model!r} (of type {type(model).__name__})."
             )
-        if self.max_model_size and model.built and model.count_params() > self.max_model_size:
+        size = maybe_compute_model_size(model)
+        if self.max_model_size and size > self.max_model_size:
             raise FailedTrialError(
-                f"The model has {model.count_params():,} parameters, over "
+                f"The model has {size:,} parameters to train, over "
                 f"max_model_size={self.max_model_size:,}."
             )
         return model
@@ -130,6 +157,10 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
         if any(getattr(type(self), name) is not getattr(kt.Tuner, name) for name in hooks):
             return tuner_utils.TunerCallback(self, trial)
         return EpochReporter(self, trial)
+
+
+# What KerasTuner's own classes and ours do with a trial, which begins with a model to build.
+_NEED_HYPERMODEL = (FastTuner.run_trial, kt.Hyperband.run_trial)
 
 
 class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
@@ -149,7 +180,7 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
 
 
-class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
+class BestWeights(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
     """Keeps the best epoch's weights of all executions, and writes them when a training ends.
 
     Args:
@@ -158,9 +189,7 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(self, objective: kt.Objective, path: str) -> None:
-        super().__init__()
-        self.objective = objective
-        self.path = path
+        super().__init__(objective, path)
         self.value: float | None = None
         self.best: list[npt.NDArray[np.generic]] | None = None
 
@@ -171,23 +200,23 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
             if self.value is not None and not self.objective.better_than(value, self.value):
                 return
             self.value = value
-        self.best = [variable.numpy() for variable in _state(self.model)]
+        self.best = [variable.numpy() for variable in listed_variables(self.model)]
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Writes the file, and leaves the model as it was trained last."""
+        """Writes the file."""
+        self.write()
+
+    def write(self) -> None:
+        """Writes the file if there is a better epoch, and leaves the model as it is."""
         if self.best is None:
             return
-        last = [variable.numpy() for variable in _state(self.model)]
+        last = [variable.numpy() for variable in listed_variables(self.model)]
         _assign(self.model, self.best)
-        self.model.save_weights(self.path)
+        self._save_model()
         _assign(self.model, last)
         self.best = None
 
 
-def _state(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
-
 def _assign(model: keras.Model, values: list[Any]) -> None:
-    for variable, value in zip(_state(model), values, strict=True):
+    for variable, value in zip(listed_variables(model), values, strict=True):
         variable.assign(value)

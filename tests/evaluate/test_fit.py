@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nas_nb.evaluate import fit as fit_module
-from nas_nb.evaluate.fit import fit
+from nas_nb.evaluate.fit import fit, fit_noted
 
 X = np.random.default_rng(0).normal(size=(70, 4)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int64")
@@ -79,8 +79,25 @@ def test_epoch_callbacks_are_called_and_can_stop():
 
 @pytest.mark.parametrize("arguments", [{"steps_per_epoch": 1}, {"validation_freq": 2}])
 def test_what_the_engine_does_not_know_goes_through_model_fit(arguments: dict[str, Any]):
-    history = fit(make_model(), X, Y, epochs=2, verbose=0, **arguments)
+    history, note = fit_noted(make_model(), X, Y, epochs=2, verbose=0, **arguments)
     assert len(history.history["loss"]) == 2
+    assert note == f"trained by model.fit: `{min(arguments)}` is given"
+
+
+@pytest.mark.usefixtures("no_fit")
+def test_the_fast_path_has_nothing_to_explain():
+    assert fit_noted(make_model(), X, Y, verbose=0)[1] is None
+
+
+def test_a_model_that_trains_itself_need_not_be_compiled_and_has_its_own_arguments():
+    class Own(keras.Model):
+        def fit(self, x: Any, y: Any, rounds: float) -> float:
+            return rounds
+
+    inputs = keras.Input((4,))
+    results, note = fit_noted(Own(inputs, keras.layers.Dense(2)(inputs)), X, Y, rounds=0.5)
+    assert results == 0.5
+    assert note == "trained by model.fit: Own overrides `fit`"
 
 
 def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]):
