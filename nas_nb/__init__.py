@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
     from nas_nb.search.fast_tuner import FastTuner
     from nas_nb.search.session import current_search
+    from nas_nb.search.strategy_tuner import Tuner
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.interval import log_uniform, uniform
     from nas_nb.space.search_space import SearchSpace
@@ -58,6 +59,7 @@ __all__ = [
     "RandomSearch",
     "Search",
     "SearchSpace",
+    "Tuner",
     "current_search",
     "evaluate_performance",
     "generate_candidate_structures",
@@ -86,6 +88,7 @@ _HOMES = {
     "RandomSearch": "nas_nb.search.drop_in",
     "Search": "nas_nb.notebook.search",
     "SearchSpace": "nas_nb.space.search_space",
+    "Tuner": "nas_nb.search.strategy_tuner",
     "current_search": "nas_nb.search.session",
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",
