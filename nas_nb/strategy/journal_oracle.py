@@ -37,8 +37,8 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
     """Takes what trials measure and how they end, and writes it into a journal.
 
     Without a journal of its own a tuner's project folder gets one, when the first trial is asked
-    for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its lock stays held when a method under it raises, so
-    this class has its own.
+    for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its
+    lock stays held when a method under it raises, so this class has its own.
 
     Args:
         journal: Where everything is written down; None for the tuner's project, or memory.

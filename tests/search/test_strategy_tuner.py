@@ -16,7 +16,9 @@ from tests.search.test_fast_tuner import Begun
 RUNGS: dict[str, dict[str, Any]] = {
     "successive_halving": {"max_epochs": 2, "factor": 2},
     "hyperband": {"max_epochs": 2, "factor": 2},
-    "asha": {"max_epochs": 2, "eta": 2},
+    "asha": {"max_epochs": 2, "factor": 2},
+    "funnel": {"max_epochs": 2, "factor": 2},
+    "predictor": {"min_epochs": 1, "max_epochs": 2, "factor": 2},
     "bohb": {"max_epochs": 2, "factor": 2},
 }
 
@@ -31,7 +33,9 @@ def test_the_example_of_the_readme_runs_and_goes_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     section = (root / "README.md").read_text().split("### KerasTuner")[1]
-    example = next(c for c in re.findall(r"```python\n(.*?)```", section, re.S) if "nas.Tuner" in c)
+    example = next(
+        c for c in re.findall(r"```python\n(.*?)```", section, re.DOTALL) if "nas.Tuner" in c
+    )
     example = example.replace("max_trials=20", "max_trials=2, seed=0")
     known = {"nas": nas, "build": build, "x": X, "y": Y, "x_val": X, "y_val": Y}
     exec(example, known)
@@ -50,13 +54,13 @@ def test_trials_are_trained_as_far_as_promised_and_promoted_ones_go_on(
     Begun.seen.clear()
     options = RUNGS[name]
     tuner = nas.Tuner(
-        build, "val_accuracy", 6, 0, strategy=name, options=options, directory=tmp_path
+        build, "val_accuracy", 8, 0, strategy=name, options=options, directory=tmp_path
     )
     tuner.search(X, Y, validation_data=(X, Y), epochs=9, verbose=0, callbacks=[Begun()])
     history = tuner.oracle.history
     assert len(history.completed) == len(history) > 0
     promoted = [trial for trial in history if trial.parent is not None]
-    assert promoted
+    assert promoted, [(trial.fidelity, trial.parent, trial.values) for trial in history]
     for trial in history:
         before = 0 if trial.parent is None else history[trial.parent].fidelity["epochs"]
         assert trial.epochs == trial.fidelity["epochs"] - before
