@@ -19,12 +19,13 @@ from nas_nb.strategy.failure import one_line
 from nas_nb.strategy.keras_trials import KT, OURS, past_trials
 from nas_nb.strategy.oracle_arguments import known_seed, one_objective
 from nas_nb.strategy.project_journal import (
-    check_same,
+    check_same_search,
     check_same_space,
     project_file,
     read_project,
     record_space,
     recorded_space,
+    unknown_space,
     write_project,
 )
 
@@ -54,6 +55,9 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         from_epoch: Tells how many epochs of a trial need not be trained again, since a state of
             its own or of its parent was kept; a tuner that keeps states sets it.
     """
+
+    objective: kt.Objective
+    hyperparameters: kt.HyperParameters
 
     def __init__(
         self,
@@ -164,12 +168,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         if self._file is not None and self._file.is_file():
             self._take(read_project(self._file))
         if not self.hyperparameters.space:
-            raise StrategyError(
-                "Expected an oracle that knows the space, to go on with an earlier project. "
-                "Received: neither a journal in the project, nor `hyperparameters`, nor a strategy "
-                "with a domain. Pass `hyperparameters`, or start anew with overwrite=True or "
-                "another project_name."
-            )
+            raise unknown_space()
 
     def close(self) -> None:
         """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
@@ -211,13 +210,8 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         past, (seed, objective) = journal.history, self._asked
         if past.opened:
             mine = (self.objective.name, self.objective.direction)
-            if objective is None:
-                self.objective = kt.Objective(past.objective, past.direction)
-            else:
-                check_same("objective", (past.objective, past.direction), mine, self._file)
-            if seed is not None:
-                check_same("seed", past.seed, seed, self._file)
-            self.seed = past.seed
+            check_same_search(past, None if objective is None else mine, seed, self._file)
+            self.seed, self.objective = past.seed, kt.Objective(past.objective, past.direction)
         if (known := recorded_space(past)) is not None:
             check_same_space(self.hyperparameters, known, self._file)
             self.hyperparameters = known

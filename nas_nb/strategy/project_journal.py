@@ -81,10 +81,28 @@ def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path:
             raise another("space", f"without '{parameter.name}' as it is now", "", path)
 
 
-def check_same(what: str, was: object, now: object, path: Path) -> None:
-    """Raises a `StrategyError` unless a project's trials can be compared with new ones."""
-    if was != now:
-        raise another(what, repr(was), f", now {now!r}", path)
+def check_same_search(
+    past: History, objective: tuple[str, str] | None, seed: int | None, path: Path
+) -> None:
+    """Checks that a project's trials can be compared with new ones; None is whatever it was.
+
+    Raises:
+        StrategyError: The objective's name or direction, or the seed, is another one.
+    """
+    known = {"objective": (past.objective, past.direction), "seed": past.seed}
+    for what, now in {"objective": objective, "seed": seed}.items():
+        if now is not None and now != known[what]:
+            raise another(what, repr(known[what]), f", now {now!r}", path)
+
+
+def unknown_space() -> StrategyError:
+    """Returns what is raised where a tuner that reloads can't know the space."""
+    return StrategyError(
+        "Expected an oracle that knows the space, to go on with an earlier project. "
+        "Received: neither a journal in the project, nor `hyperparameters`, nor a strategy "
+        "with a domain. Pass `hyperparameters`, or start anew with overwrite=True or "
+        "another project_name."
+    )
 
 
 def another(what: str, was: str, now: str, path: Path) -> StrategyError:
