@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from nas_nb.search.fast_tuner import FastTuner
     from nas_nb.search.fast_tuner import FastTuner as Tuner
     from nas_nb.search.session import current_search
+    from nas_nb.search.strategy_tuner import StrategyTuner
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.interval import log_uniform, uniform
     from nas_nb.space.search_space import SearchSpace
@@ -74,6 +75,7 @@ __all__ = [
     "Search",
     "SearchSpace",
     "SklearnTuner",
+    "StrategyTuner",
     "Tuner",
     "applications",
     "current_search",
@@ -114,6 +116,7 @@ _HOMES = {
     "Search": "nas_nb.notebook.search",
     "SearchSpace": "nas_nb.space.search_space",
     "SklearnTuner": "keras_tuner",
+    "StrategyTuner": "nas_nb.search.strategy_tuner",
     "Tuner": "nas_nb.search.fast_tuner:FastTuner",
     "applications": "nas_nb.applications",
     "current_search": "nas_nb.search.session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras_tuner as kt
@@ -17,6 +18,16 @@ from nas_nb.strategy.attempts import Attempts
 from nas_nb.strategy.failure import one_line
 from nas_nb.strategy.keras_trials import KT, OURS, past_trials
 from nas_nb.strategy.oracle_arguments import known_seed, one_objective
+from nas_nb.strategy.project_journal import (
+    check_same_search,
+    check_same_space,
+    project_file,
+    read_project,
+    record_space,
+    recorded_space,
+    unknown_space,
+    write_project,
+)
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -26,11 +37,12 @@ if TYPE_CHECKING:
 class JournalOracle(kt.Oracle):  # type: ignore[misc]
     """Takes what trials measure and how they end, and writes it into a journal.
 
-    KerasTuner's own files are not written. Its lock stays held when a method under it raises, so
-    this class has its own.
+    Without a journal of its own a tuner's project folder gets one, when the first trial is asked
+    for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its
+    lock stays held when a method under it raises, so this class has its own.
 
     Args:
-        journal: Where everything is written down; None for one in memory.
+        journal: Where everything is written down; None for the tuner's project, or memory.
         seed: 0 or more; None for that of the journal, or a random one.
         epochs: Epochs of a full training, for the journal, or None.
         objective: A metric's name, a `kt.Objective`, or None.
@@ -44,6 +56,9 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             its own or of its parent was kept; a tuner that keeps states sets it.
     """
 
+    objective: kt.Objective
+    hyperparameters: kt.HyperParameters
+
     def __init__(
         self,
         journal: Journal | None,
@@ -54,6 +69,9 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         hyperparameters: kt.HyperParameters | None,
     ) -> None:
         self._owns_journal = journal is None
+        self._file: Path | None = None
+        self._writing = False
+        self._asked = (seed, objective)
         journal = Journal.in_memory() if journal is None else journal
         known = known_seed(seed, journal.history)
         named = one_objective(objective, journal.history)
@@ -118,6 +136,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
             mine.status = trial.status
             self.update_space(mine.hyperparameters)
+            self._record_space()
             if mine.status in (KT.COMPLETED, KT.RUNNING):
                 self._score(mine)
             elif mine.status == KT.INVALID:
@@ -140,17 +159,16 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         """Does nothing: the journal is the record."""
 
     def reload(self) -> None:
-        """Takes nothing from KerasTuner's files: the journal is the record.
+        """Takes trials and space from the journal of the tuner's project, and not its lock.
 
         Raises:
-            StrategyError: The space is unknown, since a tuner that reloads doesn't look for it.
+            StrategyError: The project holds another search, or no journal and the space is
+                unknown, since a tuner that reloads doesn't look for it.
         """
+        if self._file is not None and self._file.is_file():
+            self._take(read_project(self._file))
         if not self.hyperparameters.space:
-            raise StrategyError(
-                "Expected an oracle that knows the space, to go on with an earlier project. "
-                "Received: neither `hyperparameters` nor a strategy with a domain. Pass "
-                "`hyperparameters`, or start anew with overwrite=True or another project_name."
-            )
+            raise unknown_space()
 
     def close(self) -> None:
         """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
@@ -162,9 +180,54 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
     def _save_trial(self, trial: kt_trial.Trial) -> None:
         """Does nothing: the journal is the record."""
 
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Learns where the tuner's project is; the tuner may still empty that folder."""
+        super()._set_project_dir(directory, project_name)
+        if self._owns_journal and not self.history.opened:
+            self._file = project_file(directory, project_name)
+
+    def _open_project(self) -> None:
+        """Opens the journal of the tuner's project to write, if there is a tuner."""
+        if self._file is None or self._writing:
+            return
+        journal = write_project(self._file)
+        try:
+            self._take(journal)
+        except StrategyError:
+            journal.close()
+            raise
+        self._writing = True
+
+    def _release_project(self) -> None:
+        """Lets others write the tuner's project, until the next trial is asked for."""
+        if self._writing and not self.ongoing_trials:
+            self.journal.close()
+            self._writing = False
+
+    def _take(self, journal: Journal) -> None:
+        """Goes on with what a project's journal holds."""
+        assert self._file is not None
+        past, (seed, objective) = journal.history, self._asked
+        if past.opened:
+            mine = (self.objective.name, self.objective.direction)
+            check_same_search(past, None if objective is None else mine, seed, self._file)
+            self.seed, self.objective = past.seed, kt.Objective(past.objective, past.direction)
+        if (known := recorded_space(past)) is not None:
+            check_same_space(self.hyperparameters, known, self._file)
+            self.hyperparameters = known
+        self._attempts = Attempts(journal, self.seed, self._attempts.epochs)
+        self._restore()
+
+    def _record_space(self) -> None:
+        """Writes the space of a tuner's project down, as far as it is known by now."""
+        if self._writing:
+            record_space(self.journal, "space", self.hyperparameters)
+
     def _restore(self) -> None:
         """Shows KerasTuner the trials that the journal holds."""
         for done in past_trials(self.history.finished, self.hyperparameters):
+            if done.trial_id in self.trials:
+                continue
             self.trials[done.trial_id] = done
             self.start_order.append(done.trial_id)
             self.end_order.append(done.trial_id)

@@ -41,7 +41,8 @@ class StrategyOracle(JournalOracle):
         max_trials: Trials to propose at most, those in the journal included; None for no limit.
         hyperparameters: The space; by default the strategy's, or what the tuner finds out.
         seed: 0 or more; by default that of the journal, or a random one.
-        journal: Where everything is written down; by default one in memory.
+        journal: Where everything is written down; by default a file in the project folder of the
+            tuner, or memory where there is no tuner.
         epochs: Epochs of a full training, for the journal and for strategies with fidelities.
 
     Attributes:
@@ -104,6 +105,7 @@ class StrategyOracle(JournalOracle):
         try:
             strategy, objective = self.strategy, self.objective
             self._attempts.open(strategy, objective.name, objective.direction, self.max_trials)
+            self._record_space()
             rng = generator(self.seed, int(trial_id))
             made = strategy.propose(self.history, rng)
             self._proposal = made if isinstance(made, Proposal) else Proposal(made)
@@ -132,12 +134,14 @@ class StrategyOracle(JournalOracle):
         with self._guard:
             self.ongoing_trials.pop(tuner_id, None)
             self.error = None
+            self._open_project()
             number = self._waiting()
             if number is None:
                 number = self._propose()
             if self.error is not None:
                 raise self.error
             if number is None:
+                self._release_project()
                 return kt_trial.Trial(self.get_space(), status=KT.STOPPED)
             trial = self._start(number)
             self.ongoing_trials[tuner_id] = trial
@@ -187,6 +191,12 @@ def oracle(
     "tuner/trial_id". `nas_nb.FastTuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
     it trains every trial in full, for the `epochs` given to `search`, also those that were to be
     trained a little; then take a strategy without fidelities, or override `run_trial`.
+
+    What happens is kept in `journal.jsonl` in the tuner's project folder, the space included, and
+    not in KerasTuner's files: the same script run again goes on where it was cut off, and proposes
+    what it would have proposed. The tuner keeps the weights there. Strategy and `max_trials` may
+    change meanwhile; seed, objective and space may not. `overwrite=True` starts anew. A loop
+    without a tuner keeps everything in memory.
 
     Args:
         strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.

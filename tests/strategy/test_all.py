@@ -253,6 +253,45 @@ def test_a_stock_tuner_runs_it_and_the_journal_says_the_same(name: str, tmp_path
     assert not list(tmp_path.rglob("trial.json"))
 
 
+class CutOff(StockTuner):
+    """Dies in its seventh trial, as a kernel does: without a word to its oracle."""
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        if int(trial.trial_id) == 6:
+            raise KeyboardInterrupt
+        return super().run_trial(trial, *args, **kwargs)
+
+
+@everyone
+def test_a_stock_tuner_goes_on_where_it_was_cut_off(name: str, tmp_path: Path) -> None:
+    def made(folder: str, kind: type[kt.Tuner]) -> tuple[StrategyOracle, kt.Tuner]:
+        options = OPTIONS.get(name, {})
+        plain = name.removesuffix(WITH_RUNGS)
+        seen = oracle(plain, MAXIMISE, max_trials=12, seed=0, **options)
+        seen.durations_s = Second()
+        return seen, kind(seen, build, directory=tmp_path, project_name=folder)
+
+    whole, tuner = made("whole", StockTuner)
+    tuner.search()
+    _, cut = made("cut", CutOff)
+    with pytest.raises(KeyboardInterrupt):
+        cut.search()
+    resumed, tuner = made("cut", StockTuner)
+    assert len(resumed.trials) == 6
+    tuner.search()
+    assert [(t.values, t.fidelity, t.score) for t in resumed.history] == [
+        (t.values, t.fidelity, t.score) for t in whole.history
+    ]
+    assert resumed.history[6].attempt == 2
+
+
+class Second(dict[str, float]):
+    """Every trial took a second: what goes by seconds is the same each time."""
+
+    def pop(self, *args: Any) -> float:
+        return 1.0
+
+
 @everyone
 def test_a_closed_oracle_is_forgotten(name: str) -> None:
     seen = StrategyOracle(strategy(name, "twelve"), MAXIMISE, 2, seed=0)

@@ -65,8 +65,21 @@ def test_a_stock_tuner_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == ""
 
 
-def test_a_project_made_before_needs_a_space_that_is_known(tmp_path: Path) -> None:
+def test_a_project_made_before_goes_on_and_knows_its_space(tmp_path: Path) -> None:
+    first = oracle("random", max_trials=2, seed=0)
+    Formula(first, build, directory=tmp_path).search()
+    again = oracle("random", max_trials=4, seed=0)
+    tuner = Formula(again, build, directory=tmp_path)
+    assert list(again.trials) == ["000000", "000001"]
+    assert again.hyperparameters.get_config() == first.hyperparameters.get_config()
+    tuner.search()
+    assert [t.values for t in again.history][:2] == [t.values for t in first.history]
+    assert len(again.history.completed) == 4
+
+
+def test_a_project_without_a_journal_needs_a_space_that_is_known(tmp_path: Path) -> None:
     Formula(oracle("random", max_trials=2, seed=0), build, directory=tmp_path).search()
+    (tmp_path / "untitled_project" / "journal.jsonl").unlink()
     with pytest.raises(StrategyError, match="overwrite=True"):
         Formula(oracle("random", max_trials=2, seed=0), build, directory=tmp_path)
     known = StrategyOracle(RandomSearch(domain=twelve()), max_trials=2, seed=0)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import pytest
+
+import nas_nb as nas
+from nas_nb.errors import StrategyError
+from tests.search.test_drop_in import X, Y, build, search
+
+STEPS = 2  # batches of an epoch
+
+
+class Steps(keras.callbacks.Callback):  # type: ignore[misc]
+    """Notes how many steps a model has behind it when its training begins and ends."""
+
+    seen: list[int] = []  # noqa: RUF012 - tuners copy callbacks
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.seen.append(int(self.model.optimizer.iterations))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.seen.append(int(self.model.optimizer.iterations))
+
+
+RUNGS: dict[str, dict[str, Any]] = {
+    "successive_halving": {"max_epochs": 2, "factor": 2},
+    "hyperband": {"max_epochs": 2, "factor": 2},
+    "asha": {"max_epochs": 2, "factor": 2},
+    "funnel": {"max_epochs": 2, "factor": 2},
+    "predictor": {"min_epochs": 1, "max_epochs": 2, "factor": 2},
+    "bohb": {"max_epochs": 2, "factor": 2},
+}
+
+
+def known_at_once(hp: kt.HyperParameters) -> keras.Model:
+    """Its space doesn't grow: what was proposed before it grew is not promoted."""
+    units, activation = hp.Int("units", 2, 9), hp.Choice("activation", ["relu", "tanh"])
+    layers = [keras.layers.Dense(units, activation), keras.layers.Dense(2, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_its_arguments_are_those_of_random_search_in_their_order() -> None:
+    theirs = list(inspect.signature(kt.RandomSearch.__init__).parameters)[:-1]
+    assert list(inspect.signature(nas.StrategyTuner.__init__).parameters)[: len(theirs)] == theirs
+
+
+def test_the_example_of_the_readme_runs_and_goes_on(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = (root / "README.md").read_text().split("### KerasTuner")[1]
+    example = next(
+        c
+        for c in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        if "nas.StrategyTuner" in c
+    )
+    example = example.replace("max_trials=20", "max_trials=2, seed=0")
+    known = {"nas": nas, "build": build, "x": X, "y": Y, "x_val": X, "y_val": Y}
+    exec(example, known)
+    exec(example.replace("max_trials=2", "max_trials=3"), again := dict(known))
+    scores = [[t.score for t in names["tuner"].oracle.history] for names in (known, again)]
+    assert len(scores[0]) == 2
+    assert len(scores[1]) == 3
+    assert scores[1][:2] == scores[0]
+    assert again["tuner"].get_best_models(1)[0].count_params() > 0
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_trials_are_trained_as_far_as_promised_and_promoted_ones_go_on(
+    name: str, tmp_path: Path
+) -> None:
+    Steps.seen.clear()
+    options = RUNGS[name]
+    tuner = nas.StrategyTuner(
+        known_at_once, "val_accuracy", 8, 0, strategy=name, options=options, directory=tmp_path
+    )
+    tuner.search(X, Y, validation_data=(X, Y), epochs=9, verbose=0, callbacks=[Steps()])
+    history = tuner.oracle.history
+    assert len(history.completed) == len(history) > 0
+    promoted = [trial for trial in history if trial.parent is not None]
+    assert promoted, [(trial.fidelity, trial.parent, trial.values) for trial in history]
+    promised = []
+    for trial in history:
+        before = 0 if trial.parent is None else history[trial.parent].fidelity["epochs"]
+        promised += [before * STEPS, trial.fidelity["epochs"] * STEPS]
+    assert Steps.seen == promised
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"tune_new_entries": False}, "Expected `hyperparameters` with tune_new_entries=False"),
+        ({"allow_new_entries": False}, "Expected `hyperparameters` with allow_new_entries=False"),
+        ({"max_retries_per_trial": 1}, "Expected max_retries_per_trial=0. Received: 1"),
+    ],
+)
+def test_what_it_cannot_honour_is_refused(
+    given: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StrategyError) as refused:
+        nas.StrategyTuner(build, "val_accuracy", directory=tmp_path, **given)
+    assert sentence in str(refused.value)
+
+
+def test_new_entries_are_not_tuned_where_that_is_asked(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Int("depth", 1, 2)
+    given = {"hyperparameters": hp, "tune_new_entries": False, "directory": tmp_path}
+    tuner = search(nas.StrategyTuner(build, "val_accuracy", 2, 0, strategy="random", **given))
+    assert [set(trial.values) for trial in tuner.oracle.history] == [{"depth"}, {"depth"}]
+
+
+def test_new_entries_are_an_error_where_they_are_not_allowed(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Int("depth", 1, 2)
+    with pytest.raises(RuntimeError, match="allow_new_entries"):
+        nas.StrategyTuner(build, hyperparameters=hp, allow_new_entries=False, directory=tmp_path)
+
+
+def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
+    given = {"max_model_size": 5, "max_consecutive_failed_trials": 2, "directory": tmp_path}
+    tuner = nas.StrategyTuner(build, "val_accuracy", 9, 0, strategy="random", **given)
+    with pytest.raises(RuntimeError, match="max_model_size=5"):
+        search(tuner)
+    assert len(tuner.oracle.history) == 2
