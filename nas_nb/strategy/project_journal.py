@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -60,8 +60,8 @@ def record_space(journal: Journal, strategy: str, space: kt.HyperParameters) -> 
 def recorded_space(history: History) -> kt.HyperParameters | None:
     """Returns the space that was written down last, or None."""
     known = _recorded(history)
-    # A copy, since KerasTuner changes the configuration that it reads.
-    return None if known is None else kt.HyperParameters.from_config(copy.deepcopy(known))
+    # KerasTuner changes the configuration that it reads, and the history's can't be.
+    return None if known is None else kt.HyperParameters.from_config(json.loads(json.dumps(known)))
 
 
 def _recorded(history: History) -> dict[str, Any] | None:
