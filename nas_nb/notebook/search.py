@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nas_nb.notebook.figures import Plots
     from nas_nb.notebook.painter import Painter
+    from nas_nb.notebook.proxies import ProxyTable
     from nas_nb.notebook.report import Report
     from nas_nb.search.run import Run
 
@@ -60,6 +61,26 @@ class Search(engine.Search):  # noqa: D101 - as documented below it
         best = [trial.number for trial in ranking(self.history)]
         rest = [trial.number for trial in self.history.trials if trial.score is None]
         return self.trials.loc[[*best, *rest]]
+
+    def proxies(self, most: int = 50) -> ProxyTable:
+        """Measures what the zero-cost proxies are worth on this search's own candidates.
+
+        Completed trials of the full fidelity are rebuilt with their seeds, as they were before
+        training; every proxy sees each with one batch of the training samples. The table has
+        Kendall's tau of each proxy with the score, for how many candidates it is defined, and what
+        it took. Proxies mislead as often as they help: `params` and `flops`, which come first, are
+        the baselines to beat. `.frame()` is a `pandas.DataFrame`, `.plot()` matplotlib Axes.
+
+        Args:
+            most: Candidates to measure, 5 or more; of more trials a sample by the search's seed.
+                Small nets take some tenths of a second each, recurrent ones seconds.
+
+        Raises:
+            SearchError: Fewer than 5 such trials have completed.
+        """
+        from nas_nb.notebook.proxies import proxy_table
+
+        return proxy_table(self, most)
 
     def report(self) -> Report:
         """Returns the record of the search so far, readable without a kernel: HTML or text."""

@@ -24,7 +24,7 @@ from nas_nb.data import Data
 from nas_nb.evaluate.costs import costs
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.supernet import Supernet
-from tests.benchmarks.digits_space import BATCH_SIZE, best_accuracy, draw, has_convolution
+from tests.benchmarks.digits_space import BATCH_SIZE, SPACE, best_accuracy, draw, has_convolution
 
 Candidates = list[nas_nb.Architecture]
 
@@ -127,7 +127,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     data = nas_nb.load("digits")
-    candidates = draw(options.candidates, data, options.seed)
+    space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
+    candidates = draw(options.candidates, space, options.seed)
     report = stand_alone(candidates, data, options)
     shared(candidates, data, report, options)
 

@@ -19,9 +19,8 @@ SPACE = {
 BATCH_SIZE = 32
 
 
-def draw(count: int, data: Data, seed: int) -> list[nas_nb.Architecture]:
-    """Returns different architectures of the space."""
-    space = nas_nb.SearchSpace.from_dict(SPACE).for_data(data.spec)
+def draw(count: int, space: nas_nb.SearchSpace, seed: int) -> list[nas_nb.Architecture]:
+    """Returns different architectures of a space that is bound to data."""
     rng = np.random.default_rng(seed)
     drawn: dict[str, nas_nb.Architecture] = {}
     while len(drawn) < count:

@@ -1,0 +1,149 @@
+"""What the zero-cost proxies are worth on a search's own candidates: a table and a verdict."""
+
+from __future__ import annotations
+
+import html
+import math
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nas_nb.evaluate.proxies import BASELINES, chance
+from nas_nb.notebook import tables, terminal
+from nas_nb.notebook.bundle import no_bundle
+from nas_nb.search.proxy_ranks import ProxyRanks, measure_proxies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from matplotlib.axes import Axes
+
+    from nas_nb.search.search import Search
+
+PERIOD_S = 1.0
+_HEADER = ("proxy", "tau", "tau of params on them", "candidates", "ms a candidate")
+
+
+class ProxyTable:
+    """How the proxies ordered the trained candidates of a search.
+
+    Args:
+        found: What was measured.
+    """
+
+    def __init__(self, found: ProxyRanks) -> None:
+        self._found = found
+
+    def frame(self) -> pd.DataFrame:
+        """Returns one row a proxy: tau, params_tau, candidates, ms, ms_most.
+
+        `params` and `flops` come first, then the others, best first. `tau` is Kendall's, 1 where
+        the proxy orders the candidates as their scores do, -1 where it does the opposite.
+        `params_tau` is that of `params` on the candidates for which the proxy is defined.
+        """
+        return pd.DataFrame(self._found.ranks).set_index("name").rename_axis("proxy")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes.
+
+        Args:
+            ax: Where to draw. Default: a new figure, which the cell shows at its end.
+        """
+        from nas_nb.notebook.figures import new_axes
+        from nas_nb.notebook.proxy_plot import draw_proxies
+
+        return draw_proxies(self._found, new_axes(7, 3.2) if ax is None else ax)
+
+    def _repr_html_(self) -> str:
+        rows = tables.table(_caption(self._found), _HEADER, _rows(self._found))
+        return f"{rows}<p>{html.escape(verdict(self._found))}</p>"
+
+    def __repr__(self) -> str:
+        rows = pd.DataFrame(_rows(self._found), columns=list(_HEADER))
+        lines = (_caption(self._found), rows.to_string(index=False), verdict(self._found))
+        return "\n".join(lines)
+
+
+def proxy_table(search: Search, most: int) -> ProxyTable:
+    """Measures the proxies on a search's candidates, and says how far it is meanwhile."""
+    with _progress() as told:
+        return ProxyTable(measure_proxies(search, most, told))
+
+
+def verdict(found: ProxyRanks) -> str:
+    """Returns in words which proxies ordered the candidates better than their size did."""
+    better = [
+        f"{rank.name} ({_text(rank.tau)} against {_text(rank.params_tau)})"
+        for rank in found.ranks
+        if rank.beats_params
+    ]
+    first = f"Better than params here: {', '.join(better)}." if better else ""
+    return (
+        f"{first or 'None ranks better than params here.'} Of {found.candidates} candidates, "
+        f"chance alone gives a tau up to ±{chance(found.candidates):.2f}. Proxies mislead as often "
+        "as they help: params and flops are the baselines to beat."
+    )
+
+
+def _caption(found: ProxyRanks) -> str:
+    return (
+        f"Zero-cost proxies of {found.candidates} candidates of '{found.search}' before training: "
+        f"Kendall's tau with their {found.objective}"
+    )
+
+
+def _rows(found: ProxyRanks) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{rank.name} (baseline)" if rank.name in BASELINES else rank.name,
+            _text(rank.tau),
+            _text(rank.params_tau),
+            f"{rank.candidates} of {found.candidates}",
+            "–" if math.isnan(rank.ms) else f"{rank.ms:.1f}",
+        )
+        for rank in found.ranks
+    ]
+
+
+def _text(tau: float) -> str:
+    return "–" if math.isnan(tau) else f"{tau:.2f}"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Gives a function that shows progress, at most once a second; nothing is left of it after."""
+    due, handle, width = time.monotonic() + PERIOD_S, None, 0
+
+    def told(done: int, of: int) -> None:
+        nonlocal due, handle, width
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + PERIOD_S
+        line = f"Proxies: {done} of {of} candidates."
+        if terminal.in_notebook():
+            handle = _shown(line, handle)
+        elif sys.stdout.isatty():
+            sys.stdout.write(f"\r{line}")
+            sys.stdout.flush()
+            width = len(line)
+
+    try:
+        yield told
+    finally:
+        if handle is not None:
+            handle.update(no_bundle(), raw=True)
+        if width:
+            sys.stdout.write(f"\r{'':{width}}\r")
+
+
+def _shown(line: str, handle: Any) -> Any:
+    from IPython.display import display
+
+    bundle = {"text/html": f'<p role="status">{html.escape(line)}</p>', "text/plain": line}
+    if handle is None:
+        return display(bundle, raw=True, display_id=True)
+    handle.update(bundle, raw=True)
+    return handle

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from nas_nb.data import Data
+from nas_nb.errors import NasError, SearchError
+from nas_nb.evaluate.proxies import params, snip
+from nas_nb.evaluate.seeds import seeded
+from nas_nb.search import proxy_ranks
+from nas_nb.search.proxy_ranks import measure_proxies
+from tests.search.tiny import tiny_search
+
+
+def nothing(done, of):
+    pass
+
+
+def sorted_data():
+    """Enough rows, sorted by class, that the first 32 are of one."""
+    x = np.random.default_rng(0).normal(size=(240, 4)).astype("float32")
+    data = Data.from_arrays(x, np.where(x.sum(axis=1) > 0, "up", "down"), name="tiny", seed=0)
+    order = np.argsort(data.y_train.ravel(), kind="stable")
+    return replace(data, x_train=data.x_train[order], y_train=data.y_train[order])
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    settings = {"max_trials": 7, "epochs": 1, "data": sorted_data()}
+    return tiny_search(tmp_path_factory.mktemp("project"), **settings).run()
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What the proxies are asked about: model and batch."""
+    asked = []
+    real = proxy_ranks.score_all
+
+    def score_all(model, x, y):
+        asked.append((model, x, y))
+        return real(model, x, y)
+
+    monkeypatch.setattr(proxy_ranks, "score_all", score_all)
+    return asked
+
+
+def test_each_candidate_is_rebuilt_with_its_trials_seed(search, seen):
+    measure_proxies(search, 50, nothing)
+    assert len(seen) == 7
+    for trial, (model, x, y) in zip(search.history.completed, seen, strict=True):
+        with seeded(trial.seed):
+            again = search.space.build_values(trial.values)
+        assert params(model) == trial.costs["params"]
+        assert snip(model, x, y) == snip(again, x, y)
+
+
+def test_they_see_one_batch_of_the_training_samples_that_has_every_class(search, seen):
+    measure_proxies(search, 50, nothing)
+    x, y = seen[0][1:]
+    assert x.shape == (32, 4)
+    assert len(y) == 32
+    train = {tuple(row) for row in search.data.x_train}
+    assert {tuple(row) for row in x} <= train
+    assert set(np.unique(y)) == set(np.unique(search.data.y_train))
+
+
+def test_progress_is_told_after_each(search):
+    told = []
+    found = measure_proxies(search, 50, lambda *progress: told.append(progress))
+    assert told == [(done, 7) for done in range(1, 8)]
+    assert found.candidates == 7
+    assert [rank.name for rank in found.ranks[:2]] == ["params", "flops"]
+
+
+def test_of_more_trials_a_sample_is_taken_the_same_each_time(search, seen):
+    measure_proxies(search, 5, nothing)
+    measure_proxies(search, 5, nothing)
+    counts = [params(model) for model, _, _ in seen]
+    assert counts[:5] == counts[5:]
+    assert len(counts) == 10
+
+
+def test_where_less_is_better_the_least_score_counts_as_the_best(tmp_path):
+    settings = {"max_trials": 6, "epochs": 1, "objective": "val_loss"}
+    search = tiny_search(tmp_path, **settings).run()
+    found = measure_proxies(search, 50, nothing)
+    trials = search.history.completed
+    tau = kendalltau([t.costs["params"] for t in trials], [-t.score for t in trials])[0]
+    assert found.ranks[0].tau == pytest.approx(tau)
+
+
+def test_trials_of_a_lower_fidelity_are_left_out(tmp_path):
+    settings = {"max_trials": 9, "epochs": 4, "strategy": "successive_halving"}
+    search = tiny_search(tmp_path, **settings).run()
+    low = [trial for trial in search.history.completed if trial.fidelity.get("epochs", 4) < 4]
+    assert low
+    with pytest.raises(SearchError, match=rf"Received: {9 - len(low)} in the search 'tiny'"):
+        measure_proxies(search, 50, nothing)
+
+
+def test_too_few_trials_are_one_sentence(tmp_path):
+    with pytest.raises(SearchError, match=r"at least 5 completed trials.*Received: 0.*new"):
+        measure_proxies(tiny_search(tmp_path), 50, nothing)
+
+
+@pytest.mark.parametrize("most", [4, 0, 2.5, True])
+def test_so_few_candidates_can_not_be_asked_for(search, most):
+    with pytest.raises(NasError, match="Expected `most` to be a whole number, 5 or more"):
+        measure_proxies(search, most, nothing)
