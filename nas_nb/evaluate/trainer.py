@@ -14,6 +14,7 @@ from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.evaluate.batches import ShuffledBatches, shuffled_batches, steps_per_epoch
 from nas_nb.evaluate.fit import keras_fit
 from nas_nb.evaluate.fit_path import fit_reason
+from nas_nb.evaluate.misfit import misfits_told
 
 if TYPE_CHECKING:
     from nas_nb.data import Data
@@ -123,26 +124,30 @@ def train(
 
     Returns:
         How the training ended.
+
+    Raises:
+        MeasureError: The loss doesn't fit the labels or the outputs.
     """
-    reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
-    if reason is None:
-        schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
-        return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
-    batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
-    steered = _Steered(control, on_epoch, keeper, batches)
-    keras_fit(
-        model,
-        batches,
-        epochs=epochs,
-        initial_epoch=initial_epoch,
-        steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
-        validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
-        validation_batch_size=VALIDATION_BATCH_SIZE,
-        callbacks=[steered],
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
-    )
-    return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
+    with misfits_told(model, data.y_train):
+        reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
+        if reason is None:
+            schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
+            return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
+        batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
+        steered = _Steered(control, on_epoch, keeper, batches)
+        keras_fit(
+            model,
+            batches,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
+            validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
+            validation_batch_size=VALIDATION_BATCH_SIZE,
+            callbacks=[steered],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+        return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 
 
 def expect(values: Iterable[object]) -> None:

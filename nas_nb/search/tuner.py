@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import keras_tuner as kt
 from keras_tuner.engine import trial as kt_trial
 
+from nas_nb.errors import NasError
 from nas_nb.search.checkpoints import Checkpoints
 from nas_nb.search.evaluation import Evaluation
 from nas_nb.search.memory import MemoryWatch
@@ -115,9 +116,10 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
             trial.status = kt_trial.TrialStatus.COMPLETED
         except TrialStoppedError:
             self._cut_off(trial.trial_id)
-        except Exception as error:  # noqa: BLE001 - whatever a candidate raises is its reason
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - what it raises is its reason
             trial.status = kt_trial.TrialStatus.FAILED
-            trial.message = str(error) if isinstance(error, TrialError) else format_exc()
+            told = isinstance(error, TrialError | NasError)
+            trial.message = str(error) if told else format_exc()
 
     def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> BestEpoch:
         """Builds and trains one candidate.

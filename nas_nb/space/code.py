@@ -88,10 +88,29 @@ class _Source:
 
 
 def _config_of(model: keras.Model) -> dict[str, Any]:
-    config = model.get_config() if type(model).__module__.startswith("keras.") else {}
+    if not type(model).__module__.startswith("keras."):
+        raise _foreign(type(model).__name__)
+    try:
+        config = model.get_config()
+    except Exception as error:
+        raise SpaceError(
+            f"Expected layers that can be written down to write the source, got "
+            f"{_unwritten(model)}, whose `get_config` fails: copy the source of your build "
+            "function instead."
+        ) from error
     if "layers" not in config:
         raise _foreign(type(model).__name__)
     return dict(config)
+
+
+def _unwritten(model: keras.Model) -> str:
+    """Returns the class of the first layer whose config can't be had, or else the model's."""
+    for layer in model.layers:
+        try:
+            layer.get_config()
+        except Exception:  # noqa: BLE001 - a layer's own code may raise anything
+            return type(layer).__name__
+    return type(model).__name__
 
 
 def _foreign(name: str) -> SpaceError:

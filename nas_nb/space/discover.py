@@ -68,10 +68,16 @@ class Discovered(Blueprint):
         return bound
 
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point."""
+        """Returns the compiled model of a point.
+
+        Raises:
+            SpaceError: The function returns something else for these values.
+        """
         hp = kt.HyperParameters()
         hp.values = dict(point)
         model = _function(self._source)(hp)
+        if not isinstance(model, keras.Model):
+            raise _no_model(self._source, type(model))
         if self.input_shape is not None and not model.built:
             model.build((None, *self.input_shape))
         return model
@@ -113,19 +119,27 @@ def _function(source: Any) -> Callable[[kt.HyperParameters], Any]:
 
 
 def _check(trace: Trace, build: object) -> None:
-    name = getattr(build, "__name__", type(build).__name__)
+    name = _name_of(build)
     if trace.error is not None:
         raise SpaceError(
             f"Expected {name} to build a model from its default values, but it failed: "
             f"{type(trace.error).__name__}: {trace.error}"
         ) from trace.error
     if not issubclass(trace.returned, keras.Model):
-        raise SpaceError(
-            f"Expected {name} to return a compiled keras.Model, "
-            f"got {trace.returned.__name__}: end it with `return model`."
-        )
+        raise _no_model(build, trace.returned)
     if not trace.asked:
         raise SpaceError(
             f"Expected {name} to ask for hyperparameters, got a build without any: "
             'call hp.Choice("units", [32, 64]) or the like in it.'
         )
+
+
+def _no_model(build: object, returned: type) -> SpaceError:
+    return SpaceError(
+        f"Expected {_name_of(build)} to return a compiled keras.Model, "
+        f"got {returned.__name__}: end it with `return model`."
+    )
+
+
+def _name_of(build: object) -> str:
+    return str(getattr(build, "__name__", type(build).__name__))

@@ -43,7 +43,7 @@ class Trace:
     opened: frozenset[Scope]
     shut: tuple[Scope, ...]
     returned: type
-    error: Exception | None
+    error: BaseException | None
 
     def asks(self, parameter: Parameter) -> bool:
         """Says whether the build asked for the parameter and got a value."""
@@ -67,17 +67,17 @@ def record(build: Build, values: Values, builder: WeightlessBuilder) -> Trace:
         SpaceError: What it asks for can't be; see `watched.WatchedParameters`.
     """
     hp = _hyperparameters(values)
-    error: Exception | None = None
+    error: BaseException | None = None
     returned: Any = None
     try:
         returned = builder.call(lambda: build(hp))
     except SpaceError:
         raise
-    except Exception:  # noqa: BLE001 - the user's code may raise anything
+    except (Exception, SystemExit):  # noqa: BLE001 - the user's code may raise anything
         hp = _hyperparameters(values)
         try:
             returned = build(hp)
-        except Exception as raised:  # noqa: BLE001 - kept, and shown where it matters
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - shown where it matters
             error = raised
     asked = tuple(from_hyperparameter(parameter) for parameter in hp.space)
     active = {p.name: hp.values[p.name] for p in asked if holds(p.conditions, hp.values)}

@@ -242,3 +242,17 @@ def test_subclassed_model_is_refused() -> None:
 
     with pytest.raises(SpaceError, match=r"Sequential or functional model .*, got Mine"):
         keras_source(Mine())
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("first\nsecond"), KeyError("factor")])
+def test_a_layer_whose_config_can_not_be_had_is_named_in_one_sentence(error: Exception) -> None:
+    class Mine(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict[str, Any]:
+            raise error
+
+    with pytest.raises(SpaceError, match="got Mine, whose `get_config` fails: copy") as raised:
+        keras_source(keras.Sequential([keras.Input((4,)), Mine()]))
+    assert "\n" not in str(raised.value)

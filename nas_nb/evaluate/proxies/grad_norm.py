@@ -28,7 +28,8 @@ def grad_norm(model: keras.Model, x: Any, y: Any) -> float:
         y: Its targets, as `fit` takes them.
 
     Raises:
-        MeasureError: The model isn't compiled, has no weights, or its gradient isn't finite.
+        MeasureError: The model isn't compiled, has no weights, its loss doesn't fit the labels or
+            the outputs, or its gradient isn't finite.
     """
     norms = (float(np.linalg.norm(gradient)) for _, gradient in loss_gradients(model, x, y))
     return finite(sum(norms), "grad_norm", model)

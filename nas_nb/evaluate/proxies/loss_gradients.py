@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from nas_nb.errors import MeasureError
+from nas_nb.errors import MeasureError, NasError
 from nas_nb.evaluate.backend import gradients
+from nas_nb.evaluate.misfit import misfit
 from nas_nb.evaluate.proxies.forward import as_inputs, forward, kernels, values_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def loss_gradients(
         y: Its targets, as `fit` takes them.
 
     Raises:
-        MeasureError: The model isn't compiled, or has no weights.
+        MeasureError: The model isn't compiled, has no weights, or its loss fails: it doesn't fit
+            the labels or the outputs.
     """
     if not model.compiled:
         raise MeasureError(
@@ -44,7 +46,21 @@ def loss_gradients(
             return model.compute_loss(y=targets, y_pred=outputs, training=True)
 
     values = values_of(weights)
+    try:
+        found = gradients(loss, values)
+    except NasError:
+        raise
+    except Exception as error:
+        raise MeasureError(_told(error, model, y)) from error
     return [
         (np.asarray(value), np.asarray(gradient))
-        for value, gradient in zip(values, gradients(loss, values), strict=True)
+        for value, gradient in zip(values, found, strict=True)
     ]
+
+
+def _told(error: Exception, model: keras.Model, y: Any) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return misfit(error, model, y) or (
+        f"Expected a loss that has a gradient on this batch, got {type(error).__name__} for "
+        f"{model.name!r}: {first}"
+    )

@@ -57,7 +57,7 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
 
     Raises:
         MeasureError: The model's layers can't be seen, or none has an activation that is on or
-            off.
+            off; the units inside recurrent layers are neither.
     """
     agreeing: list[npt.NDArray[np.float64]] = []
 
@@ -72,7 +72,8 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
     if not agreeing:
         raise MeasureError(
             f"Expected a model with rectifying activations for naswot, got {model.name!r}, which "
-            f"has none of {', '.join(sorted(SIGN_KEEPING))}: use another proxy."
+            f"has none of {', '.join(sorted(SIGN_KEEPING))} outside recurrent layers: use another "
+            "proxy."
         )
     return float(np.linalg.slogdet(sum(agreeing))[1])
 
@@ -87,6 +88,8 @@ def _agreements(outputs: Any) -> npt.NDArray[np.float64]:
 
 
 def _switches(operation: Any) -> bool:
+    if isinstance(operation, keras.layers.RNN):
+        return False  # its activation is inside the cell, between gates: no unit is on or off
     activation = getattr(operation, "activation", None)
     name = getattr(activation, "__name__", type(activation).__name__)
     return type(operation).__name__ in _LAYERS or name in SIGN_KEEPING or name in _LAYERS

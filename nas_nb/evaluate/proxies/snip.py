@@ -30,7 +30,8 @@ def snip(model: keras.Model, x: Any, y: Any) -> float:
         y: Its targets, as `fit` takes them.
 
     Raises:
-        MeasureError: The model isn't compiled, has no weights, or its gradient isn't finite.
+        MeasureError: The model isn't compiled, has no weights, its loss doesn't fit the labels or
+            the outputs, or its gradient isn't finite.
     """
     sensitivity = sum(
         float(np.abs(weight * gradient).sum()) for weight, gradient in loss_gradients(model, x, y)

@@ -76,3 +76,21 @@ def test_a_gradient_that_is_not_finite_is_said():
     model, (x, y) = dense(8), batch((4,))
     with pytest.raises(MeasureError, match="finite"):
         grad_norm(model, np.full_like(x, np.nan), y)
+
+
+@pytest.mark.parametrize("proxy", [snip, grad_norm])
+def test_a_loss_that_does_not_fit_the_labels_is_one_sentence(proxy):
+    model = dense(8)
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(MeasureError, match="The loss 'categorical_crossentropy' compares"):
+        proxy(model, *batch((4,)))
+
+
+def test_a_loss_that_raises_is_told_with_its_first_line():
+    def loss(y, outputs):
+        raise RuntimeError("mine\nsecond line")
+
+    model = dense(8)
+    model.compile("sgd", loss)
+    with pytest.raises(MeasureError, match=r"got RuntimeError for 'sequential.*': mine$"):
+        snip(model, *batch((4,)))

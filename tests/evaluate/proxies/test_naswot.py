@@ -49,3 +49,10 @@ def test_units_that_are_never_off_have_no_code():
         naswot(dense(8, activation="sigmoid"), *batch((4,)))
     with pytest.raises(MeasureError, match="rectifying"):
         naswot(compiled(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])), *batch((4,)))
+
+
+def test_the_units_of_a_recurrent_layer_have_no_code():
+    layers = [keras.layers.LSTM(4), keras.layers.Dense(3)]
+    model = compiled(keras.Sequential([keras.Input((5, 2)), *layers]))
+    with pytest.raises(MeasureError, match="outside recurrent layers"):
+        naswot(model, *batch((5, 2)))
