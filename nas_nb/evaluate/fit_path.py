@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from nas_nb.evaluate.backend import backend, on_tensorflow
+from nas_nb.evaluate.memory import device_bytes
 
 # What the engine computes in place of these; a model with its own has to be asked itself.
 _REPLACED = (
@@ -22,7 +22,7 @@ _BATCH_METHODS = (
     "on_test_batch_begin", "on_test_batch_end",
 )  # fmt: skip
 
-# Of the memory that the machine has, for data that stays resident beside the models.
+# Of the device's memory, for data that stays resident beside the models.
 MEMORY_SHARE = 0.25
 
 
@@ -65,6 +65,10 @@ def _reason_of_model(model: keras.Model) -> str | None:
         return "the model is not compiled with an optimizer"
     if not model.built and not isinstance(model, keras.Sequential):
         return "the model is not built: its input shape is unknown before the first batch"
+    layers = model._flatten_layers() if model.built else ()  # noqa: SLF001
+    if not all(layer.built for layer in layers):
+        # Keras says of a model without a `build` of its own that it is built when it is asked to.
+        return f"layers of {type(model).__name__} are not built before the first batch"
     if model.run_eagerly:
         return "the model is compiled with run_eagerly=True"
     return _reason_of_devices(model)
@@ -114,7 +118,7 @@ def _reason_of_data(arrays: Iterable[Any]) -> str | None:
         if not _is_dense(array):
             return f"the data is a {type(array).__name__}, not an array in memory"
         size_bytes += int(np.prod(array.shape)) * _item_bytes(array)
-    limit_bytes = int(MEMORY_SHARE * _memory_bytes())
+    limit_bytes = int(MEMORY_SHARE * device_bytes())
     if size_bytes > limit_bytes:
         return (
             f"the data ({size_bytes / 1e9:.1f} GB) is larger than what stays on the device "
@@ -137,10 +141,3 @@ def _is_composite(array: Any) -> bool:
 
 def _item_bytes(array: Any) -> int:
     return int(array.dtype.itemsize if isinstance(array, np.ndarray) else array.dtype.size)
-
-
-def _memory_bytes() -> int:
-    """Returns the memory of the machine; where the system doesn't tell, what Binder gives."""
-    if not hasattr(os, "sysconf"):
-        return 2 * 1024**3
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import psutil
 
-CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+from nas_nb.evaluate.memory import container_bytes
+
 WARN_AT = 0.9
 """The share of what the container gives at which the search pauses."""
 GROWTH = 1.05
@@ -44,16 +39,3 @@ class MemoryWatch:
             "GB. Restart it and run the cells again with the same `directory`, and the search "
             "goes on where it was; or resume and risk that the kernel is killed."
         )
-
-
-def container_bytes() -> int | None:
-    """Returns the memory that the container gives, or None where it is the machine's."""
-    stated = os.environ.get("MEM_LIMIT", "")
-    limits = [int(stated)] if stated.isdigit() else []
-    for file in CGROUP_LIMITS:
-        if file.is_file():
-            text = file.read_text().strip()
-            limits += [int(text)] if text.isdigit() else []
-    # Without a limit cgroups of version 1 show a huge number.
-    within = [limit for limit in limits if 0 < limit < psutil.virtual_memory().total]
-    return min(within, default=None)

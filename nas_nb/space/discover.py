@@ -79,8 +79,16 @@ class Discovered(Blueprint):
         if not isinstance(model, keras.Model):
             raise _no_model(self._source, type(model))
         if self.input_shape is not None and not model.built:
-            model.build((None, *self.input_shape))
+            _build(model, self.input_shape)
         return model
+
+
+def _build(model: keras.Model, input_shape: tuple[int, ...]) -> None:
+    if type(model).build is keras.Model.build:
+        # Asked to build, a subclass without a `build` of its own would make no variables.
+        model(keras.Input(input_shape, batch_size=2))
+    else:
+        model.build((None, *input_shape))
 
 
 def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> Domain:

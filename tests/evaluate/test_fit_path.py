@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from nas_nb.evaluate import fit_path
+from nas_nb.evaluate.fit import fit
 from nas_nb.evaluate.fit_path import fit_reason
 
 X = np.zeros((4, 3), "float32")
@@ -24,6 +25,15 @@ def compiled(cls: Any = keras.Model, **options: Any) -> keras.Model:
 class OwnStep(keras.Model):
     def train_step(self, data: Any) -> Any:
         return super().train_step(data)
+
+
+class Own(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(1)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x)
 
 
 class OnBatch(keras.callbacks.Callback):
@@ -55,6 +65,18 @@ def test_models_that_have_to_be_asked_themselves(model: Any, words: str) -> None
     assert words in (fit_reason(model()) or "")
 
 
+@pytest.mark.filterwarnings("ignore:.*build.*was called")
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_subclass_without_variables_is_trained_by_fit(asked: bool) -> None:
+    model = Own()
+    model.compile("sgd", "mse")
+    if asked:
+        model.build((None, 3))  # Keras takes it for built now, and it has no variables
+    assert "built" in (fit_reason(model, [X]) or "")
+    assert len(fit(model, X, X[:, :1], verbose=0).history["loss"]) == 1
+    assert fit_reason(model, [X]) is None
+
+
 def test_a_replaced_method_is_seen() -> None:
     model = compiled()
     model.train_step = lambda data: {}
@@ -77,7 +99,7 @@ def test_what_is_not_an_array_in_memory_is_named() -> None:
 
 
 def test_data_larger_than_the_device_is_measured(monkeypatch: Any) -> None:
-    monkeypatch.setattr(fit_path, "_memory_bytes", lambda: 100)
+    monkeypatch.setattr(fit_path, "device_bytes", lambda: 100)
     assert "larger than what stays on the device" in (fit_reason(compiled(), [X]) or "")
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
 
+from nas_nb.data import DataSpec, Task
 from nas_nb.errors import SpaceError
 from nas_nb.space.discover import Discovered, discover
 
@@ -152,3 +154,18 @@ def test_scope_on_an_unknown_parent_is_told() -> None:
 
     with pytest.raises(SpaceError, match=r"got 'hiden': ask for it first.*Did you mean 'hidden'"):
         discover(build)
+
+
+class Own(keras.Model):
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(units)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x)
+
+
+def test_a_subclassed_model_has_its_variables_once_the_data_is_known() -> None:
+    space = Discovered(lambda hp: Own(hp.Choice("units", [2, 4])))
+    model = space.for_data(DataSpec((3,), Task.MULTICLASS, 2)).build({"units": 4})
+    assert model.count_params() == 16

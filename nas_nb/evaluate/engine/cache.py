@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.evaluate.engine.activations import meet
+from nas_nb.evaluate.engine.constants import difference
 from nas_nb.evaluate.engine.program import EpochProgram
 from nas_nb.evaluate.engine.signature import Sharing, Signature
 from nas_nb.evaluate.engine.template import Template
@@ -84,6 +85,19 @@ class TraceCache:
                 while len(self._entries) > self.capacity:
                     self._entries.popitem(last=False)
         return compiled
+
+    def why_new(self, signed: Signature) -> str | None:
+        """Says what keeps a candidate from the trace of one that is much like it.
+
+        Returns:
+            A note for the trial's row; None where it will find a trace, or where none is alike.
+        """
+        with self._lock:
+            keys = list(self._entries)
+        if not signed.key or signed.key in keys:
+            return None
+        differing = difference(signed.key, keys)
+        return f"traced anew: another {differing} than before" if differing else None
 
     def _find(self, signed: Signature) -> Compiled | None:
         with self._lock:

@@ -19,11 +19,9 @@ def why_alone(model: keras.Model) -> str | None:
     if not _is_plain(model):
         return f"{type(model).__name__} is a model class of its own"
     for layer in keras_layers(model):
-        known = is_keras(layer) or _is_plain(layer)
-        if isinstance(layer, keras.layers.Lambda) or not known or _is_foreign(layer.get_config()):
-            return f"the layer '{layer.name}' ({type(layer).__name__}) has Python code of its own"
-        if has_adapted(layer):
-            return f"the layer '{layer.name}' ({type(layer).__name__}) has adapted to data"
+        reason = _why_layer_alone(layer)
+        if reason is not None:
+            return f"the layer '{layer.name}' ({type(layer).__name__}) {reason}"
     optimizer = model.optimizer
     for each in (optimizer, getattr(optimizer, "inner_optimizer", optimizer)):
         name = type(each).__name__
@@ -38,6 +36,16 @@ def why_alone(model: keras.Model) -> str | None:
         if not isinstance(rate, keras.Variable) and not of_keras(rate):
             return "the learning rate is a Python function"
     return _why_compiled_alone(model)
+
+
+def _why_layer_alone(layer: Any) -> str | None:
+    config = _config_of(layer)
+    if config is None:
+        return "can't be written as a config"
+    known = is_keras(layer) or _is_plain(layer)
+    if isinstance(layer, keras.layers.Lambda) or not known or _is_foreign(config):
+        return "has Python code of its own"
+    return "has adapted to data" if has_adapted(layer) else None
 
 
 def why_sized(model: keras.Model) -> str | None:
@@ -62,9 +70,21 @@ def _why_compiled_alone(model: keras.Model) -> str | None:
     config = model._compile_config.config
     for name in ("metrics", "weighted_metrics"):
         for metric in keras.tree.flatten(config.get(name)):
-            if isinstance(metric, keras.metrics.Metric) and not of_keras(metric):
+            if not isinstance(metric, keras.metrics.Metric):
+                continue
+            if not of_keras(metric):
                 return f"the metric {type(metric).__name__} has Python code of its own"
+            if _config_of(metric) is None:
+                return f"the metric {type(metric).__name__} can't be written as a config"
     return None
+
+
+def _config_of(thing: Any) -> Any:
+    """Returns the config of a layer or metric, or None where a part of it, a user's, has none."""
+    try:
+        return thing.get_config()
+    except Exception:  # noqa: BLE001 - the user's code: whatever it raises, there is no config
+        return None
 
 
 def _is_plain(model: Any) -> bool:

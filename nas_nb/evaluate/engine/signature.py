@@ -47,17 +47,33 @@ class Signature:
     drops: bool = False
 
 
+def alone(reason: str) -> Signature:
+    """Returns the signature of a model that shares its trace with no other, for this reason."""
+    note = f"traced for this trial alone: {reason}"
+    return Signature(Sharing.ALONE, "", frozenset(), note)
+
+
 def signature(model: keras.Model, data_spec: str) -> Signature:
-    """Reads the signature of a compiled and built model.
+    """Reads the signature of a compiled and built model; of one that can't be read, `alone`.
 
     Args:
         model: A compiled model.
         data_spec: Describes the structure, types and sample shapes of what it is trained on.
     """
-    alone = why_alone(model)
-    if alone is not None:
-        note = f"traced for this trial alone: {alone}"
-        return Signature(Sharing.ALONE, "", frozenset(), note)
+    try:
+        reason = why_alone(model)
+        return _shared(model, data_spec) if reason is None else alone(reason)
+    except Exception as error:  # noqa: BLE001 - a part of the user's may raise anything
+        return alone(f"its parts can't be compared with others' ({one_line(error)})")
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the kind of an error and the first line of what it says."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
+def _shared(model: keras.Model, data_spec: str) -> Signature:
     sized = why_sized(model)
     free = sized is None
     layers = keras_layers(model)

@@ -13,9 +13,13 @@ from nas_nb.evaluate.engine.activations import ActivationSwitch
 from nas_nb.evaluate.engine.dropouts import seed_places, with_dropout
 from nas_nb.evaluate.engine.layers import keras_layers, rewrite
 from nas_nb.evaluate.engine.settings import Setting, free_settings
-from nas_nb.evaluate.engine.signature import Sharing, free_activation
+from nas_nb.evaluate.engine.signature import Sharing, free_activation, one_line
 from nas_nb.evaluate.seeds import apart
 from nas_nb.evaluate.slots import optimizer_variables, optimizers
+
+
+class CopyError(Exception):
+    """A model, or what it was compiled with, can't be made anew from its config."""
 
 
 class Template:
@@ -35,6 +39,9 @@ class Template:
     Attributes:
         model: The model that is traced.
         lock: Held while a candidate is trained.
+
+    Raises:
+        CopyError: The candidate can't be copied; it needs a template of its own.
     """
 
     def __init__(
@@ -174,7 +181,10 @@ def _copy(model: keras.Model, drops: bool) -> keras.Model:
     """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
     config = with_dropout(model.get_config()) if drops else model.get_config()
     with apart():
-        return _compiled(model, config, model._compile_config.config)
+        try:
+            return _compiled(model, config, model._compile_config.config)
+        except Exception as error:
+            raise CopyError(one_line(error)) from error
 
 
 def _compiled(

@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from nas_nb.evaluate.engine.cache import CACHE, Compiled, TraceCache
-from nas_nb.evaluate.engine.signature import Sharing, signature
+from nas_nb.evaluate.engine.signature import Sharing, alone, signature
+from nas_nb.evaluate.engine.template import CopyError
 from nas_nb.evaluate.forgetting import forget_kernels
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Outcome:
 
     Attributes:
         stopped: Whether the control ended it before its last epoch was complete.
-        note: Why the compiled function is not shared by the whole topology, or None.
+        note: Why the compiled function is not shared by the whole topology, or why it was compiled
+            anew though another candidate's is alike, or None.
     """
 
     stopped: bool
@@ -107,7 +109,13 @@ def train_compiled(
         model.build((None, *schedule.train.x.shape[1:]))
     signed = signature(model, schedule.spec)
     _build_optimizer(model)
-    compiled = _acquire(model, signed, schedule, cache)
+    note = signed.note or cache.why_new(signed)
+    try:
+        compiled = _acquire(model, signed, schedule, cache)
+    except CopyError as error:
+        signed = alone(f"it can't be copied ({error})")
+        note = signed.note
+        compiled = _acquire(model, signed, schedule, cache)
     try:
         compiled.template.push(model)
         try:
@@ -118,7 +126,7 @@ def train_compiled(
         compiled.template.lock.release()
     model.optimizer.finalize_variable_values(model.trainable_variables)
     forget_kernels([*model.variables, *model.optimizer.variables])
-    return Outcome(stopped, signed.note)
+    return Outcome(stopped, note)
 
 
 def _acquire(
@@ -176,7 +184,7 @@ class _Run:
         self.model.stop_training = False
         self._call("on_train_begin")
         logs: dict[str, float] = {}
-        for epoch in range(self.schedule.initial_epoch, self.schedule.epochs):
+        for epoch in range(self._first_epoch(), self.schedule.epochs):
             began = time.perf_counter()
             self._call("on_epoch_begin", epoch)
             logs = self._epoch(epoch)
@@ -192,6 +200,11 @@ class _Run:
                 break
         self._call("on_train_end", logs)
         return False
+
+    def _first_epoch(self) -> int:
+        # Keras's BackupAndRestore says here which epoch comes next, when training begins.
+        restored = self.model._initial_epoch if self.callbacks is not None else None
+        return restored or self.schedule.initial_epoch
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Runs one epoch; returns its logs, empty if it was cut."""
@@ -232,7 +245,7 @@ class _Run:
             start = int(end)
         if self.control.checkpoint():
             return {}
-        return {name: float(value) for name, value in metrics.items()}
+        return _flat(metrics)
 
     def _call(self, event: str, *arguments: Any) -> None:
         """Calls the callbacks, if there are any, with the candidate's state at hand."""
@@ -240,3 +253,11 @@ class _Run:
             self.template.pull(self.model)
             getattr(self.callbacks, event)(*arguments)
             self.template.push(self.model)
+
+
+def _flat(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the metrics as numbers; those of a metric that has several stand for themselves."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        flat.update(_flat(value) if isinstance(value, Mapping) else {name: float(value)})
+    return flat

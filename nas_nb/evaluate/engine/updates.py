@@ -44,13 +44,14 @@ class _AdamStep:
     def __call__(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one weight and its moments, as `Adam.update_step` does."""
         adam = self._adam
-        if variable.dtype != tf.float32:
+        # An embedding's gradient is sparse; Keras squares the slices of a repeated row one by one.
+        if variable.dtype != tf.float32 or isinstance(gradient, tf.IndexedSlices):
             type(adam).update_step(adam, gradient, variable, learning_rate)
             return
         if self._size is None:
             self._size = self._step_size(learning_rate)
         index = adam._get_variable_index(variable)
-        gradient = tf.convert_to_tensor(gradient, tf.float32)  # an embedding's is sparse
+        gradient = tf.convert_to_tensor(gradient, tf.float32)
         m = _moved(adam._momentums[index].value, gradient, 1 - adam.beta_1)
         v = _moved(adam._velocities[index].value, tf.square(gradient), 1 - adam.beta_2)
         change = m * self._size / (tf.sqrt(v) + adam.epsilon)

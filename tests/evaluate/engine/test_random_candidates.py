@@ -15,6 +15,8 @@ from tests.evaluate.engine.paths import assert_same, images
 
 CACHE = TraceCache()  # shared by all examples, so that later ones reuse what earlier ones traced
 
+OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Adagrad", "Adadelta", "Lion")
+
 LAYER = st.tuples(
     st.sampled_from(["conv", "dense"]),
     st.integers(1, 9),
@@ -50,7 +52,7 @@ def candidate(chain: list[Any], optimizer: str, rate: float, dropout: float) -> 
 )
 @given(
     chain=st.lists(LAYER, min_size=1, max_size=2),
-    optimizer=st.sampled_from(["SGD", "RMSprop"]),
+    optimizer=st.sampled_from(OPTIMIZERS),
     rate=st.floats(1e-4, 1e-2),
     dropout=st.sampled_from([0.0, 0.2, 0.5]),
     seed=st.integers(0, 2**20),

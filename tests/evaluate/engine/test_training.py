@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -138,6 +139,25 @@ def test_early_stopping_gives_the_best_weights_back() -> None:
     logs, _ = by_engine(model, x, y, epochs=4, callbacks=[best])
     measured = model.evaluate(x, y, verbose=0, return_dict=True)
     np.testing.assert_allclose(measured["loss"], min(e["val_loss"] for e in logs), rtol=1e-5)
+
+
+def test_a_backup_goes_on_after_the_epoch_that_it_was_made_at(tmp_path: Path) -> None:
+    model, seen = small(), []
+
+    class Dies(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            seen.append(epoch)
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    cache = TraceCache()
+    with pytest.raises(KeyboardInterrupt):
+        by_engine(model, *images(), epochs=4, cache=cache, callbacks=[backup, Dies()])
+    again = small()
+    by_engine(again, *images(), epochs=4, cache=cache, callbacks=[backup, Dies()])
+    assert seen == [0, 1, 2, 2, 3]
+    assert int(again.optimizer.iterations.numpy()) == 40
 
 
 def test_training_can_go_on_with_the_optimizers_state() -> None:
