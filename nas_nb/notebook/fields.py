@@ -6,6 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from nas_nb.strategy.cost import COSTS
+
 _MOST = 1_000_000
 _MOST_COST = 10**12
 
@@ -18,8 +20,7 @@ GROUPS = {
 """What stands together, but for the strategy, which has options, and the folder, which is long."""
 
 NO_COST = "none"
-COSTS = ("params", "flops", "latency_s")
-"""What may be weighed against the objective; less is better."""
+"""Stands beside what may be weighed against the objective: nothing is."""
 
 
 def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:

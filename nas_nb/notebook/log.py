@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook.deeds import steering_text
 from nas_nb.notebook.wording import number_text, values_text
@@ -26,6 +27,7 @@ def log_lines(history: History, most: int = LINES) -> list[str]:
     happened = [(trial.ended or 0.0, _trial(trial, history)) for trial in history.finished[-most:]]
     happened += [(event["time"], steering_text(event)) for event in history.steering[-most:]]
     happened += [(event["time"], _opening(event)) for event in history.opened[-most:]]
+    happened += [(event["time"], _choice(event)) for event in history.prepared if _chose(event)]
     happened.sort(key=lambda pair: pair[0])
     return [f"{_clock(at)}  {text}" for at, text in reversed(happened[-most:])]
 
@@ -52,6 +54,14 @@ def _opening(event: dict[str, object]) -> str:
     session = event.get("session")
     again = f", session {session}" if isinstance(session, int) and session > 1 else ""
     return f"search opened{again}, strategy {event.get('strategy', '')}"
+
+
+def _chose(event: Mapping[str, Any]) -> bool:
+    return event["what"] == "choice" and "reason" in (event.get("detail") or {})
+
+
+def _choice(event: Mapping[str, Any]) -> str:
+    return f"{event['strategy']}: {event['detail']['reason']}"
 
 
 def _clock(at: float) -> str:

@@ -139,7 +139,8 @@ def _say_status(search: Search) -> None:
     from nas_nb.notebook import wording
 
     time = wording.time_line(search)
-    terminal.say(f"{search.name}: {wording.status_line(search)}{f' {time}.' if time else ''}")
+    parts = (wording.status_line(search), f"{time}." if time else "", wording.choice_text(search))
+    terminal.say(f"{search.name}: {' '.join(part for part in parts if part)}")
 
 
 def _request(action: str, then: str) -> Callable[[Search], None]:

@@ -204,7 +204,9 @@ def _title(search: Search) -> str:
 
 def _status(search: Search) -> str:
     text = html.escape(wording.status_line(search))
-    return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>'
+    choice = html.escape(wording.choice_text(search))
+    about = f'<p class="nas-about nas-choice">{choice}</p>' if choice else ""
+    return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>{about}'
 
 
 def _progress(search: Search, memory: str) -> str:

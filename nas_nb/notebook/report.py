@@ -82,11 +82,12 @@ def _facts(search: Search) -> list[tuple[str, object]]:
     better = "higher" if search.direction == "max" else "lower"
     options = wording.values_text({k: str(v) for k, v in search.strategy.options.items()})
     folder = wording.folder_text(search)
+    who = wording.choice_text(search) or search.strategy.name
     return [
         ("space", wording.size_text(search.space.size)),
         ("data", search.data.describe()),
         ("objective", f"{search.objective} ({better} is better)"),
-        ("strategy", f"{search.strategy.name}{f' ({options})' if options else ''}"),
+        ("strategy", f"{who}{f' ({options})' if options else ''}"),
         ("budget", wording.budget_text(search)),
         ("seed", search.seed),
         ("time", wording.time_line(search) or "not started"),

@@ -45,11 +45,14 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
         timeout: Seconds after which to return anyway; None waits to the end.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    width = 0
+    width, said = 0, ""
     try:
         while True:
             left = _PERIOD_S if deadline is None else deadline - time.monotonic()
             wait(min(_PERIOD_S, max(0.0, left)))
+            if (choice := wording.choice_text(search)) != said:
+                sys.stdout.write(f"\r{choice:<{width}}\n")
+                said = choice
             line = f"{wording.status_line(search)} {wording.time_line(search)}"
             sys.stdout.write(f"\r{line:<{width}}")
             sys.stdout.flush()

@@ -65,6 +65,11 @@ def progress_text(search: Search) -> str:
     return f"{progress.done:,}{total} {noun}"
 
 
+def choice_text(search: Search) -> str:
+    """Returns what the strategy says of itself, 'auto: grid, because ...'; '' if nothing."""
+    return f"{search.strategy.name}: {search.choice}" if search.choice else ""
+
+
 def budget_text(search: Search) -> str:
     """Returns what may be spent, and on each trial."""
     budget = search.budget

@@ -29,10 +29,10 @@ from nas_nb.search.settings import (
     SpaceLike,
     as_data,
     as_space,
+    as_strategy,
     changed,
 )
 from nas_nb.search.steering import Steering
-from nas_nb.strategy.names import make_strategy
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -121,7 +121,7 @@ class Search(SearchLife):
             name=name or known.name,
             space=bound,
             data=known,
-            strategy=make_strategy(strategy, bound.domain, **(options or {})),
+            strategy=as_strategy(strategy, bound, options),
             objective=as_objective(objective, known.task, bound),
             budget=Budget(
                 max_trials,

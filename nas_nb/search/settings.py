@@ -22,6 +22,7 @@ from nas_nb.strategy.names import make_strategy
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+    from nas_nb.strategy.names import StrategyLike
     from nas_nb.strategy.strategy import Strategy
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
@@ -117,6 +118,19 @@ def as_space(space: SpaceLike) -> SearchSpace:
     return SearchSpace(space)
 
 
+def as_strategy(
+    strategy: StrategyLike, space: SearchSpace, options: Mapping[str, Any] | None = None
+) -> Strategy:
+    """Returns the strategy meant, bound to a space.
+
+    Raises:
+        StrategyError: There is no such strategy or option, or it can't search the space.
+    """
+    made = make_strategy(strategy, space.domain, **(options or {}))
+    made.check_space(space)
+    return made
+
+
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Returns settings with other values for some of what `Search` takes.
 
@@ -140,7 +154,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     options = rest.pop("options", None) or {}
     if "strategy" in rest or options:
         who = rest.get("strategy", settings.strategy)
-        rest["strategy"] = make_strategy(who, settings.space.domain, **options)
+        rest["strategy"] = as_strategy(who, settings.space, options)
     if "objective" in rest:
         rest["objective"] = as_objective(rest["objective"], settings.data.task, settings.space)
     return replace(

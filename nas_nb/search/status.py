@@ -65,6 +65,14 @@ class SearchStatus:
         return self._settings.strategy
 
     @property
+    def choice(self) -> str | None:
+        """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
+
+        It is known once the search was started.
+        """
+        return self.strategy.reason(self.history) if self.history.opened else None
+
+    @property
     def budget(self) -> Budget:
         """What may be spent."""
         return self._settings.budget
@@ -164,7 +172,8 @@ class SearchStatus:
         score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
         progress = self.progress
         total = "" if progress.total is None else f" of {progress.total}"
+        choice = f" ({self.choice.removesuffix('.')})" if self.choice else ""
         return (
             f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
-            f"strategy {self.strategy.name}>"
+            f"strategy {self.strategy.name}{choice}>"
         )

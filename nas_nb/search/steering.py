@@ -10,10 +10,9 @@ from nas_nb.evaluate.fidelity import check_whole
 from nas_nb.record.steering import Queued, SteerAction
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.search.plan import Plan, limits_of, plan_of, with_rules
-from nas_nb.search.settings import LIMITS, changed
+from nas_nb.search.settings import LIMITS, as_strategy, changed
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.restriction import Rule, RuleKind, restrict
-from nas_nb.strategy.names import make_strategy
 
 if TYPE_CHECKING:
     from nas_nb.record.values import Value
@@ -183,9 +182,9 @@ class Steering:
             **options: Options of a strategy that is given by name.
 
         Raises:
-            StrategyError: There is no such strategy or option.
+            StrategyError: There is no such strategy or option, or it can't search the space.
         """
-        made = make_strategy(strategy, self._search.space.domain, **options)
+        made = as_strategy(strategy, self._search.space, options)
         if self._started:
             self._write(SteerAction.STRATEGY, self._search.helm.remember(made))
         self._search.reconfigure({"strategy": made})

@@ -60,7 +60,7 @@ class Asha(Strategy):
     s: int = 0
 
     def __post_init__(self) -> None:
-        if self.proposer not in PROPOSERS:
+        if not isinstance(self.proposer, str) or self.proposer not in PROPOSERS:
             raise StrategyError(
                 f"Strategy 'asha' expected `proposer` to be one of {', '.join(PROPOSERS)}. "
                 f"Received: proposer={self.proposer!r}.{nearest(str(self.proposer), PROPOSERS)}"
@@ -70,6 +70,11 @@ class Asha(Strategy):
         whole_number(self.name, "s", self.s, 0)
         if self.max_epochs is not None:
             whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs)
+
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training."""
+        return self.max_epochs is None
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Returns get_job(): a promotion where one is due, or else a new architecture."""

@@ -47,8 +47,9 @@ class Auto(Strategy):
     """Chooses for you: everything in order, or a model of the scores, in full or in rungs.
 
     Use it where you want good architectures and no say in how they are found. Don't use it to
-    compare with a paper, or for a class: name the strategy. `reason(history)` says what it chose,
-    and the journal of a search keeps that sentence. It chooses
+    compare with a paper, or for a class: name the strategy. `reason(history)` says what it chose;
+    the panel, the report, the text of a search and `oracle.choice` show that sentence, and the
+    journal keeps it. It chooses
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
     - `predictor` with rungs when time or epochs are limited but not the number of trials, and a
@@ -70,7 +71,8 @@ class Auto(Strategy):
     def reason(self, history: History) -> str:
         """Returns what it chooses for a search, and why."""
         choice = self.choose(history)
-        return f"{choice.strategy.name}: {choice.reason}"
+        rungs = " with rungs" if choice.strategy is self._with_rungs else ""
+        return f"{choice.strategy.name}{rungs}, because {choice.reason}"
 
     def choose(self, history: History) -> Choice:
         """Returns the strategy for a search.
@@ -80,7 +82,8 @@ class Auto(Strategy):
         """
         size = self.domain.size
         if size <= TINY:
-            return Choice(self._grid, f"the space has only {size} architectures.")
+            noun = "architecture" if size == 1 else "architectures"
+            return Choice(self._grid, f"the space has only {size} {noun}.")
         learns = "it needs the fewest trials, and " + self._knowledge
         budget = (history.opened[-1].get("budget") if history.opened else None) or {}
         by_time = "max_time_s" in budget or "max_epochs" in budget

@@ -62,6 +62,11 @@ class Funnel(Strategy):
         if self.max_epochs is not None:
             whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs)
 
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training."""
+        return self.max_epochs is None
+
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Returns the best of the first epochs, or else the first of a new pool."""
         most = full_epochs(self.name, history, self.max_epochs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_nb.errors import StrategyError, nearest
 from nas_nb.space.condition import holds
+from nas_nb.strategy.shared import refuse_unshareable
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ class Gradient(Strategy):
                     f"Strategy 'gradient' expected `{option}` to be a number above 0. "
                     f"Received: {option}={value!r}."
                 )
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` if the space has no shared net."""
+        refuse_unshareable(self.name, space, mixed=True)
 
     def prepare(
         self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int

@@ -48,10 +48,13 @@ class Grid(Strategy):
             values = self.domain.canonical(point)
             if not history.has_tried(values):
                 return values
+        size, finer = self._grid.size, ""
+        if self._grid is not self.domain:
+            finer = ", or take more `points` of its continuous parameters,"
+        tried = "The only architecture" if size == 1 else f"All {size} architectures"
         raise SpaceExhausted(
-            f"All {self._grid.size} architectures of the grid have been tried. The search is "
-            "complete: widen the space, or take more `points` of its continuous parameters, to "
-            "go on."
+            f"{tried} of the grid {'has' if size == 1 else 'have'} been tried. The search is "
+            f"complete: widen the space{finer} to go on."
         )
 
     def _in_order(self, history: History) -> Iterator[Values]:

@@ -36,6 +36,11 @@ class Halving(Strategy):
         if self.max_epochs is not None:
             whole_number(self.name, "max_epochs", self.max_epochs, 1)
 
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training."""
+        return self.max_epochs is None
+
     @abstractmethod
     def brackets(self, most: int) -> Iterator[Bracket]:
         """Yields the brackets to run, in order.

@@ -21,6 +21,7 @@ from nas_nb.strategy.hyperband import Hyperband
 from nas_nb.strategy.local_search import LocalSearch
 from nas_nb.strategy.nsga2 import Nsga2
 from nas_nb.strategy.one_shot import OneShot
+from nas_nb.strategy.option_types import check_types
 from nas_nb.strategy.pareto import Pareto
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_search import RandomSearch
@@ -97,9 +98,11 @@ def _with_options(
     """Makes the instance, with the options checked by name here and by value in the class."""
     if isinstance(strategy, type) and issubclass(strategy, Strategy):
         _check_names(strategy, options)
+        check_types(strategy, options)
         return strategy(**options)
     if isinstance(strategy, Strategy):
         _check_names(type(strategy), options)
+        check_types(type(strategy), options)
         return dataclasses.replace(strategy, **options)
     made = FunctionStrategy(strategy)
     if options:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nas_nb.strategy.cost import check_cost, refuse_unmeasured, untold
 from nas_nb.strategy.optuna_strategy import OptunaStrategy
 from nas_nb.strategy.optuna_study import Translation, told_trials
 from nas_nb.strategy.strategy import whole_number
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
+    from nas_nb.space.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,16 @@ class Nsga2(OptunaStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cost(self.name, self.cost)
         whole_number(self.name, "population_size", self.population_size, 2)
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` for a cost that a search doesn't measure."""
+        refuse_unmeasured(self.name, self.cost)
+
+    def reason(self, history: History) -> str | None:
+        """Returns that only the score counts, once the trials show that none tells the cost."""
+        return untold(self.cost, history)
 
     def told(self, translation: Translation, history: History) -> list[Any]:
         """Returns what the history holds as Optuna's trials, in generations."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.values import values_key
+from nas_nb.strategy.shared import refuse_unshareable
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class OneShot(Strategy):
                 f"Strategy 'one_shot' expected `fair` to be True or False. Received: "
                 f"fair={self.fair!r}."
             )
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` if the space has no shared net."""
+        refuse_unshareable(self.name, space)
 
     def prepare(
         self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int

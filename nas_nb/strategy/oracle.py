@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from keras_tuner.src.engine import trial as kt_trial
@@ -16,6 +17,7 @@ from nas_nb.strategy.strategy import (
     Strategy,
     generator,
     refuse_without_data,
+    refuse_without_epochs,
     whole_number,
 )
 
@@ -75,6 +77,7 @@ class StrategyOracle(JournalOracle):
         self.error: Exception | None = None
         self.reason: str | None = None
         self._proposal: Proposal | None = None
+        self._warned = False
         self._strategy: Strategy = made
         self._parameters: int = len(self.hyperparameters.space)
 
@@ -91,6 +94,14 @@ class StrategyOracle(JournalOracle):
     def strategy(self, strategy: StrategyLike) -> None:
         domain = self.strategy.domain
         self._strategy = make_strategy(strategy, domain)
+
+    @property
+    def choice(self) -> str | None:
+        """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
+
+        None, too, while a tuner has not found out the space.
+        """
+        return self.strategy.reason(self.history) if self.hyperparameters.space else None
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Asks the strategy for the values of one trial.
@@ -145,7 +156,16 @@ class StrategyOracle(JournalOracle):
                 return kt_trial.Trial(self.get_space(), status=KT.STOPPED)
             trial = self._start(number)
             self.ongoing_trials[tuner_id] = trial
+            self._warn_of_cost()
             return trial
+
+    def _warn_of_cost(self) -> None:
+        """Warns once where trials don't tell the cost; a search shows that by itself."""
+        if self._warned or not self._owns_journal or "cost" not in self._strategy.option_names():
+            return
+        if (reason := self._strategy.reason(self.history)) is not None:
+            self._warned = True
+            warnings.warn(f"'{self._strategy.name}' goes {reason}", RuntimeWarning, stacklevel=3)
 
     def _waiting(self) -> int | None:
         """The first trial that waits for another attempt and is nobody's work."""
@@ -190,7 +210,10 @@ def oracle(
     does: for "tuner/epochs" in all, from "tuner/initial_epoch" on, with the weights of
     "tuner/trial_id". `nas_nb.FastTuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
     it trains every trial in full, for the `epochs` given to `search`, also those that were to be
-    trained a little; then take a strategy without fidelities, or override `run_trial`.
+    trained a little; then take a strategy without fidelities, or override `run_trial`. They need
+    the option `max_epochs`, the epochs of a full training.
+
+    What `auto` chose, and why, is in `oracle.choice`.
 
     What happens is kept in `journal.jsonl` in the tuner's project folder, the space included, and
     not in KerasTuner's files: the same script run again goes on where it was cut off, and proposes
@@ -221,4 +244,5 @@ def oracle(
     """
     made = make_strategy(strategy, **options)
     refuse_without_data(made)
+    refuse_without_epochs(made)
     return StrategyOracle(made, objective, max_trials, hyperparameters, seed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.strategy.cost import check_cost, refuse_unmeasured, untold
 from nas_nb.strategy.mutants import new_mutant
 from nas_nb.strategy.ranking import crowded_order
 from nas_nb.strategy.rungs import best_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.record.values import Value, Values
+    from nas_nb.space.search_space import SearchSpace
 
 _WINDOW = 500
 _DEAR = 1e300
@@ -34,10 +36,11 @@ class Pareto(Strategy):
     only the score counts: half of its trials go to cheap architectures.
 
     The cost is what the trials record when they are built. Where no trial has it, this is
-    elitist evolution on the score alone. Two things are unlike the paper's. Generations overlap:
-    each trial is one child of the best that are known by then. And half of the children
-    (`elite`) have parents among the N/2 best by the score alone, since a front of a few dozen
-    trials is mostly cheap and bad architectures, and their children would be, too.
+    elitist evolution on the score alone, and `reason(history)` says so. Two things are unlike
+    the paper's. Generations overlap: each trial is one child of the best that are known by then.
+    And half of the children (`elite`) have parents among the N/2 best by the score alone, since a
+    front of a few dozen trials is mostly cheap and bad architectures, and their children would
+    be, too.
 
     Paper: Deb, Pratap, Agarwal & Meyarivan, A Fast and Elitist Multiobjective Genetic Algorithm:
     NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
@@ -58,6 +61,7 @@ class Pareto(Strategy):
     elite: float = 0.5
 
     def __post_init__(self) -> None:
+        check_cost(self.name, self.cost)
         whole_number(self.name, "population", self.population, 2)
         for option in ("crossover", "elite"):
             if not 0 <= getattr(self, option) <= 1:
@@ -65,6 +69,14 @@ class Pareto(Strategy):
                     f"Strategy 'pareto' expected `{option}` to be a probability, 0 to 1. Received: "
                     f"{option}={getattr(self, option)!r}."
                 )
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` for a cost that a search doesn't measure."""
+        refuse_unmeasured(self.name, self.cost)
+
+    def reason(self, history: History) -> str | None:
+        """Returns that only the score counts, once the trials show that none tells the cost."""
+        return untold(self.cost, history)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new child of two parents that won a tournament each."""

@@ -83,12 +83,18 @@ class Predictor(Strategy):
         whole_number(self.name, "factor", self.factor, 2)
         if not self.beta >= 0:
             raise StrategyError(
-                f"Strategy '{self.name}' expected `beta` to be 0 or more. Received: {self.beta!r}."
+                f"Strategy '{self.name}' expected `beta` to be 0 or more. Received: "
+                f"beta={self.beta!r}."
             )
         if self.min_epochs is not None:
             whole_number(self.name, "min_epochs", self.min_epochs, 1)
         if self.max_epochs is not None:
             whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs or 1)
+
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training."""
+        return self.min_epochs is not None and self.max_epochs is None
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the most promising new architecture; with rungs, what `next_training` says."""

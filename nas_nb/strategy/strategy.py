@@ -70,6 +70,18 @@ class Strategy(ABC):
             SpaceExhausted: No architecture is left that was not tried.
         """
 
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training: a `Search` does."""
+        return False
+
+    def check_space(self, space: SearchSpace) -> None:  # noqa: B027 - most take any space
+        """Raises a `StrategyError` if it can't search a space; a `Search` asks before it runs.
+
+        Args:
+            space: The search's space, bound to the data.
+        """
+
     def prepare(  # noqa: B027 - most strategies have nothing to prepare
         self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
     ) -> None:
@@ -170,6 +182,17 @@ def refuse_without_data(strategy: Strategy) -> None:
             f"Expected a strategy that proposes from scores alone. Received: '{strategy.name}', "
             "which first trains on data, and here there is no data: run it as "
             f"nas.Search(space, data, strategy='{strategy.name}')."
+        )
+
+
+def refuse_without_epochs(strategy: Strategy) -> None:
+    """Raises a `StrategyError` if the strategy has to be told the epochs of a full training."""
+    if strategy.needs_epochs:
+        raise StrategyError(
+            f"Strategy '{strategy.name}' expected the option max_epochs=..., the epochs of a full "
+            "training, since an oracle is not told them by a search. Received: none. It also takes "
+            'a tuner that trains a trial for the epochs in its value "tuner/epochs", such as '
+            "nas.FastTuner."
         )
 
 

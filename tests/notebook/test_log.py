@@ -29,3 +29,12 @@ def test_it_is_a_list_that_the_keyboard_reaches_and_a_screen_reader_names():
     assert '<ol class="nas-log" tabindex="0" aria-label="Log, latest first">' in html
     assert "&lt;deep&gt;" in html
     assert log_html(history_of()).count("<li>") == 1
+
+
+def test_it_says_what_auto_chose_and_why():
+    history = history_of()
+    for what, detail in (("choice", {"chosen": "grid", "reason": "grid, because"}), ("epoch", {})):
+        tell(history, "prepared", strategy="auto", what=what, detail=detail)
+    chosen, opened = log_lines(history)
+    assert chosen.endswith("auto: grid, because")
+    assert "search opened" in opened

@@ -160,3 +160,11 @@ def test_the_clock_alone_can_be_brought_up_to_date(panel):
 def test_it_knows_when_its_widgets_were_closed(panel):
     panel.widget.close()
     assert panel.closed
+
+
+def test_what_auto_chose_stands_below_the_status(panel):
+    assert "nas-choice" not in shown(panel)
+    panel._search.choice = "grid, because it is <small>."
+    panel.paint()
+    said = '</p><p class="nas-about nas-choice">evolution: grid, because it is &lt;small&gt;.</p>'
+    assert said in shown(panel)

@@ -71,3 +71,9 @@ def test_it_stays_as_it_was_when_the_search_goes_on(search):
     report = Report(search)
     add_trial(search.history, 0.99)
     assert "0.9900" not in report.html
+
+
+def test_what_was_chosen_and_why_is_said_where_the_strategy_is(search):
+    search.choice = "grid, because it is small."
+    for text in (Report(search).html, Report(search).text):
+        assert "evolution: grid, because it is small. (population=" in text

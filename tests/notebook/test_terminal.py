@@ -43,3 +43,17 @@ def test_waiting_ends_at_its_limit(capsys):
     asked = []
     terminal.wait_with_line(search, asked.append, 0.0)
     assert asked == [0.0]
+
+
+def test_waiting_says_once_what_was_chosen_and_why(capsys):
+    search = FakeSearch(0.5, state=SearchState.RUNNING)
+    lines = iter([SearchState.RUNNING, SearchState.RUNNING, SearchState.STOPPED])
+
+    def wait(seconds):
+        search.choice = "grid, because it is small."
+        search.state = next(lines)
+
+    terminal.wait_with_line(search, wait, None)
+    first, *_, last = capsys.readouterr().out.strip("\r\n").split("\n")
+    assert first.strip("\r ") == "evolution: grid, because it is small."
+    assert "because" not in last

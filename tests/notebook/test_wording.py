@@ -91,3 +91,10 @@ def test_the_choices_of_a_layer_stand_together():
 
 def test_numbers_that_name_no_layer_keep_their_names():
     assert wording.values_text({"units_1": 64, "units_2": 32}) == "units_1=64, units_2=32"
+
+
+def test_what_a_strategy_says_of_itself_comes_with_its_name():
+    search = FakeSearch(0.5)
+    assert wording.choice_text(search) == ""
+    search.choice = "by the score alone."
+    assert wording.choice_text(search) == "evolution: by the score alone."

@@ -121,6 +121,7 @@ def test_a_running_trial_gets_more_epochs_and_the_running_search_another_budget(
         (lambda steer: steer.more_epochs(0, 0), NasError, "whole number"),
         (lambda steer: steer.budget(max_trails=3), SearchError, "Did you mean 'max_trials'"),
         (lambda steer: steer.budget(max_trials=0), NasError, "max_trials"),
+        (lambda steer: steer.strategy("pareto", cost="parms"), NasError, "mean 'params'"),
         (lambda steer: steer.strategy("evolutoin"), NasError, "Did you mean 'evolution'"),
     ],
 )

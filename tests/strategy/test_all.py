@@ -45,6 +45,9 @@ OPTIONS: dict[str, dict[str, int]] = {
     "funnel": {"max_epochs": 9},
     "predictor with rungs": {"min_epochs": 1, "max_epochs": 9},
 }
+# Their trials tell no cost here, of which they warn.
+pytestmark = pytest.mark.filterwarnings("ignore:.*goes by the score alone:RuntimeWarning")
+
 LONG, SHORT = 24, 6
 EVENTS_BETWEEN_CUTS = {"bayesian": 11}
 

@@ -78,3 +78,18 @@ def test_a_grid_that_has_walked_before_proposes_what_a_new_one_does() -> None:
             about = {"trial": number, "values": points[at], "origin": "grid"}
             history.apply({"event": "trial_proposed", **about})
         assert old.propose(history, rng()) == Grid(domain=domain).propose(history, rng())
+
+
+def test_the_end_speaks_of_points_where_there_are_some_and_of_one_architecture_as_one() -> None:
+    rate = Domain((Parameter("rate", ParameterKind.FLOAT, low=0.1, high=0.9),))
+    one = Domain((Parameter("units", ParameterKind.CHOICE, (8,)),))
+    said = []
+    for domain, size in ((twelve(), 12), (rate, 2), (one, 1)):
+        grid = Grid(points=2, domain=domain)
+        history = told([])
+        walk(grid, history, size)
+        with pytest.raises(SpaceExhausted) as ended:
+            grid.propose(history, rng())
+        said.append(str(ended.value))
+    assert ["`points`" in text for text in said] == [False, True, False]
+    assert said[2].startswith("The only architecture of the grid has been tried.")

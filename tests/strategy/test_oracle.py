@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from keras_tuner.src.engine import oracle as kt_oracle
 
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.record.journal import Journal
 from nas_nb.record.trial import TrialStatus
 from nas_nb.space.hyperparameters import to_hyperparameters
@@ -244,3 +244,30 @@ def test_each_trial_adds_four_events_to_the_journal() -> None:
         answer(seen, seen.create_trial("loop"), 1.0)
         counts.append(len(journal.events) - before)
     assert set(counts[1:]) == {4}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("hyperband", {}),
+        ("successive_halving", {}),
+        ("asha", {}),
+        ("bohb", {}),
+        ("funnel", {}),
+        ("predictor", {"min_epochs": 1}),
+    ],
+)
+def test_epochs_that_nobody_would_tell_are_asked_for_at_construction(
+    name: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(StrategyError, match=f"Strategy '{name}' expected the option max_epochs"):
+        oracle(name, MAXIMISE, **options)
+    assert oracle(name, MAXIMISE, max_epochs=3, **options).reason is None
+
+
+def test_it_says_what_auto_chose_once_the_space_is_known() -> None:
+    seen = oracle("auto", MAXIMISE, max_trials=3, seed=0)
+    assert seen.choice is None
+    known = oracle("auto", MAXIMISE, hyperparameters=to_hyperparameters(twelve()), seed=0)
+    assert known.choice == "grid, because the space has only 12 architectures."
+    assert random_oracle().choice is None

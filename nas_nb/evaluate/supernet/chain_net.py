@@ -39,7 +39,7 @@ class ChainNet:
         self.choices = Choices.of(domain)
         self.spec = spec
         self.depths = sorted(self.choices["depth"].widths)
-        _check(self.choices)
+        check_pooling(self.choices)
         self.positions: list[ChainPosition] = []
         self.heads: dict[tuple[str, int], Any] = {}
         self._build(weights)
@@ -216,7 +216,8 @@ def _when(condition: Any, make: Any, otherwise: Any) -> Any:
     return tf.cond(condition, make, lambda: otherwise)
 
 
-def _check(choices: Choices) -> None:
+def check_pooling(choices: Choices) -> None:
+    """Raises a `MeasureError` if some chains pool and some don't."""
     ways = choices["pooling"].values if "pooling" in choices else ()
     if "none" in ways and len(ways) > 1:
         raise MeasureError(

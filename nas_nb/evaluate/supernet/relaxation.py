@@ -51,11 +51,7 @@ class Relaxation:
     def __init__(self, choices: Choices, *, gumbel: bool = False) -> None:
         self.choices = choices
         self.gumbel = gumbel
-        self.mixed = [c for c in choices.listed.values() if _is_mixed(c)]
-        if not self.mixed:
-            raise MeasureError(
-                "Expected a space with a choice between several values, got one architecture only."
-            )
+        self.mixed = mixed_choices(choices)
         self._sizes = [len(choice.values) for choice in self.mixed]
         self.flat = tf.Variable(tf.zeros(sum(self._sizes)))
 
@@ -99,6 +95,20 @@ def derive(choices: Choices, mixing: Mapping[str, list[tuple[Value, float]]]) ->
     """
     best = {name: max(options, key=lambda option: option[1])[0] for name, options in mixing.items()}
     return choices.domain.complete(best)
+
+
+def mixed_choices(choices: Choices) -> list[Choice]:
+    """Returns the choices that a mixture weighs.
+
+    Raises:
+        MeasureError: A choice is a range of numbers, or there is none to weigh.
+    """
+    mixed = [choice for choice in choices.listed.values() if _is_mixed(choice)]
+    if not mixed:
+        raise MeasureError(
+            "Expected a space with a choice between several values, got one architecture only."
+        )
+    return mixed
 
 
 def _is_mixed(choice: Choice) -> bool:
