@@ -26,4 +26,4 @@ def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -
         raise StrategyError(
             f"Strategy '{owner}' trains one net for the whole space, and this space has none. "
             f"{error}"
-        ) from error
+        ) from None

@@ -159,3 +159,13 @@ def test_a_folder_is_opened_again(shell, tmp_path):
 def test_an_error_of_the_users_own_code_is_not_shortened(shell):
     with pytest.raises(ZeroDivisionError):
         shell.run_cell_magic("nas", f"mine {SHORT}", "1 / 0")
+
+
+def test_the_status_says_in_its_line_what_auto_chose(shell, search, capsys):
+    search.configure(strategy="auto", max_trials=1, epochs=1)
+    search.run()
+    capsys.readouterr()
+    shell.run_line_magic("nas", "")
+    said = capsys.readouterr().out
+    assert said.endswith(f" auto: {search.choice}\n")
+    assert said.count("\n") == 1
