@@ -180,6 +180,7 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
         "Strategy",
         "Population",
         "Sample",
+        "Inherit",
         "Folder",
     ]
     enter_a_wrong_time_and_mend_it(panel)

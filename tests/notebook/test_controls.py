@@ -148,7 +148,7 @@ def test_the_folder_can_be_changed_and_what_is_wrong_with_it_is_said_beside_it(s
 
 
 def test_the_options_are_those_of_the_strategy_that_is_chosen(search, controls):
-    assert list(controls.options.inputs) == ["population", "sample"]
+    assert list(controls.options.inputs) == ["population", "sample", "inherit"]
     controls.options.inputs["population"].value = 30
     assert search.strategy == Evolution(population=30)
     controls.inputs["strategy"].value = "tpe"

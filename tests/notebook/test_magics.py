@@ -150,7 +150,7 @@ def test_a_folder_is_opened_again(shell, tmp_path):
     shell.run_cell_magic("nas", f"{line} --start", CELL)
     shell.run_line_magic("nas", "wait")
     opened = shell.run_line_magic("nas", "open kept")
-    assert opened.strategy.options == {"population": 3, "sample": 2}
+    assert opened.strategy.options == {"population": 3, "sample": 2, "inherit": False}
     assert len(opened.history.completed) == 2
     assert "which folder" in refusal(shell, "open")
     assert "There is no search" in refusal(shell, "open nowhere")
