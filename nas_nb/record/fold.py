@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nas_nb.record.events import Event, EventKind, check_fields
@@ -30,6 +31,7 @@ class Fold:
         self._version = 0
         self._trials: list[Trial] = []
         self._snapshots: dict[str, tuple[Any, ...]] = {}
+        self._grown: dict[str, tuple[Trial, ...]] = {}
 
     def apply(self, event: Event) -> None:
         """Takes one more event into account; a kind that is not known counts, and changes nothing.
@@ -89,3 +91,14 @@ class Fold:
             if name not in self._snapshots:
                 self._snapshots[name] = take()
             return cast("tuple[T, ...]", self._snapshots[name])
+
+    def _longer(self, name: str, trials: dict[int, Trial]) -> tuple[Trial, ...]:
+        """Returns the trials in order: of ten thousand only those since the last time are read."""
+        last = self._grown.get(name, ())
+        latest = list(islice(reversed(trials.values()), max(0, len(trials) - len(last)) + 1))
+        # Where a trial was taken out, what now stands at the place of the last is another one.
+        if last and len(trials) >= len(last) and latest[-1] is last[-1]:
+            self._grown[name] = (*last, *reversed(latest[:-1]))
+        else:
+            self._grown[name] = tuple(trials.values())
+        return self._grown[name]

@@ -101,12 +101,14 @@ class History(Fold):
     @property
     def completed(self) -> tuple[Trial, ...]:
         """The trials that completed, in the order in which they did."""
-        return self._snapshot("completed", lambda: tuple(self._ledger.completed.values()))
+        done = self._ledger.completed
+        return self._snapshot("completed", lambda: self._longer("completed", done))
 
     @property
     def finished(self) -> tuple[Trial, ...]:
         """The trials that completed or failed, in the order in which they did."""
-        return self._snapshot("finished", lambda: tuple(self._ledger.finished.values()))
+        over = self._ledger.finished
+        return self._snapshot("finished", lambda: self._longer("finished", over))
 
     @property
     def unfinished(self) -> tuple[Trial, ...]:

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from nas_nb.record import Event, History, fold
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas_nb.record import Event, History, TrialStatus, fold
 from tests.record.logbook import (
     complete,
     end,
@@ -87,6 +91,34 @@ def test_a_failed_trial_may_be_tried_again() -> None:
     end(journal, 0, score=0.5)
     assert numbers(journal.history.completed) == numbers(journal.history.finished) == [0]
     assert journal.history[0].reason is None
+
+
+@given(st.lists(st.sampled_from(["complete", "fail", "again", "read"]), max_size=30))
+def test_what_is_read_now_and_then_is_what_is_read_at_once(steps: list[str]) -> None:
+    often, once = History(), History()
+
+    def happen(kind: str, **fields: Any) -> None:
+        for history in (often, once):
+            history.apply({"event": kind, "time": 0.0, **fields})
+
+    happen("search_opened", objective="val_accuracy", direction="max", seed=0)
+    for step in steps:
+        failed = [trial.number for trial in often.trials if trial.status == TrialStatus.FAILED]
+        number = len(often)
+        if step == "read":
+            assert set(often.completed) <= set(often.finished)
+            continue
+        if step == "again" and failed:
+            number = failed[len(failed) // 2]
+        else:
+            happen("trial_proposed", trial=number, values={"n": number}, origin="test")
+        happen("trial_started", trial=number)
+        status = "completed" if step == "complete" else "failed"
+        happen(
+            "trial_ended", trial=number, status=status, score=0.5 if step == "complete" else None
+        )
+    assert often.completed == once.completed
+    assert often.finished == once.finished
 
 
 def test_steering_is_kept_in_order() -> None:
