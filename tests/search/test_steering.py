@@ -95,7 +95,8 @@ def test_a_running_trial_gets_more_epochs_and_the_running_search_another_budget(
         search.pause()  # it waits at the first batch of this trial
         return complete(search)
 
-    search = tiny_search(tmp_path, max_trials=50, epochs=2, strategy=pausing).start()
+    search = tiny_search(tmp_path, max_trials=50, epochs=2, strategy=pausing)
+    search.start()  # by now `pausing` knows which search it is about
     until(lambda: search.state is SearchState.PAUSED)
     search.steer.more_epochs(0, 3)
     search.steer.queue(complete(search, units_1=2))
