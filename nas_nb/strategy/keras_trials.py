@@ -43,6 +43,7 @@ def running_trial(
         from_epoch: Epochs of it that need not be trained again.
     """
     space.values = {**trial.values, **fidelity_values(trial, history, from_epoch)}
+    _fill(space)
     return kt_trial.Trial(space, trial_id(trial.number), KT.RUNNING)
 
 
@@ -57,11 +58,24 @@ def past_trials(trials: Iterable[Trial], space: kt.HyperParameters) -> Iterable[
         # A shallow copy: a deep one for each of 10,000 trials would take many seconds.
         filled = copy.copy(space)
         filled.values = dict(trial.values)
+        _fill(filled)
         done = kt_trial.Trial(filled, trial_id(trial.number))
         completed = trial.status == TrialStatus.COMPLETED
         done.status = KT.COMPLETED if completed else KT.FAILED
         done.score, done.message = trial.score, trial.reason
         yield done
+
+
+def _fill(hyperparameters: kt.HyperParameters) -> None:
+    """Gives what is active, and has no value, its default.
+
+    Such is what a build function asked for the first time after the trial was proposed: the
+    journal has no value of it, and the model got, or gets, the default.
+    """
+    values = hyperparameters.values
+    for asked in hyperparameters.space:
+        if asked.name not in values and all(c.is_active(values) for c in asked.conditions):
+            values[asked.name] = asked.default
 
 
 def fidelity_values(trial: Trial, history: History, from_epoch: int) -> dict[str, Value]:

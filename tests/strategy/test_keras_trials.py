@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import keras_tuner as kt
+
 from nas_nb.record.history import History
-from nas_nb.strategy.keras_trials import fidelity_values, trial_id
+from nas_nb.strategy.keras_trials import fidelity_values, past_trials, running_trial, trial_id
 from nas_nb.strategy.proposal import Proposal
 from tests.strategy.test_rungs import opened, tell
 
@@ -40,3 +42,18 @@ def test_one_that_inherits_from_another_begins_anew() -> None:
 def test_a_full_training_is_told_nothing() -> None:
     history = climbed()
     assert fidelity_values(history[3], history, 0) == {}
+
+
+def test_what_the_space_learned_of_later_has_its_default_where_it_counts() -> None:
+    space = kt.HyperParameters()
+    space.Int("units", 1, 9)
+    space.Choice("later", [3, 5], default=5)
+    with space.conditional_scope("units", [2]):
+        space.Float("rate", 0.1, 0.9, default=0.4)
+    history = climbed()
+    one, *_, two = past_trials(history.finished, space)
+    assert one.hyperparameters.values == {"units": 1, "later": 5}
+    assert two.hyperparameters.values == {"units": 2, "later": 5, "rate": 0.4}
+    again = running_trial(history[3], space.copy(), history, 0)
+    assert again.hyperparameters.values == {"units": 2, "later": 5, "rate": 0.4}
+    assert history[3].values == OTHER
