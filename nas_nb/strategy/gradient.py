@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.errors import StrategyError, nearest
-from nas_nb.space.condition import holds
-from nas_nb.strategy.shared import refuse_unshareable
+from nas_nb.strategy.mixture import Mixture, Weighed
+from nas_nb.strategy.shared import prepared, refuse_unprepared, refuse_unshareable
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
     from nas_nb.record.values import Value
-    from nas_nb.space.domain import Domain
-    from nas_nb.space.parameter import Parameter
     from nas_nb.space.search_space import SearchSpace
-
-Mixing = Mapping[str, list[tuple["Value", float]]]
 
 _WORDS = {"relaxation": ("softmax", "gumbel"), "optimizer": ("adam", "sgd")}
 _DRAWS = 256
@@ -110,14 +106,14 @@ class Gradient(Strategy):
         supernet = DifferentiableSupernet(space, data, descent, seed=seed)
 
         def on_epoch(
-            epoch: int, logs: Mapping[str, float], mixing: Mixing, duration_s: float
+            epoch: int, logs: Mapping[str, float], mixing: Mapping[str, Weighed], duration_s: float
         ) -> None:
             detail = {
                 "epoch": epoch,
                 "epochs": self.epochs,
                 "options": self.options,
                 "logs": dict(logs),
-                "mixing": {name: [list(pair) for pair in own] for name, own in mixing.items()},
+                "mixing": Mixture(mixing).listed,
             }
             journal.append("prepared", strategy=self.name, what="mixing", detail=detail)
 
@@ -125,47 +121,20 @@ class Gradient(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the derived architecture, then others drawn by their weights, each once."""
-        mixing = self._learned(history)
-        if mixing is None:
-            raise StrategyError(
-                "Strategy 'gradient' derives architectures from a mixture, which `Search` trains "
-                "on its data before the first trial. Received: a history without its weights. Run "
-                "it as nas.Search(space, data, strategy='gradient'); an oracle has no data."
-            )
-        best = {name: max(own, key=lambda pair: pair[1])[0] for name, own in mixing.items()}
-        point = _point(self.domain, lambda p: best.get(p.name, p.default))
+        mixture = self._learned(history)
+        if mixture is None:
+            refuse_unprepared(self, "derives architectures from a mixture")
+        # Section 2.4: each mixed operation is replaced by its most likely one.
+        point = mixture.derived(self.domain)
         for _ in range(_DRAWS):
             if not history.has_tried(point):
                 return point
-            point = _point(self.domain, lambda p: _draw(p, mixing, rng))
+            point = mixture.drawn(self.domain, rng)
         return sample_new(self.domain, history, rng)
 
-    def _learned(self, history: History) -> Mixing | None:
-        """Returns the mixing weights of the last epoch, once all epochs are done."""
-        for event in reversed(history.prepared):
-            detail: Mapping[str, Any] = event.get("detail") or {}
-            mine = event["strategy"] == self.name and event["what"] == "mixing"
-            if mine and detail["options"] == self.options and detail["epoch"] == self.epochs:
-                return {
-                    name: [(value, float(weight)) for value, weight in own]
-                    for name, own in detail["mixing"].items()
-                }
-        return None
-
-
-def _point(domain: Domain, choose: Any) -> dict[str, Value]:
-    """Returns the point of what is chosen for each active parameter, parents first."""
-    point: dict[str, Value] = {}
-    for parameter in domain.parameters:
-        if holds(parameter.conditions, point):
-            point[parameter.name] = choose(parameter)
-    return domain.representative(point)
-
-
-def _draw(parameter: Parameter, mixing: Mixing, rng: np.random.Generator) -> Value:
-    if parameter.name not in mixing:
-        return parameter.sample(rng)
-    values, weights = zip(*mixing[parameter.name], strict=True)
-    total = sum(weights)
-    chosen: Value = values[int(rng.choice(len(values), p=[each / total for each in weights]))]
-    return chosen
+    def _learned(self, history: History) -> Mixture | None:
+        """Returns the mixture of the last epoch, once all epochs are done."""
+        detail = prepared(self, "mixing", history)
+        if detail is None or detail["epoch"] != self.epochs:
+            return None
+        return Mixture.of(detail["mixing"])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.values import values_key
-from nas_nb.strategy.shared import refuse_unshareable
+from nas_nb.strategy.scored_pool import Scored, score_pool
+from nas_nb.strategy.shared import prepared, refuse_unprepared, refuse_unshareable
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -20,13 +19,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
     from nas_nb.record.values import Value
-    from nas_nb.space.domain import Domain
     from nas_nb.space.search_space import SearchSpace
-
-Scored = list[tuple[dict[str, Any], float]]
-
-_PARENTS = 10
-_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -111,11 +104,7 @@ class OneShot(Strategy):
         """Returns the best of the pool that was never tried; a random one when all were."""
         scored = self._scored(history)
         if scored is None:
-            raise StrategyError(
-                "Strategy 'one_shot' ranks candidates with a supernet, which `Search` trains on "
-                "its data before the first trial. Received: a history without its scores. Run it "
-                "as nas.Search(space, data, strategy='one_shot'); an oracle has no data."
-            )
+            refuse_unprepared(self, "ranks candidates with a supernet")
         sign = 1.0 if history.direction == "max" else -1.0
         for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
             if self.domain.contains(values) and not history.has_tried(values):
@@ -124,57 +113,5 @@ class OneShot(Strategy):
 
     def _scored(self, history: History) -> Scored | None:
         """Returns the pool's values and scores, once they are known for these options."""
-        for event in reversed(history.prepared):
-            detail = event.get("detail") or {}
-            mine = event["strategy"] == self.name and event["what"] == "scores"
-            if mine and detail["options"] == self.options:
-                return [(values, score) for values, score in detail["candidates"]]
-        return None
-
-
-def score_pool(
-    domain: Domain,
-    score: Callable[[Mapping[str, Value]], float | None],
-    pool: int,
-    sign: float,
-    rng: np.random.Generator,
-) -> Scored | None:
-    """Scores drawn candidates, then mutants of the best of them.
-
-    Args:
-        domain: The space.
-        score: Scores a point; None means: leave at once.
-        pool: How many different ones to score, if the space has so many.
-        sign: 1 if more is better, -1 if less is.
-        rng: The source of chance.
-
-    Returns:
-        Points with finite scores; None if it was left.
-    """
-    few = isinstance(domain.size, int) and domain.size <= pool
-    listed = domain.enumerate() if few else repeat(None, _DRAWS * pool)
-    found: dict[str, tuple[dict[str, Any], float]] = {}
-    for known in listed:
-        if len(found) >= pool:
-            break
-        mutates = len(found) >= max(1, pool // 2)
-        point = known or _drawn(domain, list(found.values()) if mutates else [], sign, rng)
-        key = values_key(point)
-        if key in found:
-            continue
-        value = score(point)
-        if value is None:
-            return None
-        if np.isfinite(value):
-            found[key] = (dict(point), float(value))
-    return list(found.values())
-
-
-def _drawn(
-    domain: Domain, parents: Scored, sign: float, rng: np.random.Generator
-) -> dict[str, Value]:
-    """Returns a mutant of one of the best parents; a random point where there are none."""
-    if not parents:
-        return domain.sample(rng)
-    best = sorted(parents, key=lambda pair: -sign * pair[1])[:_PARENTS]
-    return domain.mutate(best[int(rng.integers(len(best)))][0], rng)
+        detail = prepared(self, "scores", history)
+        return None if detail is None else [tuple(pair) for pair in detail["candidates"]]

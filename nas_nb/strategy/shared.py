@@ -1,13 +1,17 @@
-"""Whether a space can share one net among its candidates."""
+"""What strategies with one net for the whole space have in common."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nas_nb.errors import MeasureError, StrategyError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nas_nb.record.history import History
     from nas_nb.space.search_space import SearchSpace
+    from nas_nb.strategy.strategy import Strategy
 
 
 def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -> None:
@@ -27,3 +31,22 @@ def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -
             f"Strategy '{owner}' trains one net for the whole space, and this space has none. "
             f"{error}"
         ) from None
+
+
+def prepared(strategy: Strategy, what: str, history: History) -> Mapping[str, Any] | None:
+    """Returns the last of what a strategy with these options wrote before the first trial."""
+    for event in reversed(history.prepared):
+        detail: Mapping[str, Any] = event.get("detail") or {}
+        mine = event["strategy"] == strategy.name and event["what"] == what
+        if mine and detail["options"] == strategy.options:
+            return detail
+    return None
+
+
+def refuse_unprepared(strategy: Strategy, does: str) -> NoReturn:
+    """Raises the `StrategyError` of a strategy whose net was never trained."""
+    raise StrategyError(
+        f"Strategy '{strategy.name}' {does}, which `Search` trains on its data before the first "
+        f"trial. Received: a history without it. Run it as nas.Search(space, data, "
+        f"strategy='{strategy.name}'); an oracle has no data."
+    )

@@ -5,20 +5,18 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-import numpy as np
 import pytest
 
 from nas_nb.errors import MeasureError, StrategyError
 from nas_nb.record.history import fold
 from nas_nb.record.journal import Journal
-from nas_nb.record.values import values_key
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.one_shot import OneShot, score_pool
+from nas_nb.strategy.one_shot import OneShot
 from nas_nb.strategy.oracle import oracle
 from nas_nb.strategy.strategy import SpaceExhausted, generator
 from tests.search.tiny import tiny_data, tiny_search
-from tests.strategy.worlds import MAXIMISE, Recorder, mixed, quality, twelve
+from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
 SPACE = {"layers": ["Dense"], "units": [2, 3], "activations": ["relu"], "depth": [1, 2]}
 
@@ -139,15 +137,6 @@ def build(hp: kt.HyperParameters) -> keras.Model:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Choice("units", [2, 3]))])
     model.compile(loss="mse")
     return model
-
-
-def test_the_pool_is_better_than_chance_and_all_different() -> None:
-    domain = mixed()
-    rng = np.random.default_rng(0)
-    found = score_pool(domain, quality, 60, 1.0, rng) or []
-    assert len({values_key(values) for values, _ in found}) == 60
-    drawn, mutants = found[:30], found[30:]
-    assert np.mean([s for _, s in mutants]) > np.mean([s for _, s in drawn]) + 1
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"pool": 0}, {"fair": 1}])
