@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import weakref
-from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ import keras_tuner as kt
 import pytest
 from keras_tuner.src.engine import oracle as kt_oracle
 
+from nas_nb.errors import StrategyError
 from nas_nb.record.history import History, Trial, fold
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.values import Values, values_key
@@ -31,13 +31,11 @@ from tests.strategy.worlds import (
     run,
 )
 
-# Few random trials before each strategy does what it is named for. KerasTuner's Gaussian process
-# takes a second or two for each proposal: here it makes three in a long run, all but three in a
-# short one, and its searches are cut in fewer places.
+# Few random trials before each strategy does what it is named for.
 OPTIONS: dict[str, dict[str, int]] = {
     "evolution": {"population": 5, "sample": 2},
     "greedy": {"starts": 2},
-    "bayesian": {"num_initial_points": 21},
+    "bayesian": {"num_initial_points": 3},
     "successive_halving": {"max_epochs": 9},
     "hyperband": {"max_epochs": 9},
     "bohb": {"max_epochs": 9, "n_min": 2},
@@ -49,30 +47,33 @@ OPTIONS: dict[str, dict[str, int]] = {
 pytestmark = pytest.mark.filterwarnings("ignore:.*goes by the score alone:RuntimeWarning")
 
 LONG, SHORT = 24, 6
-EVENTS_BETWEEN_CUTS = {"bayesian": 11}
 
-# With 64 cells, or 9 parameters, a proposal of KerasTuner's takes too long for a test.
-TOO_SLOW = {("bayesian", "cells"), ("bayesian", "function")}
-
-# These measure on the data of a search first, and no oracle has any: their own tests run them.
 WITH_RUNGS = " with rungs"
-PROPOSERS = [name for name, kind in STRATEGIES.items() if not kind.needs_data]
-PROPOSERS.append("predictor" + WITH_RUNGS)
+PROPOSERS = [*STRATEGIES, "predictor" + WITH_RUNGS]
+# These learn from the data of a search first, and no oracle of a tuner's has any.
+NEED_DATA = [name for name, kind in STRATEGIES.items() if kind.needs_data]
 
 everyone = pytest.mark.parametrize("name", PROPOSERS)
-everywhere = pytest.mark.parametrize("world", list(DOMAINS))
-everyone_everywhere = pytest.mark.parametrize(
-    ("name", "world"), [pair for pair in product(PROPOSERS, DOMAINS) if pair not in TOO_SLOW]
+everyone_without_data = pytest.mark.parametrize(
+    "name", [name for name in PROPOSERS if name not in NEED_DATA]
 )
+everywhere = pytest.mark.parametrize("world", list(DOMAINS))
 
 
-def strategy(name: str, world: str, **options: int) -> Strategy:
-    kind, options = name.removesuffix(WITH_RUNGS), {**OPTIONS.get(name, {}), **options}
-    return make_strategy(kind, DOMAINS[world](), **options)
+def strategy(name: str, world: str) -> Strategy:
+    return make_strategy(name.removesuffix(WITH_RUNGS), DOMAINS[world](), **OPTIONS.get(name, {}))
 
 
-def short(name: str, world: str) -> Strategy:
-    return strategy(name, world, **({"num_initial_points": 3} if name == "bayesian" else {}))
+def driven(
+    bound: Strategy,
+    objective: kt.Objective = MAXIMISE,
+    max_trials: int | None = None,
+    seed: int = 0,
+    journal: Recorder | None = None,
+) -> StrategyOracle:
+    """An oracle whose strategy has learned before, if it needs to."""
+    seen_by = journal or (Recorder(bound) if bound.needs_data else None)
+    return StrategyOracle(bound, objective, max_trials, seed=seed, journal=seen_by)
 
 
 def proposals(seen: StrategyOracle) -> list[tuple[str, float, int | None]]:
@@ -94,12 +95,13 @@ def flaky(values: Values) -> float | Exception:
     return math.nan if draw % 4 == 0 else quality(values)
 
 
-@everyone_everywhere
+@everyone
+@everywhere
 def test_proposals_are_legal_new_and_the_same_again(name: str, world: str) -> None:
     bound = strategy(name, world)
     runs = []
     for _ in range(2):
-        seen = StrategyOracle(bound, MAXIMISE, LONG, seed=3)
+        seen = driven(bound, MAXIMISE, LONG, seed=3)
         run(seen)
         runs.append(proposals(seen))
         assert seen.error is None
@@ -114,16 +116,16 @@ def test_proposals_are_legal_new_and_the_same_again(name: str, world: str) -> No
 
 @pytest.mark.parametrize("name", [name for name in PROPOSERS if name != "grid"])
 def test_another_seed_proposes_otherwise(name: str) -> None:
-    bound = short(name, "mixed")
-    assert run(StrategyOracle(bound, MAXIMISE, 3, seed=0)) != run(
-        StrategyOracle(bound, MAXIMISE, 3, seed=1)
-    )
+    bound = strategy(name, "mixed")
+    assert run(driven(bound, MAXIMISE, 3, seed=0)) != run(driven(bound, MAXIMISE, 3, seed=1))
 
 
-@everyone_everywhere
+@everyone
+@everywhere
 def test_each_proposal_follows_from_the_events_before_it(name: str, world: str) -> None:
-    bound, journal = strategy(name, world), Recorder()
-    run(StrategyOracle(bound, MAXIMISE, LONG, seed=0, journal=journal), flaky)
+    bound = strategy(name, world)
+    journal = Recorder(bound)
+    run(driven(bound, MAXIMISE, LONG, seed=0, journal=journal), flaky)
     for at, event in enumerate(journal.events):
         if event["event"] == "trial_proposed":
             before = fold(journal.events[:at])
@@ -134,12 +136,15 @@ def test_each_proposal_follows_from_the_events_before_it(name: str, world: str) 
             assert again.parent == event.get("parent")
 
 
-@everyone_everywhere
+@everyone
+@everywhere
 def test_a_search_cut_anywhere_resumes_with_the_same_trials(name: str, world: str) -> None:
-    bound, journal = short(name, world), Recorder()
-    whole = StrategyOracle(bound, MINIMISE, SHORT, seed=5, journal=journal)
+    bound = strategy(name, world)
+    journal = Recorder(bound)
+    whole = driven(bound, MINIMISE, SHORT, seed=5, journal=journal)
     run(whole, flaky)
-    for cut in range(1, len(journal.events), EVENTS_BETWEEN_CUTS.get(name, 1)):
+    began = next(at for at, e in enumerate(journal.events) if e["event"] == "trial_proposed")
+    for cut in range(began, len(journal.events)):
         resumed = journal_of(journal.events[:cut])
         seen = StrategyOracle(bound, max_trials=SHORT, journal=resumed)
         run(seen, flaky)
@@ -152,8 +157,9 @@ def test_a_search_cut_anywhere_resumes_with_the_same_trials(name: str, world: st
 def test_a_long_search_cut_before_any_trial_resumes_with_the_same_trials(
     name: str, world: str
 ) -> None:
-    bound, journal = strategy(name, world), Recorder()
-    trials = run(StrategyOracle(bound, MAXIMISE, 30, seed=1, journal=journal), flaky)
+    bound = strategy(name, world)
+    journal = Recorder(bound)
+    trials = run(driven(bound, MAXIMISE, 30, seed=1, journal=journal), flaky)
     starts = [at for at, event in enumerate(journal.events) if event["event"] == "trial_proposed"]
     for cut in starts:
         resumed = journal_of(journal.events[:cut])
@@ -163,17 +169,19 @@ def test_a_long_search_cut_before_any_trial_resumes_with_the_same_trials(
 
 @everyone
 def test_proposing_leaves_history_and_options_as_they_were(name: str) -> None:
-    bound, journal = short(name, "chain"), Recorder()
-    run(StrategyOracle(bound, MAXIMISE, 4, seed=0, journal=journal))
+    bound = strategy(name, "chain")
+    journal = Recorder(bound)
+    run(driven(bound, MAXIMISE, 4, seed=0, journal=journal))
     before = (journal.history.version, journal.history.trials, repr(bound))
     bound.propose(journal.history, generator(0, 4))
     assert (journal.history.version, journal.history.trials, repr(bound)) == before
 
 
-@everyone_everywhere
+@everyone
+@everywhere
 def test_failed_trials_are_tried_trials(name: str, world: str) -> None:
     bound = strategy(name, world)
-    seen = StrategyOracle(bound, MAXIMISE, LONG, seed=2)
+    seen = driven(bound, MAXIMISE, LONG, seed=2)
     run(seen, flaky)
     assert seen.error is None
     assert len(set(proposals(seen))) == len(seen.history)
@@ -184,7 +192,7 @@ def test_failed_trials_are_tried_trials(name: str, world: str) -> None:
 
 @everyone
 def test_nothing_but_failures_ends_with_the_space(name: str) -> None:
-    seen = StrategyOracle(strategy(name, "twelve"), MAXIMISE, seed=0)
+    seen = driven(strategy(name, "twelve"), MAXIMISE, seed=0)
     assert len(run(seen, lambda values: ValueError("no"))) == 12  # and none of them climbs
     assert seen.error is None
     assert len(seen.history.finished) == 12
@@ -193,7 +201,7 @@ def test_nothing_but_failures_ends_with_the_space(name: str) -> None:
 
 @everyone
 def test_twelve_architectures_are_found_and_then_the_space_is_exhausted(name: str) -> None:
-    seen = StrategyOracle(short(name, "twelve"), MAXIMISE, seed=0)
+    seen = driven(strategy(name, "twelve"), MAXIMISE, seed=0)
     assert len({values_key(values) for values in run(seen)}) == 12
     assert seen.error is None
     assert seen.reason is not None
@@ -204,7 +212,7 @@ def test_twelve_architectures_are_found_and_then_the_space_is_exhausted(name: st
 @pytest.mark.parametrize("objective", [MAXIMISE, MINIMISE], ids=lambda o: o.direction)
 def test_a_smooth_score_is_improved_in_both_directions(name: str, objective: Any) -> None:
     trials = LONG if name.endswith(WITH_RUNGS) else LONG // 2
-    seen = StrategyOracle(short(name, "mixed"), objective, trials, seed=0)
+    seen = driven(strategy(name, "mixed"), objective, trials, seed=0)
     run(seen)
     scores = [trial.score for trial in seen.history.completed]
     better = max if objective.direction == "max" else min
@@ -231,7 +239,7 @@ def build(hp: kt.HyperParameters) -> None:
     hp.Float("rate", 1e-4, 1e-1, sampling="log")
 
 
-@everyone
+@everyone_without_data
 def test_a_stock_tuner_runs_it_and_the_journal_says_the_same(name: str, tmp_path: Path) -> None:
     kind = name.removesuffix(WITH_RUNGS)
     seen = oracle(kind, MAXIMISE, max_trials=LONG, seed=0, **OPTIONS.get(name, {}))
@@ -256,6 +264,12 @@ def test_a_stock_tuner_runs_it_and_the_journal_says_the_same(name: str, tmp_path
     assert not list(tmp_path.rglob("trial.json"))
 
 
+@pytest.mark.parametrize("name", NEED_DATA)
+def test_a_stock_tuner_is_told_that_it_has_no_data(name: str) -> None:
+    with pytest.raises(StrategyError, match=rf"nas\.Search\(space, data, strategy='{name}'\)"):
+        oracle(name, MAXIMISE, seed=0)
+
+
 class CutOff(StockTuner):
     """Dies in its seventh trial, as a kernel does: without a word to its oracle."""
 
@@ -265,7 +279,7 @@ class CutOff(StockTuner):
         return super().run_trial(trial, *args, **kwargs)
 
 
-@everyone
+@everyone_without_data
 def test_a_stock_tuner_goes_on_where_it_was_cut_off(name: str, tmp_path: Path) -> None:
     def made(folder: str, kind: type[kt.Tuner]) -> tuple[StrategyOracle, kt.Tuner]:
         options = OPTIONS.get(name, {})
@@ -297,7 +311,7 @@ class Second(dict[str, float]):
 
 @everyone
 def test_a_closed_oracle_is_forgotten(name: str) -> None:
-    seen = StrategyOracle(strategy(name, "twelve"), MAXIMISE, 2, seed=0)
+    seen = driven(strategy(name, "twelve"), MAXIMISE, 2, seed=0)
     run(seen)
     seen.close()
     assert seen not in kt_oracle.LOCKS

@@ -19,6 +19,8 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import from_hyperparameters
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.strategy.oracle import StrategyOracle
+from nas_nb.strategy.scored_pool import score_pool
+from nas_nb.strategy.strategy import Strategy
 
 MAXIMISE = kt.Objective("quality", "max")
 MINIMISE = kt.Objective("quality", "min")
@@ -169,16 +171,47 @@ def journal_of(events: Iterable[Event]) -> Journal:
 
 
 class Recorder(Journal):
-    """A journal in memory that keeps its events."""
+    """A journal in memory that keeps its events.
 
-    def __init__(self) -> None:
+    Args:
+        strategy: If it learns from data before the first trial, what it would have learned
+            follows as soon as the search is opened.
+    """
+
+    def __init__(self, strategy: Strategy | None = None) -> None:
         super().__init__()
         self.events: list[Event] = []
+        self.strategy = strategy
 
     def append(self, kind: Any, /, **fields: Any) -> Event:
         event = super().append(kind, **fields)
         self.events.append(event)
+        if kind == "search_opened" and self.strategy and self.strategy.needs_data:
+            mixes = self.strategy.name == "gradient"
+            learned = mixture(self.strategy) if mixes else rated(self.strategy, self.history)
+            self.append("prepared", strategy=self.strategy.name, **learned)
         return event
+
+
+def mixture(strategy: Strategy) -> dict[str, Any]:
+    """What `gradient` writes after its last epoch, if it prefers the first options a little."""
+    options = {p.name: p.values() for p in strategy.domain.parameters if isinstance(p.count, int)}
+    mixing = {name: [[v, 1 / (9 + n)] for n, v in enumerate(own)] for name, own in options.items()}
+    epochs = strategy.options["epochs"]
+    detail = {"epoch": epochs, "epochs": epochs, "options": strategy.options, "mixing": mixing}
+    return {"what": "mixing", "detail": detail}
+
+
+def rated(strategy: Strategy, history: History) -> dict[str, Any]:
+    """What `one_shot` writes after its training, with scores that lean to the true ones."""
+    sign = 1.0 if history.direction == "max" else -1.0
+    pool = score_pool(strategy.domain, _blurred, 8, sign, rng(history.seed)) or []
+    candidates = [list(pair) for pair in pool]
+    return {"what": "scores", "detail": {"options": strategy.options, "candidates": candidates}}
+
+
+def _blurred(values: Values) -> float:
+    return quality(values) + 3 * (early(values, 1) - quality(values))
 
 
 def told(scores: list[tuple[Values, float | None]], direction: str = "max") -> History:
