@@ -45,7 +45,7 @@ class Asha(Strategy):
         proposer: Who proposes the new architectures, from the trials of the lowest rung: "random"
             as in the paper, "evolution" or "predictor".
         factor: eta: one of so many climbs, and is trained that many times longer, 2 or more. The
-            paper takes 4.
+            paper takes 4; 3, as in Hyperband, makes more rungs of a notebook's few epochs.
         min_epochs: r, the epochs of the lowest rung, 1 or more.
         max_epochs: R, the epochs of the highest; by default what the search grants.
         s: The early-stopping rate: how many of the lowest rungs to leave out, 0 or more.
@@ -81,7 +81,7 @@ class Asha(Strategy):
         most = full_epochs(self.name, history, self.max_epochs)
         every = ladder(min(self.min_epochs, most), most, self.factor)
         rungs = Rungs.of(history, every[min(self.s, len(every) - 1) :])
-        # for k = floor(log_eta(R / r)) - s - 1, ..., 1, 0 do
+        # Algorithm 2, get_job(): for k = floor(log_eta(R / r)) - s - 1, ..., 1, 0 do
         for k in reversed(range(len(rungs.epochs) - 1)):
             # candidates = top_k(rung k, |rung k| / eta)
             size = len(rungs.completed[k]) // self.factor
@@ -90,7 +90,7 @@ class Asha(Strategy):
                 promotion = rungs.climb(candidate, k + 1, history, self.domain)
                 if promotion is not None:
                     return promotion
-        # Draw random configuration.
+        # get_job(), if none is promotable: draw random configuration.
         drawn = self._proposer.propose(rungs.view(history), rng)
         values = drawn.values if isinstance(drawn, Proposal) else drawn
         return Proposal(values, {"epochs": rungs.epochs[0]})

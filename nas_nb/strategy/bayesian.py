@@ -42,13 +42,14 @@ class Bayesian(Strategy):
     `nas_nb.BayesianOptimization` is KerasTuner's own, at KerasTuner's own cost.
 
     Paper: Srinivas, Krause, Kakade & Seeger, Gaussian Process Optimization in the Bandit Setting,
-    ICML 2010 (the bound). Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
+    ICML 2010, Algorithm 1. Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
 
     Args:
         num_initial_points: Random trials before the first fit, 1 or more; by default three times
             the number of parameters, at least 3.
         alpha: Noise variance of the (standardised) scores, above 0.
         beta: Weight of the deviation in the bound, 0 or more: the larger, the more it explores.
+            The paper's is sqrt(beta_t), which grows; KerasTuner's stays.
     """
 
     name: ClassVar[str] = "bayesian"
@@ -69,6 +70,7 @@ class Bayesian(Strategy):
         seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
         if len(seen) < initial:
             return sample_new(self.domain, history, rng)
+        # Algorithm 1: x_t = argmax mu_t-1(x) + sqrt(beta_t) sigma_t-1(x), here of negated scores.
         proposed = self._oracle(seen, history.direction, rng).lowest()
         values = self._legal(plain_values(proposed))
         return sample_new(self.domain, history, rng) if history.has_tried(values) else values

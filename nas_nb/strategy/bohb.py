@@ -80,20 +80,21 @@ class Bohb(Hyperband):
         """Returns a new architecture for a first round: Algorithm 2."""
         from nas_nb.strategy.surrogate.density import Density
 
-        # if rand() < rho then return random configuration
+        # Algorithm 2, line 1: if rand() < rho then return random configuration
         if rng.random() < self.rho:
             return sample_new(self.domain, history, rng)
-        # b = argmax {D_b : |D_b| >= N_min + 2}; if there is none, return random configuration
+        # Lines 2, 3: b = argmax {D_b : |D_b| >= N_min + 2}; if none, return random configuration
         n_min = self.n_min or len(self._positions.parameters) + 1
         observed = self._observations(history, n_min + 2)
         if not observed:
             return sample_new(self.domain, history, rng)
-        # Fit l and g: N_b,l = max(N_min, q * N_b), N_b,g = max(N_min, N_b - N_b,l)
+        # Line 4, eq. (2), (3): fit l and g to the N_b,l = max(N_min, q * N_b) best and to the
+        # N_b,g = max(N_min, N_b - N_b,l) worst
         good = max(n_min, int(self.q * len(observed)))
         rows = self._positions.rows([trial.values for trial in observed])
         promising = Density(self._positions, rows[:good])
         others = Density(self._positions, rows[-max(n_min, len(rows) - good) :])
-        # Draw N_s samples according to l'(x); return the sample with the highest l(x) / g(x).
+        # Lines 5, 6: draw N_s samples from l'(x); return the one with the highest l(x) / g(x).
         drawn = [
             self._positions.point(promising.draw(self.bandwidth_factor, rng), rng)
             for _ in range(self.n_samples)

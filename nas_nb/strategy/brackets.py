@@ -51,10 +51,10 @@ def hyperband_brackets(max_epochs: int, factor: int) -> tuple[Bracket, ...]:
 
 
 def _bracket(s: int, max_epochs: int, factor: int) -> Bracket:
-    last = math.ceil(1 + math.log(max_epochs, factor)) / (s + 1)
+    last = math.ceil(1 + math.log(max_epochs, factor)) / (s + 1)  # Algorithm 1, line 2: n / eta^s
     return Bracket(
-        tuple(math.ceil(last * factor ** (s - i)) for i in range(s + 1)),
-        tuple(math.ceil(max_epochs / factor ** (s - i)) for i in range(s + 1)),
+        tuple(math.ceil(last * factor ** (s - i)) for i in range(s + 1)),  # line 5: n_i
+        tuple(math.ceil(max_epochs / factor ** (s - i)) for i in range(s + 1)),  # line 6: r_i
     )
 
 
@@ -89,7 +89,7 @@ class Race:
                 return
             done = [trial for trial in below if trial.status is TrialStatus.COMPLETED]
             promoted = {trial.parent for trial in above}
-            # T is the top_k of T by L, k = floor(n_i / eta).
+            # Algorithm 1, line 8: T = top_k(T, L, floor(n_i / eta)).
             for trial in best_of(done, size, direction):
                 if trial.number not in promoted:
                     yield trial, epochs

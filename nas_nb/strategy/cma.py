@@ -31,7 +31,8 @@ class Cma(OptunaStrategy):
 
     Args:
         window: How many trials the study is told, 20 or more.
-        n_startup_trials: Random trials before the first fit, 10 or more.
+        n_startup_trials: Random trials before the first fit, 10 or more, so that the best tenth is
+            one at least. Optuna takes 1.
     """
 
     name: ClassVar[str] = "cma"

@@ -66,7 +66,7 @@ class Evolution(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns a new mutant of the sample's best, or a random one while there are few."""
-        # Remove dead from left of population: only the youngest P live. Failures never enter.
+        # Algorithm 1: remove dead from left of population. The youngest P live; no failure enters.
         alive = [
             trial
             for trial in history.completed[-self.population :]

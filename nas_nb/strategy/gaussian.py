@@ -26,8 +26,8 @@ class Process:
     KerasTuner asks for the predictions one by one and takes their differences for slopes; here
     they come together, with their slopes.
 
-    Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006: the kernel is equation
-    (4.17) for nu = 5/2, prediction and likelihood are Algorithm 2.1.
+    The equations and Algorithm 2.1 are those of Rasmussen & Williams, Gaussian Processes for
+    Machine Learning, 2006; the bound is eq. (6) of Srinivas et al., ICML 2010, for a minimum.
 
     Args:
         x: Points, (trials, parameters), in [0, 1].
@@ -54,14 +54,14 @@ class Process:
         """Returns mean - beta * deviation at one point, and its slope."""
         mean, variance, near, weights = self._predict(row[None])
         deviation = max(float(np.sqrt(variance[0])), _LEAST)
-        # d k / d x = -5/3 (1 + sqrt(5) r) exp(-sqrt(5) r) (x - x_i) / l^2
+        # From eq. (4.17): d k / d x = -5/3 (1 + sqrt(5) r) exp(-sqrt(5) r) (x - x_i) / l^2
         far = np.sqrt(5.0) * near[0] / self.length
         pull = -5.0 / 3.0 * (1.0 + far) * np.exp(-far) / self.length**2
         slopes = pull[:, None] * (row - self.x)
         raised = self.scale * (self._solved @ slopes)
-        # The variance is s^2 (1 - k^T K^-1 k).
+        # From eq. (2.26): the variance is s^2 (1 - k^T K^-1 k).
         widened = -(self.scale**2) * (weights[0] @ slopes) / deviation
-        return float(mean[0]) - beta * deviation, raised - beta * widened
+        return float(mean[0]) - beta * deviation, raised - beta * widened  # Srinivas, eq. (6)
 
     def lowest(self, starts: Floats, bounds: Floats, beta: float) -> Floats:
         """Returns where the bound mean - beta * deviation is lowest.
@@ -86,8 +86,9 @@ class Process:
         near = cdist(rows, self.x)
         k = _matern(near / self.length)
         weights = k @ self._inverse
-        variance = self.scale**2 * np.maximum(1.0 - (weights * k).sum(1), 0.0)
-        return self.mean + self.scale * (k @ self._solved), variance, near, weights
+        variance = self.scale**2 * np.maximum(1.0 - (weights * k).sum(1), 0.0)  # eq. (2.26)
+        mean = self.mean + self.scale * (k @ self._solved)  # line 4, eq. (2.25)
+        return mean, variance, near, weights
 
     @cached_property
     def _inverse(self) -> Floats:
@@ -96,17 +97,18 @@ class Process:
 
     @cached_property
     def _solved(self) -> Floats:
+        # Line 3: alpha = L^T \ (L \ y).
         solved: Floats = cho_solve((self._factor(self.length), True), self._y)
         return solved
 
     def _factor(self, length: float) -> Floats:
         total = _matern(self._gaps / length)
         total[np.diag_indices_from(total)] += self.alpha
-        factor: Floats = cholesky(total, lower=True, check_finite=False)
+        factor: Floats = cholesky(total, lower=True, check_finite=False)  # line 2: L
         return factor
 
     def _surprise(self, log_length: float) -> float:
-        """The negative log marginal likelihood, but for a constant."""
+        """The negative log marginal likelihood (line 7, eq. 2.30), but for a constant."""
         try:
             factor = self._factor(float(np.exp(log_length)))
         except LinAlgError:
@@ -127,5 +129,5 @@ class Process:
 
 def _matern(r: Floats) -> Floats:
     far = np.sqrt(5.0) * r
-    kernel: Floats = (1.0 + far + far * far / 3.0) * np.exp(-far)
+    kernel: Floats = (1.0 + far + far * far / 3.0) * np.exp(-far)  # eq. (4.17), nu = 5/2
     return kernel

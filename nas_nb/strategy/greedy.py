@@ -51,11 +51,12 @@ class Greedy(Strategy):
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""
+        # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for all u in N(v_i).
         climb = _Climb(self.domain, history, self.patience, self.starts)
         for trial in history.finished[-_WINDOW:]:
             climb.take(trial)
         untried = [near for near in climb.around.values() if not history.has_tried(near)]
-        if not untried:
+        if not untried:  # pick v_1 at random
             return sample_new(self.domain, history, rng)
         return untried[int(rng.integers(len(untried)))]
 
@@ -134,4 +135,4 @@ class _Climb:
             if self.best is None:
                 self.around = {}
                 return
-            self._stand(self.best)
+            self._stand(self.best)  # v_{i+1} = argmin of l(u) for u in N(v_i)

@@ -55,11 +55,11 @@ class Halving(Strategy):
         plan = self.brackets(most)
         races = replay(history, self.name, plan)
         filling = races[-1] if races and races[-1].has_room else None
-        # For i = 0, ..., s: run, then return the losses; T is the top_k of T.
+        # Hyperband's Algorithm 1, lines 4 to 8: for each i run all t in T, then T = top_k(T, L).
         promotion = self._promotion([race for race in races if race is not filling], history, most)
         if promotion is not None:
             return promotion
-        # T: get_hyperparameter_configuration(n).
+        # Line 3: T = get_hyperparameter_configuration(n).
         bracket = filling.bracket if filling else next(plan, None)
         if bracket is None:
             raise SpaceExhausted(

@@ -47,7 +47,7 @@ class Hyperband(Halving):
 
     def brackets(self, most: int) -> Iterator[Bracket]:
         """Yields the brackets s_max, ..., 0, and again."""
-        # for s in {s_max, s_max - 1, ..., 0} do
+        # Algorithm 1, line 1: for s in {s_max, s_max - 1, ..., 0} do
         iteration = hyperband_brackets(most, self.factor)
         times = self.hyperband_iterations
         return chain.from_iterable(repeat(iteration) if times is None else repeat(iteration, times))

@@ -45,7 +45,7 @@ class LocalSearch(Strategy):
             # A neighbour of a better one was found worse, or is what the climb moved on from.
             if any(summit.values in others for others in around[number + 1 :]):
                 continue
-            # While l(v_i) < l(v_{i-1}): evaluate l(u) for u in N(v_i), in random order.
+            # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for u in N(v_i), by chance.
             untried = [near for near in around[number] if not history.has_tried(near)]
             if untried:
                 return untried[int(rng.integers(len(untried)))]

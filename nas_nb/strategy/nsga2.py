@@ -24,11 +24,12 @@ class Nsga2(OptunaStrategy):
     use it when only the score counts.
 
     Paper: Deb, Pratap, Agarwal & Meyarivan, NSGA-II, IEEE Transactions on Evolutionary
-    Computation 6(2), 2002. Code: `optuna.samplers.NSGAIISampler`.
+    Computation 6(2), 2002, Section III. Code: `optuna.samplers.NSGAIISampler`.
 
     Args:
         window: How many trials the study is told, 20 or more.
-        population_size: Trials of a generation, 2 or more.
+        population_size: Trials of a generation, 2 or more. The paper takes 100 and Optuna 50,
+            which would be most of a notebook's search.
         cost: The name of the cost, as the trials record it; where no trial has it, only the score
             counts.
     """

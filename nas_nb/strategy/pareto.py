@@ -47,7 +47,8 @@ class Pareto(Strategy):
 
     Args:
         cost: The name of the cost, as the trials record it; less is better.
-        population: N, how many of the best are parents, 2 or more. The paper takes 100.
+        population: N, how many of the best are parents, 2 or more. The paper takes 100, which
+            would be most of a notebook's search.
         crossover: Probability that a child has two parents, 0 to 1. The paper takes 0.9.
         elite: Probability that a child's parents are the best by the score alone, 0 to 1. The
             paper takes 0.
@@ -84,7 +85,7 @@ class Pareto(Strategy):
             trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
         ]
         few = (self.population + 1) // 2
-        # A random parent population P_0 of size N is created.
+        # Section III-C: a random parent population P_0 of size N is created.
         if len(known) < few:
             return sample_new(self.domain, history, rng)
         if rng.random() < self.elite:
@@ -99,9 +100,9 @@ class Pareto(Strategy):
         self, parents: Sequence[Values], history: History, rng: np.random.Generator
     ) -> dict[str, Value]:
         """Returns a new child of two of the parents, which come the fittest first."""
-        # Binary tournament selection by the crowded comparison: parents are in its order.
+        # III-C: binary tournament selection; parents are in the order of the crowded comparison.
         first, second = (parents[min(rng.integers(len(parents), size=2))] for _ in range(2))
-        # Recombination and mutation make the child.
+        # III-C: recombination and mutation make the child.
         child = dict(first)
         if rng.random() < self.crossover:
             child = self._crossed(first, second, rng)

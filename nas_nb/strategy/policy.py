@@ -59,6 +59,8 @@ class Policy:
     def log_gradient(self, columns: Columns) -> Matrix:
         """Returns d log pi / d logits: one-hot minus probabilities; 0 for inactive choices.
 
+        Williams, Machine Learning 8, 1992, calls it the characteristic eligibility.
+
         Args:
             columns: Of each parameter the column of its value, -1 where it is inactive.
         """

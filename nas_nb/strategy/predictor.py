@@ -51,10 +51,10 @@ class Predictor(Strategy):
     Algorithms, NeurIPS 2012 (section 3.2).
 
     Args:
-        t0: Trials before the model is asked, 2 or more: the first is of a size that is likely to
-            be good (`first_candidate`), the others are random, nearer to the belief than chance.
+        t0: Trials before the model is asked, 2 or more; the paper's networks get 10. The first is
+            of a likely size (`first_candidate`), the others are random, nearer to the belief.
             With `min_epochs` it is that many on each side; `next_training` says which in full.
-        candidates: How many architectures are drawn for the model to choose from, 8 or more.
+        candidates: c, how many the model chooses from, 8 or more. The paper's 100 are all mutants.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.
         beta: How many trials it takes until the belief (`Belief`) counts as much as the model,
@@ -122,18 +122,18 @@ class Predictor(Strategy):
         from nas_nb.strategy.surrogate.acquisition import expected_improvement
         from nas_nb.strategy.surrogate.pool import candidate_pool
 
-        # Draw t0 architectures at random and train them.
+        # Algorithm 1, step 1: draw t0 architectures at random and train them.
         best, belief = self.knowledge.best(history), self.knowledge.belief(history)
         if len(history.completed) < self.t0 or not best:
             return likely_candidate(self.domain, history, rng, belief)
-        # Generate a set of candidates from the best architectures by mutation at random.
+        # Step 2.ii: generate a set of c candidates by randomly mutating the best architectures.
         parents = [trial.values for trial in best]
         pool = candidate_pool(self.domain, parents, rng, self.candidates)
-        # Train the model on the architectures and their scores.
+        # Step 2.i: train the model on the architectures and their scores.
         mean, deviation, seen = self.knowledge.predicted(history, pool)
-        # For each candidate evaluate the acquisition function; train the one of the highest.
+        # Steps 2.iii, iv: evaluate the acquisition function for each; train the best one.
         promise = np.log(expected_improvement(mean, deviation, seen) + _NONE)
-        if belief:  # piBO: what is believed counts less, the more is known
+        if belief:  # piBO, eq. (6): log alpha(x) + beta / n * log pi(x)
             believed = [belief.log_density(values) for values in pool]
             promise += self.beta / len(history.completed) * np.array(believed)
         if by_time:  # expected improvement per second, Snoek et al. 2012, section 3.2

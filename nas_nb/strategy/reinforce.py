@@ -85,9 +85,9 @@ class Reinforce(Strategy):
             columns = reader.columns(trial.values)
             if columns is None:
                 continue
-            # theta <- theta + learning rate * sum_t grad log P(a_t | theta) * (R - b)
+            # Section 3.2, m = 1: theta <- theta + rate * sum_t grad log P(a_t | theta) * (R - b)
             advantage = (reward - baseline) / scale
             policy = policy.moved(self.learning_rate * advantage * policy.log_gradient(columns))
-            # b: an exponential moving average of the previous architectures' accuracies
+            # Likewise: b, an exponential moving average of the previous architectures' accuracies
             baseline = self.decay * baseline + (1 - self.decay) * reward
         return policy

@@ -137,6 +137,7 @@ def _climb(
     steps = kinds[optimizer](_RATES[optimizer])
     for _ in range(STEPS):
         weights = _weights(logits, ends)
+        # DARTS, eq. (2): the mixed row, weighed by the softmax of each choice's logits.
         row = base + sum(w @ d for w, d in zip(weights, differences, strict=True))
         pulls = [d @ _slope(model, row) for d in differences]
         # Through the softmax: d mean / d a_k = p_k (g_k - sum_j p_j g_j), and downhill is minus.
@@ -155,7 +156,7 @@ def _weights(logits: Any, ends: np.ndarray) -> list[Vector]:
 
 
 def _slope(model: Posterior, row: Vector) -> Vector:
-    """The gradient of the posterior mean k(x, X) alpha with respect to the encoded row x."""
+    """The gradient of the posterior mean k(x, X) alpha (eq. 2.25) with respect to the row x."""
     weights = model.covariance.weights[model.seen.blocks]
     gaps = row - model.seen.rows
     alike = model.covariance.amplitude * np.exp(-(gaps**2 @ weights))

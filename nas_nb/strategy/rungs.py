@@ -42,7 +42,8 @@ def full_epochs(owner: str, history: History, max_epochs: int | None) -> int:
 def ladder(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
     """Returns the epochs of the rungs: r, r * eta, r * eta^2, ... and R at the top.
 
-    The rung below R is left out where it is nearer to R than half a step.
+    Those are the r_i of Li et al., MLSys 2020, Algorithm 1, for s = 0. The rung below R is left
+    out where it is nearer to R than half a step.
 
     Args:
         min_epochs: r, of the lowest rung, 1 or more.

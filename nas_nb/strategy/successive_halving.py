@@ -31,7 +31,7 @@ class SuccessiveHalving(Halving):
 
     Args:
         factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
-            The paper of 2016 takes 2.
+            The paper of 2016 takes 2; 3 is Hyperband's.
         max_epochs: R, the epochs of the last round; by default what the search grants.
         n: Architectures of the first round, 1 or more; by default as many as leave one that is
             trained in full.
@@ -51,10 +51,10 @@ class SuccessiveHalving(Halving):
 
     def brackets(self, most: int) -> Iterator[Bracket]:
         """Yields the same bracket again and again."""
-        # With r_i = r * eta^i epochs, up to R.
+        # Algorithm 1 of Li et al.: r_i = r * eta^(i + s) up to R; here s is 0.
         epochs = ladder(min(self.min_epochs, most), most, self.factor)
         last = len(epochs) - 1
-        n = self.n or self.factor**last
-        # With n_i = floor(n * eta^-i) in round i.
+        n = self.n or self.factor**last  # so many leave one that is allocated R
+        # Likewise: n_i = floor(n * eta^-i); here at least 1.
         sizes = tuple(max(n // self.factor**i, 1) for i in range(last + 1))
         return repeat(Bracket(sizes, epochs))

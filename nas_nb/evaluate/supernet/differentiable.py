@@ -187,11 +187,13 @@ class DifferentiableSupernet:
         train, held = batches
         weights = tf.convert_to_tensor(self.weights.flat)
         alpha = tf.convert_to_tensor(self.relaxation.flat)
+        # Algorithm 1, step 1: update alpha by descending grad_alpha L_val(w - xi grad_w L_train).
         if self.descent.order == 1:
             held_loss, _, gradient = self._gradients(weights, alpha, held, noise)
         else:
             held_loss, gradient = self._unrolled(weights, alpha, train, held, noise)
         self._architect.apply(gradient)
+        # Step 2: update w by descending grad_w L_train(w, alpha).
         moved = tf.convert_to_tensor(self.relaxation.flat)
         loss, gradient, _ = self._gradients(weights, moved, train, noise)
         self._trainer.apply(tf.clip_by_norm(gradient, CLIP))
@@ -201,13 +203,13 @@ class DifferentiableSupernet:
         """Returns the held half's loss after a step of the weights, and its gradient in alpha."""
         rate = self.descent.learning_rate  # the paper's xi
         _, slope, _ = self._gradients(weights, alpha, train, noise)
-        # w' = w - xi * dL_train/dw, and the first term of the gradient, at w'.
+        # Eq. (6): w' = w - xi * dL_train/dw; and the first term of eq. (7), at w'.
         loss, at_held, direct = self._gradients(weights - rate * slope, alpha, held, noise)
-        # The second term by finite differences: w+- = w +- epsilon * dL_val/dw'.
+        # Eq. (8), the second term by finite differences: w+- = w +- epsilon * dL_val/dw'.
         epsilon = 0.01 / (tf.norm(at_held) + 1e-12)
         _, _, plus = self._gradients(weights + epsilon * at_held, alpha, train, noise)
         _, _, minus = self._gradients(weights - epsilon * at_held, alpha, train, noise)
-        return loss, direct - rate * (plus - minus) / (2 * epsilon)
+        return loss, direct - rate * (plus - minus) / (2 * epsilon)  # eq. (7)
 
     def _gradients(self, weights: Any, alpha: Any, batch: Any, noise: Noise) -> Any:
         """Returns the loss of a batch, and its gradients in the weights and in alpha."""

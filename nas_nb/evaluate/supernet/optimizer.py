@@ -51,6 +51,7 @@ class PathAdam:
         self, gradient: Any, weights: Any, mean: Any, square: Any, power_1: Any, power_2: Any
     ) -> list[Any]:
         """Returns the weights and the state after a step; as they were where nothing was used."""
+        # Algorithm 1, its last three lines in the order that section 2 gives.
         new_mean = mean + (1 - self.beta_1) * (gradient - mean)
         new_square = square + (1 - self.beta_2) * (gradient * gradient - square)
         new_1, new_2 = power_1 * self.beta_1, power_2 * self.beta_2

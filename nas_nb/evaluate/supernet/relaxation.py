@@ -72,7 +72,7 @@ class Relaxation:
             if self.gumbel:
                 weights[choice.name] = _drawn(part, noise, place)
             else:
-                weights[choice.name] = tf.nn.softmax(part)
+                weights[choice.name] = tf.nn.softmax(part)  # DARTS, eq. (2)
         return Mixture(self.choices, weights)
 
     def mixing(self) -> dict[str, list[tuple[Value, float]]]:
@@ -88,6 +88,8 @@ class Relaxation:
 
 def derive(choices: Choices, mixing: Mapping[str, list[tuple[Value, float]]]) -> dict[str, Value]:
     """Returns the architecture of which each choice is the option with the greatest weight.
+
+    DARTS, section 2.2: each mixed operation is replaced with the most likely one.
 
     Args:
         choices: The choices of the space.

@@ -81,7 +81,7 @@ class Path:
 class Mixture:
     """All architectures at once: every branch is computed, and weighs as much as it is preferred.
 
-    DARTS (Liu, Simonyan & Yang, ICLR 2019) calls it a mixed operation. Of widths the
+    DARTS (Liu, Simonyan & Yang, ICLR 2019, eq. 2) calls it a mixed operation. Of widths the
     widest is computed, and each unit weighs as much as the widths that have it.
 
     Attributes:
@@ -97,6 +97,7 @@ class Mixture:
         if len(branches) == 1:
             return branches[0]()
         weights = self.weights[name]
+        # Eq. (2): the sum over o of softmax(alpha)_o * o(x).
         return tf.add_n([weights[place] * branch() for place, branch in enumerate(branches)])
 
     def width(self, name: str) -> Any:

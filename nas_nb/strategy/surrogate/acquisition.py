@@ -12,7 +12,7 @@ def expected_improvement(mean: Vector, deviation: Vector, best: float) -> Vector
     """Returns E[max(f - best, 0)] for scores f ~ N(mean, deviation^2).
 
     Jones, Schonlau & Welch, Efficient Global Optimization of Expensive Black-Box Functions,
-    Journal of Global Optimization 13, 1998, eq. 15 (there for a minimum).
+    Journal of Global Optimization 13, 1998 (there for a minimum).
 
     Args:
         mean: Predicted scores, larger is better.
@@ -21,5 +21,5 @@ def expected_improvement(mean: Vector, deviation: Vector, best: float) -> Vector
     """
     z = (mean - best) / deviation
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    result: Vector = deviation * (z * ndtr(z) + density)
+    result: Vector = deviation * (z * ndtr(z) + density)  # eq. (15)
     return result

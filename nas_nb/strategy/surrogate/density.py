@@ -82,6 +82,7 @@ class Density:
         many = np.maximum(present.sum(0), 1)
         mean = known.sum(0) / many
         deviation = np.sqrt((np.where(present, known - mean, 0.0) ** 2).sum(0) / many)
+        # BOHB's rule of thumb, Falkner et al. 2018, section 4.1.
         widths = np.maximum(1.06 * deviation * n ** (-1.0 / (4 + d)), _NARROWEST)
         # Above 1 - 1/c the same choice would be less likely than another.
         most = np.where(self.positions.ordered, np.inf, 1.0 - 1.0 / self.positions.counts)

@@ -26,8 +26,9 @@ def candidate_pool(
     """Returns architectures near the best, and some from everywhere.
 
     All one-change neighbours of the two best (100 of them where there are more), one- and
-    two-step mutants of all of `best`, and a quarter drawn uniformly; each once. Some may be tried
-    already: asking that of all would take longer than asking it of the most promising.
+    two-step mutants of all of `best`, and a quarter drawn uniformly; each once. (BANANAS takes
+    mutants alone, Algorithm 1, step 2.ii.) Some may be tried already: asking that of all would
+    take longer than asking it of the most promising.
 
     Args:
         domain: The space.

@@ -1,4 +1,8 @@
-"""A Gaussian process over encoded architectures."""
+"""A Gaussian process over encoded architectures.
+
+Equations and algorithms are those of Rasmussen & Williams, Gaussian Processes for Machine Learning,
+2006.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ class Covariance:
     k(x, x') = amplitude * exp(-sum_b weight_b * |x_b - x'_b|^2) + sum_f slope_f * x_f * x'_f,
 
     with a weight for each block b of the encoding (one choice), and a slope for each feature f,
-    which acts on the score in a straight line (Rasmussen & Williams 2006, eq. 5.1 and 2.11).
+    which acts on the score in a straight line (eq. 5.1 and 5.2; section 2.1.2).
 
     Attributes:
         weights: One for each block, above 0: how much that choice matters.
@@ -45,8 +49,8 @@ class Covariance:
         scale = np.sqrt(self.weights)[a.blocks]
         left, right = a.rows * scale, b.rows * scale
         squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * left @ right.T
-        alike = self.amplitude * np.exp(-np.maximum(squares, 0.0))
-        result: Matrix = alike + (a.features * self.slopes) @ b.features.T
+        alike = self.amplitude * np.exp(-np.maximum(squares, 0.0))  # eq. (5.1), M diagonal
+        result: Matrix = alike + (a.features * self.slopes) @ b.features.T  # phi^T Sigma_p phi'
         return result
 
     def variances(self, points: Points) -> Vector:
@@ -80,7 +84,7 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What the process knows after seeing scores (Rasmussen & Williams 2006, algorithm 2.1)."""
+    """What the process knows after seeing scores (Algorithm 2.1)."""
 
     covariance: Covariance
     seen: Points
@@ -90,14 +94,16 @@ class Posterior:
     @classmethod
     def of(cls, covariance: Covariance, seen: Points, factor: Matrix, scores: Vector) -> Posterior:
         """Returns the posterior, given the factor of what was seen."""
-        return cls(covariance, seen, factor, cho_solve((factor, True), scores, check_finite=False))
+        alpha = cho_solve((factor, True), scores, check_finite=False)  # line 3: L^T \ (L \ y)
+        return cls(covariance, seen, factor, alpha)
 
     def predict(self, points: Points) -> tuple[Vector, Vector]:
         """Returns the mean score, and its standard deviation without noise, of each point."""
         cross = self.covariance.between(self.seen, points)
-        reduced = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        variance = self.covariance.variances(points) - (reduced**2).sum(0)
-        return cross.T @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
+        mean = cross.T @ self.alpha  # line 4, eq. (2.25)
+        reduced = solve_triangular(self.factor, cross, lower=True, check_finite=False)  # line 5: v
+        variance = self.covariance.variances(points) - (reduced**2).sum(0)  # line 6, eq. (2.26)
+        return mean, np.sqrt(np.maximum(variance, 1e-12))
 
 
 def condition(covariance: Covariance, seen: Points, scores: Vector) -> Posterior:
@@ -109,7 +115,7 @@ def factorised(covariance: Covariance, seen: Points) -> Matrix:
     """Returns the lower Cholesky factor of the covariance of scores measured at the points."""
     total = covariance.between(seen, seen)
     total[np.diag_indices_from(total)] += covariance.noise + _JITTER
-    factor: Matrix = cholesky(total, lower=True, check_finite=False)
+    factor: Matrix = cholesky(total, lower=True, check_finite=False)  # Algorithm 2.1, line 2: L
     return factor
 
 
@@ -174,15 +180,16 @@ def _gaps(seen: Points, blocks: int) -> Matrix:
 def _surprise(
     covariance: Covariance, gaps: Matrix, features: Matrix, scores: Vector
 ) -> tuple[float, Vector]:
-    """The negative log marginal likelihood (eq. 2.30) and its gradient in the logs (eq. 5.9)."""
+    """The negative log marginal likelihood, but for a constant, and its gradient in the logs."""
     n = len(scores)
     alike = covariance.amplitude * np.exp(-(covariance.weights @ gaps)).reshape(n, n)
     total = alike + (features * covariance.slopes) @ features.T
     total[np.diag_indices(n)] += covariance.noise + _JITTER
     factor = cholesky(total, lower=True, check_finite=False)
     alpha = cho_solve((factor, True), scores)
+    # Algorithm 2.1, line 7, eq. (2.30): 1/2 y^T alpha + sum_i log L_ii
     value = 0.5 * float(scores @ alpha) + float(np.log(np.diag(factor)).sum())
-    # d value / d log t = 1/2 trace((K^-1 - alpha alpha^T) dK / d log t)
+    # Eq. (5.9): d value / d log t = 1/2 trace((K^-1 - alpha alpha^T) dK / d log t)
     pull = 0.5 * (_inverse(factor) - np.outer(alpha, alpha))
     pulled = pull * alike
     slope = np.concatenate(

@@ -22,7 +22,8 @@ def log_seconds(coder: Coder, trials: Sequence[Trial], points: Sequence[Values])
     """Returns the predicted logarithms of the seconds that an epoch of each point takes.
 
     Linear in the encoded choices, by ridge regression: each choice makes a model dearer by some
-    factor, and so does a part of the space whose models have to be compiled first.
+    factor, and so does a part of the space whose models have to be compiled first. (Snoek et al.,
+    NeurIPS 2012, section 3.2, take a second Gaussian process for it.)
 
     Args:
         coder: Of the space.
