@@ -30,9 +30,9 @@ class Gradient(Strategy):
     """Learns the weights of a net and a mixture of all its choices, and tries what has won.
 
     Use it where one training of a net with everything in it can be afforded, and a few trials.
-    Don't take its mixture for a score: it favours what learns fast, such as connections without
-    weights.
-    Therefore the derived architecture is trained by itself, as the first trial, before it counts.
+    Don't use it where that net learns faster through some options than others, such as
+    connections without weights: it prefers them, good or not. Therefore the derived architecture
+    is trained by itself, as the first trial, before it counts.
     It needs the data, so only a `Search` can run it, on a space of chains or of NAS-Bench-201's
     cells whose choices are lists.
 
@@ -40,7 +40,7 @@ class Gradient(Strategy):
     the journal, and proposals read them there: first the options with the greatest weights, then
     architectures drawn with the mixing weights as chances.
 
-    Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019.
+    Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019, Algorithm 1.
 
     Args:
         epochs: Passes over the data, 1 or more.
@@ -49,7 +49,8 @@ class Gradient(Strategy):
             batch (GDAS, Dong & Yang, CVPR 2019).
         optimizer: Of the architecture: ``"adam"`` or ``"sgd"``.
         learning_rate: Of the weights, above 0.
-        arch_learning_rate: Of the architecture, above 0.
+        arch_learning_rate: Of the architecture, above 0. The paper's 0.0003 is for some 20,000
+            steps.
     """
 
     name: ClassVar[str] = "gradient"
@@ -117,6 +118,7 @@ class Gradient(Strategy):
             }
             journal.append("prepared", strategy=self.name, what="mixing", detail=detail)
 
+        # Algorithm 1: eq. (6) for the mixture, a step of the weights, in turn until convergence.
         supernet.train(epochs=self.epochs, on_epoch=on_epoch, control=control)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
@@ -124,7 +126,7 @@ class Gradient(Strategy):
         mixture = self._learned(history)
         if mixture is None:
             refuse_unprepared(self, "derives architectures from a mixture")
-        # Section 2.4: each mixed operation is replaced by its most likely one.
+        # Algorithm 1, last line: o = argmax alpha_o of each mixed operation (section 2.2).
         point = mixture.derived(self.domain)
         for _ in range(_DRAWS):
             if not history.has_tried(point):

@@ -1,4 +1,4 @@
-"""Grid search: every point in order."""
+"""Grid search: every point, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from nas_nb.space.domain import Domain
 from nas_nb.space.numeric import NumericRange
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.strategy import SpaceExhausted, Strategy, whole_number
+from nas_nb.strategy.strategy import SpaceExhausted, Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,37 +22,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid(Strategy):
-    """Goes through the points of the space in order; the last parameter changes fastest.
+    """Goes through the points of the space, in an order by chance or one after the other.
 
-    Use it for a space that is small enough to be tried in full. Don't use it for any other: cut
-    short, it has seen one corner.
+    Use it for a space that is small enough to be tried in full. Don't use it for any other: as
+    long as it is not at its end, it is a random search with fewer values.
 
-    It goes on after the latest trial that it proposed itself, in whichever session, and leaves
-    out what was tried. Continuous parameters are tried at `points` values, evenly spread on their
-    own scale, both ends included.
+    Cut short, a grid in order has seen one corner; therefore it is shuffled, as Optuna's is.
+    KerasTuner's goes in order, the last parameter changing fastest: so does this one without
+    `shuffle`, and goes on after the latest trial that it proposed itself, in whichever session.
+    Both leave out what was tried. Continuous parameters are tried at `points` values, evenly
+    spread on their own scale, both ends included.
 
     Args:
         points: Values of a continuous parameter, 2 or more; KerasTuner takes 10.
+        shuffle: Whether chance decides the order.
     """
 
     name: ClassVar[str] = "grid"
 
     points: int = 10
+    shuffle: bool = True
 
     def __post_init__(self) -> None:
         whole_number(self.name, "points", self.points, 2)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        """Returns the next point that was not tried; chance has no part in it."""
+        """Returns a point that was not tried: any, or the next one, in which chance has no part."""
+        if self.shuffle:
+            return self._any(history, rng)
         for point in self._in_order(history):
             values = self.domain.canonical(point)
             if not history.has_tried(values):
                 return values
+        raise self._exhausted()
+
+    def _any(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        try:
+            return sample_new(self._grid, history, rng)
+        except SpaceExhausted:
+            raise self._exhausted() from None
+
+    def _exhausted(self) -> SpaceExhausted:
         size, finer = self._grid.size, ""
         if self._grid is not self.domain:
             finer = ", or take more `points` of its continuous parameters,"
         tried = "The only architecture" if size == 1 else f"All {size} architectures"
-        raise SpaceExhausted(
+        return SpaceExhausted(
             f"{tried} of the grid {'has' if size == 1 else 'have'} been tried. The search is "
             f"complete: widen the space{finer} to go on."
         )

@@ -82,6 +82,7 @@ class OneShot(Strategy):
             detail = {"epoch": epoch, "epochs": self.epochs, "logs": dict(logs)}
             journal.append("prepared", strategy=self.name, what="epoch", detail=detail)
 
+        # The supernet's weights by uniform sampling of single paths (section 3.2 of the paper).
         trained = supernet.train(
             epochs=self.epochs, fair=self.fair, on_epoch=on_epoch, control=control
         )
@@ -105,6 +106,7 @@ class OneShot(Strategy):
         scored = self._scored(history)
         if scored is None:
             refuse_unprepared(self, "ranks candidates with a supernet")
+        # The architecture of the highest validation accuracy with inherited weights, then the next.
         sign = 1.0 if history.direction == "max" else -1.0
         for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
             if self.domain.contains(values) and not history.has_tried(values):

@@ -115,7 +115,7 @@ def test_another_strategy_proposes_from_the_next_trial_on():
     steer(oracle, "restrict", without={"optimizer": ["adam"]})
     origins = [trial.origin for trial in advance(oracle, 2)]
     assert origins == ["grid", "grid"]
-    assert oracle.strategy.options == {"points": 3}
+    assert oracle.strategy.options == {"points": 3, "shuffle": True}
 
 
 def test_steering_during_a_proposal_counts_for_it():

@@ -114,7 +114,7 @@ def test_proposals_are_legal_new_and_the_same_again(name: str, world: str) -> No
     assert all(is_climb(trial, seen.history) for trial in seen.history if trial.parent is not None)
 
 
-@pytest.mark.parametrize("name", [name for name in PROPOSERS if name != "grid"])
+@everyone
 def test_another_seed_proposes_otherwise(name: str) -> None:
     bound = strategy(name, "mixed")
     assert run(driven(bound, MAXIMISE, 3, seed=0)) != run(driven(bound, MAXIMISE, 3, seed=1))

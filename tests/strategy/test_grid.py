@@ -23,12 +23,12 @@ def walk(grid: Grid, history: History, steps: int) -> list[dict[str, object]]:
 
 def test_points_come_in_the_order_of_the_space() -> None:
     domain = twelve()
-    assert walk(Grid(domain=domain), told([]), 12) == list(domain.enumerate())
+    assert walk(Grid(shuffle=False, domain=domain), told([]), 12) == list(domain.enumerate())
 
 
 def test_what_others_tried_is_left_out() -> None:
     first, second, third = list(twelve().enumerate())[:3]
-    assert walk(Grid(domain=twelve()), told([(second, 0.5)]), 2) == [first, third]
+    assert walk(Grid(shuffle=False, domain=twelve()), told([(second, 0.5)]), 2) == [first, third]
 
 
 def test_points_before_a_late_start_come_last() -> None:
@@ -36,18 +36,24 @@ def test_points_before_a_late_start_come_last() -> None:
     points = list(domain.enumerate())
     history = told([])
     history.apply({"event": "trial_proposed", "trial": 0, "values": points[10], "origin": "grid"})
-    assert walk(Grid(domain=domain), history, 3) == [points[11], points[0], points[1]]
+    assert walk(Grid(shuffle=False, domain=domain), history, 3) == [
+        points[11],
+        points[0],
+        points[1],
+    ]
 
 
 def test_the_end_says_how_many_there_were() -> None:
     history = told([(point, 0.0) for point in twelve().enumerate()])
     with pytest.raises(SpaceExhausted, match="All 12 architectures"):
-        Grid(domain=twelve()).propose(history, rng())
+        Grid(shuffle=False, domain=twelve()).propose(history, rng())
 
 
 def test_continuous_ranges_are_even_on_their_own_scale() -> None:
     domain = Domain((Parameter("rate", ParameterKind.FLOAT, low=0.001, high=0.1, log=True),))
-    rates = [point["rate"] for point in walk(Grid(points=3, domain=domain), told([]), 3)]
+    rates = [
+        point["rate"] for point in walk(Grid(points=3, shuffle=False, domain=domain), told([]), 3)
+    ]
     assert rates == pytest.approx([0.001, 0.01, 0.1])
 
 
@@ -55,7 +61,7 @@ def test_a_condition_on_a_continuous_value_keeps_its_value_in_the_grid() -> None
     dropout = Parameter("dropout", ParameterKind.FLOAT, low=0.0, high=1.0)
     asked = (Condition("dropout", (0.3,)),)
     seed = Parameter("extra", ParameterKind.CHOICE, ("x", "y"), conditions=asked)
-    points = walk(Grid(points=2, domain=Domain((dropout, seed))), told([]), 4)
+    points = walk(Grid(points=2, shuffle=False, domain=Domain((dropout, seed))), told([]), 4)
     assert points == [
         {"dropout": 0.0},
         {"dropout": 0.3, "extra": "x"},
@@ -70,14 +76,16 @@ def test_one_point_is_no_grid() -> None:
 
 
 def test_a_grid_that_has_walked_before_proposes_what_a_new_one_does() -> None:
-    domain, old = twelve(), Grid(domain=twelve())
+    domain, old = twelve(), Grid(shuffle=False, domain=twelve())
     points = list(domain.enumerate())
     for own in ([0, 1], [0, 1, 2], [0, 1], [5], [5, 6, 7], [11], [0, 1, 2, 3]):
         history = told([])
         for number, at in enumerate(own):
             about = {"trial": number, "values": points[at], "origin": "grid"}
             history.apply({"event": "trial_proposed", **about})
-        assert old.propose(history, rng()) == Grid(domain=domain).propose(history, rng())
+        assert old.propose(history, rng()) == Grid(shuffle=False, domain=domain).propose(
+            history, rng()
+        )
 
 
 def test_the_end_speaks_of_points_where_there_are_some_and_of_one_architecture_as_one() -> None:
@@ -93,3 +101,20 @@ def test_the_end_speaks_of_points_where_there_are_some_and_of_one_architecture_a
         said.append(str(ended.value))
     assert ["`points`" in text for text in said] == [False, True, False]
     assert said[2].startswith("The only architecture of the grid has been tried.")
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_point_of_the_grid_comes_once(shuffle: bool) -> None:
+    rate = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=0.1, log=True)
+    grid = Grid(points=3, shuffle=shuffle, domain=Domain((*twelve().parameters[2:], rate)))
+    points = walk(grid, told([]), 9)
+    assert len({str(point) for point in points}) == 9
+    assert all(grid.domain.canonical(point) == point for point in points)
+
+
+def test_a_shuffled_grid_cut_short_has_seen_more_than_a_corner() -> None:
+    wide = [Parameter(f"u{n}", ParameterKind.CHOICE, tuple(range(5))) for n in range(4)]
+    points = walk(Grid(domain=Domain(tuple(wide))), told([]), 25)
+    assert all(len({point[p.name] for point in points}) == 5 for p in wide)
+    points = walk(Grid(shuffle=False, domain=Domain(tuple(wide))), told([]), 25)
+    assert {point["u0"] for point in points} == {0}
