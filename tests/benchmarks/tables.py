@@ -131,6 +131,8 @@ def load_tables(folder: Path) -> dict[str, Callable[[], Table]]:
     for task in ("class_object", "class_scene", "jigsaw", "room_layout"):
         readers[f"tnb-micro-{task}"] = lambda task=task: tnb_micro(folder, task)
         readers[f"tnb-macro-{task}"] = lambda task=task: tnb_macro(folder, task)
+    for task in ("autoencoder", "normal", "segmentsemantic"):  # the macro table lacks them
+        readers[f"tnb-micro-{task}"] = lambda task=task: tnb_micro(folder, task)
     for task in ("naval", "parkinsons", "protein", "slice"):
         readers[f"fcnet-{task}"] = lambda task=task: fcnet(folder, task)
     return readers
