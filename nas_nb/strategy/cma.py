@@ -57,12 +57,14 @@ class Cma(OptunaStrategy):
             trial.params = {key: trial.params[key] for key in common}
         return told
 
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether there are trials enough, and numbers enough, for a covariance."""
+        return len(told) >= self.n_startup_trials and len(told[0].params) >= _PLANE
+
     def sampler(self, seed: int, told: Sequence[Any]) -> Any:
-        """Returns Optuna's `CmaEsSampler`, or its random one where that has nothing to fit."""
+        """Returns Optuna's `CmaEsSampler`."""
         import optuna
 
-        if len(told) < self.n_startup_trials or len(told[0].params) < _PLANE:
-            return optuna.samplers.RandomSampler(seed=seed)
         return optuna.samplers.CmaEsSampler(
             seed=seed,
             n_startup_trials=self.n_startup_trials,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nas_nb.errors import StrategyError
 from nas_nb.strategy.cost import check_cost, refuse_unmeasured, untold
 from nas_nb.strategy.optuna_strategy import OptunaStrategy
 from nas_nb.strategy.optuna_study import Translation, told_trials
@@ -23,6 +25,10 @@ class Nsga2(OptunaStrategy):
     Use it to compare with `pareto`, which is the same idea and needs no further package. Don't
     use it when only the score counts.
 
+    Parents are chosen among the better half by the score alone (`elite`): a front of a few dozen
+    trials is mostly cheap and bad architectures, and with their children the search was behind
+    random search by the score.
+
     Paper: Deb, Pratap, Agarwal & Meyarivan, NSGA-II, IEEE Transactions on Evolutionary
     Computation 6(2), 2002, Section III. Code: `optuna.samplers.NSGAIISampler`.
 
@@ -32,17 +38,25 @@ class Nsga2(OptunaStrategy):
             which would be most of a notebook's search.
         cost: The name of the cost, as the trials record it; where no trial has it, only the score
             counts.
+        elite: Fraction of the trials, the best by the score, that may be parents, above 0 to 1.
+            In the paper it is 1.
     """
 
     name: ClassVar[str] = "nsga2"
 
     population_size: int = 20
     cost: str = "params"
+    elite: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_cost(self.name, self.cost)
         whole_number(self.name, "population_size", self.population_size, 2)
+        if not 0 < self.elite <= 1:
+            raise StrategyError(
+                f"Strategy 'nsga2' expected `elite` to be above 0, and 1 at most. Received: "
+                f"elite={self.elite!r}."
+            )
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises a `StrategyError` for a cost that a search doesn't measure."""
@@ -53,13 +67,20 @@ class Nsga2(OptunaStrategy):
         return untold(self.cost, history)
 
     def told(self, translation: Translation, history: History) -> list[Any]:
-        """Returns what the history holds as Optuna's trials, in generations."""
+        """Returns the elite of the history as Optuna's trials, in generations."""
         told = told_trials(translation, history, self.window, self.cost)
         told = told or told_trials(translation, history, self.window)
-        for number, trial in enumerate(told):
-            generation = number // self.population_size
-            trial.system_attrs["NSGAIISampler:generation"] = generation
-        return told
+        sign = 1.0 if history.direction == "max" else -1.0
+        ranked = sorted(range(len(told)), key=lambda number: -sign * told[number].values[0])
+        elite = sorted(ranked[: math.ceil(self.elite * len(told))])
+        for place, number in enumerate(elite):
+            generation = place // self.population_size
+            told[number].system_attrs["NSGAIISampler:generation"] = generation
+        return [told[number] for number in elite]
+
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether the first generation is whole."""
+        return len(told) >= self.population_size
 
     def sampler(self, seed: int, told: Sequence[Any]) -> Any:
         """Returns Optuna's `NSGAIISampler`."""

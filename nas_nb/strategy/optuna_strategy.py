@@ -56,6 +56,10 @@ class OptunaStrategy(Strategy):
             told: The trials that the study is told.
         """
 
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether the trials that the study is told let the sampler do more than draw."""
+        return bool(told)
+
     def told(self, translation: Translation, history: History) -> list[Any]:
         """Returns what the history holds as Optuna's trials."""
         return told_trials(translation, history, self.window)
@@ -66,7 +70,7 @@ class OptunaStrategy(Strategy):
             return sample_new(self.domain, history, rng)
         translation = Translation(self.domain)
         told = self.told(translation, history)
-        if not told:
+        if not self.suffices(told):
             return sample_new(self.domain, history, rng)
         with warnings.catch_warnings():  # that an option is experimental is our risk
             warnings.simplefilter("ignore")

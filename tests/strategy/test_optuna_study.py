@@ -47,29 +47,3 @@ def test_a_missing_package_is_named_with_its_install_command(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StrategyError, match=r'optuna.*pip install "nas_nb\[optuna\]"'):
         strategy()
-
-
-def test_nsga2_is_told_the_cost_where_there_is_one() -> None:
-    domain = DOMAINS["twelve"]()
-    first, second, *_ = domain.enumerate()
-    history = told([(first, 0.5), (second, 0.6)])
-    nsga2 = Nsga2(domain=domain)
-    assert [t.values for t in nsga2.told(Translation(domain), history)] == [[0.5], [0.6]]
-    for event in (
-        {"event": "trial_proposed", "trial": 2, "values": first, "origin": "user"},
-        {"event": "trial_started", "trial": 2},
-        {"event": "trial_built", "trial": 2, "costs": {"params": 7}},
-        {"event": "trial_ended", "trial": 2, "status": "completed", "score": 0.4},
-    ):
-        history.apply(event)
-    assert [t.values for t in nsga2.told(Translation(domain), history)] == [[0.4, 7]]
-
-
-def test_cma_climbs_a_smooth_hill() -> None:
-    domain = DOMAINS["mixed"]()
-    source = rng()
-    points = [domain.sample(source) for _ in range(60)]
-    history = told([(p, -abs(float(p["dropout"]) - 0.1)) for p in points])
-    cma = Cma(domain=domain)
-    drawn = [float(cma.propose(history, rng(seed))["dropout"]) for seed in range(8)]
-    assert sum(abs(dropout - 0.1) for dropout in drawn) / 8 < 0.1
