@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from nas_nb.space.darts_costs import DartsSkeleton, flops, params
-from nas_nb.space.darts_form import INPUTS, OPERATIONS, Cell, Step, canonical, depth, pairs
+from nas_nb.space.darts_form import INPUTS, OPERATIONS, Cell, Node, canonical, depth, node_of, pairs
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.space.twins import TwinDomain
@@ -106,11 +106,13 @@ def darts_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, 
 @lru_cache(maxsize=1 << 14)
 def _read(values: tuple[str, ...]) -> Cell:
     """Returns the cell of the values of one kind."""
-    nodes = []
-    for states, first, second in zip(values[::3], values[1::3], values[2::3], strict=True):
-        one, two = map(int, states.split(","))
-        nodes.append((Step(first, one), Step(second, two)))
-    return tuple(nodes)
+    return tuple(map(_read_node, *(values[n::3] for n in range(3))))
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_node(states: str, one: str, other: str) -> Node:
+    first, second = map(int, states.split(","))
+    return node_of(one, first, other, second)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -41,8 +41,22 @@ class Step(NamedTuple):
     state: int
 
 
-Cell = tuple[tuple[Step, Step], ...]
-"""The edges into each node; node n is state n + 2, and the nodes together are the output."""
+Node = tuple[Step, Step]
+"""The edges into a node, the one from the earlier state first."""
+
+Cell = tuple[Node, ...]
+"""The nodes in order; node n is state n + 2, and together they are the output."""
+
+
+@lru_cache(maxsize=1 << 12)
+def node_of(one: str, state: int, other: str, other_state: int) -> Node:
+    """Returns the node that takes two states: the same object each time.
+
+    Thousands of cells are kept in memory. They are made of a few hundred nodes.
+    """
+    if state > other_state:
+        return node_of(other, other_state, one, state)
+    return Step(one, state), Step(other, other_state)
 
 
 def pairs(node: int) -> tuple[str, ...]:
@@ -148,12 +162,9 @@ def ways(cell: Cell) -> Iterator[tuple[str, ...]]:
 
 
 def _renumbered(cell: Cell, order: Sequence[int]) -> Cell:
-    states = {node + INPUTS: position + INPUTS for position, node in enumerate(order)}
-    nodes = []
-    for node in order:
-        first, second = sorted(
-            (Step(s.operation, states.get(s.state, s.state)) for s in cell[node]),
-            key=lambda step: step.state,
-        )
-        nodes.append((first, second))
-    return tuple(nodes)
+    states = {0: 0, 1: 1}
+    states |= {node + INPUTS: position + INPUTS for position, node in enumerate(order)}
+    return tuple(
+        node_of(one.operation, states[one.state], other.operation, states[other.state])
+        for one, other in map(cell.__getitem__, order)
+    )

@@ -11,7 +11,16 @@ from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs, without_weights
 from nas_nb.space import darts_costs
 from nas_nb.space.darts import darts_cell
-from nas_nb.space.darts_form import Step, canonical, depth, from_genotype, genotype, pairs, ways
+from nas_nb.space.darts_form import (
+    Step,
+    canonical,
+    depth,
+    from_genotype,
+    genotype,
+    node_of,
+    pairs,
+    ways,
+)
 
 KINDS = ("normal", "reduce")
 SMALL = darts_cell(nodes=2, layers=2, width=2).for_data(DataSpec((7, 6, 1), Task.MULTICLASS, 3))
@@ -166,3 +175,17 @@ def test_what_cannot_be_is_refused() -> None:
         darts_cell(nodes=5)
     with pytest.raises(SpaceError, match=r"space\.for_data"):
         darts_cell().sample(np.random.default_rng(0)).build()
+
+
+def test_a_nodes_edges_are_in_the_order_of_their_states() -> None:
+    one, other = Step("skip_connect", 0), Step("sep_conv_3x3", 2)
+    assert node_of("skip_connect", 0, "sep_conv_3x3", 2) == (one, other)
+    assert node_of("sep_conv_3x3", 2, "skip_connect", 0) == (one, other)
+
+
+def test_cells_are_made_of_the_same_nodes() -> None:
+    domain = darts_cell().domain
+    rng = np.random.default_rng(0)
+    cells = [cell for _ in range(200) for cell in domain.cells(domain.sample(rng))]
+    nodes = [node for cell in cells for made in (cell, canonical(cell)) for node in made]
+    assert len({id(node) for node in nodes}) == len(set(nodes)) < len(nodes) / 4

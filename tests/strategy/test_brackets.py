@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gc
+
 import keras_tuner as kt
 import pytest
 
+from nas_nb.record.history import History, fold
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.strategy.brackets import Bracket, Race, hyperband_brackets
+from nas_nb.strategy.brackets import Bracket, Race, hyperband_brackets, replay
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,42 @@ def test_nobody_is_promoted_while_one_of_the_round_runs() -> None:
     race = Race(Bracket((2, 1), (1, 3)))
     race.rounds[0] = [trial(0, 0.1), Trial(1, {"units": 1}, "test", TrialStatus.RUNNING)]
     assert not list(race.promotions("max"))
+
+
+def proposed(parents: list[int | None]) -> History:
+    """A history of so many trials of "test", each with its parent."""
+    events = [
+        {"event": "trial_proposed", "time": 0.0, "trial": number, "values": {"units": number}}
+        | {"origin": "test", "parent": parent}
+        for number, parent in enumerate(parents)
+    ]
+    opened = {"event": "search_opened", "objective": "score", "direction": "max", "seed": 0}
+    return fold([opened | {"time": 0.0}, *events])
+
+
+def test_a_trial_stands_one_round_above_its_parent_and_new_ones_fill_the_latest_bracket() -> None:
+    history = proposed([None, None, None, 0, None, 2, 3, 6])
+    brackets = iter([Bracket((2, 1, 1), (1, 3, 9)), Bracket((9, 3), (3, 9))])
+    races = replay(history, "test", brackets)
+    assert [[[t.number for t in place] for place in race.rounds] for race in races] == [
+        [[0, 1], [3], [6]],
+        [[2, 4, 7], [5]],  # nothing is above the highest round: 7 counts as new
+    ]
+
+
+def test_replaying_thousands_of_trials_does_not_set_off_the_garbage_collector() -> None:
+    history = proposed([None] * 3000)
+    bracket = Bracket((len(history.trials), 1), (1, 3))
+    collected: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        collected.append(phase)
+
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        races = replay(history, "test", iter([bracket]))
+    finally:
+        gc.callbacks.remove(note)
+    assert len(races[0].rounds[0]) == 3000
+    assert not collected

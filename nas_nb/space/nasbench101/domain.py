@@ -84,7 +84,7 @@ class NasBench101Domain(TwinDomain):
             SpaceError: A value is illegal, a name is unknown, or no edge is free to mend it.
         """
         point = super().complete(partial)
-        return self.canonical(point if self._is_legal(point) else self._mended(point))
+        return point if self._is_legal(point) else self.canonical(self._mended(point))
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """Draws every edge and operation on its own, again until the cell is legal (section 2.1).

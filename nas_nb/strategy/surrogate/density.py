@@ -11,6 +11,7 @@ import numpy as np
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import is_ordered
+from nas_nb.space.twins import Distinct
 from nas_nb.strategy.positions import inward, is_listed, outward
 
 if TYPE_CHECKING:
@@ -37,11 +38,20 @@ class Positions:
         self.parameters = tuple(p for p in domain.parameters if p.count > 1)
         self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
         self.counts = np.array([float(p.count) for p in self.parameters])
+        self._columns = tuple((p.name, p, _places(p)) for p in self.parameters)
 
     def rows(self, points: Sequence[Values]) -> Matrix:
         """Returns the positions, of shape (points, parameters)."""
-        rows = [[_position(p, point) for p in self.parameters] for point in points]
-        return np.array(rows, dtype=np.float64).reshape(len(points), len(self.parameters))
+        rows = np.array([self._row(point) for point in points], dtype=np.float64)
+        return rows.reshape(len(points), len(self.parameters))
+
+    def _row(self, point: Values) -> list[float]:
+        row = []
+        for name, parameter, places in self._columns:
+            value = point.get(name)
+            at = places.get((type(value), value))
+            row.append(_position(parameter, value) if at is None else at)
+        return row
 
     def point(self, row: Vector, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the point at the positions; what they don't say is drawn."""
@@ -50,11 +60,16 @@ class Positions:
             for p, at in zip(self.parameters, row.tolist(), strict=True)
             if not math.isnan(at)
         }
-        drawn = self.domain.sample(rng)
+        drawn = self._whole.sample(rng)
         try:
             return self.domain.complete({**drawn, **told})
         except SpaceError:  # not all that single choices allow is in every space
-            return drawn
+            return self.domain.representative(drawn)
+
+    @property
+    def _whole(self) -> Domain:
+        """The domain with all twins: it need not look for the one that stands for the others."""
+        return self.domain.whole if isinstance(self.domain, Distinct) else self.domain
 
 
 class Density:
@@ -108,20 +123,31 @@ class Density:
 
     def draw(self, wider: float, rng: np.random.Generator) -> Vector:
         """Draws positions: around one of the points, with bandwidths that many times as wide."""
-        row: Vector = self.points[int(rng.integers(len(self.points)))].copy()
-        for column, width in enumerate(self.bandwidths):
-            count = self.positions.counts[column]
+        row = self.points[int(rng.integers(len(self.points)))].tolist()
+        for column, (ordered, count, width) in enumerate(self._kernels):
             if math.isnan(row[column]):
                 continue
-            if self.positions.ordered[column]:
+            if ordered:
                 row[column] = _reflected(rng.normal(row[column], width * wider))
             elif rng.random() < min(width * wider, 1.0 - 1.0 / count):
                 row[column] = rng.integers(int(count)) / (count - 1)
-        return row
+        return np.array(row)
+
+    @cached_property
+    def _kernels(self) -> list[tuple[bool, float, float]]:
+        """Of each parameter: whether it is ordered, its count, and its bandwidth."""
+        columns = self.positions.ordered, self.positions.counts, self.bandwidths
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _position(parameter: Parameter, point: Values) -> float:
-    value = point.get(parameter.name)
+def _places(parameter: Parameter) -> dict[tuple[type, Value | None], float]:
+    """Returns the position of each value of a list by type and value: True is not 1."""
+    if not is_listed(parameter):
+        return {}
+    return {(type(value), value): _position(parameter, value) for value in parameter.values()}
+
+
+def _position(parameter: Parameter, value: Value | None) -> float:
     if value is None or not parameter.contains(value):
         return math.nan
     at = inward(parameter, value)

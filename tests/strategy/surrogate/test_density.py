@@ -5,6 +5,8 @@ import math
 import numpy as np
 
 from nas_nb.space.domain import Domain
+from nas_nb.space.nasbench101.cell import nasbench101_cell
+from nas_nb.space.parameter import Condition
 from nas_nb.strategy.surrogate.density import Density, Positions
 from tests.strategy.worlds import chain, choice, mixed, rng
 
@@ -49,3 +51,29 @@ def test_it_is_high_and_draws_where_its_points_are() -> None:
     drawn = [positions.point(density.draw(1.0, rng(seed)), rng(seed)) for seed in range(50)]
     assert np.mean([point["train"] is False for point in drawn]) > 0.9
     assert np.median([float(point["width"]) for point in drawn]) > 400
+
+
+def test_true_has_no_position_in_a_list_of_numbers_of_the_same_name() -> None:
+    parameters = (
+        choice("kind", "a", "b"),
+        choice("x", 1, 2, 3, when=(Condition("kind", ("a",)),)),
+        choice("x", False, True, when=(Condition("kind", ("b",)),)),
+    )
+    rows = Positions(Domain(parameters)).rows([{"kind": "a", "x": 1}, {"kind": "b", "x": True}])
+    assert np.isnan(rows).tolist() == [[False, False, True], [False, True, False]]
+
+
+def test_numbers_have_the_same_position_in_every_spelling() -> None:
+    positions = Positions(Domain((choice("units", 32, 64, 128),)))
+    assert positions.rows([{"units": 64}, {"units": 64.0}]).tolist() == [[0.5], [0.5]]
+
+
+def test_positions_that_no_point_has_give_a_drawn_one_that_stands_for_its_twins() -> None:
+    whole = nasbench101_cell(nodes=4).subspace({"edge_0_3": False}).domain
+    positions = Positions(whole.distinct)
+    without_edges = {name: False for name in whole.names if name.startswith("edge_")}
+    (row,) = positions.rows([without_edges])
+    drawn = [whole.sample(rng(seed)) for seed in range(10)]
+    points = [positions.point(row, rng(seed)) for seed in range(10)]
+    assert points == [whole.representative(point) for point in drawn]
+    assert points != drawn
