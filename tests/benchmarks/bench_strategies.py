@@ -38,6 +38,9 @@ MARKS = (50, 100, 200)
 REPEATS = 2000
 """Proposals of known architectures in a row after which a baseline counts as stuck."""
 
+APART = 100_003
+"""Between KerasTuner's seeds: it counts up from its seed at each value, so that near ones overlap."""
+
 DEFAULTS = (
     "random",
     "predictor",
@@ -126,7 +129,7 @@ def keras_tuner_random(table: Table, seed: int) -> Iterator[tuple[Values, float]
     oracle = Oracle(
         objective=kt.Objective("score", "max"),
         max_trials=REPEATS,
-        seed=seed + 1,  # it takes 0 for "none given"
+        seed=1 + APART * seed,  # it takes 0 for "none given"
         hyperparameters=to_hyperparameters(table.domain),
     )
     oracle.verbose = 0
