@@ -39,7 +39,7 @@ REPEATS = 2000
 """Proposals of known architectures in a row after which a baseline counts as stuck."""
 
 APART = 100_003
-"""Between KerasTuner's seeds: it counts up from its seed at each value, so that near ones overlap."""
+"""Between KerasTuner's seeds: it counts up from its seed at each value, so near ones overlap."""
 
 DEFAULTS = (
     "random",
