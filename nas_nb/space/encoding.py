@@ -88,6 +88,14 @@ class Encoding:
             blocks += [number] * len(absent) + [number + 1] * flagged
         return np.array(blocks, dtype=np.intp)
 
+    @cached_property
+    def in_range(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whether each column is the place in a long or continuous range."""
+        columns: list[bool] = []
+        for (_, codes, absent), flagged in zip(self._codes, self._flagged, strict=True):
+            columns += [isinstance(codes, NumericRange)] * len(absent) + [False] * flagged
+        return np.array(columns, dtype=np.bool_)
+
     def rows(self, points: Sequence[Values]) -> Matrix:
         """Returns one row a point, of shape (points, columns).
 

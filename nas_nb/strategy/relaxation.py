@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_nb.errors import SpaceError
 from nas_nb.record.values import values_key
-from nas_nb.strategy.surrogate.encoding import Encoding
+from nas_nb.space.encoding import Encoding
 from nas_nb.strategy.surrogate.process import Points as Encoded
 from nas_nb.strategy.surrogate.process import Posterior, condition, fit
 from nas_nb.strategy.surrogate.shaping import shape_scores

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_nb.strategy.surrogate.encoding import Encoding
+from nas_nb.space.encoding import Encoding
 from nas_nb.strategy.surrogate.features import feature_rows
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Key = tuple[tuple[str, "Value"], ...]
+
+_STRETCH = 4.0
+"""How far the ends of a range are apart: at 1 the process takes it for nearly a straight line."""
 
 _KEPT = 20_000
 
@@ -34,6 +37,7 @@ class Coder:
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
         self.encoding = Encoding(domain)
+        self._stretch = np.where(self.encoding.in_range, _STRETCH, 1.0)
         self._places: dict[Key, int] = {}
         self._coded: Matrix = np.empty((0, 0))  # a row a place; there is room for more
 
@@ -53,7 +57,8 @@ class Coder:
         new = {key: at for at, key in enumerate(keys) if key not in self._places}
         if new:
             fresh = [points[at] for at in new.values()]
-            rows, facts = self.encoding.rows(fresh), feature_rows(self.domain, fresh)
+            rows = self.encoding.rows(fresh) * self._stretch
+            facts = feature_rows(self.domain, fresh)
             self._keep(new, np.concatenate([rows, facts], axis=1))
         known = self._coded[[self._places[key] for key in keys]]
         columns = len(self.encoding.blocks)
