@@ -34,6 +34,14 @@ def test_continuous_ranges_differ_on_their_own_scale() -> None:
     assert gaps(domain, {"rate": 1e-4}, {"rate": 1e-2}) == [0.25]
 
 
+def test_the_columns_of_ranges_are_known() -> None:
+    rate = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1.0, log=True)
+    deep = (Condition("depth", (2,)),)
+    units = Parameter("units", ParameterKind.INT, low=1, high=512, conditions=deep)
+    encoding = Encoding(Domain((choice("depth", 1, 2), rate, units)))
+    assert encoding.in_range.tolist() == [False, True, True, False]
+
+
 def test_a_conditional_choice_has_a_flag_and_is_in_the_middle_while_absent() -> None:
     domain = Domain(
         (choice("depth", 1, 2), choice("units", 16, 32, when=(Condition("depth", (2,)),)))

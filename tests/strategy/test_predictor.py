@@ -1,3 +1,7 @@
+import math
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 
 from nas_nb.errors import StrategyError
@@ -20,21 +24,21 @@ def quality(values: Values) -> float:
     return sum(hits) + 2.0 * (hits[0] and hits[3])
 
 
-def best_of(strategy: Strategy, trials: int, seed: int) -> float:
-    tried: list[tuple[Values, float | None]] = []
+def best_of(
+    strategy: Strategy, trials: int, seed: int, score: Callable[[Values], float] = quality
+) -> float:
     history = told([])
     for number in range(trials):
-        values = strategy.propose(history, generator(seed, number))
-        tried.append((values, quality(values)))
-        _record(history, number, values)
-    return max(score for _, score in tried if score is not None)
+        values = cast("Values", strategy.propose(history, generator(seed, number)))
+        _record(history, number, values, score(values))
+    return max(trial.score or 0.0 for trial in history.completed)
 
 
-def _record(history: History, number: int, values: Values) -> None:
+def _record(history: History, number: int, values: Values, score: float) -> None:
     for event in (
         {"event": "trial_proposed", "values": values, "origin": "test"},
         {"event": "trial_started"},
-        {"event": "trial_ended", "status": "completed", "score": quality(values)},
+        {"event": "trial_ended", "status": "completed", "score": score},
     ):
         history.apply({"trial": number, **event})
 
@@ -43,6 +47,16 @@ def test_it_finds_the_best_of_4096_in_40_trials_where_random_search_does_not() -
     found = [best_of(Predictor(domain=WIDE), 40, seed) for seed in range(3)]
     assert min(found) == 8.0
     assert max(best_of(RandomSearch(domain=WIDE), 40, seed) for seed in range(3)) < 8.0
+
+
+def test_it_finds_a_narrow_hill_over_ranges_in_40_trials() -> None:
+    ranges = [Parameter(f"x{n}", ParameterKind.FLOAT, low=0.0, high=1.0) for n in range(4)]
+    predictor = Predictor(domain=Domain(tuple(ranges)))
+
+    def hill(values: Values) -> float:
+        return math.exp(-10.0 * sum((float(value) - 0.3) ** 2 for value in values.values()))
+
+    assert min(best_of(predictor, 40, seed, hill) for seed in range(3)) > 0.95
 
 
 def test_it_starts_at_random_and_does_not_count_failures() -> None:

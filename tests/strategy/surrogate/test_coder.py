@@ -1,11 +1,12 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
 from nas_nb.record.values import Values
 from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.strategy.surrogate.coder import Coder
-from nas_nb.strategy.surrogate.encoding import Encoding
 from tests.strategy.worlds import choice, mixed, rng
 
 
@@ -25,7 +26,7 @@ def test_what_is_remembered_is_what_is_worked_out() -> None:
     points = [domain.sample(source) for _ in range(20)]
     coder.code(points[:10])
     rows, features = coder.code([*points, points[0]])
-    assert np.array_equal(rows, Encoding(domain).rows([*points, points[0]]))
+    assert np.array_equal(rows, Coder(domain).code([*points, points[0]])[0])
     assert features.shape == (21, 0)
 
 
@@ -44,3 +45,13 @@ def test_only_points_of_the_space_are_known() -> None:
     assert coder.knows({"a": 2})
     assert not coder.knows({"a": 3})
     assert not coder.knows({"b": 1})
+
+
+def test_the_ends_of_a_range_are_farther_apart_than_two_options() -> None:
+    range_ = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1e-1, log=True)
+    coder = Coder(Domain((range_, choice("loss", "mse", "mae"))))
+    points = [(1e-4, "mse"), (1e-1, "mse"), (1e-4, "mae")]
+    rows, _ = coder.code([{"rate": rate, "loss": loss} for rate, loss in points])
+    along_range, options = (float(np.sum((row - rows[0]) ** 2)) for row in rows[1:])
+    assert options == pytest.approx(1)
+    assert along_range == pytest.approx(16)
