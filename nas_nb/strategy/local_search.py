@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from nas_nb.space.distance import distance
+from nas_nb.space.parameter import LISTED_ALTERNATIVES
 from nas_nb.strategy.strategy import Strategy, sample_new
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value
+    from nas_nb.record.values import Value, Values
 
 _SUMMITS = 16
+_SHORT = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,19 @@ class LocalSearch(Strategy):
             # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for u in N(v_i), by chance.
             untried = [near for near in around[number] if not history.has_tried(near)]
             if untried:
-                return untried[int(rng.integers(len(untried)))]
+                steps = self._long_steps(summit.values, untried)
+                return steps[int(rng.integers(len(steps)))]
         # All of N(v_i) is worse: v_i is a local minimum of the loss. Pick v_1 at random.
         return sample_new(self.domain, history, rng)
+
+    def _long_steps(
+        self, start: Values, untried: Sequence[dict[str, Value]]
+    ) -> Sequence[dict[str, Value]]:
+        """Along ranges of numbers the long steps come first; the paper has choices alone."""
+        if not any(parameter.count > LISTED_ALTERNATIVES for parameter in self.domain.parameters):
+            return untried
+        far = [near for near in untried if distance(self.domain, start, near) > _SHORT]
+        return far or untried
 
     def _summits(self, history: History) -> list[Trial]:
         """The trials that none after them beats, the latest first: each is better than the last."""

@@ -1,4 +1,5 @@
 from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
 from nas_nb.strategy.local_search import LocalSearch
 from tests.strategy.worlds import chain, choice, rng, told
 
@@ -60,3 +61,15 @@ def test_a_worse_neighbour_is_not_climbed_from_where_changing_back_is_lossy() ->
     history = told([(deep, 0.9), (shallow, 0.5)])
     around = local.domain.neighbours(deep)
     assert all(local.propose(history, rng(seed)) in around for seed in range(20))
+
+
+def test_along_a_range_the_long_steps_come_before_the_short_ones() -> None:
+    domain = Domain((Parameter("rate", ParameterKind.FLOAT, low=0.0, high=1.0),))
+    local, tried = LocalSearch(domain=domain), [({"rate": 0.5}, 1.0)]
+    rates = []
+    for number in range(4):
+        values = local.propose(told(tried), rng(number))
+        tried.append((values, 0.0))
+        rates.append(values["rate"])
+    assert sorted(rates[:2]) == [0.4, 0.6]
+    assert sorted(rates[2:]) == [0.49, 0.51]
