@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.errors import StrategyError, nearest
-from nas_nb.strategy.mixture import Mixture, Weighed
+from nas_nb.strategy.mixing import Mixing, Weighed
 from nas_nb.strategy.shared import prepared, refuse_unprepared, refuse_unshareable
 from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
 
@@ -114,7 +114,7 @@ class Gradient(Strategy):
                 "epochs": self.epochs,
                 "options": self.options,
                 "logs": dict(logs),
-                "mixing": Mixture(mixing).listed,
+                "mixing": Mixing(mixing).listed,
             }
             journal.append("prepared", strategy=self.name, what="mixing", detail=detail)
 
@@ -134,9 +134,9 @@ class Gradient(Strategy):
             point = mixture.drawn(self.domain, rng)
         return sample_new(self.domain, history, rng)
 
-    def _learned(self, history: History) -> Mixture | None:
+    def _learned(self, history: History) -> Mixing | None:
         """Returns the mixture of the last epoch, once all epochs are done."""
         detail = prepared(self, "mixing", history)
         if detail is None or detail["epoch"] != self.epochs:
             return None
-        return Mixture.of(detail["mixing"])
+        return Mixing.of(detail["mixing"])

@@ -50,6 +50,8 @@ DEFAULTS = (
     "reinforce",
     "pareto",
     "tpe",
+    "nsga2",
+    "cma",
     "optuna-tpe",
     "keras-tuner-random",
 )

@@ -19,7 +19,7 @@ Weighed = Sequence[tuple["Value", float]]
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixing:
     """How much each option of each choice weighs.
 
     Attributes:
@@ -30,7 +30,7 @@ class Mixture:
     weights: Mapping[str, Weighed]
 
     @classmethod
-    def of(cls, listed: Mapping[str, Any]) -> Mixture:
+    def of(cls, listed: Mapping[str, Any]) -> Mixing:
         """Returns the mixture that `listed` gave, once it is back from a journal."""
         return cls({name: [(v, float(w)) for v, w in own] for name, own in listed.items()})
 
