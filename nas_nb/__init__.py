@@ -14,12 +14,6 @@ from typing import TYPE_CHECKING
 
 from nas_nb.lazy import lazy as _lazy
 
-# TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
-# level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
-if "tensorflow" not in _sys.modules:
-    _level = "2" if _os.path.exists("/dev/nvidiactl") else "3"  # noqa: PTH110 - nothing more here
-    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _level)
-
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from keras_tuner import (
@@ -33,19 +27,17 @@ if TYPE_CHECKING:
     )
 
     from nas_nb import applications, errors, oracles, spaces, tuners
-    from nas_nb.data import Data, load, use
+    from nas_nb.data.dataset import Data
+    from nas_nb.data.datasets import load, use
     from nas_nb.errors import NasError
     from nas_nb.notebook.race import race
     from nas_nb.notebook.replay import replay
-    from nas_nb.notebook.search import Search
-    from nas_nb.notebook.search import open_search as open  # noqa: A004 - as in `nas.open`
-    from nas_nb.search.drop_in import BayesianOptimization, GridSearch, Hyperband, RandomSearch
-    from nas_nb.search.fast_tuner import FastTuner
-    from nas_nb.search.fast_tuner import FastTuner as Tuner
+    from nas_nb.notebook.search_display import Search
+    from nas_nb.notebook.search_display import open_search as open  # noqa: A004 - as in `nas.open`
+    from nas_nb.oracles.strategy_oracle import oracle
     from nas_nb.search.session import current_search
-    from nas_nb.search.strategy_tuner import StrategyTuner
     from nas_nb.space.architecture import Architecture
-    from nas_nb.space.interval import log_uniform, uniform
+    from nas_nb.space.ranges import log_uniform, uniform
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.steps import (
         evaluate_performance,
@@ -53,8 +45,22 @@ if TYPE_CHECKING:
         optimize_structure,
         select_best_structure,
     )
-    from nas_nb.strategy.names import STRATEGIES
-    from nas_nb.strategy.oracle import oracle
+    from nas_nb.strategy.registry import STRATEGIES
+    from nas_nb.tuners import (
+        BayesianOptimization,
+        FastTuner,
+        GridSearch,
+        Hyperband,
+        RandomSearch,
+        StrategyTuner,
+    )
+    from nas_nb.tuners import FastTuner as Tuner
+
+# TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
+# level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
+if "tensorflow" not in _sys.modules:
+    _level = "2" if _os.path.exists("/dev/nvidiactl") else "3"  # noqa: PTH110 - nothing more here
+    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _level)
 
 __version__ = "0.1.0"
 
@@ -100,24 +106,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "STRATEGIES": "nas_nb.strategy.names",
+    "STRATEGIES": "nas_nb.strategy.registry",
     "Architecture": "nas_nb.space.architecture",
-    "BayesianOptimization": "nas_nb.search.drop_in",
+    "BayesianOptimization": "nas_nb.tuners",
     "Data": "nas_nb.data",
-    "FastTuner": "nas_nb.search.fast_tuner",
-    "GridSearch": "nas_nb.search.drop_in",
+    "FastTuner": "nas_nb.tuners",
+    "GridSearch": "nas_nb.tuners",
     "HyperModel": "keras_tuner",
     "HyperParameters": "keras_tuner",
-    "Hyperband": "nas_nb.search.drop_in",
+    "Hyperband": "nas_nb.tuners",
     "NasError": "nas_nb.errors",
     "Objective": "keras_tuner",
     "Oracle": "keras_tuner",
-    "RandomSearch": "nas_nb.search.drop_in",
-    "Search": "nas_nb.notebook.search",
+    "RandomSearch": "nas_nb.tuners",
+    "Search": "nas_nb.notebook.search_display",
     "SearchSpace": "nas_nb.space.search_space",
     "SklearnTuner": "keras_tuner",
-    "StrategyTuner": "nas_nb.search.strategy_tuner",
-    "Tuner": "nas_nb.search.fast_tuner:FastTuner",
+    "StrategyTuner": "nas_nb.tuners",
+    "Tuner": "nas_nb.tuners:FastTuner",
     "applications": "nas_nb.applications",
     "current_search": "nas_nb.search.session",
     "engine": "keras_tuner",
@@ -125,10 +131,10 @@ _HOMES = {
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",
     "load": "nas_nb.data",
-    "log_uniform": "nas_nb.space.interval",
-    "open": "nas_nb.notebook.search:open_search",
+    "log_uniform": "nas_nb.space.ranges",
+    "open": "nas_nb.notebook.search_display:open_search",
     "optimize_structure": "nas_nb.steps",
-    "oracle": "nas_nb.strategy.oracle",
+    "oracle": "nas_nb.oracles.strategy_oracle",
     "oracles": "nas_nb.oracles",
     "race": "nas_nb.notebook.race",
     "replay": "nas_nb.notebook.replay",
@@ -136,7 +142,7 @@ _HOMES = {
     "spaces": "nas_nb.spaces",
     "synchronized": "keras_tuner",
     "tuners": "nas_nb.tuners",
-    "uniform": "nas_nb.space.interval",
+    "uniform": "nas_nb.space.ranges",
     "use": "nas_nb.data",
 }
 

@@ -20,14 +20,14 @@ import numpy as np
 
 from nas_nb.errors import NasError, nearest
 from nas_nb.evaluate.fidelity import check_whole
-from nas_nb.evaluate.fit import NeverStops
+from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.settings import SpaceLike, as_data, as_space
-from nas_nb.strategy.relaxation import gradient_step
+from nas_nb.strategy.gradient_step import gradient_step
 
 if TYPE_CHECKING:
-    from nas_nb.data import Data
+    from nas_nb.data.dataset import Data
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.search_space import SearchSpace
 
@@ -124,7 +124,7 @@ def optimize_structure(
       among half of the candidates (Real et al. 2019);
     - "adam", "sgd": up the gradient of a model of the scores, with each choice of the best
       candidate relaxed to a mixture of its alternatives, and back to the nearest architecture
-      (see `nas_nb.strategy.relaxation.gradient_step`). It trains one architecture.
+      (see `nas_nb.strategy.gradient_step.gradient_step`). It trains one architecture.
 
     When nothing new scores higher, the best candidate is returned itself.
 
@@ -235,6 +235,6 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
         batch_size=BATCH_SIZE,
         seed=seed,
         on_epoch=lambda epoch, logs, duration_s: seen.append(sign * logs[name]),
-        control=NeverStops(),
+        control=NoControl(),
     )
     return max(filter(math.isfinite, seen), default=math.nan)

@@ -1,11 +1,20 @@
-"""The library that computes under Keras, where it is asked for more than Keras passes on."""
+"""The library under Keras: which one, optimizer variables, memory and its release."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import keras
+import psutil
+from tensorflow.python.eager import context
+from tensorflow.python.framework import func_graph, ops
 
 from nas_nb.errors import MeasureError, NasError
 
@@ -88,3 +97,191 @@ def _gradients_of_tensorflow(function: Callable[[list[Any]], Any], values: list[
         result = function(values)
     found = tape.gradient(result, values, unconnected_gradients="zero")
     return [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's is sparse
+
+
+def listed_variables(model: keras.Model) -> list[Any]:
+    """Returns a model's variables and, if it was compiled, those that its optimizer lists."""
+    # Keras gives a model this attribute when it is compiled, not before.
+    optimizer = getattr(model, "optimizer", None)
+    return [*model.variables, *([] if optimizer is None else optimizer.variables)]
+
+
+def optimizers(model: keras.Model) -> list[Any]:
+    """Returns the optimizer and, behind a loss scale, the one that it wraps."""
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return [optimizer] if inner is None else [optimizer, inner]
+
+
+def optimizer_variables(model: keras.Model) -> list[Any]:
+    """Returns all variables of a built optimizer, those included that Keras does not list.
+
+    Nadam's running product and Adafactor's placeholders are state that `optimizer.variables` omits.
+    """
+    seen = {id(v) for v in model.variables}
+    found = []
+    for variable in _variables_in(optimizers(model)):
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            found.append(variable)
+    return found
+
+
+def _variables_in(held: list[Any]) -> Iterator[Any]:
+    for optimizer in held:
+        yield from optimizer._variables  # `variables` omits some
+        for name in sorted(vars(optimizer)):
+            value = vars(optimizer)[name]
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, keras.Variable):
+                    yield each
+
+
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def container_bytes() -> int | None:
+    """Returns the memory that the container gives, or None where it is the machine's."""
+    stated = os.environ.get("MEM_LIMIT", "")
+    limits = [int(stated)] if stated.isdigit() else []
+    for file in CGROUP_LIMITS:
+        if file.is_file():
+            text = file.read_text().strip()
+            limits += [int(text)] if text.isdigit() else []
+    # Without a limit cgroups of version 1 show a huge number.
+    within = [limit for limit in limits if 0 < limit < psutil.virtual_memory().total]
+    return min(within, default=None)
+
+
+def device_bytes() -> int:
+    """Returns the memory for tensors: of the smallest GPU, else of the container or machine."""
+    on_host = container_bytes() or int(psutil.virtual_memory().total)
+    return min([on_host, *_gpus_bytes()])
+
+
+@cache
+def _gpus_bytes() -> tuple[int, ...]:
+    """Returns what TensorFlow may use of each GPU."""
+    if not on_tensorflow():
+        return ()
+    import tensorflow as tf
+
+    if not tf.config.list_logical_devices("GPU"):
+        return ()
+    from tensorflow.python.client import device_lib
+
+    listed = device_lib.list_local_devices()
+    return tuple(device.memory_limit for device in listed if device.device_type == "GPU")
+
+
+EPOCH = "epoch_of_nas_nb"
+"""The name under which the engine traces."""
+KERAS_STEPS = ("one_step_on_", "multi_step_on_")
+"""How the names begin under which `model.fit` and `model.evaluate` trace."""
+
+MOST_KERNELS = 1000
+"""Variables of different name or shape, at some 60 kB each, before their kernels are dropped."""
+
+_made: set[tuple[str, Any]] = set()
+_lock = threading.Lock()
+
+
+def release_kernels(variables: Iterable[Any]) -> None:
+    """Counts a model's variables, and drops TensorFlow's kernels when there were too many kinds.
+
+    For every variable of a new name or shape TensorFlow keeps a kernel that makes it, for all
+    times: half a megabyte a model where a search chooses widths freely. They can only be dropped
+    all together; what is compiled then costs its first call again, so it is not done more often.
+
+    Args:
+        variables: Keras variables of a model that has been trained, its optimizer's included.
+    """
+    with _lock:
+        _made.update((variable.path, tuple(variable.shape)) for variable in variables)
+        if len(_made) <= MOST_KERNELS:
+            return
+        _made.clear()
+    context.context().clear_kernel_cache()
+
+
+@contextmanager
+def released_graphs(*names: str) -> Iterator[None]:
+    """Makes the graphs that are traced in the block free to go when their function goes.
+
+    Where a traced function holds a `tf.custom_gradient` (Keras's cross-entropies do),
+    TensorFlow registers the gradient under a number, for all times, and the gradient holds the
+    graph: 4 to 7 MB a model. Once a training step is traced nobody asks for it again. Graphs of
+    other names, and those that another thread is still tracing, are left alone.
+
+    Args:
+        *names: Beginnings of the names of the traced functions.
+    """
+    registered: dict[str, Mapping[str, Any]] = ops.gradient_registry._registry
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            root = _root(registered[name]["type"])
+            if root is None or root.structured_outputs is None:
+                continue
+            if root.name.startswith(names):
+                del registered[name]
+
+
+def _root(gradient: Any) -> Any:
+    """Returns the outermost graph whose tensors a registered gradient holds, or None."""
+    for held in _captured(gradient, depth=2):
+        graph = getattr(held, "graph", None)
+        if isinstance(graph, func_graph.FuncGraph):
+            while isinstance(graph.outer_graph, func_graph.FuncGraph):
+                graph = graph.outer_graph
+            return graph
+    return None
+
+
+def _captured(function: Any, depth: int) -> Iterator[Any]:
+    """Yields what the cells of a function hold, and those of the functions in its cells."""
+    for cell in getattr(function, "__closure__", None) or ():
+        contents = cell.cell_contents
+        yield from contents if isinstance(contents, list | tuple) else (contents,)
+        if depth > 1 and isinstance(contents, FunctionType):
+            yield from _captured(contents, depth - 1)
+
+
+WARN_AT = 0.9
+"""The share of what the container gives at which the search pauses."""
+GROWTH = 1.05
+"""After a resume it warns again when the kernel has grown by this factor."""
+
+
+class MemoryWatch:
+    """Says when the kernel uses more memory than it should.
+
+    Args:
+        limit_bytes: Resident bytes of the kernel's process; None takes 90 % of what the container
+            gives (Binder, JupyterHub and Docker set a limit), or none where nothing limits it.
+    """
+
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        given = container_bytes()
+        self.limit_bytes = limit_bytes or (int(WARN_AT * given) if given else None)
+        self._process = psutil.Process()
+
+    def warning(self) -> str | None:
+        """Returns why the search should pause, with advice, or None."""
+        if self.limit_bytes is None:
+            return None
+        used_bytes = int(self._process.memory_info().rss)
+        if used_bytes <= self.limit_bytes:
+            return None
+        allowed = self.limit_bytes
+        self.limit_bytes = int(GROWTH * used_bytes)
+        return (
+            f"The kernel uses {used_bytes / 1e9:.2f} GB of memory, more than {allowed / 1e9:.2f} "
+            "GB. Restart it and run the cells again with the same `directory`, and the search "
+            "goes on where it was; or resume and risk that the kernel is killed."
+        )

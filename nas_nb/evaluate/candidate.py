@@ -7,13 +7,21 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.evaluate.seeds import trial_seed
-from nas_nb.evaluate.state import Arrays, Keeper, capture, restore
-from nas_nb.evaluate.trainer import Control, OnEpoch, TrainingResult, train
+from nas_nb.evaluate.trainer import train
+from nas_nb.evaluate.training_state import (
+    Arrays,
+    OnEpoch,
+    StateSaver,
+    TrainingControl,
+    TrainingResult,
+    capture,
+    restore,
+)
 
 if TYPE_CHECKING:
     import keras
 
-    from nas_nb.data import Data
+    from nas_nb.data.dataset import Data
 
 
 def repeat_seed(seed: int, repeat: int) -> int:
@@ -56,8 +64,8 @@ class Candidate:
         initial_epoch: int,
         batch_size: int,
         on_epoch: OnEpoch,
-        control: Control,
-        keeper: Keeper,
+        control: TrainingControl,
+        keeper: StateSaver,
     ) -> TrainingResult:
         """Trains as `nas_nb.evaluate.trainer.train` does; see there for arguments and result."""
         self._enough = False
@@ -114,7 +122,7 @@ class Candidate:
         return repeat_seed(self._seed, repeat)
 
     def _train_in_turns(
-        self, turns: _Turns, epochs: range, on_epoch: OnEpoch, keeper: Keeper
+        self, turns: _Turns, epochs: range, on_epoch: OnEpoch, keeper: StateSaver
     ) -> TrainingResult:
         result = TrainingResult(stopped=False)
         for epoch in epochs:
@@ -139,7 +147,9 @@ class Candidate:
 class _Turns:
     """Trains the models of a candidate one after the other, an epoch each."""
 
-    def __init__(self, candidate: Candidate, data: Data, batch_size: int, control: Control) -> None:
+    def __init__(
+        self, candidate: Candidate, data: Data, batch_size: int, control: TrainingControl
+    ) -> None:
         self.candidate = candidate
         self.data = data
         self.batch_size = batch_size

@@ -1,12 +1,23 @@
-"""Fidelity: how much training a trial is granted."""
+"""`Fidelity`: epochs, data share, resolution, repeats; space and data at a fidelity."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import NasError
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from nas_nb.errors import DataError, NasError, SpaceError
+from nas_nb.evaluate.costs import without_weights
+from nas_nb.evaluate.seeds import seeded
+
+if TYPE_CHECKING:
+    from nas_nb.data.dataset import Data
+    from nas_nb.space.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -90,3 +101,156 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         raise NasError(
             f"Expected `{name}` to be a whole number, {least} or more. Received: {name}={value!r}."
         )
+
+
+def subset(data: Data, fraction: float, seed: int) -> Data:
+    """Returns the data with only a share of its training samples.
+
+    Every class keeps its share, to within one sample, and has one at least where there are as many
+    samples as classes. With the same seed a smaller part lies within a larger one, so that what
+    was learned on the one is not forgotten on the other.
+
+    Args:
+        data: The whole.
+        fraction: Above 0 to 1; one sample is left at least. 1 returns `data` itself.
+        seed: Decides which samples, 0 or more.
+    """
+    if fraction >= 1:
+        return data
+    count = share(len(data.x_train), fraction)
+    # Sorted, so that the rows keep their order and the whole is a special case of the part.
+    rows = np.sort(nested_order(data, seed)[:count])
+    return replace(data, x_train=data.x_train[rows], y_train=data.y_train[rows])
+
+
+def share(samples: int, fraction: float) -> int:
+    """Returns how many of the training samples a fraction, above 0 to 1, leaves: one at least."""
+    return max(1, round(fraction * samples))
+
+
+def nested_order(data: Data, seed: int) -> npt.NDArray[np.intp]:
+    """Returns all training rows in an order of which every beginning is a fair part.
+
+    The j-th of the n samples of a class, in random order, stands at j/n; of samples that stand at
+    the same place the order is random.
+
+    Args:
+        data: The whole; samples of quantities, and of several labels at once, are one class.
+        seed: 0 or more.
+    """
+    rng = np.random.default_rng(seed)
+    labels: npt.NDArray[Any] = np.zeros(len(data.y_train), int)
+    if data.task.has_one_class:
+        labels = np.unique(data.y_train.reshape(len(labels)), return_inverse=True)[1]
+    mixed = rng.permutation(len(labels))
+    places = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = mixed[labels[mixed] == label]
+        places[rows] = np.arange(len(rows)) / len(rows)
+    return np.lexsort((rng.permutation(len(labels)), places))
+
+
+_ROWS = 1024
+SMALLEST = 4
+"""Rows and columns that an image has at least: less holds no picture."""
+
+
+def smaller_images(data: Data, resolution: float) -> Data:
+    """Returns the data with every image made smaller, in all three parts.
+
+    Images are scaled and not enlarged again: what is saved is arithmetic, and a candidate is built
+    for the smaller ones.
+
+    Args:
+        data: Images, `(samples, height, width, channels)`.
+        resolution: Share of height and width, above 0 to 1; 1 returns `data` itself. A side is
+            rounded to whole rows, and has 4 at least (or as many as it has).
+
+    Raises:
+        DataError: The samples are no images.
+    """
+    if resolution >= 1:
+        return data
+    shape = data.x_train.shape[1:]
+    if len(shape) != 3:
+        raise DataError(
+            "Expected images, samples of shape (height, width, channels), for a resolution below "
+            f"1. Received: samples of shape {shape} and resolution={resolution:g}. For other data "
+            "`fraction` and `epochs` make trials cheaper."
+        )
+    size = tuple(min(side, max(SMALLEST, round(resolution * side))) for side in shape[:2])
+    return replace(
+        data,
+        x_train=_scaled(data.x_train, size),
+        x_val=_scaled(data.x_val, size),
+        x_test=_scaled(data.x_test, size),
+    )
+
+
+def _scaled(images: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Averages over what falls into a new pixel, so that small structures don't flicker."""
+    scaled = np.empty((len(images), *size, images.shape[-1]), images.dtype)
+    whole = images.dtype.kind in "iu"
+    for first in range(0, len(images), _ROWS):
+        some = images[first : first + _ROWS].astype("float32")
+        small = keras.ops.image.resize(some, size, antialias=True, data_format="channels_last")
+        numbers = keras.ops.convert_to_numpy(small)
+        scaled[first : first + _ROWS] = np.rint(numbers) if whole else numbers
+    return scaled
+
+
+KEPT_FIDELITIES = 4
+"""How many fidelities keep their copy of the data in memory."""
+
+
+class FidelityCache:
+    """Makes space and data for a fidelity, once for all trials that share it.
+
+    Args:
+        space: The search space, bound to `data`.
+        data: The data in full.
+        seed: Decides which samples a part holds.
+    """
+
+    def __init__(self, space: SearchSpace, data: Data, seed: int) -> None:
+        self._space = space
+        self._data = data
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._made: dict[tuple[float, float], tuple[SearchSpace, Data]] = {}
+
+    def of(self, fidelity: Fidelity) -> tuple[SearchSpace, Data]:
+        """Returns the space and the data that a trial of this fidelity is trained with.
+
+        Raises:
+            DataError: A resolution below 1 was granted, and the samples are no images.
+            SpaceError: Or the space builds models for images of one size only.
+        """
+        key = fidelity.fraction, fidelity.resolution
+        with self._lock:
+            made = self._made.pop(key, None) or self._make(*key)
+            self._made[key] = made
+            while len(self._made) > KEPT_FIDELITIES:
+                del self._made[next(iter(self._made))]
+            return made
+
+    def _make(self, fraction: float, resolution: float) -> tuple[SearchSpace, Data]:
+        small = smaller_images(self._data, resolution)
+        space = self._space if small is self._data else self._for_smaller(small, resolution)
+        return space, subset(small, fraction, self._seed)
+
+    def _for_smaller(self, small: Data, resolution: float) -> SearchSpace:
+        space = self._space.for_data(small.spec)
+        shape = small.spec.input_shape
+        with seeded(0), without_weights():
+            model = space.build_values(space.domain.complete({}))
+        takes = tuple(model.input_shape[1:]) if hasattr(model, "input_shape") else shape
+        fits = all(side in (None, wanted) for side, wanted in zip(takes, shape, strict=True))
+        if not fits or space.domain.to_json() != self._space.domain.to_json():
+            raise SpaceError(
+                f"Expected a space that builds its models for the images it is given, of {shape} "
+                f"at resolution={resolution:g}. Received: models for {takes}. Take a space that "
+                "is bound to the data (a dict, or one of nas.spaces), or leave the input's height "
+                "and width None."
+            )
+        return space

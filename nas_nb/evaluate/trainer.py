@@ -1,56 +1,39 @@
-"""The trainer: trains one candidate for the epochs that it was granted, under control."""
+"""`train`: one model, some epochs, under control; a loss that doesn't fit, told."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
+from nas_nb.errors import MeasureError
 from nas_nb.evaluate.backend import on_tensorflow
-from nas_nb.evaluate.batches import ShuffledBatches, shuffled_batches, steps_per_epoch
-from nas_nb.evaluate.fit import keras_fit
-from nas_nb.evaluate.fit_path import fit_reason
-from nas_nb.evaluate.misfit import misfits_told
+from nas_nb.evaluate.fit import fit_reason, keras_fit
+from nas_nb.evaluate.training_state import OnEpoch, TrainingControl, TrainingResult
 
 if TYPE_CHECKING:
-    from nas_nb.data import Data
-    from nas_nb.evaluate.engine.training import Schedule
-    from nas_nb.evaluate.state import Keeper
+    import tensorflow as tf
 
-OnEpoch = Callable[[int, Mapping[str, float], float], None]
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.compiled.training import Schedule
+    from nas_nb.evaluate.training_state import StateSaver
 
 VALIDATION_BATCH_SIZE = 256
 
 
-class Control(Protocol):
-    """What the trainer asks between two batches."""
-
-    def checkpoint(self) -> bool:
-        """Blocks while the search is paused; returns True when training has to end now."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a training ended.
-
-    Attributes:
-        stopped: Whether it was ended by the control before its last epoch was complete.
-        note: Why a slower path was taken, or None.
-    """
-
-    stopped: bool
-    note: str | None = None
-
-
-class _Steered(keras.callbacks.Callback):  # type: ignore[misc]
+class _ControlCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports every epoch, and lets the control pause or end the training at every batch."""
 
     def __init__(
-        self, control: Control, on_epoch: OnEpoch, keeper: Keeper | None, batches: Any
+        self, control: TrainingControl, on_epoch: OnEpoch, keeper: StateSaver | None, batches: Any
     ) -> None:
         super().__init__()
         self.batches = batches
@@ -95,9 +78,9 @@ def train(
     batch_size: int,
     seed: int,
     on_epoch: OnEpoch,
-    control: Control,
+    control: TrainingControl,
     initial_epoch: int = 0,
-    keeper: Keeper | None = None,
+    keeper: StateSaver | None = None,
     held: list[Any] | None = None,
 ) -> TrainingResult:
     """Trains a compiled model and reports every epoch.
@@ -128,13 +111,13 @@ def train(
     Raises:
         MeasureError: The loss doesn't fit the labels or the outputs.
     """
-    with misfits_told(model, data.y_train):
+    with loss_errors_explained(model, data.y_train):
         reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
         if reason is None:
             schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
             return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
         batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
-        steered = _Steered(control, on_epoch, keeper, batches)
+        steered = _ControlCallback(control, on_epoch, keeper, batches)
         keras_fit(
             model,
             batches,
@@ -150,7 +133,7 @@ def train(
         return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 
 
-def expect(values: Iterable[object]) -> None:
+def register_choices(values: Iterable[object]) -> None:
     """Says what candidates may choose among, so that nothing is compiled twice.
 
     A compiled epoch offers the activations that were met before it was traced; a candidate with
@@ -161,19 +144,19 @@ def expect(values: Iterable[object]) -> None:
     """
     if not on_tensorflow():
         return
-    from nas_nb.evaluate.engine.activations import CHOICES, meet
+    from nas_nb.evaluate.compiled.traced_values import SWITCHABLE, register_activations
 
-    meet({value for value in values if isinstance(value, str)} & set(CHOICES))
+    register_activations({value for value in values if isinstance(value, str)} & set(SWITCHABLE))
 
 
-# Imported inside these because the engine is TensorFlow's, and Keras may run on another.
+# Imported inside these because the compiled epoch is TensorFlow's, and Keras may run on another.
 
 
 def _schedule(data: Data, epochs: int, batch_size: int, seed: int, initial_epoch: int) -> Schedule:
-    from nas_nb.evaluate.engine.device import resident
-    from nas_nb.evaluate.engine.training import Schedule
+    from nas_nb.evaluate.compiled.program import on_device
+    from nas_nb.evaluate.compiled.training import Schedule
 
-    training, validation = resident(data)
+    training, validation = on_device(data)
     return Schedule(
         training, validation, epochs, batch_size, VALIDATION_BATCH_SIZE, seed, initial_epoch
     )
@@ -183,10 +166,196 @@ def _train_compiled(
     model: keras.Model,
     schedule: Schedule,
     on_epoch: OnEpoch,
-    control: Control,
-    keeper: Keeper | None,
+    control: TrainingControl,
+    keeper: StateSaver | None,
 ) -> TrainingResult:
-    from nas_nb.evaluate.engine.training import train_compiled
+    from nas_nb.evaluate.compiled.training import train_compiled
 
     outcome = train_compiled(model, schedule, on_epoch=on_epoch, control=control, keeper=keeper)
     return TrainingResult(stopped=outcome.stopped, note=outcome.note)
+
+
+def steps_per_epoch(samples: int, batch_size: int) -> int:
+    """Returns the batches of an epoch; the last one may be partial, as in `fit`."""
+    return -(-samples // batch_size)
+
+
+def shuffled_batches(
+    x: npt.NDArray[np.generic],
+    y: npt.NDArray[np.generic],
+    batch_size: int,
+    seed: int,
+    initial_epoch: int = 0,
+) -> Any:
+    """Returns batches for `fit`, a fresh permutation for every epoch.
+
+    Args:
+        x: Samples, `(samples, ...)`.
+        y: Targets, `(samples, ...)`.
+        batch_size: Samples a batch, 1 or more.
+        seed: The permutation of epoch e is a function of (seed, e), and of the backend.
+        initial_epoch: The epoch to begin with, from 0.
+
+    Returns:
+        On TensorFlow an endless `tf.data.Dataset` of `(x, y)` batches, in the order of the compiled
+        epoch; take `steps_per_epoch` of them for an epoch. Elsewhere a `ShuffledBatches`.
+    """
+    if on_tensorflow():
+        return _dataset(x, y, batch_size, seed, initial_epoch)
+    return ShuffledBatches(x, y, batch_size, seed, initial_epoch)
+
+
+class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of arrays, without TensorFlow.
+
+    Args:
+        x: Samples, `(samples, ...)`.
+        y: Targets, `(samples, ...)`.
+        batch_size: Samples a batch, 1 or more.
+        seed: The permutation of epoch e is a function of (seed, e).
+        epoch: The epoch to begin with, from 0.
+    """
+
+    def __init__(self, x: Any, y: Any, batch_size: int, seed: int, epoch: int) -> None:
+        super().__init__()
+        self._x, self._y = np.asarray(x), np.asarray(y)
+        self._batch_size = batch_size
+        self._seed = seed
+        self.begin(epoch)
+
+    def begin(self, epoch: int) -> None:
+        """Draws the order of an epoch, from 0.
+
+        Keras says when an epoch ends, but not which, and looks at some batches before the first.
+        """
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._x))
+
+    def __len__(self) -> int:
+        """Returns the batches of an epoch."""
+        return steps_per_epoch(len(self._x), self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Returns one batch `(x, y)` of the epoch that was begun."""
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._x[rows], self._y[rows]
+
+
+def _dataset(x: Any, y: Any, batch_size: int, seed: int, initial_epoch: int) -> tf.data.Dataset:
+    import tensorflow as tf
+
+    samples, targets = tf.constant(x), tf.constant(y)
+    order = tf.range(len(x))
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        permuted = tf.random.experimental.stateless_shuffle(order, seed=key)
+        return tf.data.Dataset.from_tensor_slices(permuted).batch(batch_size)
+
+    def gather(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.gather(samples, rows), tf.gather(targets, rows)
+
+    return tf.data.Dataset.counter(initial_epoch).flat_map(epoch).map(gather).prefetch(2)
+
+
+_SHAPE = re.compile(r"[\[(]((?:\d+|None)(?:, ?(?:\d+|None))*),?[\])]")
+Sizes = tuple[int | None, ...]
+
+
+@contextmanager
+def loss_errors_explained(model: keras.Model, y: Any) -> Iterator[None]:
+    """Raises what `misfit` says of an error, in its place, as a `MeasureError`."""
+    try:
+        yield
+    except Exception as error:
+        told = explain_loss_error(error, model, y)
+        if told is None:
+            raise
+        raise MeasureError(told) from error
+
+
+def explain_loss_error(error: BaseException, model: keras.Model, y: Any) -> str | None:
+    """Says in one sentence how the loss, the outputs and the labels of a model don't fit.
+
+    Args:
+        error: What training or the loss raised.
+        model: A compiled model.
+        y: The labels, as `fit` takes them: `(samples, ...)`.
+
+    Returns:
+        The sentence, with what to change where it is known. None if the error doesn't name the two
+        shapes, or a label, so that it may come from elsewhere; and for more outputs than one.
+    """
+    outputs, name = getattr(model, "outputs", None), _name(getattr(model, "loss", None))
+    if not outputs or len(outputs) != 1 or name is None or not hasattr(y, "shape"):
+        return None
+    labels, made = np.asarray(y), tuple(outputs[0].shape[1:])
+    said = str(error)
+    if "label value" in said and "outside the valid range" in said:
+        return _of_classes(labels, made)
+    if not _names_both(said, tuple(labels.shape[1:]), made):
+        return None
+    sentence = (
+        f"The loss '{name}' compares outputs of shape {_text(made)} with labels of shape "
+        f"{_text(labels.shape[1:])}"
+    )
+    return f"{sentence}: {_hint(name, labels, made)}."
+
+
+def _name(loss: Any) -> str | None:
+    if loss is None or isinstance(loss, str):
+        return loss
+    return getattr(loss, "name", None) or getattr(loss, "__name__", None)
+
+
+def _of_classes(labels: npt.NDArray[Any], made: Sizes) -> str | None:
+    lowest, highest, units = int(labels.min()), int(labels.max()), made[-1] if made else None
+    if lowest < 0:
+        return f"The labels begin at {lowest}: the loss takes whole numbers from 0."
+    if units is None or highest < units:
+        return None
+    outputs = "1 output" if units == 1 else f"{units} outputs"
+    return (
+        f"The labels go up to {highest}, and the model has {outputs}: the last layer needs "
+        f"{highest + 1} units."
+    )
+
+
+def _names_both(said: str, labels: Sizes, made: Sizes) -> bool:
+    """Whether an error names a batch of outputs and a batch of labels."""
+    found = [_sizes(shape) for shape in _SHAPE.findall(said)]
+    return labels != made and any(
+        _alike(one[0], other[0])
+        and (
+            (_same(one[1:], labels) and _same(other[1:], made))
+            or (_same(one[1:], made) and _same(other[1:], labels))
+        )
+        for one, other in pairwise(found)
+    )
+
+
+def _sizes(text: str) -> Sizes:
+    return tuple(None if size == "None" else int(size) for size in re.split(", ?", text))
+
+
+def _same(one: Sizes, other: Sizes) -> bool:
+    return len(one) == len(other) and all(map(_alike, one, other))
+
+
+def _alike(one: int | None, other: int | None) -> bool:
+    return one is None or other is None or one == other
+
+
+def _text(sizes: Any) -> str:
+    inside = ", ".join(["samples", *map(str, sizes)])
+    return f"({inside})" if sizes else f"({inside},)"
+
+
+def _hint(name: str, labels: npt.NDArray[Any], made: Sizes) -> str:
+    if labels.ndim > 1 or not made:
+        return "give the last layer the shape of a label"
+    if len(made) > 1:
+        return "flatten before the last layer"
+    classes = labels.dtype.kind in "iub" and made[0] is not None and labels.max() < made[0]
+    if classes and not name.startswith("sparse"):
+        return "for whole-number labels take 'sparse_categorical_crossentropy'"
+    return "give the last layer 1 unit"

@@ -1,30 +1,32 @@
-"""`%nas` and `%%nas`. Loading them imports nothing heavy; what they do imports what it needs."""
+"""`%nas` and `%%nas`."""
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from nas_nb.errors import NasError, nearest
-from nas_nb.notebook import arguments, completion, terminal
+from nas_nb.errors import NasError, SpaceError, nearest
+from nas_nb.notebook import magic_arguments, output
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from nas_nb.data import Data
+    from nas_nb.data.dataset import Data
     from nas_nb.notebook.replay import Replay
-    from nas_nb.notebook.search import Search
+    from nas_nb.notebook.search_display import Search
+    from nas_nb.record.trial import Value
 
 
 def load(shell: InteractiveShell) -> None:
     """Adds `%nas`, `%%nas` and their completion to the shell."""
     shell.register_magics(NasMagics)
-    completion.load(shell)
+    magic_arguments.load(shell)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -32,7 +34,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("nas", None)
     shell.magics_manager.registry.pop("NasMagics", None)
-    completion.unload(shell)
+    magic_arguments.unload(shell)
 
 
 @magics_class
@@ -45,7 +47,7 @@ class NasMagics(Magics):
         with _in_one_line():
             return self._of_line(line) if cell is None else self._of_cell(line, cell)
 
-    nas.__doc__ = arguments.help_text()
+    nas.__doc__ = magic_arguments.help_text()
 
     @property
     def _shell(self) -> InteractiveShell:
@@ -54,12 +56,10 @@ class NasMagics(Magics):
         return self.shell
 
     def _of_line(self, line: str) -> Any:
-        asked = arguments.line_parser().read(line)
+        asked = magic_arguments.line_parser().read(line)
         action, words = asked.action, asked.words
         if action not in _DO and action not in _NAMED:
-            from nas_nb.notebook.steer_magics import steer
-
-            return steer(_current(), action, words)
+            return steer_line(_current(), action, words)
         if len(words) > (1 if action in _NAMED else 0):
             several = "one argument" if action in _NAMED else "no argument"
             raise UsageError(f"%nas {action} takes {several}. Received: '{words[-1]}'.")
@@ -68,18 +68,18 @@ class NasMagics(Magics):
         return _DO[action](_current())
 
     def _use(self, name: str | None) -> None:
-        from nas_nb.data import use
+        from nas_nb.data.datasets import use
 
         if name is None:
             raise UsageError("%nas data: which one? Write for example `%nas data digits`.")
-        terminal.say(f"Default data: {use(self._data(name)).describe()}")
+        output.say(f"Default data: {use(self._data(name)).describe()}")
 
     def _open(self, folder: str | None) -> Search:
         """Opens the search in a folder: what it found is shown, and `%nas resume` goes on."""
         if folder is None:
             raise UsageError("%nas open: which folder? Write `%nas open nas_nb_runs/...`.")
         _announce_loading()
-        from nas_nb.notebook.search import open_search
+        from nas_nb.notebook.search_display import open_search
 
         return open_search(folder)
 
@@ -90,12 +90,11 @@ class NasMagics(Magics):
         return replay(_current().directory if folder is None else folder)
 
     def _of_cell(self, line: str, cell: str) -> None:
-        asked = arguments.cell_parser().read(line)
+        asked = magic_arguments.cell_parser().read(line)
         if not asked.name.isidentifier():
             raise UsageError(f"%%nas: '{asked.name}' is no name for a variable.")
         _announce_loading()
-        from nas_nb.notebook.cell import space_of_cell
-        from nas_nb.notebook.search import Search
+        from nas_nb.notebook.search_display import Search
 
         options = {key: value for key, value in vars(asked).items() if value is not None}
         start, name = options.pop("start"), options["name"]
@@ -111,18 +110,20 @@ class NasMagics(Magics):
 
     def _data(self, name: str) -> Data:
         """Returns the data of a variable, or the registered data set of that name."""
-        from nas_nb.data import Data, load
-        from nas_nb.data.ready import NAMES
+        from nas_nb.data.dataset import Data
+        from nas_nb.data.datasets import DATASET_NAMES, load
 
         value = self._shell.user_ns.get(name)
         if isinstance(value, Data):
             return value
-        if name in NAMES:
+        if name in DATASET_NAMES:
             return load(name)
         variables = [key for key, held in self._shell.user_ns.items() if isinstance(held, Data)]
         what = "is not data" if value is not None else "is no variable and no data set"
-        hint = nearest(name, [*variables, *NAMES])
-        raise UsageError(f"'{name}' {what}: expected one of {', '.join(NAMES)}, or a Data.{hint}")
+        hint = nearest(name, [*variables, *DATASET_NAMES])
+        raise UsageError(
+            f"'{name}' {what}: expected one of {', '.join(DATASET_NAMES)}, or a Data.{hint}"
+        )
 
 
 def _current() -> Search:
@@ -140,7 +141,7 @@ def _say_status(search: Search) -> None:
 
     time = wording.time_line(search)
     parts = (wording.status_line(search), f"{time}." if time else "", wording.choice_text(search))
-    terminal.say(f"{search.name}: {' '.join(part for part in parts if part)}")
+    output.say(f"{search.name}: {' '.join(part for part in parts if part)}")
 
 
 def _request(action: str, then: str) -> Callable[[Search], None]:
@@ -148,7 +149,7 @@ def _request(action: str, then: str) -> Callable[[Search], None]:
 
     def asked(search: Search) -> None:
         getattr(search, action)()
-        terminal.say(f"{search.name}: {then}")
+        output.say(f"{search.name}: {then}")
 
     return asked
 
@@ -174,7 +175,6 @@ _DO: dict[str, Callable[[Search], Any]] = {
     "report": lambda search: search.report(),
 }
 
-
 _NAMED = {"data": "_use", "open": "_open", "replay": "_replay"}
 
 _MAGICS = {
@@ -191,7 +191,7 @@ _MAGICS = {
 
 def _announce_loading() -> None:
     if "tensorflow" not in sys.modules:
-        terminal.say("Loading TensorFlow (some seconds, once per kernel)...")
+        output.say("Loading TensorFlow (some seconds, once per kernel)...")
 
 
 @contextmanager
@@ -199,8 +199,8 @@ def _in_one_line() -> Iterator[None]:
     """Turns our errors into IPython's UsageError, which is shown in one line."""
     try:
         yield
-    except arguments.HelpAsked as help_asked:
-        terminal.say(str(help_asked))
+    except magic_arguments.HelpAsked as help_asked:
+        output.say(str(help_asked))
     except NasError as error:
         raise UsageError(_in_magics(str(error))) from None
 
@@ -210,3 +210,202 @@ def _in_magics(advice: str) -> str:
     for code, magic in _MAGICS.items():
         advice = advice.replace(code, magic)
     return advice
+
+
+Act = Callable[["Search", Sequence[str]], None]
+
+OF_CHOICES = ("pin", "without", "at_least", "at_most", "queue")
+"""The actions whose words are choices of the space: `units=64`."""
+
+
+def steer_line(search: Search, action: str, words: Sequence[str]) -> None:
+    """Does what a line asks for, and says what is left of the space and waits.
+
+    Args:
+        search: The search to steer.
+        action: One of `STEERING`.
+        words: What follows it.
+
+    Raises:
+        UsageError: The words don't fit the action.
+        NasError: The search refuses.
+    """
+    STEERING[action](search, words)
+    asked = search.steer
+    rules = "; ".join(map(str, asked.rules)) or "nothing is restricted"
+    left, size = search.space_left, search.space.domain.distinct.size
+    text = f"{search.name}: {rules}; {left:,} of {size:,} architectures are left"
+    waiting = len(asked.queued)
+    output.say(f"{text}{f', {waiting} of yours wait' if waiting else ''}.")
+
+
+def parse_assignments(action: str, words: Sequence[str], *, lists: bool = False) -> dict[str, Any]:
+    """Returns what words such as `units=64` assign; values are read as Python writes them.
+
+    Args:
+        action: What they belong to, for messages.
+        words: At least one.
+        lists: Whether `units=32,64` is a list.
+
+    Raises:
+        UsageError: A word is none such, or there is none.
+    """
+    found = {}
+    for word in words or ("",):
+        name, sign, text = word.partition("=")
+        if not name.isidentifier() or not sign or not text:
+            raise UsageError(
+                f"%nas {action} takes NAME=VALUE, for example {_EXAMPLES[action]}. "
+                f"Received: '{word}'."
+            )
+        found[name] = [_value(part) for part in text.split(",")] if lists else _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _rule(action: str) -> Act:
+    lists = action in ("pin", "without")
+
+    def asked(search: Search, words: Sequence[str]) -> None:
+        getattr(search.steer, action)(**parse_assignments(action, words, lists=lists))
+
+    return asked
+
+
+def _queue(search: Search, words: Sequence[str]) -> None:
+    """Queues the incumbent with these choices changed; without one, the space's defaults."""
+    changes: dict[str, Value] = parse_assignments("queue", words)
+    domain, best = search.space.domain, search.history.incumbent
+    domain.complete(changes)  # what is no choice, or no value of one, is named
+    values = dict(changes)
+    for name, value in best.values.items() if best is not None else ():
+        if name not in values and _is_legal(domain, {**values, name: value}):
+            values[name] = value  # else the change leaves it no such value: its default
+    search.steer.queue(domain.complete(values))
+
+
+def _is_legal(domain: Any, values: dict[str, Value]) -> bool:
+    from nas_nb.errors import SpaceError
+
+    try:
+        domain.complete(values)
+    except SpaceError:
+        return False
+    return True
+
+
+def _more_epochs(search: Search, words: Sequence[str]) -> None:
+    if len(words) != 2 or not all(word.isdigit() for word in words):
+        raise UsageError(
+            "%nas more_epochs takes a trial and how many epochs more, for example "
+            f"{_EXAMPLES['more_epochs']}. Received: '{' '.join(words)}'."
+        )
+    search.steer.more_epochs(int(words[0]), int(words[1]))
+
+
+def _strategy(search: Search, words: Sequence[str]) -> None:
+    if not words:
+        raise UsageError(f"%nas strategy: which one? Write {_EXAMPLES['strategy']}.")
+    options = parse_assignments("strategy", words[1:]) if words[1:] else {}
+    search.steer.strategy(words[0], **options)
+
+
+def _budget(search: Search, words: Sequence[str]) -> None:
+    search.steer.budget(**parse_assignments("budget", words))
+
+
+def _alone(action: str) -> Act:
+    def asked(search: Search, words: Sequence[str]) -> None:
+        if words:
+            raise UsageError(f"%nas {action} takes no argument. Received: '{words[0]}'.")
+        getattr(search.steer, action)()
+
+    return asked
+
+
+STEERING: dict[str, Act] = {
+    **{action: _rule(action) for action in ("pin", "without", "at_least", "at_most")},
+    "release": lambda search, words: search.steer.release(*words),
+    "queue": _queue,
+    "unqueue": _alone("unqueue"),
+    "stop_trial": _alone("stop_trial"),
+    "more_epochs": _more_epochs,
+    "strategy": _strategy,
+    "budget": _budget,
+}
+"""What steers, by its word."""
+
+_EXAMPLES = {
+    "pin": "%nas pin units=32,64",
+    "without": "%nas without layer_1=Dense",
+    "at_least": "%nas at_least units=64",
+    "at_most": "%nas at_most units=64",
+    "queue": "%nas queue units_1=64",
+    "more_epochs": "%nas more_epochs 3 10",
+    "strategy": "%nas strategy evolution population=10",
+    "budget": "%nas budget max_trials=100",
+}
+
+BUILD = "build"
+
+
+def space_of_cell(shell: InteractiveShell, body: str) -> Any:
+    """Runs the cell's body in the user's namespace and returns the space that it describes.
+
+    Returns:
+        The value of its last expression if that is a space; else its function `build`; else the
+        only space that it assigns to a variable.
+
+    Raises:
+        SpaceError: It describes none, or more than one.
+        Exception: Whatever the body raises.
+    """
+    source = shell.transform_cell(body)
+    filename = shell.compile.cache(source, shell.execution_count, raw_code=body)
+    tree = ast.parse(source, filename)
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
+    exec(compile(tree, filename, "exec"), shell.user_ns)
+    if isinstance(last, ast.Expr):
+        value = eval(compile(ast.Expression(last.value), filename, "eval"), shell.user_ns)
+        if _is_space(value) or callable(value):
+            return value
+    return _named_space(tree, shell.user_ns)
+
+
+def _named_space(tree: ast.Module, names: Mapping[str, Any]) -> Any:
+    if any(isinstance(part, ast.FunctionDef) and part.name == BUILD for part in tree.body):
+        return names[BUILD]
+    spaces = [name for name in _assigned(tree) if _is_space(names.get(name))]
+    if len(spaces) == 1:
+        return names[spaces[0]]
+    found = f"several ({', '.join(spaces)})" if spaces else "none"
+    raise SpaceError(
+        f"Expected one search space in the cell. Received: {found}. Define build(hp), or end "
+        "the cell with a dict of choices: {'layers': ['Dense'], 'units': [32], "
+        "'activations': ['relu']}."
+    )
+
+
+def _assigned(tree: ast.Module) -> list[str]:
+    """Returns the names that the cell assigns at its top level, each once."""
+    targets: list[ast.expr] = []
+    for part in tree.body:
+        if isinstance(part, ast.Assign):
+            targets += part.targets
+        elif isinstance(part, ast.AnnAssign):
+            targets.append(part.target)
+    return list(dict.fromkeys(target.id for target in targets if isinstance(target, ast.Name)))
+
+
+def _is_space(value: object) -> bool:
+    import keras_tuner as kt
+
+    return isinstance(value, (dict, kt.HyperModel))

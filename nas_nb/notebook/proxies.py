@@ -1,4 +1,4 @@
-"""What the zero-cost proxies are worth on a search's own candidates: a table and a verdict."""
+"""`search.proxies()`: table, verdict and picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas_nb.evaluate.proxies import BASELINES, chance
-from nas_nb.notebook import tables, terminal
-from nas_nb.notebook.bundle import no_bundle
-from nas_nb.search.proxy_ranks import ProxyRanks, measure_proxies
+from nas_nb.evaluate.proxies.ranking import BASELINES, chance_tau
+from nas_nb.explain.proxy_ranking import ProxyRanks, measure_proxies
+from nas_nb.notebook import output, tables
+from nas_nb.notebook.output import no_bundle
+from nas_nb.notebook.plots import drawing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,8 +53,7 @@ class ProxyTable:
         Args:
             ax: Where to draw. Default: a new figure, which the cell shows at its end.
         """
-        from nas_nb.notebook.figures import new_axes
-        from nas_nb.notebook.proxy_plot import draw_proxies
+        from nas_nb.notebook.plots.drawing import new_axes
 
         return draw_proxies(self._found, new_axes(7, 3.2) if ax is None else ax)
 
@@ -83,8 +83,8 @@ def verdict(found: ProxyRanks) -> str:
     first = f"Better than params here: {', '.join(better)}." if better else ""
     return (
         f"{first or 'None ranks better than params here.'} Of {found.candidates} candidates, "
-        f"chance alone gives a tau up to ±{chance(found.candidates):.2f}. Proxies mislead as often "
-        "as they help: params and flops are the baselines to beat."
+        f"chance alone gives a tau up to ±{chance_tau(found.candidates):.2f}. Proxies mislead as "
+        "often as they help: params and flops are the baselines to beat."
     )
 
 
@@ -123,7 +123,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
             return
         due = time.monotonic() + PERIOD_S
         line = f"Proxies: {done} of {of} candidates."
-        if terminal.in_notebook():
+        if output.in_notebook():
             handle = _shown(line, handle)
         elif sys.stdout.isatty():
             sys.stdout.write(f"\r{line}")
@@ -147,3 +147,31 @@ def _shown(line: str, handle: Any) -> Any:
         return display(bundle, raw=True, display_id=True)
     handle.update(bundle, raw=True)
     return handle
+
+
+def draw_proxies(found: ProxyRanks, ax: Axes) -> Axes:
+    """Draws the tau of each proxy, in place of what an earlier call drew; baselines in grey."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, f"How proxies order candidates by {found.objective}")
+    rows = range(len(found.ranks))
+    taus = [0.0 if math.isnan(rank.tau) else rank.tau for rank in found.ranks]
+    colors = [drawing.GREY if rank.name in BASELINES else drawing.BLUE for rank in found.ranks]
+    bars = ax.barh(rows, taus, color=colors, alpha=0.85, height=0.7)
+    luck = chance_tau(found.candidates)
+    band = ax.axvspan(-luck, luck, color=drawing.RULE, zorder=0)
+    drawing.mark_ours(ax, *bars, band)
+    ax.set_yticks(rows, [_label(found, place) for place in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlim(-1, 1)
+    ax.set_xlabel(
+        f"Kendall's tau over {found.candidates} candidates; the pale band is what chance gives",
+        fontsize=9,
+    )
+    return ax
+
+
+def _label(found: ProxyRanks, place: int) -> str:
+    rank = found.ranks[place]
+    if rank.candidates == found.candidates:
+        return rank.name
+    return f"{rank.name} ({rank.candidates})"

@@ -1,28 +1,42 @@
-"""A race as a notebook has it: the same, with a live picture that stays in the saved notebook."""
+"""`nas.race`: live picture and table of a race."""
 
 from __future__ import annotations
 
 import html
+import math
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from nas_nb.notebook import terminal
-from nas_nb.notebook.pace import Pace
-from nas_nb.search import race as engine
+import ipywidgets as widgets
+import numpy as np
+from IPython.display import DisplayHandle, display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator
+
+from nas_nb.notebook import output, tables, wording
+from nas_nb.notebook.output import PANEL_CSS, Throttle, live_bundle, record_bundle
+from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from nas_nb.notebook.plots.figures import image
+from nas_nb.search import race as search_race
+from nas_nb.search.race import incumbent_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.search.race_lane import Lane
+    from nas_nb.search.race import Race
+    from nas_nb.search.race_runs import RaceRun
 
 PERIOD_S = 0.5
 # Of one core, for the picture: the race is what the cell is for.
 SHARE, LONGEST_S = 0.015, 15.0
 
 
-class Race(engine.Race):  # noqa: D101 - as documented below it
-    __doc__ = engine.Race.__doc__
+class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
+    __doc__ = search_race.Race.__doc__
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
         """Draws the incumbents' means, with a standard error to both sides; returns the Axes.
@@ -31,30 +45,29 @@ class Race(engine.Race):  # noqa: D101 - as documented below it
             over: "trials" or "time".
             ax: Where to draw. Default: a new figure, which the cell shows at its end.
         """
-        from nas_nb.notebook.figures import new_axes
-        from nas_nb.notebook.race_plot import draw_race, race_info
+        from nas_nb.notebook.plots.drawing import new_axes
 
         return draw_race(race_info(self), new_axes(7.2, 3.6) if ax is None else ax, over)
 
     def run(self) -> Self:  # noqa: D102 - likewise
-        if not terminal.in_notebook():
+        if not output.in_notebook():
             return super().run()
         with _Live(self):
             return super().run()
 
-    run.__doc__ = engine.Race.run.__doc__
+    run.__doc__ = search_race.Race.run.__doc__
 
-    def _on_lane(self, lane: Lane) -> None:
-        if terminal.in_notebook() or not sys.stdout.isatty():
+    def _on_race_run(self, race_run: RaceRun) -> None:
+        if output.in_notebook() or not sys.stdout.isatty():
             return
-        best, trials = lane.history.incumbent, len(lane.history.finished)
-        score = "no incumbent" if best is None else f"{lane.history.objective} {best.score:.4g}"
-        place = f"{self.lanes.index(lane) + 1} of {len(self.lanes)}"
-        terminal.say(f"{place}: {lane.label}, seed {lane.seed}: {score} after {trials} trials")
+        best, trials = race_run.history.incumbent, len(race_run.history.finished)
+        score = "no incumbent" if best is None else f"{race_run.history.objective} {best.score:.4g}"
+        place = f"{self.race_runs.index(race_run) + 1} of {len(self.race_runs)}"
+        output.say(
+            f"{place}: {race_run.label}, seed {race_run.seed}: {score} after {trials} trials"
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from nas_nb.notebook.race_view import RaceView
-
         view = RaceView()
         view.draw(self)
         return view.record(self)
@@ -67,9 +80,7 @@ class _Live:
     the race has the cell's.
     """
 
-    def __init__(self, race: Race) -> None:
-        from nas_nb.notebook.race_view import RaceView
-
+    def __init__(self, race: NotebookRace) -> None:
         self._race = race
         self._view = RaceView()
         self._over = threading.Event()
@@ -86,7 +97,7 @@ class _Live:
         self._view.keep(self._race)
 
     def _follow(self) -> None:
-        seen, pace = -1, Pace(SHARE, LONGEST_S)
+        seen, pace = -1, Throttle(SHARE, LONGEST_S)
         while not self._over.wait(PERIOD_S):
             now = sum(history.version for history in self._race.histories.values())
             if now == seen or not pace.due():
@@ -99,11 +110,11 @@ class _Live:
                 return
 
 
-def race(*args: Any, **kwargs: Any) -> Race:
+def race(*args: Any, **kwargs: Any) -> NotebookRace:
     """Runs a race of strategies and returns it: `.frame()`, `.summary()`, `.winner`, `.plot()`.
 
     In a notebook the cell shows it live, and keeps the picture and the table; an interrupt stops
-    it gracefully, and `.run()` goes on. The arguments are those of `Race`.
+    it gracefully, and `.run()` goes on. The arguments are those of `NotebookRace`.
 
     Args:
         *args: The space, and the data.
@@ -119,4 +130,244 @@ def race(*args: Any, **kwargs: Any) -> Race:
         nas.race(strategies=["random", "local"], table="nas_nb_runs/finished", max_trials=50)
         ```
     """
-    return Race(*args, **kwargs).run()
+    return NotebookRace(*args, **kwargs).run()
+
+
+_SIZE = (9.6, 3.6)
+_MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.8, "wspace": 0.2}
+_HEADER = ("strategy", "mean", "standard error", "best", "seeds", "trials", "seconds")
+
+
+class RaceView:
+    """One figure and one tree of widgets for one race; one thread at a time may draw.
+
+    Attributes:
+        status: How far it is.
+    """
+
+    def __init__(self) -> None:
+        self._figure = Figure(figsize=_SIZE, dpi=100, facecolor="white")
+        FigureCanvasAgg(self._figure)
+        self._axes = self._figure.subplots(1, 2)
+        self._figure.subplots_adjust(**_MARGINS)
+        self._png, self._alt = b"", ""
+        self._handle: DisplayHandle | None = None
+        self.status, self._image, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._widget = widgets.VBox([self.status, self._image, self._table])
+        self._widget.add_class("nas-panel")
+
+    def draw(self, race: Race) -> None:
+        """Draws the picture of what happened so far."""
+        info: RaceInfo = race_info(race)
+        draw_race(info, self._axes[0], "trials")
+        draw_race(info, self._axes[1], "time")
+        self._axes[1].set_visible(bool(info.time))
+        self._png, self._alt = drawing.png(self._figure), describe_race(info)
+
+    def show(self, race: Race) -> None:
+        """Shows the race in the running cell."""
+        self.paint(race)
+        bundle = live_bundle(self._widget, self.record(race))
+        self._handle = display(bundle, raw=True, display_id=True)
+
+    def paint(self, race: Race) -> None:
+        """Brings what is shown up to date."""
+        self.draw(race)
+        line = html.escape(status_line(race))
+        self.status.value = (
+            f'<style>{PANEL_CSS}</style><p role="status" aria-live="polite" class="nas-status">'
+            f"{line}</p>"
+        )
+        self._image.value = image(self._png, self._alt, *_SIZE)
+        self._table.value = summary_table(race)
+
+    def keep(self, race: Race) -> None:
+        """Replaces what is shown by the record, which needs no kernel, and lets the widgets go."""
+        self.draw(race)
+        if self._handle is not None:
+            self._handle.update(self.record(race), raw=True)
+        for one in (self.status, self._image, self._table, self._widget):
+            one.close()
+
+    def record(self, race: Race) -> dict[str, Any]:
+        """Returns the record as HTML, picture and text."""
+        parts = [
+            f"<p><strong>{html.escape(status_line(race))}</strong></p>",
+            f"<p>{image(self._png, self._alt, *_SIZE)}</p>",
+            summary_table(race),
+            f"<p>Journals: {html.escape(race.directory.name)}</p>",
+        ]
+        return record_bundle("\n".join(parts), self._png, repr(race))
+
+
+def status_line(race: Race) -> str:
+    """Returns how far the race is, and who leads."""
+    histories = race.histories
+    trials = sum(len(history.finished) for history in histories.values())
+    running = next((name for name, h in histories.items() if h.running is not None), None)
+    text = f"Race of {', '.join(race.labels)}: {trials:,} trials"
+    if running is not None:
+        text += f", now {running[0]} with seed {running[1]}"
+    if race.interrupted:
+        text += ", interrupted: `.run()` goes on"
+    leader = race.winner
+    if leader is None:
+        return f"{text}."
+    found: dict[Any, Any] = race.summary().to_dict("index")[leader]
+    error = found["standard_error"]
+    spread = "" if math.isnan(error) else f" ± {error:.2g}"
+    mean = wording.number_text(found["mean"])
+    return f"{text}. Best mean {race.objective}: {leader}, {mean}{spread}."
+
+
+def summary_table(race: Race) -> str:
+    """Returns the strategies, the best first, as an HTML table."""
+    rows = []
+    for label, row in race.summary().iterrows():
+        numbers = [row["mean"], row["standard_error"], row["best"]]
+        texts = ["" if math.isnan(number) else wording.number_text(number) for number in numbers]
+        counts = [f"{row['seeds']:.0f}", f"{row['trials']:.1f}", f"{row['time_s']:.1f}"]
+        rows.append((label, *texts, *counts))
+    return tables.table(f"Incumbents' {race.objective}, over seeds", _HEADER, rows)
+
+
+_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)
+# Colours alone don't tell the eighth strategy from the first.
+_DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)))
+_TIMES = 80
+_THICK, _THINNER = 3.2, 0.5
+
+
+class Line(NamedTuple):
+    """One strategy's incumbents.
+
+    Attributes:
+        label: The strategy's name.
+        x: Trials that ended, and half a one past the last; or seconds of training.
+        mean: Over the seeds that have come so far.
+        low: Mean less one standard error; as the mean where there is one seed.
+        high: Mean and one standard error.
+    """
+
+    label: str
+    x: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class RaceInfo(NamedTuple):
+    """What `draw_race` draws.
+
+    Attributes:
+        objective: The name of the score.
+        seeds: How many there are.
+        trials: Incumbents against trials that ended.
+        time: Incumbents against seconds; empty where scores took no time.
+    """
+
+    objective: str
+    seeds: int
+    trials: tuple[Line, ...]
+    time: tuple[Line, ...]
+
+
+def race_info(race: Race) -> RaceInfo:
+    """Returns what `draw_race` draws."""
+    trials, times = [], []
+    histories = race.histories
+    for label in race.labels:
+        runs = [
+            incumbent_curve(h) for (name, _), h in histories.items() if name == label and h.finished
+        ]
+        if not runs:
+            continue
+        ends = [len(run.scores) for run in runs]
+        grid = np.arange(1.0, max(ends) + 1)
+        counts = [np.arange(1.0, end + 1) for end in ends]
+        trials.append(_line(label, grid, counts, [run.incumbents for run in runs], hold=False))
+        longest = max(run.times_s[-1] for run in runs)
+        if longest > 0:
+            grid = np.linspace(0, longest, _TIMES)
+            spent = [np.asarray(run.times_s) for run in runs]
+            times.append(_line(label, grid, spent, [run.incumbents for run in runs], hold=True))
+    return RaceInfo(race.objective, len(race.seeds), tuple(trials), tuple(times))
+
+
+def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
+    """Draws the incumbents' means as lines, and a standard error to both sides.
+
+    Args:
+        info: What to draw.
+        ax: Where. What an earlier call drew is moved.
+        over: "trials" or "time".
+    """
+    drawing.remove_ours(ax)
+    lines = info.trials if over == "trials" else info.time
+    order = [line.label for line in info.trials]
+    for line in lines:
+        place = order.index(line.label)
+        color = _COLORS[place % len(_COLORS)]
+        dash = _DASHES[place // len(_COLORS) % len(_DASHES)]
+        # Thinner ones on top: strategies that draw alike at first hide each other otherwise.
+        width = max(_THICK - _THINNER * place, 1.5)
+        style = {"color": color, "linestyle": dash, "linewidth": width}
+        points = tuple(zip(line.x, line.mean, strict=True))
+        drawing.put_line(ax, line.label, points, label=line.label, drawstyle="steps-post", **style)
+        if line.low != line.high:
+            look: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0}
+            band = ax.fill_between(line.x, line.low, line.high, step="post", **look)
+            drawing.mark_ours(ax, band)
+    spread = f": mean and standard error of {info.seeds} seeds" if info.seeds > 1 else ""
+    x = "trials" if over == "trials" else "seconds of training"
+    drawing.finish_axes(ax, f"Incumbent{spread}", x, info.objective)
+    if over == "trials":
+        drawing.whole_ticks(ax)
+    elif lines:
+        ax.xaxis.set_major_locator(AutoLocator())
+    return ax
+
+
+def describe_race(info: RaceInfo) -> str:
+    """Returns in words what `draw_race` draws."""
+    ends = [f"{line.label} {line.mean[-1]:.4g}" for line in info.trials if line.mean]
+    return f"Mean {info.objective} of the incumbents, against trials: {', '.join(ends) or 'none'}."
+
+
+def _line(
+    label: str,
+    grid: np.ndarray,
+    places: Sequence[np.ndarray],
+    incumbents: Sequence[Sequence[float]],
+    *,
+    hold: bool,
+) -> Line:
+    """Returns mean and error over runs at each place of the grid, where any run has come so far.
+
+    Args:
+        label: The strategy's name.
+        grid: Where to look.
+        places: Of each run, where its incumbents are from.
+        incumbents: Of each run.
+        hold: Whether a run keeps its last incumbent beyond its end.
+    """
+    rows = np.full((len(places), len(grid)), math.nan)
+    for row, at, best in zip(rows, places, incumbents, strict=True):
+        found = np.searchsorted(at, grid, side="right") - 1
+        there = found >= 0 if hold else (found >= 0) & (grid <= at[-1])
+        row[there] = np.asarray(best, dtype=float)[found[there]]
+    known = ~np.isnan(rows)
+    counts = known.sum(axis=0)
+    shown = counts > 0
+    if known.all(axis=0).any():
+        shown[: known.all(axis=0).argmax()] = False  # a seed that joins must not lower the mean
+    rows, counts, known = rows[:, shown], counts[shown], known[:, shown]
+    mean = np.where(known, rows, 0).sum(axis=0) / counts
+    squares = (np.where(known, rows - mean, 0) ** 2).sum(axis=0)
+    error = np.sqrt(squares / np.maximum(counts - 1, 1) / counts)
+    columns = [grid[shown], mean, mean - error, mean + error]
+    if not hold and len(mean):
+        # Half a trial past the latest, so that its level shows.
+        columns = [np.append(column, column[-1:]) for column in columns]
+        columns[0][-1] += 0.5
+    return Line(label, *(tuple(map(float, column)) for column in columns))

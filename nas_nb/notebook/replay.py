@@ -1,13 +1,19 @@
-"""A search played back in a cell: a slider over its trials, and the plots as they were then."""
+"""`nas.replay`: a slider over a finished search."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nas_nb.notebook import terminal, wording
-from nas_nb.notebook.deeds import steering_text
+import ipywidgets as widgets
+from IPython.display import DisplayHandle, display
+
+from nas_nb.notebook import output, tables, wording
+from nas_nb.notebook.log import steering_text
+from nas_nb.notebook.output import css_with_keys, live_bundle, record_bundle
+from nas_nb.notebook.plots.figures import PlotContext, overview
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.replay import Playback
 
@@ -25,11 +31,9 @@ class Replay(Playback):
     """
 
     def _ipython_display_(self) -> None:
-        if not terminal.in_notebook():
-            terminal.say(repr(self))
+        if not output.in_notebook():
+            output.say(repr(self))
             return
-        from nas_nb.notebook.replay_view import ReplayView
-
         ReplayView(self).show()
 
     def status(self) -> str:
@@ -75,3 +79,101 @@ def replay(directory: str | Path) -> Replay:
         SearchError: There is no search in the folder.
     """
     return Replay.open(directory)
+
+
+_INTERVAL_MS = 500
+_HINT = "The slider of this replay needs its kernel: run the cell again."
+
+
+class ReplayView:
+    """A strip of controls, and a record, each an output of its own.
+
+    The record holds no widget: whatever moment was shown last, the saved notebook shows it.
+
+    Args:
+        replay: What to play back.
+
+    Attributes:
+        slider: Goes through the trials.
+        play: Lets the slider move, twice a second, or stops it.
+        close: Takes the controls away, and leaves the record.
+    """
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._picture = overview()
+        self._strip: DisplayHandle | None = None
+        self._shown: DisplayHandle | None = None
+        most, at = len(replay), len(replay.history.finished)
+        # Its own buttons have no name that a screen reader could say; it runs the clock, unseen.
+        self._clock = widgets.Play(
+            min=0, max=most, value=at, interval=_INTERVAL_MS, layout={"display": "none"}
+        )
+        self.play = widgets.Button(description="Play", tooltip="Play the search back")
+        self.slider = widgets.IntSlider(
+            min=0,
+            max=most,
+            value=at,
+            description="Trials ended",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout={"width": "520px"},
+        )
+        self.close = widgets.Button(description="Close", tooltip="Leave the record alone")
+        self._link = widgets.jslink((self._clock, "value"), (self.slider, "value"))
+        self._keys = widgets.HTML(css_with_keys(""))
+        self.widget = widgets.HBox([self._keys, self.play, self._clock, self.slider, self.close])
+        self.widget.add_class("nas-replay")
+        self.play.on_click(lambda _: self._play_or_stop())
+        self._clock.observe(lambda _: self._name_button(), "playing")
+        self.slider.observe(lambda change: self._go(change["new"]), "value")
+        self.close.on_click(lambda _: self.end())
+
+    def show(self) -> None:
+        """Shows controls and record in the running cell."""
+        strip = live_bundle(self.widget, {"text/plain": _HINT})
+        self._strip = display(strip, raw=True, display_id=True)
+        self._shown = display(self.record(), raw=True, display_id=True)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the moment as HTML, picture and text."""
+        replay = self._replay
+        self._picture.draw(PlotContext(replay.history, replay.domain))
+        table = tables.incumbent_table(replay.history)
+        page = record_html(replay, self._picture.html(), table)
+        return record_bundle(page, self._picture.png, replay.status())
+
+    def end(self) -> None:
+        """Takes the controls away: what stays needs no kernel."""
+        if self._strip is not None:
+            self._strip.update({"text/plain": ""}, raw=True)
+        # The page still reports the clock's last tick: without a comm it would log an error.
+        # So the clock, and the slider that it moves, stay until the kernel ends.
+        self._clock.playing = False
+        for one in (self.widget, self._keys, self.play, self.close):
+            one.close()
+
+    def _play_or_stop(self) -> None:
+        if not self._clock.playing and self.slider.value == self.slider.max:
+            self._clock.value = self.slider.value = 0
+        self._clock.playing = not self._clock.playing
+
+    def _name_button(self) -> None:
+        self.play.description = "Stop" if self._clock.playing else "Play"
+
+    def _go(self, trials: int) -> None:
+        self._replay.to(trials)
+        if self._shown is not None:
+            self._shown.update(self.record(), raw=True)
+
+
+def record_html(replay: Replay, image: str, table: str) -> str:
+    """Returns the moment as plain HTML."""
+    deeds = replay.deeds()
+    parts: list[Any] = [
+        f"<p><strong>{html.escape(replay.status())}</strong></p>",
+        f"<p>{html.escape(deeds[:1].upper() + deeds[1:])}.</p>" if deeds else "",
+        f"<p>{image}</p>",
+        table,
+    ]
+    return "\n".join(part for part in parts if part)

@@ -6,10 +6,9 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import tables, wording
-from nas_nb.notebook.bundle import record_bundle
-from nas_nb.notebook.deeds import steering_table
-from nas_nb.notebook.picture import Picture, overview
-from nas_nb.notebook.views.view import Scene
+from nas_nb.notebook.output import record_bundle
+from nas_nb.notebook.plots.figures import Picture, PlotContext, overview
+from nas_nb.notebook.tables import steering_table
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
@@ -28,7 +27,7 @@ class Report:
 
     def __init__(self, search: Search) -> None:
         picture = overview()
-        picture.draw(Scene(search.history, search.space.domain))
+        picture.draw(PlotContext(search.history, search.space.domain))
         self.html = html_record(search, picture)
         self.png = picture.png
         self.text = text_record(search)

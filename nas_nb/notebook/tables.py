@@ -1,4 +1,4 @@
-"""Tables as HTML that reads the same in a widget, a saved notebook and a screen reader.
+"""HTML tables: leaderboard, incumbent, failures, steering.
 
 Tags and attributes carry it: code hosts strip styles and scripts from what they show.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import heapq
 import html
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.wording import by_number, number_text, value_text, values_text
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
-    from nas_nb.record.history import History, Trial
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
 
 # The attribute is for readers that strip styles, the style for pages whose own would win.
 _LEFT = 'align="left" style="text-align: left"'
@@ -165,3 +168,12 @@ def _row(cells: Sequence[object], *, aligned: bool, marked: bool = False) -> str
 
 def _text(value: object) -> str:
     return html.escape(str(value))
+
+
+def steering_table(history: History, most: int) -> str:
+    """Returns the latest steering actions, latest first, with their times; '' if there are none."""
+    rows = [
+        (time.strftime("%H:%M:%S", time.localtime(event["time"])), steering_text(event))
+        for event in reversed(history.steering[-most:])
+    ]
+    return table("What was steered, latest first", ("time", "action"), rows) if rows else ""

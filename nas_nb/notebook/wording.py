@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_nb.search.budget import describe_duration
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.trial import Value, Values
     from nas_nb.search.search import Search
 
 _NUMBERED = re.compile(r"(.+)_(\d+)")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from nas_nb.record.events import Event, EventKind
-from nas_nb.record.history import History, Trial, TrialStatus, fold
-from nas_nb.record.journal import Journal
-from nas_nb.record.reading import read_events, read_history
-from nas_nb.record.values import Value, Values, values_key
+from nas_nb.record.history import History, fold
+from nas_nb.record.journal import Journal, read_events, read_history
+from nas_nb.record.trial import Trial, TrialStatus, Value, Values, values_key
 
 __all__ = [
     "Event",

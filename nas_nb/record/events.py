@@ -1,15 +1,16 @@
-"""The words of the journal: the kinds of event, what each carries, and its form on one line."""
+"""The kinds of event, their fields, their line of JSON, and which may follow which."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from types import NoneType
 from typing import Any
 
 from nas_nb.errors import JournalError, nearest
-from nas_nb.record.values import plain
+from nas_nb.record.trial import TrialDraft, TrialStatus, plain, plain_values
 
 Event = dict[str, Any]
 
@@ -45,7 +46,7 @@ class EventKind(StrEnum):
     """An attempt ended: trial, status (completed, failed or stopped) [, score, reason,
     duration_s (of this attempt), checkpoint]."""
     STEERED = "steered"
-    """Somebody steered: action [, detail]; see `nas_nb.record.steering.SteerAction`."""
+    """Somebody steered: action [, detail]; see `nas_nb.record.events.SteerAction`."""
     SEARCH_CLOSED = "search_closed"
     """The session ended: state [, reason]."""
 
@@ -198,3 +199,143 @@ def _from_words(value: Any) -> Any:
     if isinstance(value, list):
         return [_from_words(item) for item in value]
     return value
+
+
+ENDS = (TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.STOPPED)
+DIRECTIONS = ("max", "min")
+
+
+def check_version(event: Event) -> None:
+    """Raises JournalError if the session was written in a newer format than this one."""
+    version = event.get("journal") or JOURNAL_VERSION
+    if version > JOURNAL_VERSION:
+        raise JournalError(
+            f"Expected a journal of format {JOURNAL_VERSION} or older. Received: format {version}, "
+            "written by a newer nas_nb. Nothing was changed; update nas_nb to open it."
+        )
+
+
+def check_opening(event: Event, direction: str, objective: str, scored: bool) -> None:
+    """Raises JournalError if a session would compare scores that can't be compared."""
+    check_version(event)
+    if event["direction"] not in DIRECTIONS:
+        raise JournalError(f"Expected direction 'max' or 'min'. Received: {event['direction']!r}.")
+    if scored and (event["direction"], event["objective"]) != (direction, objective):
+        raise JournalError(
+            f"Expected the objective that this journal holds scores of, {objective} ({direction}). "
+            f"Received: {event['objective']} ({event['direction']}). "
+            "Use another directory for another objective."
+        )
+
+
+def check_trial(event: Event, drafts: Sequence[TrialDraft]) -> None:
+    """Raises JournalError unless the event may happen to its trial now."""
+    kind, number = event["event"], event["trial"]
+    if kind == EventKind.TRIAL_PROPOSED:
+        if number != len(drafts):
+            raise JournalError(f"Expected trial {len(drafts)} to be proposed. Received: {number}.")
+        return
+    if not 0 <= number < len(drafts):
+        raise JournalError(
+            f"Expected a trial that was proposed, 0 to {len(drafts) - 1}. Received: {number}."
+        )
+    draft = drafts[number]
+    allowed = _allowed(kind)
+    if draft.status not in allowed:
+        raise JournalError(
+            f"Expected {kind} for a trial that is {' or '.join(allowed)}. "
+            f"Received: trial {number}, which is {draft.status}."
+        )
+    if kind == EventKind.EPOCH_ENDED and event["epoch"] <= draft.last_epoch:
+        raise JournalError(
+            f"Expected an epoch after {draft.last_epoch} of trial {number}. "
+            f"Received: epoch {event['epoch']}. A new attempt begins with trial_started."
+        )
+    if kind == EventKind.TRIAL_ENDED and event["status"] not in ENDS:
+        raise JournalError(f"Expected status {' or '.join(ENDS)}. Received: {event['status']!r}.")
+
+
+def check_parent(event: Event, drafts: Sequence[TrialDraft]) -> None:
+    """Raises JournalError if a proposal names a parent that was not proposed before it.
+
+    Only what is written is held to it: a journal that names one already has to stay readable.
+    """
+    parent = event.get("parent")
+    if event["event"] == EventKind.TRIAL_PROPOSED and not is_known_parent(parent, len(drafts)):
+        known = f"0 to {len(drafts) - 1}, or" if drafts else "here"
+        raise JournalError(
+            f"Expected as parent of trial {len(drafts)} one that was proposed before it, {known} "
+            f"None. Received: parent={parent!r}."
+        )
+
+
+def is_known_parent(parent: int | None, trials: int) -> bool:
+    """Tells whether a parent is none, or one of the trials."""
+    return parent is None or 0 <= parent < trials
+
+
+_OPEN = (TrialStatus.PROPOSED, TrialStatus.RUNNING, TrialStatus.STOPPED)
+_RUNNING = (TrialStatus.RUNNING,)
+_NOT_COMPLETED = (*_OPEN, TrialStatus.FAILED)
+
+
+def _allowed(kind: str) -> tuple[TrialStatus, ...]:
+    if kind == EventKind.TRIAL_STARTED:
+        return _NOT_COMPLETED
+    return _RUNNING if kind == EventKind.EPOCH_ENDED else _OPEN
+
+
+USER = "user"
+"""The origin of a trial that nobody but the user asked for."""
+
+
+class SteerAction(StrEnum):
+    """What a `steered` event does, and what its `detail` says.
+
+    All from RESTRICT on count from the next proposal on, in this and in later sessions; the
+    strategy and the budget until another session opens with its own.
+    """
+
+    PAUSE = "pause"
+    """The search waits [reason]."""
+    RESUME = "resume"
+    """It goes on."""
+    STOP_TRIAL = "stop_trial"
+    """A running trial ends with what it has: trial."""
+    MORE_EPOCHS = "more_epochs"
+    """A trial gets more: trial, epochs (how many more, 1 or more). One that has completed is
+    continued by a new trial, of which it is the parent."""
+    RESTRICT = "restrict"
+    """Only a part of the space is proposed from: {kind of rule: {name: values}}, for each kind of
+    `nas_nb.space.restriction.RuleKind`."""
+    RELEASE = "release"
+    """Restrictions are lifted [names; all without]."""
+    QUEUE = "queue"
+    """A hand-made candidate becomes the next trial: values."""
+    UNQUEUE = "unqueue"
+    """All candidates that wait are dropped."""
+    STRATEGY = "strategy"
+    """Another one proposes: strategy (its name), options."""
+    BUDGET = "budget"
+    """Other limits: as in `search_opened`, null for no limit."""
+
+
+def check_steering(event: Event, drafts: Sequence[TrialDraft]) -> None:
+    """Raises JournalError unless the event says what its action needs."""
+    action, detail = event["action"], event.get("detail") or {}
+    if not isinstance(detail, dict):
+        raise JournalError(f"Expected the detail of {action} to be a dict. Received: {detail!r}.")
+    if action == SteerAction.QUEUE:
+        values = detail.get("values")
+        if not isinstance(values, dict):
+            raise JournalError(f"Expected the values to queue. Received: {values!r}.")
+        plain_values(values)
+    elif action in (SteerAction.STOP_TRIAL, SteerAction.MORE_EPOCHS):
+        number, epochs = detail.get("trial"), detail.get("epochs", 1)
+        if not isinstance(number, int) or not 0 <= number < len(drafts):
+            raise JournalError(
+                f"Expected {action} for a trial that was proposed, 0 to {len(drafts) - 1}. "
+                f"Received: {number!r}."
+            )
+        if not isinstance(epochs, int) or epochs < 1:
+            raise JournalError(f"Expected 1 or more epochs more. Received: {epochs!r}.")

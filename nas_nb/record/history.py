@@ -1,25 +1,117 @@
-"""The fold of a journal's events: what every strategy, view and report reads."""
+"""`History`: the fold of the events, with incumbent and Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nas_nb.errors import JournalError, nearest
-from nas_nb.record.fold import Fold
-from nas_nb.record.ledger import comparable
-from nas_nb.record.pareto import front
-from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.record.values import values_key
+from nas_nb.record.events import (
+    Event,
+    EventKind,
+    check_fields,
+    check_opening,
+    check_parent,
+    check_steering,
+    check_trial,
+)
+from nas_nb.record.history_state import HistoryState, comparable_score
+from nas_nb.record.trial import Trial, TrialStatus, plain_values, values_key
 
 if TYPE_CHECKING:
-    from nas_nb.record.events import Event
-    from nas_nb.record.steering import Queued
+    from nas_nb.record.history_state import QueuedCandidate
 
 __all__ = ["History", "Trial", "TrialStatus", "fold"]
 
 
-class History(Fold):
+class EventFold:
+    """Applies events to a ledger, and takes snapshots of it that do not change.
+
+    One thread applies events; any thread may read.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._ledger = HistoryState()
+        self._version = 0
+        self._trials: list[Trial] = []
+        self._snapshots: dict[str, tuple[Any, ...]] = {}
+        self._grown: dict[str, tuple[Trial, ...]] = {}
+
+    def apply(self, event: Event) -> None:
+        """Takes one more event into account; a kind that is not known counts, and changes nothing.
+
+        Raises:
+            JournalError: The event lacks a field or can't happen now; nothing was changed.
+        """
+        with self._lock:
+            self._check(event)
+            step = self._ledger.steps.get(event["event"])
+            if step is not None:
+                step(event)
+            self._version += 1
+            self._snapshots.clear()
+
+    def check(self, event: Event) -> None:
+        """Raises JournalError if the event can't be written now; changes nothing."""
+        self._check(event)
+        check_parent(event, self._ledger.drafts)
+
+    def _check(self, event: Event) -> None:
+        kind, books = event["event"], self._ledger
+        if kind not in books.steps:
+            return
+        check_fields(event)
+        if kind == EventKind.SEARCH_OPENED:
+            check_opening(event, books.direction, books.objective, scored=bool(books.completed))
+        elif kind == EventKind.STEERED:
+            check_steering(event, books.drafts)
+        elif kind not in (EventKind.PREPARED, EventKind.SEARCH_CLOSED):
+            check_trial(event, books.drafts)
+        if kind == EventKind.TRIAL_PROPOSED:
+            plain_values(event["values"])
+
+    def __len__(self) -> int:
+        return len(self._ledger.drafts)
+
+    @property
+    def version(self) -> int:
+        """How many events were applied: it tells a reader whether there is anything new."""
+        return self._version
+
+    def _trial(self, number: int) -> Trial:
+        return self._refreshed()[number]
+
+    def _refreshed(self) -> list[Trial]:
+        """Takes new snapshots of the trials that changed since the last call."""
+        books = self._ledger
+        for number in sorted(books.changed):
+            trial = books.finished.get(number) or books.drafts[number].freeze()
+            self._trials[number : number + 1] = [trial]
+        books.changed.clear()
+        return self._trials
+
+    def _snapshot(self, name: str, take: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        with self._lock:
+            if name not in self._snapshots:
+                self._snapshots[name] = take()
+            return cast("tuple[T, ...]", self._snapshots[name])
+
+    def _longer(self, name: str, trials: dict[int, Trial]) -> tuple[Trial, ...]:
+        """Returns the trials in order: of ten thousand only those since the last time are read."""
+        last = self._grown.get(name, ())
+        latest = list(islice(reversed(trials.values()), max(0, len(trials) - len(last)) + 1))
+        # Where a trial was taken out, what now stands at the place of the last is another one.
+        if last and len(trials) >= len(last) and latest[-1] is last[-1]:
+            self._grown[name] = (*last, *reversed(latest[:-1]))
+        else:
+            self._grown[name] = tuple(trials.values())
+        return self._grown[name]
+
+
+class History(EventFold):
     """What happened in a search so far.
 
     One thread applies events; any thread may read. What a property returns is a snapshot that
@@ -89,7 +181,7 @@ class History(Fold):
         )
 
     @property
-    def queued(self) -> tuple[Queued, ...]:
+    def queued(self) -> tuple[QueuedCandidate, ...]:
         """The candidates that the user asked for and that are not proposed yet, in order."""
         return self._snapshot("queued", lambda: tuple(self._ledger.wishes.queue))
 
@@ -218,13 +310,13 @@ class History(Fold):
                 )
         points = ((self._point(trial, objectives), trial) for trial in trials)
         entered = [(point, trial) for point, trial in points if point is not None]
-        return tuple(entered[at][1] for at in front([point for point, _ in entered]))
+        return tuple(entered[at][1] for at in non_dominated([point for point, _ in entered]))
 
     def _point(self, trial: Trial, objectives: Iterable[str]) -> tuple[float, ...] | None:
         sign = -1 if self.direction == "max" else 1
         point = []
         for name in objectives:
-            number = comparable(trial.score if name == "score" else trial.costs.get(name))
+            number = comparable_score(trial.score if name == "score" else trial.costs.get(name))
             if number is None:
                 return None
             point.append(sign * number if name == "score" else number)
@@ -245,3 +337,28 @@ def fold(events: Iterable[Event]) -> History:
 
 def _score(of: Trial | float | None) -> float | None:
     return of.score if isinstance(of, Trial) else of
+
+
+T = TypeVar("T")
+
+
+def non_dominated(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """Returns the positions of the points that no other dominates, every number minimised.
+
+    A point dominates another if it is nowhere greater and somewhere smaller; equal points don't
+    dominate each other. Sorted by the first number, then the second, and so on.
+
+    Points are visited in sorted order, in which only earlier points can dominate later ones, so
+    each is compared with the front so far: O(n log n + n * size of the front).
+    """
+    order = sorted(range(len(points)), key=points.__getitem__)
+    kept: list[int] = []
+    for position in order:
+        point = points[position]
+        if not any(_dominates(points[other], point) for other in reversed(kept)):
+            kept.append(position)
+    return kept
+
+
+def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))

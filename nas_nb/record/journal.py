@@ -1,23 +1,22 @@
-"""The journal: one search's events on disk, one line each, written by one kernel at a time."""
+"""`journal.jsonl`: one writer, appended, locked; reading it back."""
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from nas_nb.errors import JournalError
-from nas_nb.record.events import Event, EventKind, decode, encode, make_event
+from filelock import FileLock, Timeout
+
+from nas_nb.errors import JournalError, JournalWriteError
+from nas_nb.record.events import Event, EventKind, check_version, decode, encode, make_event
 from nas_nb.record.history import History
-from nas_nb.record.journal_file import acquire, check_there, open_file, unwritable
-from nas_nb.record.reading import read_whole
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 _SYNCED = (EventKind.TRIAL_ENDED, EventKind.SEARCH_OPENED, EventKind.SEARCH_CLOSED)
 
@@ -169,3 +168,158 @@ class Journal:
             raise unwritable(path, error) from error
         self._torn = False
         self._end += len(line)
+
+
+def acquire(path: Path) -> FileLock:
+    """Returns the lock of a journal, held; makes its folder.
+
+    Raises:
+        JournalError: Another kernel, or another handle of this one, writes it.
+        JournalWriteError: It can't be made there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not thread-local: the search's thread may close what the main thread opened.
+        lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
+        lock.acquire()
+    except Timeout as error:
+        raise JournalError(
+            f"Expected to be the only writer of {path}. Received: it is being written by another "
+            "kernel, or by another search of this one. Stop that search or shut that kernel down; "
+            "meanwhile nas_nb.record.read_history(path) reads it."
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        # NotImplementedError is filelock's word for a file system that knows no locks.
+        raise unwritable(path, error) from error
+    return lock
+
+
+def open_file(path: Path) -> int:
+    """Returns the descriptor of a journal to append to; makes it if it is missing."""
+    is_new = not path.exists()
+    binary = getattr(os, "O_BINARY", 0)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
+    if is_new and os.name == "posix":
+        # A power cut must not lose the name of the file: it is the folder's content.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return file
+
+
+def check_there(path: Path, file: int) -> None:
+    """Raises FileNotFoundError if the open file has lost its name: writing would succeed."""
+    opened = os.fstat(file)
+    if opened.st_nlink == 0 and not (path.exists() and os.path.samestat(path.stat(), opened)):
+        raise FileNotFoundError("the file was deleted while the search ran")
+
+
+def unwritable(path: Path, error: Exception) -> JournalWriteError:
+    """Returns what is raised where a journal can't be written."""
+    why = getattr(error, "strerror", None) or str(error)
+    return JournalWriteError(
+        f"Expected to write the journal {path}. Received: {why}. "
+        "Give the search a directory that is writable and has room, or make room in this one."
+    )
+
+
+_OPENED = f'"{EventKind.SEARCH_OPENED}"'.encode()
+
+
+def read_events(path: str | Path) -> Iterator[Event]:
+    """Yields the events of a journal, also while another kernel writes it; takes no lock.
+
+    A last line that was torn (the writer died or is still at it) is left out.
+
+    Raises:
+        JournalError: There is no such file, a newer nas_nb wrote it, or a line in the middle
+            is corrupt (the message has its number).
+    """
+    for _, _, event in whole_lines(Path(path)):
+        yield event
+
+
+def read_history(path: str | Path) -> History:
+    """Returns the history of a journal, also while another kernel writes it; takes no lock.
+
+    Raises:
+        JournalError: As `read_events`; or an event can't follow those before it.
+    """
+    history, _ = read_whole(Path(path))
+    return history
+
+
+def read_opening(path: str | Path) -> Event | None:
+    """Returns the event that opened the latest session, or None if there is none.
+
+    The other lines are passed over: what is damaged there, `read_history` finds.
+
+    Raises:
+        JournalError: There is no such file, or a newer nas_nb wrote it.
+    """
+    with _readable(Path(path)), Path(path).open("rb") as file:
+        lines = [line for line in file if _OPENED in line]
+    for event in map(decode, reversed(lines)):
+        if event is not None and event["event"] == EventKind.SEARCH_OPENED:
+            check_version(event)
+            return event
+    return None
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, int, Event]]:
+    """Yields the number (from 1), the end (in bytes) and the event of each line."""
+    end = 0
+    with _readable(path), path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            event = decode(line)
+            if event is None:
+                if next(file, None) is None:
+                    return
+                raise JournalError(
+                    f"Expected an event on line {number} of {path}. Received: {line[:80]!r}. "
+                    "Nothing was changed; mend or delete that line."
+                )
+            end += len(line)
+            if event["event"] == EventKind.SEARCH_OPENED:
+                check_version(event)
+            yield number, end, event
+
+
+def read_whole(path: Path) -> tuple[History, int]:
+    """Returns the history of a journal, and where its last whole line ends, in bytes."""
+    history, end = History(), 0
+    with _uncollected():
+        for number, end_of_line, event in whole_lines(path):
+            try:
+                history.apply(event)
+            except JournalError as error:
+                raise JournalError(f"{error} (Line {number} of {path}.)") from error
+            end = end_of_line
+    return history, end
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(
+            f"Expected a readable journal at {path}. Received: {error.strerror or error}."
+        ) from error
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Events hold no cycles: to look for some, again and again, takes as long as to read them."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+JOURNAL_FILE = "journal.jsonl"

@@ -1,12 +1,14 @@
-"""One trial, as the record knows it."""
+"""`Trial`, its status and values, read-only to everyone."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
 
-from nas_nb.record.frozen import NOTHING
-from nas_nb.record.values import Value, values_key
+from nas_nb.errors import JournalError
 
 
 class TrialStatus(StrEnum):
@@ -47,7 +49,7 @@ class Trial:
     """Why it failed or stopped, in one line."""
     duration_s: float = 0.0
     """Of the last attempt; while it runs, of its epochs so far."""
-    costs: dict[str, float] = field(default_factory=lambda: NOTHING, hash=False)
+    costs: dict[str, float] = field(default_factory=lambda: EMPTY, hash=False)
     """What the model costs, e.g. {"params": 1234}."""
     note: str | None = None
     checkpoint: str | None = None
@@ -55,7 +57,7 @@ class Trial:
     started: float | None = None
     """Unix seconds, of the last attempt."""
     ended: float | None = None
-    fidelity: dict[str, float] = field(default_factory=lambda: NOTHING, hash=False)
+    fidelity: dict[str, float] = field(default_factory=lambda: EMPTY, hash=False)
     """What it was granted where that differs from the search's grant, e.g. {"epochs": 3}."""
     parent: int | None = None
     """The trial whose weights it starts from."""
@@ -87,12 +89,12 @@ class TrialDraft:
     score: float | None = None
     reason: str | None = None
     duration_s: float = 0.0
-    costs: dict[str, float] = field(default_factory=lambda: NOTHING)
+    costs: dict[str, float] = field(default_factory=lambda: EMPTY)
     note: str | None = None
     checkpoint: str | None = None
     started: float | None = None
     ended: float | None = None
-    fidelity: dict[str, float] = field(default_factory=lambda: NOTHING)
+    fidelity: dict[str, float] = field(default_factory=lambda: EMPTY)
     parent: int | None = None
 
     def freeze(self) -> Trial:
@@ -117,3 +119,94 @@ class TrialDraft:
             self.fidelity,
             self.parent,
         )
+
+
+Value = str | int | float | bool
+Values = Mapping[str, Value]
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
+def plain(value: Any) -> Any:
+    """Returns a NumPy scalar or array as Python's own number or list, anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Returns the values as Python's own str, int, float and bool, in the order given.
+
+    Raises:
+        JournalError: A name is not a string, or a value is none of the four kinds.
+    """
+    result: dict[str, Value] = {}
+    for name, given in values.items():
+        value = plain(given)
+        if not isinstance(name, str) or not isinstance(value, (str, int, float)):
+            raise JournalError(
+                "Expected values that map names to str, int, float or bool. "
+                f"Received: {name!r} = {given!r} (of type {type(given).__name__}). "
+                "Give a choice a name, and look the object up by it in build()."
+            )
+        result[name] = value
+    return result
+
+
+def values_key(values: Mapping[str, Any]) -> str:
+    """Returns the canonical text of the values: equal for equal points, whatever their order.
+
+    It is JSON with sorted names. Types count: `1`, `1.0`, `True` and `"1"` are four values.
+    """
+    return _ENCODER.encode(plain_values(values))
+
+
+V = TypeVar("V")
+
+
+class ReadOnlyError(TypeError):
+    """Somebody tried to change what the history holds."""
+
+
+def _refuse(self: object, *args: object, **kwargs: object) -> NoReturn:
+    kind = "list" if isinstance(self, list) else "dict"
+    raise ReadOnlyError(
+        f"The history is only for reading, with all that it holds: change a copy, {kind}(...), "
+        "as in `values = dict(trial.values)`."
+    )
+
+
+class FrozenDict(dict[str, V]):
+    """A plain dict to everyone who reads, so that it goes into JSON and equals a dict."""
+
+    __slots__ = ()
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = setdefault = pop = popitem = clear = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict[V]], tuple[dict[str, V]]]:
+        return FrozenDict, (dict(self),)
+
+
+class FrozenList(list[V]):
+    """A plain list to everyone who reads."""
+
+    __slots__ = ()
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = extend = insert = remove = pop = _refuse
+    clear = sort = reverse = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenList[V]], tuple[list[V]]]:
+        return FrozenList, (list(self),)
+
+
+EMPTY: FrozenDict[Any] = FrozenDict()
+"""What a trial has before it has anything; it can't change, so that all may share it."""
+
+
+def freeze(value: Any) -> Any:
+    """Returns what JSON gave, read-only in all its depth."""
+    if isinstance(value, dict):
+        return FrozenDict({name: freeze(item) for name, item in value.items()})
+    if isinstance(value, list):
+        return FrozenList(map(freeze, value))
+    return value

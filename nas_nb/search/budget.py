@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 Duration = str | float | dt.timedelta
 
-
 _UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _WHOLE = ("max_trials", "max_epochs", "max_params", "max_flops", "max_memory_bytes")
 

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_nb.evaluate.seeds import seeded
-from nas_nb.search.checkpoints import load_checkpoint
-from nas_nb.space.ready.raw_input import with_raw_input
+from nas_nb.export.raw_input import with_raw_input
+from nas_nb.workers.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
     import keras
 
-    from nas_nb.data import Data
-    from nas_nb.record.history import Trial
-    from nas_nb.record.values import Values
+    from nas_nb.data.dataset import Data
+    from nas_nb.record.trial import Trial, Values
     from nas_nb.space.architecture import Architecture
     from nas_nb.space.search_space import SearchSpace
 
@@ -81,7 +80,7 @@ class Incumbent:
         Args:
             raw: As for `model`.
         """
-        from nas_nb.space.code import keras_source
+        from nas_nb.export.keras_source import keras_source
 
         model = self._untrained()
         return keras_source(with_raw_input(model, self.data) if raw else model)

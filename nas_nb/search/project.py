@@ -1,4 +1,4 @@
-"""The project folder of a search: where it is, and whether it belongs to the same search."""
+"""The project folder; opening a search again."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from nas_nb.errors import SearchError
-from nas_nb.record import reading
+from nas_nb.data.datasets import load
+from nas_nb.errors import DataError, SearchError
+from nas_nb.record import journal
 from nas_nb.record.history import History
+from nas_nb.record.journal import JOURNAL_FILE
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
 
-JOURNAL = "journal.jsonl"
-PARENT = Path("nas_nb_runs")
+RUNS_FOLDER = Path("nas_nb_runs")
 _BY_TIME = re.compile(r"\d{8}-\d{6}-")
 
 
@@ -29,7 +32,7 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
         return Path(directory).expanduser().absolute()
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     for suffix in itertools.count(1):
-        folder = PARENT / (stem if suffix == 1 else f"{stem}-{suffix}")
+        folder = RUNS_FOLDER / (stem if suffix == 1 else f"{stem}-{suffix}")
         if not folder.exists():
             return folder.absolute()
     raise AssertionError("unreachable: the suffixes are endless")
@@ -37,7 +40,7 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
 
 def is_chosen(folder: Path) -> bool:
     """Tells whether somebody named the folder: `choose_folder` had not."""
-    return folder.parent.name != PARENT.name or _BY_TIME.match(folder.name) is None
+    return folder.parent.name != RUNS_FOLDER.name or _BY_TIME.match(folder.name) is None
 
 
 def check_free(folder: Path) -> None:
@@ -61,7 +64,7 @@ def check_free(folder: Path) -> None:
 
 
 def _is_locked(folder: Path) -> bool:
-    lock = folder / f"{JOURNAL}.lock"
+    lock = folder / f"{JOURNAL_FILE}.lock"
     if not lock.exists():
         return False
     try:
@@ -73,14 +76,14 @@ def _is_locked(folder: Path) -> bool:
 
 def read_history(folder: Path) -> History:
     """Returns what the project folder's journal holds; an empty history without one."""
-    path = folder / JOURNAL
-    return reading.read_history(path) if path.is_file() else History()
+    path = folder / JOURNAL_FILE
+    return journal.read_history(path) if path.is_file() else History()
 
 
 def read_opening(folder: Path) -> Event | None:
     """Returns what opened the project's latest session; None where there is no search."""
-    path = folder / JOURNAL
-    return reading.read_opening(path) if path.is_file() else None
+    path = folder / JOURNAL_FILE
+    return journal.read_opening(path) if path.is_file() else None
 
 
 def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:
@@ -103,3 +106,93 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
                 f"{len(history.trials)} trials could not be compared with new ones. "
                 "Give another `directory`, or make the search as it was."
             )
+
+
+_LIMITS = {
+    "max_trials": "max_trials",
+    "max_time_s": "max_time",
+    "max_epochs": "max_epochs",
+    "max_params": "max_params",
+    "max_flops": "max_flops",
+    "max_time_per_trial_s": "max_time_per_trial",
+    "max_memory_bytes": "max_memory",
+    "max_latency_s": "max_latency",
+}
+
+
+def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns what `Search` has to be given to go on with the search in a project folder.
+
+    Nothing in the folder is evaluated or unpickled: names are looked up, numbers are taken.
+
+    Args:
+        directory: The project folder.
+        given: Arguments of `Search` that take the place of what the journal says.
+
+    Raises:
+        SearchError: There is no search, or what it needs (data of the user's own, a `build(hp)`
+            function) is not in the journal and was not given.
+    """
+    folder = Path(directory).expanduser().absolute()
+    opening = read_opening(folder)
+    if opening is None:
+        raise SearchError(
+            f"There is no search in {folder}: expected a {JOURNAL_FILE} there. A search writes to "
+            "its `directory`, by default a folder in nas_nb_runs."
+        )
+    # What code asked for then: `Search` finds out itself what steering has made of it.
+    asked = {**opening, **(opening.get("given") or {})}
+    found = {
+        "directory": folder,
+        "name": opening.get("search"),
+        "objective": _objective(opening),
+        "seed": opening["seed"],
+        **opening.get("fidelity", {}),
+        **{_LIMITS[name]: limit for name, limit in asked.get("budget", {}).items()},
+    }
+    if "space" not in given:
+        found["space"] = _space(opening, folder)
+    if "data" not in given:
+        found["data"] = _data(opening, folder)
+    if "strategy" not in given:
+        found |= _strategy(asked, folder)
+    return found | given
+
+
+def _objective(opening: dict[str, Any]) -> Any:
+    import keras_tuner as kt
+
+    return kt.Objective(opening["objective"], opening["direction"])
+
+
+def _missing(what: str, argument: str, folder: Path) -> SearchError:
+    count = len(read_history(folder).completed)
+    return SearchError(
+        f"The search in {folder} has {count} completed trials, but {what} is not in its "
+        f"journal: open it with nas.open({str(folder)!r}, {argument})."
+    )
+
+
+def _space(opening: dict[str, Any], folder: Path) -> SearchSpace:
+    recipe = opening.get("recipe")
+    if recipe is None:
+        raise _missing("the function that builds its models", "space=...", folder)
+    return SearchSpace.from_recipe(recipe)
+
+
+def _data(opening: dict[str, Any], folder: Path) -> Any:
+    try:
+        return load(opening["data"])
+    except DataError as error:
+        named = f"its data '{opening['data']}'"
+        raise _missing(named, "data=...", folder) from error
+
+
+def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:
+    name = opening.get("strategy", "")
+    if name not in STRATEGIES:
+        raise SearchError(
+            f"The strategy '{name}' of the search in {folder} is a function: pass it, or another "
+            f"one, as nas.open({str(folder)!r}, strategy=...)."
+        )
+    return {"strategy": name, "options": opening.get("options") or {}}

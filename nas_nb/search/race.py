@@ -1,34 +1,35 @@
-"""A race: strategies side by side on one space, each with several seeds."""
+"""Strategies side by side, each with several seeds."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
 
 from nas_nb.errors import SearchError
 from nas_nb.search.budget import Budget, Duration, parse_duration
-from nas_nb.search.project import PARENT
-from nas_nb.search.race_course import course_of
-from nas_nb.search.race_lane import Lane, SearchLane, TableLane
-from nas_nb.search.race_results import frame, summary, winner
+from nas_nb.search.project import RUNS_FOLDER
+from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
 from nas_nb.search.search import Search
+from nas_nb.search.session import interrupt_stops
 from nas_nb.search.settings import SpaceLike, as_data, as_space
-from nas_nb.search.waiting import interrupt_stops
-from nas_nb.strategy.names import make_strategy
-from nas_nb.strategy.strategy import Strategy, refuse_without_data
+from nas_nb.strategy.base import Strategy, refuse_without_data
+from nas_nb.strategy.registry import make_strategy
 
 if TYPE_CHECKING:
     import keras_tuner as kt
-    import pandas as pd
 
-    from nas_nb.data import Data
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.tabular import TableLike
     from nas_nb.record.history import History
-    from nas_nb.search.race_table import TableLike
     from nas_nb.space.domain import Domain
 
-Racer = str | Strategy | Callable[..., Any]
+RaceEntry = str | Strategy | Callable[..., Any]
 STRATEGIES = ("random", "evolution", "local")
 
 
@@ -66,7 +67,7 @@ class Race:
         space: SpaceLike | Domain | None = None,
         data: Data | str | None = None,
         *,
-        strategies: Sequence[Racer] | Mapping[str, Racer] = STRATEGIES,
+        strategies: Sequence[RaceEntry] | Mapping[str, RaceEntry] = STRATEGIES,
         seeds: int | Iterable[int] = 3,
         max_trials: int | None = None,
         max_time: Duration | None = None,
@@ -78,25 +79,25 @@ class Race:
         **options: Any,
     ) -> None:
         budget = Budget(max_trials, parse_duration(max_time))
-        racers = labelled(strategies)
+        racers = label_strategies(strategies)
         self.directory = _folder(directory)
         self.seeds = _seeds(seeds)
         self.interrupted = False
-        lane: Callable[..., Lane]
+        race_run: Callable[..., RaceRun]
         if table is None:
             limits = {"max_trials": max_trials, "max_time": max_time, "epochs": epochs}
             search = _searches(space, data, objective=objective, **limits, **options)
-            lane = lambda *own: SearchLane(*own, search=search)  # noqa: E731
+            race_run = lambda *own: TrainedRun(*own, search=search)  # noqa: E731
         else:
-            course = course_of(space, table, budget, direction)
-            if max_trials is None and course.table.points is None:
+            task = race_task(space, table, budget, direction)
+            if max_trials is None and task.table.points is None:
                 raise SearchError("A race over a table ends by its trials: set max_trials=50.")
             for racer in racers.values():
-                refuse_without_data(make_strategy(racer, course.domain))
-            lane = lambda *own: TableLane(*own, course=course)  # noqa: E731
+                refuse_without_data(make_strategy(racer, task.domain))
+            race_run = lambda *own: TabularRun(*own, task=task)  # noqa: E731
         # Seed by seed, so that all strategies can soon be compared.
-        self.lanes: list[Lane] = [
-            lane(label, racer, seed, self.directory / f"{label}-seed{seed}")
+        self.race_runs: list[RaceRun] = [
+            race_run(label, racer, seed, self.directory / f"{label}-seed{seed}")
             for seed in self.seeds
             for label, racer in racers.items()
         ]
@@ -104,12 +105,12 @@ class Race:
     @property
     def labels(self) -> tuple[str, ...]:
         """The strategies' names in the race, in order."""
-        return tuple(dict.fromkeys(lane.label for lane in self.lanes))
+        return tuple(dict.fromkeys(race_run.label for race_run in self.race_runs))
 
     @property
     def histories(self) -> dict[tuple[str, int], History]:
         """What happened, by strategy and seed; it grows while the race runs."""
-        return {(lane.label, lane.seed): lane.history for lane in self.lanes}
+        return {(race_run.label, race_run.seed): race_run.history for race_run in self.race_runs}
 
     @property
     def objective(self) -> str:
@@ -124,7 +125,7 @@ class Race:
     @property
     def winner(self) -> str | None:
         """The strategy with the best mean of its seeds' incumbents; None before there are any."""
-        return winner(self.histories, self.direction)
+        return race_winner(self.histories, self.direction)
 
     def run(self) -> Self:
         """Runs what is left of the race in the calling thread; an interrupt stops it gracefully.
@@ -134,18 +135,18 @@ class Race:
         """
         self.interrupted = False
         with interrupt_stops(self.stop):
-            for lane in self.lanes:
-                if self.interrupted or not lane.run():
+            for race_run in self.race_runs:
+                if self.interrupted or not race_run.run():
                     self.interrupted = True
                     break
-                self._on_lane(lane)
+                self._on_race_run(race_run)
         return self
 
     def stop(self) -> None:
         """Asks the race to end within a batch or a second; `run()` goes on with it."""
         self.interrupted = True
-        for lane in self.lanes:
-            lane.stop()
+        for race_run in self.race_runs:
+            race_run.stop()
 
     def frame(self) -> pd.DataFrame:
         """Returns one row for each trial that ended.
@@ -153,7 +154,7 @@ class Race:
         Columns: strategy, seed, trial (1 for the first that ended), score (NaN if it failed),
         incumbent (the best score so far), epochs (spent so far), time_s (spent on trials so far).
         """
-        return frame(self.histories)
+        return race_frame(self.histories)
 
     def summary(self) -> pd.DataFrame:
         """Returns one row for each strategy, the best first.
@@ -161,20 +162,22 @@ class Race:
         Columns: seeds (that have an incumbent), mean (of the incumbents' scores),
         standard_error (of the mean; NaN for one seed), best, trials (mean), time_s (mean).
         """
-        return summary(self.histories, self.direction)
+        return race_summary(self.histories, self.direction)
 
-    def _on_lane(self, lane: Lane) -> None:
+    def _on_race_run(self, race_run: RaceRun) -> None:
         """Is told after each search that ended."""
 
     def __repr__(self) -> str:
-        left = sum(1 for lane in self.lanes if not lane.history.finished)
-        state = f"interrupted, {left} of {len(self.lanes)} searches not begun: `.run()` goes on"
+        left = sum(1 for race_run in self.race_runs if not race_run.history.finished)
+        state = f"interrupted, {left} of {len(self.race_runs)} searches not begun: `.run()` goes on"
         head = f"Race of {len(self.labels)} strategies, {len(self.seeds)} seeds, {self.objective}"
         table = self.summary().to_string(float_format="{:.4g}".format)
         return f"{head}{f' ({state})' if self.interrupted else ''}\n{table}"
 
 
-def labelled(strategies: Sequence[Racer] | Mapping[str, Racer]) -> dict[str, Racer]:
+def label_strategies(
+    strategies: Sequence[RaceEntry] | Mapping[str, RaceEntry],
+) -> dict[str, RaceEntry]:
     """Returns the strategies by names that differ and that a folder can have.
 
     Raises:
@@ -215,7 +218,7 @@ def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
 def _folder(directory: str | Path | None) -> Path:
     if directory is not None:
         return Path(directory).expanduser().absolute()
-    stem = PARENT / f"{time.strftime('%Y%m%d-%H%M%S')}-race"
+    stem = RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-race"
     folder, number = stem, 1
     while folder.exists():
         number += 1
@@ -231,3 +234,103 @@ def _searches(space: Any, data: Data | str | None, **same: Any) -> Callable[...,
     bound = as_space(space)
     bound.for_data(known.spec)
     return lambda **own: Search(bound, known, **same, **own)
+
+
+Histories = Mapping[tuple[str, int], "History"]
+"""What happened, by strategy and seed."""
+
+
+class IncumbentCurve(NamedTuple):
+    """A search as a line: its ended trials in order.
+
+    Attributes:
+        scores: Of each; NaN where it failed.
+        incumbents: The best score so far; NaN before there is one.
+        epochs: Spent so far.
+        times_s: Seconds spent on trials so far.
+    """
+
+    scores: list[float]
+    incumbents: list[float]
+    epochs: list[int]
+    times_s: list[float]
+
+
+def incumbent_curve(history: History) -> IncumbentCurve:
+    """Returns the line of a search."""
+    run = IncumbentCurve([], [], [], [])
+    best, epochs, time_s = math.nan, 0, 0.0
+    for trial in history.finished:
+        score = math.nan if trial.score is None else trial.score
+        if history.is_better(score, best):
+            best = score
+        parent = None if trial.parent is None else history[trial.parent]
+        continued = parent is not None and parent.values == trial.values
+        epochs += trial.epochs - (parent.epochs if parent is not None and continued else 0)
+        time_s += trial.duration_s
+        run.scores.append(score)
+        run.incumbents.append(best)
+        run.epochs.append(epochs)
+        run.times_s.append(time_s)
+    return run
+
+
+def race_frame(histories: Histories) -> pd.DataFrame:
+    """Returns one row for each trial that ended; see `NotebookRace.frame`."""
+    parts = []
+    for (label, seed), history in histories.items():
+        run = incumbent_curve(history)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "strategy": label,
+                    "seed": seed,
+                    "trial": np.arange(1, len(run.scores) + 1),
+                    "score": np.array(run.scores, dtype=float),
+                    "incumbent": np.array(run.incumbents, dtype=float),
+                    "epochs": np.array(run.epochs, dtype=int),
+                    "time_s": np.array(run.times_s, dtype=float),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def race_summary(histories: Histories, direction: str) -> pd.DataFrame:
+    """Returns one row for each strategy, the best first; see `NotebookRace.summary`."""
+    rows = {}
+    for label in dict.fromkeys(label for label, _ in histories):
+        own = [history for (name, _), history in histories.items() if name == label]
+        scores = [h.incumbent.score for h in own if h.incumbent is not None]
+        finals = np.array([score for score in scores if score is not None], dtype=float)
+        begun = [history for history in own if history.finished]
+        rows[label] = {
+            "seeds": len(finals),
+            "mean": finals.mean() if len(finals) else math.nan,
+            "standard_error": _standard_error(finals),
+            "best": _best(finals, direction),
+            "trials": float(np.mean([len(h.finished) for h in begun])) if begun else 0.0,
+            "time_s": float(np.mean([h.busy_s for h in begun])) if begun else 0.0,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("strategy")
+    return table.sort_values("mean", ascending=direction == "min", kind="stable")
+
+
+def race_winner(histories: Histories, direction: str) -> str | None:
+    """Returns the strategy with the best mean, if any has one; see `NotebookRace.winner`."""
+    means = race_summary(histories, direction)["mean"].dropna()
+    return None if means.empty else str(means.index[0])
+
+
+def _standard_error(scores: np.ndarray) -> float:
+    if len(scores) < 2:
+        return math.nan
+    if scores.min() == scores.max():
+        return 0.0  # not the rounding error of their mean
+    return float(scores.std(ddof=1) / math.sqrt(len(scores)))
+
+
+def _best(scores: np.ndarray, direction: str) -> float:
+    if not len(scores):
+        return math.nan
+    return float(scores.max() if direction == "max" else scores.min())

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Self
 from nas_nb.errors import SearchError
 from nas_nb.record.events import Event, EventKind
 from nas_nb.record.history import History
-from nas_nb.record.reading import read_events
-from nas_nb.search.project import JOURNAL
+from nas_nb.record.journal import JOURNAL_FILE, read_events
 from nas_nb.space.domain import Domain
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Playback:
             JournalError: The journal can't be read.
         """
         path = Path(directory).expanduser().absolute()
-        path = path / JOURNAL if path.suffix != ".jsonl" else path
+        path = path / JOURNAL_FILE if path.suffix != ".jsonl" else path
         if not path.is_file():
             raise SearchError(
                 f"There is no search to play back in {path.parent}: expected a {path.name} there."

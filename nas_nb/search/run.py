@@ -1,9 +1,10 @@
-"""One run of a search: from the opening of its journal to the closing, in whatever thread."""
+"""One run: from the opening of the journal to its closing."""
 
 from __future__ import annotations
 
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,21 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from nas_nb.errors import JournalError, JournalWriteError
-from nas_nb.evaluate.trainer import expect
-from nas_nb.search.control import Control
-from nas_nb.search.helm import PATIENCE_S
-from nas_nb.search.memory import MemoryWatch
-from nas_nb.search.patience import PatientJournal
-from nas_nb.search.project import JOURNAL, check_same_search
-from nas_nb.search.state import SearchState
-from nas_nb.search.steered_oracle import SteeredOracle
-from nas_nb.search.tuner import JournalTuner, SearchEnd
+from nas_nb.evaluate.backend import MemoryWatch
+from nas_nb.evaluate.trainer import register_choices
+from nas_nb.record.journal import JOURNAL_FILE, Journal
+from nas_nb.search.project import check_same_search
+from nas_nb.search.steering_state import LOCK_TIMEOUT_S
+from nas_nb.search.tuner import SearchEnd, SearchOracle, SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.workers.control import Control, SearchState
 
 if TYPE_CHECKING:
+    from nas_nb.record.events import Event, EventKind
     from nas_nb.record.history import History
-    from nas_nb.search.helm import Helm
     from nas_nb.search.settings import Settings
-    from nas_nb.strategy.strategy import Strategy
+    from nas_nb.search.steering_state import SteeringState
+    from nas_nb.strategy.base import Strategy
 
 
 class Run:
@@ -35,7 +35,7 @@ class Run:
     Args:
         settings: What defines the search.
         folder: The project's folder.
-        helm: What it shares with the thread that steers.
+        steering_state: What it shares with the thread that steers.
 
     Attributes:
         state: What the run is doing.
@@ -50,11 +50,11 @@ class Run:
         SearchError: The folder holds another search.
     """
 
-    def __init__(self, settings: Settings, folder: Path, helm: Helm) -> None:
+    def __init__(self, settings: Settings, folder: Path, steering_state: SteeringState) -> None:
         self.settings = settings
         self.folder = folder
-        self.helm = helm
-        self.journal = _open_journal(settings, folder, helm)
+        self.steering_state = steering_state
+        self.journal = _open_journal(settings, folder, steering_state)
         self.journal.on_blocked = self._on_blocked
         self.elapsed_before_s = self.journal.history.busy_s
         limit_s = settings.budget.max_time_s
@@ -65,7 +65,7 @@ class Run:
         self.reason: str | None = None
         self.error: Exception | None = None
         self.ended = threading.Event()
-        self.tuner: JournalTuner | None = None
+        self.tuner: SearchTuner | None = None
         self._closed = False
         # Keras keeps the policy for each thread: the user's is carried into the worker's.
         self._dtype_policy = keras.config.dtype_policy()
@@ -111,7 +111,7 @@ class Run:
         Raises:
             JournalError: It can't be written now; nobody waits here for room on the disk.
         """
-        if not self.helm.guard.acquire(timeout=PATIENCE_S):
+        if not self.steering_state.guard.acquire(timeout=LOCK_TIMEOUT_S):
             raise JournalError(
                 f"Expected to write '{action}' into the journal. Received: it can't be written "
                 f"now. {self.reason or 'Try again in a moment.'}"
@@ -121,12 +121,12 @@ class Run:
                 return False
             self.journal.append_now("steered", action=action, detail=detail)
         finally:
-            self.helm.guard.release()
+            self.steering_state.guard.release()
         return True
 
     def _search(self) -> tuple[SearchState, str]:
         keras.config.set_dtype_policy(self._dtype_policy)
-        oracle = SteeredOracle(
+        oracle = SearchOracle(
             self.settings.strategy,
             self.settings.objective,
             hyperparameters=to_hyperparameters(self.settings.space.domain),
@@ -134,9 +134,9 @@ class Run:
             journal=self.journal,
             epochs=self.settings.fidelity.epochs,
             domain=self.settings.space.domain,
-            helm=self.helm,
+            steering_state=self.steering_state,
         )
-        self.tuner = tuner = JournalTuner(
+        self.tuner = tuner = SearchTuner(
             oracle, self.settings, self.journal, self.control, self.folder
         )
         tuner.elapsed_before_s = self.elapsed_before_s
@@ -149,7 +149,9 @@ class Run:
         try:
             self._prepare(self.settings.strategy)
             domain = self.settings.space.domain
-            expect(value for parameter in domain.parameters for value in parameter.choices)
+            register_choices(
+                value for parameter in domain.parameters for value in parameter.choices
+            )
             tuner.search()
         except SearchEnd:
             if tuner.spent is None:
@@ -184,7 +186,7 @@ class Run:
             self.journal.append_now("search_closed", state=state.value, reason=reason)
         except JournalError as error:
             state, self.error = SearchState.FAILED, self.error or error
-        with self.helm.guard:
+        with self.steering_state.guard:
             self.journal.close()
             self._closed = True
         self.reason = reason
@@ -197,15 +199,46 @@ def _last_stopped(history: History) -> int | None:
     return asked[-1] if asked else None
 
 
-def _open_journal(settings: Settings, folder: Path, helm: Helm) -> PatientJournal:
-    journal = PatientJournal.open(folder / JOURNAL)
+def _open_journal(
+    settings: Settings, folder: Path, steering_state: SteeringState
+) -> RetryingJournal:
+    journal = RetryingJournal.open(folder / JOURNAL_FILE)
     try:
-        opening = {**settings.opening(), "given": helm.given}
+        opening = {**settings.opening(), "given": steering_state.given}
         check_same_search(journal.history, opening, folder)
         journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
-        while helm.waiting:
-            journal.append("steered", **helm.waiting.pop(0))
+        while steering_state.waiting:
+            journal.append("steered", **steering_state.waiting.pop(0))
     except BaseException:
         journal.close()
         raise
     return journal
+
+
+class RetryingJournal(Journal):
+    """A journal that asks what to do when it can't be written, and then tries again.
+
+    Attributes:
+        on_blocked: Called with the error when an event can't be written (a full disk, a deleted
+            folder); it returns when another try makes sense, or raises. None raises the error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_blocked: Callable[[JournalWriteError], None] | None = None
+
+    def append(self, kind: EventKind | str, /, **fields: Any) -> Event:
+        """Writes one event, however long that takes. Arguments and result as `Journal.append`."""
+        while True:
+            try:
+                return self.append_now(kind, **fields)
+            except JournalWriteError as error:
+                if self.on_blocked is None:
+                    raise
+                self.on_blocked(error)
+            with suppress(JournalWriteError):
+                self.recreate()  # if it fails the next try says so
+
+    def append_now(self, kind: EventKind | str, /, **fields: Any) -> Event:
+        """Writes one event or raises at once, as `Journal.append`."""
+        return super().append(kind, **fields)

@@ -1,20 +1,25 @@
-"""The kernel's one running search: at most one trains at a time, and the latest can be found."""
+"""The kernel's one running search, and waiting for it."""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
+import time
 import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SearchError
-from nas_nb.search.edited import ways_out
+from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import FrameType
 
-    from nas_nb.search.life import SearchLife
-    from nas_nb.search.search import Search
+    from nas_nb.search.search import Search, SearchLife
 
 
 @dataclass
@@ -63,8 +68,12 @@ def claim(search: SearchLife) -> None:
 
 def _refusal(running: SearchLife, search: SearchLife) -> str:
     found = f"The search '{running.name}' is {running.state} in this kernel, and only one can be"
-    if running.directory == search.directory and running.helm.given != search.helm.given:
-        return f"{found}. {ways_out(running.helm.given, search.helm.given)}"
+    if (
+        running.directory == search.directory
+        and running.steering_state.given != search.steering_state.given
+    ):
+        advice = edited_cell_advice(running.steering_state.given, search.steering_state.given)
+        return f"{found}. {advice}"
     return f"{found}: wait for it, or stop it with `%nas stop` or `nas.current_search().stop()`."
 
 
@@ -85,3 +94,116 @@ def end_running(timeout_s: float = 10.0) -> None:
     if running is not None and running.state.live:
         running.stop()
         running.wait(timeout_s)
+
+
+_WHO = ("strategy", "options")
+_UNITS = ("_s", "_bytes")
+"""Ends of names in a journal that the names of arguments don't have."""
+
+
+def setting_differences(
+    then: Mapping[str, Any], now: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Returns what was asked for by another name or number, with both.
+
+    Args:
+        then: What the running search was asked for, as `given_of` returns it.
+        now: What the cell asks for now.
+    """
+    pairs = {name: (then.get(name), now.get(name)) for name in _WHO}
+    limits = {**(then.get("budget") or {}), **(now.get("budget") or {})}
+    for name in limits:
+        both = (then.get("budget") or {}).get(name), (now.get("budget") or {}).get(name)
+        pairs[_argument(name)] = both
+    return {name: both for name, both in pairs.items() if both[0] != both[1]}
+
+
+def edited_cell_advice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Returns sentences that say what the cell changed, and the two things that can be done."""
+    changed = setting_differences(then, now)
+    said = ", ".join(f"{name}={new!r} (was {old!r})" for name, (old, new) in changed.items())
+    return (
+        f"The cell was changed since then: {said}. Either leave the cell and change the running "
+        f"one, with {' and '.join(f'`{call}`' for call in _calls(changed, now))}, or end it with "
+        "`%nas stop` or `nas.current_search().stop()` and run the cell again: it goes on from "
+        "what was measured."
+    )
+
+
+def _calls(changed: Mapping[str, tuple[Any, Any]], now: Mapping[str, Any]) -> list[str]:
+    steer = "nas.current_search().steer"
+    calls = []
+    if set(_WHO) & set(changed):
+        name, options = now.get("strategy"), now.get("options") or {}
+        # A function's name is no name of a strategy: it has to be passed itself.
+        who = repr(name) if name in STRATEGIES else str(name)
+        given = "".join(f", {key}={value!r}" for key, value in options.items())
+        calls.append(f"{steer}.strategy({who}{given if name in STRATEGIES else ''})")
+    limits = {name: new for name, (_, new) in changed.items() if name not in _WHO}
+    if limits:
+        given = ", ".join(f"{name}={value!r}" for name, value in limits.items())
+        calls.append(f"{steer}.budget({given})")
+    return calls
+
+
+def _argument(name: str) -> str:
+    for unit in _UNITS:
+        name = name.removesuffix(unit)
+    return name
+
+
+POLL_S = 0.1
+
+Check = Callable[[], bool]
+Action = Callable[[], None]
+
+
+def wait_until(settled: Check, ended: Check, stop: Action, timeout_s: float | None) -> None:
+    """Polls until `settled`; an interrupt calls `stop` and then waits until `ended`.
+
+    Polling, since an interrupt during `Thread.join` marks a running thread as ended (Python up to
+    3.12), and an Event without a timeout can't be interrupted on every platform.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    try:
+        while not settled() and (deadline is None or time.monotonic() < deadline):
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        _stop_and_wait(ended, stop)
+
+
+async def wait_until_async(settled: Check, ended: Check, stop: Action) -> None:
+    """The same for `await`, where the kernel's interrupt arrives as a cancellation."""
+    try:
+        while not settled():
+            await asyncio.sleep(POLL_S)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        _stop_and_wait(ended, stop)
+
+
+def _stop_and_wait(ended: Check, stop: Action) -> None:
+    stop()
+    while not ended():
+        time.sleep(POLL_S)
+
+
+@contextmanager
+def interrupt_stops(stop: Action) -> Iterator[None]:
+    """Turns the first Ctrl-C inside the block into `stop()`, and lets a second one through.
+
+    In other threads than the main one signals don't arrive, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, usual)
+        stop()
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)

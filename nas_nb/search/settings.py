@@ -1,29 +1,29 @@
-"""The settings of a search: everything its user chose, checked before anything runs."""
+"""`Settings`, checked: space, data, strategy, objective, seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.data import Data, default_data, load
+import keras
+import keras_tuner as kt
+
+from nas_nb.data.dataset import Data
+from nas_nb.data.datasets import default_data, load
 from nas_nb.errors import SearchError, nearest
-from nas_nb.evaluate.batches import steps_per_epoch
-from nas_nb.evaluate.fidelity import Fidelity, check_whole
-from nas_nb.evaluate.subset import share
+from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, check_whole, share
+from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import Budget, parse_bytes, parse_duration
-from nas_nb.search.material import Material
-from nas_nb.search.objective import as_objective
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.names import make_strategy
+from nas_nb.strategy.registry import make_strategy
 
 if TYPE_CHECKING:
-    import keras_tuner as kt
-
-    from nas_nb.strategy.names import StrategyLike
-    from nas_nb.strategy.strategy import Strategy
+    from nas_nb.data.task import Task
+    from nas_nb.strategy.base import Strategy
+    from nas_nb.strategy.registry import StrategyLike
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
@@ -63,7 +63,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_whole("seed", self.seed, least=0)
         if self.fidelity.resolution < 1:
-            self.material.of(self.fidelity)  # refused now, where it makes no sense
+            self.fidelity_cache.of(self.fidelity)  # refused now, where it makes no sense
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,9 +72,9 @@ class Settings:
         return steps_per_epoch(samples, self.fidelity.batch_size)
 
     @cached_property
-    def material(self) -> Material:
+    def fidelity_cache(self) -> FidelityCache:
         """Space and data as a trial's fidelity leaves them."""
-        return Material(self.space, self.data, self.seed)
+        return FidelityCache(self.space, self.data, self.seed)
 
     def opening(self) -> dict[str, Any]:
         """Returns the fields of the journal's `search_opened` event."""
@@ -131,7 +131,7 @@ def as_strategy(
     return made
 
 
-def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Returns settings with other values for some of what `Search` takes.
 
     Raises:
@@ -163,3 +163,98 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         fidelity=replace(settings.fidelity, **grants),
         **rest,
     )
+
+
+_KNOWN = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc", "accuracy", "loss")
+_LOGGING = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result")
+
+
+def as_objective(
+    objective: str | kt.Objective | None, task: Task, space: SearchSpace | None = None
+) -> kt.Objective:
+    """Returns KerasTuner's objective; by default one that suits the task.
+
+    Args:
+        objective: A name in the logs, or an objective.
+        task: The data's.
+        space: A space that knows the data: the name has to be among what its models log, as far
+            as that can be told without training one. Default: not checked.
+
+    Raises:
+        SearchError: It can't be told from the name whether more or less is better, or the
+            candidates log nothing of that name.
+    """
+    if objective is None:
+        return (
+            kt.Objective("val_loss", "min")
+            if task.has_quantities
+            else kt.Objective("val_accuracy", "max")
+        )
+    if not isinstance(objective, str | kt.Objective):
+        raise SearchError(
+            f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
+            f"Received: objective={objective!r}."
+        )
+    if space is not None:
+        _check_logged(str(getattr(objective, "name", objective)), space)
+    return objective if isinstance(objective, kt.Objective) else _directed(objective)
+
+
+def _directed(name: str) -> kt.Objective:
+    direction = kt.engine.metrics_tracking.infer_metric_direction(name)
+    if direction is None:
+        raise SearchError(
+            f"It can't be told whether a higher '{name}' is better."
+            f"{nearest(name, _KNOWN)} Choose one that is known, or pass "
+            f"objective=keras_tuner.Objective('{name}', 'max') or 'min'."
+        )
+    return kt.Objective(name, direction)
+
+
+def _check_logged(name: str, space: SearchSpace) -> None:
+    """Refuses now what would fail in the first trial."""
+    if name in ("loss", "val_loss"):
+        return
+    logged = _logged(space)
+    if logged is not None and name not in logged:
+        raise SearchError(
+            f"Expected an objective that the candidates log: {', '.join(logged)}. "
+            f"Received: objective={name!r}.{nearest(name, logged)}"
+        )
+
+
+def _logged(space: SearchSpace) -> list[str] | None:
+    """Returns the names in the logs of the candidates, or None where only training them tells."""
+    try:
+        model = space.architecture(space.domain.complete({})).outline()
+        measures = list(_measures(model))
+    except Exception:  # noqa: BLE001 - whatever a candidate raises is its trial's reason
+        return None
+    if len(getattr(model, "outputs", None) or ()) != 1 or None in measures:
+        return None
+    if any(getattr(type(model), own) is not getattr(keras.Model, own) for own in _LOGGING):
+        return None
+    names = ["loss", *map(str, measures)]
+    return [*names, *(f"val_{name}" for name in names)]
+
+
+def _measures(model: keras.Model) -> Iterator[str | None]:
+    """Yields the name of each metric that a model with one output was compiled with."""
+    compiled = model.get_compile_config() or {}
+    for given in (compiled.get("metrics"), compiled.get("weighted_metrics")):
+        if isinstance(given, dict) and "class_name" not in given:
+            yield None
+            continue
+        for each in _flat(given):
+            yield each if isinstance(each, str) else _named(each)
+
+
+def _flat(given: Any) -> list[Any]:
+    if isinstance(given, list | tuple):
+        return [one for each in given for one in _flat(each)]
+    return [] if given is None else [given]
+
+
+def _named(serialised: Any) -> str | None:
+    config = serialised.get("config") if isinstance(serialised, dict) else None
+    return config.get("name") if isinstance(config, dict) else config

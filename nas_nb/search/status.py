@@ -6,22 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nas_nb.errors import SearchError
-from nas_nb.record.table import trials_frame
+from nas_nb.record.dataframe import trials_frame
 from nas_nb.search.incumbent import Incumbent
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from nas_nb.data import Data
+    from nas_nb.data.dataset import Data
     from nas_nb.record.history import History
     from nas_nb.search.budget import Budget, Progress
     from nas_nb.search.run import Run
     from nas_nb.search.settings import Settings
     from nas_nb.space.search_space import SearchSpace
-    from nas_nb.strategy.strategy import Strategy
+    from nas_nb.strategy.base import Strategy
 
 
 class SearchStatus:
@@ -125,7 +125,7 @@ class SearchStatus:
 
         A layer that can only be dense, because one before it is, is shown as such.
         """
-        implied = self.space.blueprint.implied
+        implied = self.space.definition.implied
         return trials_frame(self.history, self.space.domain.names, implied)
 
     @property
@@ -144,7 +144,7 @@ class SearchStatus:
         folder = self.directory / "checkpoints"
         # At a lower resolution it was built for smaller images. The fraction was of the training.
         granted = replace(self._settings.fidelity.granted(trial.fidelity), fraction=1.0)
-        space, data = self._settings.material.of(granted)
+        space, data = self._settings.fidelity_cache.of(granted)
         return Incumbent(trial, space, data, self.objective, folder)
 
     def _advice(self) -> str:

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.fidelity import check_whole
-from nas_nb.record.steering import Queued, SteerAction
+from nas_nb.record.events import SteerAction
+from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.search.plan import Plan, limits_of, plan_of, with_rules
-from nas_nb.search.settings import LIMITS, as_strategy, changed
+from nas_nb.search.settings import LIMITS, as_strategy, with_changes
+from nas_nb.search.steering_state import (
+    ActiveSteering,
+    active_steering,
+    recorded_limits,
+    with_rules,
+)
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.restriction import Rule, RuleKind, restrict
 
 if TYPE_CHECKING:
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Value
     from nas_nb.search.search import Search
     from nas_nb.space.domain import Domain
-    from nas_nb.strategy.strategy import Strategy
+    from nas_nb.strategy.base import Strategy
 
 
 class Steering:
@@ -54,12 +60,12 @@ class Steering:
         return restrict(self._search.space.domain, self.rules)
 
     @property
-    def queued(self) -> tuple[Queued, ...]:
+    def queued(self) -> tuple[QueuedCandidate, ...]:
         """The hand-made candidates that wait, the next one first."""
         queue = list(self._search.history.queued)
-        for event in self._search.helm.waiting:
+        for event in self._search.steering_state.waiting:
             if event["action"] == SteerAction.QUEUE:
-                queue.append(Queued(event["detail"]["values"]))
+                queue.append(QueuedCandidate(event["detail"]["values"]))
             elif event["action"] == SteerAction.UNQUEUE:
                 queue.clear()
         return tuple(queue)
@@ -186,7 +192,7 @@ class Steering:
         """
         made = as_strategy(strategy, self._search.space, options)
         if self._started:
-            self._write(SteerAction.STRATEGY, self._search.helm.remember(made))
+            self._write(SteerAction.STRATEGY, self._search.steering_state.remember(made))
         self._search.reconfigure({"strategy": made})
 
     def budget(self, **limits: Any) -> None:
@@ -204,9 +210,9 @@ class Steering:
             if name not in LIMITS:
                 hint = nearest(name, LIMITS) or f" They are: {', '.join(LIMITS)}."
                 raise SearchError(f"A budget has no limit '{name}'.{hint}")
-        new = changed(self._search.settings, limits)
+        new = with_changes(self._search.settings, limits)
         if self._started and limits:
-            self._write(SteerAction.BUDGET, limits_of(new.budget, limits))
+            self._write(SteerAction.BUDGET, recorded_limits(new.budget, limits))
         self._search.reconfigure(limits)
 
     def __repr__(self) -> str:
@@ -218,8 +224,8 @@ class Steering:
     def _started(self) -> bool:
         return bool(self._search.history.opened)
 
-    def _plan(self) -> Plan:
-        return plan_of(self._search.history, self._search.helm.waiting)
+    def _plan(self) -> ActiveSteering:
+        return active_steering(self._search.history, self._search.steering_state.waiting)
 
     def _restrict(self, kind: RuleKind, choices: Mapping[str, Any]) -> None:
         new = [Rule.read(kind, name, given) for name, given in choices.items()]

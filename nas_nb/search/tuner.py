@@ -1,28 +1,40 @@
-"""The tuner: runs one trial after the other and writes down what happens."""
+"""The search's own `kt.Tuner` and `kt.Oracle`."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import keras_tuner as kt
 from keras_tuner.engine import trial as kt_trial
 
-from nas_nb.errors import NasError
-from nas_nb.search.checkpoints import Checkpoints
-from nas_nb.search.evaluation import Evaluation
-from nas_nb.search.memory import MemoryWatch
-from nas_nb.search.states import States
-from nas_nb.search.trial_error import TrialError, TrialStoppedError
+from nas_nb.errors import NasError, StrategyError
+from nas_nb.evaluate.backend import MemoryWatch
+from nas_nb.oracles.strategy_oracle import StrategyOracle
+from nas_nb.record.events import USER
+from nas_nb.search.steering_state import ActiveSteering, active_steering
+from nas_nb.space.restriction import restrict
+from nas_nb.strategy.base import Proposal
+from nas_nb.strategy.function import FunctionStrategy
+from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
+from nas_nb.workers.control import TrialError, TrialStoppedError
+from nas_nb.workers.trial_evaluation import TrialEvaluation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
+    from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
-    from nas_nb.search.best_epoch import BestEpoch
-    from nas_nb.search.control import Control
     from nas_nb.search.settings import Settings
-    from nas_nb.strategy.oracle import StrategyOracle
+    from nas_nb.search.steering_state import SteeringState
+    from nas_nb.space.domain import Domain
+    from nas_nb.strategy.base import Strategy
+    from nas_nb.workers.checkpoints import BestEpoch
+    from nas_nb.workers.control import Control
 
 FAILURES_BEFORE_PAUSE = 10
 
@@ -31,7 +43,7 @@ class SearchEnd(BaseException):
     """Leaves KerasTuner's search loop; a `BaseException`, since the loop catches `Exception`."""
 
 
-class JournalTuner(kt.Tuner):  # type: ignore[misc]
+class SearchTuner(kt.Tuner):  # type: ignore[misc]
     """A KerasTuner tuner whose only memory is the journal.
 
     It trains every candidate with the trainer, journals every epoch, keeps the weights of the best
@@ -60,8 +72,8 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.settings = settings
         self.journal = journal
         self.control = control
-        self.checkpoints = Checkpoints(folder / "checkpoints", journal.history)
-        self.states = States(
+        self.checkpoints = CheckpointStore(folder / "checkpoints", journal.history)
+        self.states = TrainingStateStore(
             folder / "states",
             journal.history,
             settings.fidelity,
@@ -134,7 +146,7 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         """
         number = int(trial.trial_id)
         began_s = self.control.elapsed_s
-        evaluation = Evaluation(
+        evaluation = TrialEvaluation(
             number, self.settings, self.journal, self.control, self.checkpoints, self.states
         )
         try:
@@ -161,3 +173,112 @@ class JournalTuner(kt.Tuner):  # type: ignore[misc]
         self.oracle.end_trial(trial)
         self.checkpoints.prune()
         self.states.prune()
+
+
+_REPEATS = 20
+
+
+class SearchOracle(StrategyOracle):
+    """Asks the strategy that steering has left in force, on what it has left of the space.
+
+    Everything it goes by is in the journal, and so a search that was steered, killed and resumed
+    proposes what it would have proposed.
+
+    Args:
+        *args: As for `StrategyOracle`.
+        domain: The whole space.
+        steering_state: What it shares with the thread that steers.
+        **kwargs: As for `StrategyOracle`.
+
+    Attributes:
+        prepare: Called with a strategy before its first proposal, when steering has put it there.
+    """
+
+    def __init__(
+        self, *args: Any, domain: Domain, steering_state: SteeringState, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._opened_with = self._strategy
+        self._whole = domain
+        self._helm = steering_state
+        self._plan = ActiveSteering()
+        self.prepare: Callable[[Strategy], None] | None = None
+
+    def _propose(self) -> int | None:
+        number = len(self.history)
+        while True:
+            seen = len(self.history.steering)
+            made = self._next(number)
+            with self._helm.guard:
+                if len(self.history.steering) != seen:
+                    continue  # somebody steered meanwhile: it counts from this proposal on
+                if made is None:
+                    return None
+                self._recorder.propose(number, *made)
+                return number
+
+    def _next(self, number: int) -> tuple[Proposal, str] | None:
+        """Returns the next proposal and whose it is, or None: `reason` and `error` say why."""
+        queued = self.history.queued
+        if queued:
+            first = queued[0]
+            return Proposal(dict(first.values), dict(first.fidelity), first.parent), USER
+        self._adopt(active_steering(self.history))
+        self.error = None
+        answer = self.populate_space(f"{number:06d}")
+        if answer["values"] is None:
+            self._explain()
+            return None
+        assert self._proposal is not None
+        return self._proposal, self._strategy.name
+
+    def _adopt(self, plan: ActiveSteering) -> None:
+        """Lets the strategy of the plan propose from what the plan leaves of the space."""
+        if plan == self._plan:
+            return
+        who = plan.strategy
+        strategy = self._opened_with if who is None else self._helm.strategy(*who)
+        self._strategy = confine(strategy, restrict(self._whole, plan.rules))
+        self._plan = plan
+        if who is not None and self.prepare is not None:
+            self.prepare(self._strategy)
+
+    def _explain(self) -> None:
+        """Says that the space is restricted, where that may be why nothing was proposed."""
+        if not self._plan.rules:
+            return
+        rules = "; ".join(map(str, self._plan.rules))
+        hint = f"The search is restricted ({rules}): `search.steer.release()` lifts that."
+        self.reason = f"{self.reason} {hint}"
+        if isinstance(self.error, NasError):
+            explained = StrategyError(f"{self.error} {hint}")
+            explained.__cause__ = self.error
+            self.error = explained
+
+
+def confine(strategy: Strategy, domain: Domain) -> Strategy:
+    """Returns the strategy over a part of its space.
+
+    A function knows nothing of the part: what it proposes outside is asked for again, and then
+    drawn at random.
+    """
+    if not isinstance(strategy, FunctionStrategy):
+        return strategy.over(domain)
+    ask, whole = strategy.function, strategy.domain
+
+    @functools.wraps(ask, updated=())
+    def inside(history: History, rng: np.random.Generator) -> Any:
+        for _ in range(_REPEATS):
+            proposed = ask(history, rng)
+            values = (
+                proposed if isinstance(proposed, Mapping) else getattr(proposed, "values", None)
+            )
+            # What is in no part of the space is a mistake, which the strategy's own check names.
+            if not isinstance(values, Mapping) or domain.contains(values):
+                return proposed
+            if not whole.contains(values):
+                return proposed
+        return domain.sample(rng)
+
+    inside.__name__ = strategy.name
+    return FunctionStrategy(inside).over(domain)

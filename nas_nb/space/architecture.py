@@ -7,13 +7,13 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.space.layout import Layout, layout
+from nas_nb.space.graph import Layout, lay_out
 
 if TYPE_CHECKING:
     import keras
     from matplotlib.axes import Axes
 
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.trial import Value, Values
     from nas_nb.space.search_space import SearchSpace
 
 
@@ -67,12 +67,12 @@ class Architecture:
     @property
     def text(self) -> str:
         """Its published form, such as NAS-Bench-201's string; its key where there is none."""
-        return self._space.blueprint.write(self._values) or self._key
+        return self._space.definition.write(self._values) or self._key
 
     @property
     def costs(self) -> dict[str, int]:
         """Its costs by name that are known without a model; empty for most spaces."""
-        return self._space.blueprint.costs(self._values)
+        return self._space.definition.costs(self._values)
 
     def summary(self) -> str:
         """Returns its choices and, below, Keras's table of its layers.
@@ -89,10 +89,10 @@ class Architecture:
 
     def layout(self) -> Layout:
         """Returns the boxes and arrows of its picture: of the cell, or of its model's layers."""
-        from nas_nb.space.model_graph import model_graph
+        from nas_nb.space.graph import model_graph
 
-        graph = self._space.blueprint.graph(self._values)
-        return layout(model_graph(self.outline()) if graph is None else graph)
+        graph = self._space.definition.graph(self._values)
+        return lay_out(model_graph(self.outline()) if graph is None else graph)
 
     def diagram(self, ax: Axes | None = None) -> Axes:
         """Draws it, and returns the Axes.
@@ -104,7 +104,7 @@ class Architecture:
             SpaceError: The space needs data to build a model, and has none.
         """
         # What draws is above us; only its name is known here, as in the package's front door.
-        drawing: Any = import_module("nas_nb.notebook.diagram")
+        drawing: Any = import_module("nas_nb.notebook.plots.diagram")
         drawn: Axes = drawing.draw_layout(self.layout(), ax)
         return drawn
 

@@ -1,26 +1,29 @@
-"""The set of legal values: what may be proposed, and what is one change away."""
+"""The set of legal points: sample, neighbours, mutate, count, enumerate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SpaceError
-from nas_nb.record.values import values_key
-from nas_nb.space.condition import is_met, wanted
-from nas_nb.space.consistency import check_parameters, illegal, unknown
-from nas_nb.space.counting import count_points
-from nas_nb.space.odometer import points
-from nas_nb.space.serialising import parameter_from_json, parameter_to_json
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.record.trial import values_key
+from nas_nb.space.parameter import (
+    condition_table,
+    holds,
+    is_met,
+    parameter_from_json,
+    parameter_to_json,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.record.values import Value, Values
-    from nas_nb.space.condition import Wanted
-    from nas_nb.space.parameter import Parameter
+    from nas_nb.record.trial import Value, Values
+    from nas_nb.space.parameter import ConditionTable, Parameter
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,7 @@ class Domain:
         Raises:
             SpaceError: The domain is infinite.
         """
-        return points(self, lambda kept: self._fill(kept, lambda p: p.value_at(0)), after)
+        return enumerate_points(self, lambda kept: self._fill(kept, lambda p: p.value_at(0)), after)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the domain as plain lists and dictionaries, ready for ``json.dumps``."""
@@ -215,9 +218,9 @@ class Domain:
         return self._fill(changed, otherwise) if parameter.name in self._parents else changed
 
     @cached_property
-    def _plan(self) -> tuple[tuple[str, Parameter, Wanted], ...]:
+    def _plan(self) -> tuple[tuple[str, Parameter, ConditionTable], ...]:
         """The parameters in order, with what must hold for each to count."""
-        return tuple((p.name, p, wanted(p.conditions)) for p in self.parameters)
+        return tuple((p.name, p, condition_table(p.conditions)) for p in self.parameters)
 
     def _owners(self, point: Values) -> list[Parameter]:
         """The active parameters of a canonical point, whose values need no check, in order."""
@@ -253,3 +256,222 @@ class Domain:
 
 def _refuse(parameter: Parameter) -> None:
     """Mends nothing: what isn't legal stays an error."""
+
+
+def check_parameters(parameters: Sequence[Parameter]) -> None:
+    """Checks that parents come first, and that what shares a name has one range.
+
+    Raises:
+        SpaceError: There is no parameter, a condition asks about an unknown or later parameter,
+            or a name is used twice with different ranges at the same time.
+    """
+    if not parameters:
+        raise SpaceError(
+            "Expected a space with at least one parameter, got an empty one: add a choice to it."
+        )
+    seen: dict[str, list[Parameter]] = {}
+    for parameter in parameters:
+        for condition in parameter.conditions:
+            if condition.parent not in seen or condition.parent == parameter.name:
+                raise SpaceError(
+                    f"Expected the condition of '{parameter.name}' to ask about another, "
+                    f"earlier parameter, got '{condition.parent}'."
+                    + nearest(condition.parent, seen)
+                )
+        for earlier in seen.setdefault(parameter.name, []):
+            _check_sharing(earlier, parameter)
+        seen[parameter.name].append(parameter)
+
+
+def illegal(parameter: Parameter, values: Values) -> SpaceError:
+    """Returns the error of a value that is missing or not in its range."""
+    got = f"got {values[parameter.name]!r}" if parameter.name in values else "got no value"
+    return SpaceError(f"Expected '{parameter.name}' to be {parameter.range_text()}, {got}.")
+
+
+def unknown(values: Values, names: Sequence[str]) -> SpaceError:
+    """Returns the error of values of which one has none of the domain's `names`."""
+    name = min(set(values) - set(names))
+    return SpaceError(
+        f"Expected values of the space's own parameters, got '{name}'."
+        + (nearest(name, names) or f" They are: {', '.join(names)}.")
+    )
+
+
+def _check_sharing(earlier: Parameter, later: Parameter) -> None:
+    mine = {condition.parent: set(condition.values) for condition in later.conditions}
+    exclusive = any(
+        condition.parent in mine and not mine[condition.parent] & set(condition.values)
+        for condition in earlier.conditions
+    )
+    if not exclusive and earlier.range_text() != later.range_text():
+        raise SpaceError(
+            f"Expected '{later.name}' to have one range wherever it is active, got "
+            f"{earlier.range_text()} and {later.range_text()}: give one of them another name."
+        )
+
+
+Count = int | float
+Frontier = tuple[tuple[str, "Value | None"], ...]
+"""What later parameters still ask about: the names, with a value, or None where not active."""
+
+
+def count_points(parameters: tuple[Parameter, ...]) -> Count:
+    """Counts the distinct points of the parameters' domain, exactly.
+
+    A dynamic programme over the parameters: after each, prefixes that no later parameter can
+    tell apart are counted together. What is kept is the *frontier*, the values that a later
+    condition asks about; with nested conditions it is as wide as the nesting is deep.
+
+    Args:
+        parameters: Parents before children; of parameters that share a name, the first active
+            one counts.
+
+    Returns:
+        An int, or ``math.inf`` where a reachable parameter is continuous.
+    """
+    ordered = _children_near_parents(parameters)
+    last_asked = _last_asked(ordered)
+    prefixes: dict[Frontier, Count] = {(): 1}
+    for number, parameter in enumerate(ordered):
+        cases = _cases(parameter, ordered)
+        longer: dict[Frontier, Count] = defaultdict(int)
+        for frontier, ways in prefixes.items():
+            known = dict(frontier)
+            for value, multiplicity in _extensions(parameter, known, cases):
+                after = {**known, parameter.name: value}
+                kept = tuple((n, v) for n, v in after.items() if last_asked.get(n, -1) > number)
+                longer[kept] = _add(longer[kept], _times(ways, multiplicity))
+        prefixes = longer
+    return sum(prefixes.values())
+
+
+def _extensions(
+    parameter: Parameter, known: Mapping[str, Value | None], cases: list[tuple[Value, Count]]
+) -> list[tuple[Value | None, Count]]:
+    taken = known.get(parameter.name)
+    if taken is not None:
+        return [(taken, 1)]
+    return list(cases) if holds(parameter.conditions, known) else [(None, 1)]
+
+
+def _cases(parameter: Parameter, ordered: list[Parameter]) -> list[tuple[Value, Count]]:
+    """Returns the values that conditions tell apart, each with how many values it stands for."""
+    asked = {
+        condition.values
+        for other in ordered
+        for condition in other.conditions
+        if condition.parent == parameter.name
+    }
+    named = {match for values in asked for v in values if (match := parameter.match(v)) is not None}
+    groups: dict[tuple[bool, ...], list[Value]] = defaultdict(list)
+    for value in sorted(named, key=repr):
+        groups[tuple(value in values for values in asked)].append(value)
+    cases: list[tuple[Value, Count]] = [(group[0], len(group)) for group in groups.values()]
+    unnamed = parameter.count - len(named)
+    if unnamed:
+        cases.append((_unnamed(parameter, named), unnamed))
+    return cases
+
+
+def _unnamed(parameter: Parameter, named: set[Value]) -> Value:
+    # Of a continuous range any number outside the conditions stands for all the others.
+    if math.isinf(parameter.count):
+        return math.nan
+    return next(value for value in parameter.values() if value not in named)
+
+
+def _children_near_parents(parameters: tuple[Parameter, ...]) -> list[Parameter]:
+    """Reorders the parameters so that few values have to be remembered at any time.
+
+    Depth first: children follow as soon as all that they ask about is known. Parameters that
+    share a name keep their order.
+    """
+    needs = _needs(parameters)
+    dependants: dict[int, list[int]] = defaultdict(list)
+    for number, before in enumerate(needs):
+        for other in before:
+            dependants[other].append(number)
+    ordered: dict[int, Parameter] = {}
+    for number in range(len(parameters)):
+        stack = [number]
+        while stack:
+            chosen = stack.pop()
+            if chosen not in ordered and needs[chosen] <= ordered.keys():
+                ordered[chosen] = parameters[chosen]
+                stack += reversed(dependants[chosen])
+    return list(ordered.values())
+
+
+def _needs(parameters: tuple[Parameter, ...]) -> list[set[int]]:
+    """Returns, for each parameter, which earlier ones own a name that it asks about."""
+    owners: dict[str, list[int]] = defaultdict(list)
+    needs = []
+    for number, parameter in enumerate(parameters):
+        names = {parameter.name, *(condition.parent for condition in parameter.conditions)}
+        needs.append({owner for name in names for owner in owners[name]})
+        owners[parameter.name].append(number)
+    return needs
+
+
+def _last_asked(ordered: list[Parameter]) -> dict[str, int]:
+    last: dict[str, int] = {}
+    for number, parameter in enumerate(ordered):
+        last[parameter.name] = number
+        for condition in parameter.conditions:
+            last[condition.parent] = number
+    return last
+
+
+def _add(a: Count, b: Count) -> Count:
+    return math.inf if math.inf in (a, b) else a + b
+
+
+def _times(a: Count, b: Count) -> Count:
+    return math.inf if math.inf in (a, b) else a * b
+
+
+FirstPoint = Callable[["Values"], "dict[str, Value]"]
+"""Returns the first point that has the given values of the foremost active parameters."""
+
+
+def enumerate_points(
+    domain: Domain, first: FirstPoint, after: Values | None
+) -> Iterator[dict[str, Value]]:
+    """Yields the points of a finite domain, in the order of the parameters' values.
+
+    Args:
+        domain: Answers which parameters are active: the wheels.
+        first: Starts the other wheels anew, at their first values.
+        after: A point: only those that follow it. None: from the first.
+
+    Raises:
+        SpaceError: The domain is infinite.
+    """
+    # Here and not in the generator, so that the error comes before the first point is asked for.
+    if math.isinf(domain.size):
+        raise SpaceError(
+            "Expected a finite space to enumerate, got an infinite one: give its continuous "
+            "parameters a step, or draw samples instead."
+        )
+    return _points(domain, first, after)
+
+
+def _points(domain: Domain, first: FirstPoint, after: Values | None) -> Iterator[dict[str, Value]]:
+    point = first({}) if after is None else _next(domain, first, domain.canonical(after))
+    while point is not None:
+        yield dict(point)
+        point = _next(domain, first, point)
+
+
+def _next(domain: Domain, first: FirstPoint, point: dict[str, Value]) -> dict[str, Value] | None:
+    # The last wheel that can still turn does, and those after it start anew.
+    active = domain.active(point)
+    for number in range(len(active) - 1, -1, -1):
+        wheel = active[number]
+        index = wheel.index_of(point[wheel.name]) + 1
+        if index < wheel.count:
+            kept = {p.name: point[p.name] for p in active[:number]}
+            kept[wheel.name] = wheel.value_at(index)
+            return first(kept)
+    return None

@@ -1,19 +1,20 @@
-"""Points of a domain as rows of numbers whose squared distances mean something."""
+"""Points as rows of numbers, positions on a line, distances, cheap features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from nas_nb.space.numeric import NumericRange
 from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.ranges import NumericRange
 
 if TYPE_CHECKING:
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -21,7 +22,7 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
 Columns = tuple[str, bool, "Callable[[Value], list[float]]", list[float]]
 
-_LISTED = 32
+_LONGEST_TABLE = 32
 _APART = float(np.sqrt(0.5))
 
 
@@ -60,12 +61,12 @@ class Encoding:
         codes: list[Code] = []
         for alike in self._ranges:
             parameter = alike[0]
-            if parameter.choices or parameter.count <= _LISTED:
+            if parameter.choices or parameter.count <= _LONGEST_TABLE:
                 table = _table(parameter)
                 absent = np.mean(list(table.values()), axis=0) * is_ordered(parameter)
                 codes.append((parameter.name, table, absent.tolist()))
             else:
-                codes.append((parameter.name, scale(parameter), [0.5]))
+                codes.append((parameter.name, unit_scale(parameter), [0.5]))
         return tuple(codes)
 
     @cached_property
@@ -136,7 +137,7 @@ def _present(
     codes: dict[Value, list[float]] | NumericRange, flag: list[float]
 ) -> Callable[[Value], list[float]]:
     if isinstance(codes, NumericRange):
-        return lambda value: [codes.to_unit(cast(float, value)), *flag]
+        return lambda value: [codes.to_unit(cast("float", value)), *flag]
     return {value: code + flag for value, code in codes.items()}.__getitem__
 
 
@@ -152,11 +153,117 @@ def _table(parameter: Parameter) -> dict[Value, list[float]]:
     }
 
 
-def scale(parameter: Parameter) -> NumericRange:
+def unit_scale(parameter: Parameter) -> NumericRange:
     """Returns the interval of a number, off its grid: `NumericRange.to_unit` places values."""
     return NumericRange(
-        low=cast(float, parameter.low),
-        high=cast(float, parameter.high),
+        low=cast("float", parameter.low),
+        high=cast("float", parameter.high),
         log=parameter.log,
         reverse=parameter.reverse,
     )
+
+
+def distance(domain: Domain, one: Values, other: Values) -> float:
+    """Returns the number of choices that differ, where near values of a range differ less.
+
+    A choice that only one point has, and an unordered one whose values differ, count 1. Of an
+    ordered list the distance of the positions counts, and of a range that on its own scale, both
+    as a fraction of the whole. Twins are 0 apart.
+
+    Args:
+        domain: The domain.
+        one: A point of it.
+        other: Another.
+
+    Raises:
+        SpaceError: One of them isn't a point of the domain.
+    """
+    mine, theirs = domain.canonical(one), domain.canonical(other)
+    if domain.key(mine) == domain.key(theirs):
+        return 0.0
+    ranges = {parameter.name: parameter for parameter in domain.active(mine)}
+    there = {parameter.name: parameter for parameter in domain.active(theirs)}
+    apart = 0.0
+    for name in mine.keys() | theirs.keys():
+        if name in mine and name in theirs and ranges[name] == there[name]:
+            apart += _between(ranges[name], mine[name], theirs[name])
+        else:
+            apart += mine.get(name) != theirs.get(name)
+    return apart
+
+
+def _between(parameter: Parameter, mine: Value, theirs: Value) -> float:
+    if mine == theirs:
+        return 0.0
+    if not is_ordered(parameter):
+        return 1.0
+    if parameter.choices:
+        steps = abs(parameter.index_of(mine) - parameter.index_of(theirs))
+        return steps / (len(parameter.choices) - 1)
+    line = unit_scale(parameter)
+    return abs(line.to_unit(cast("float", mine)) - line.to_unit(cast("float", theirs)))
+
+
+_LONGEST_LIST = 100
+
+
+def is_listed(parameter: Parameter) -> bool:
+    """Says whether a parameter counts as a list: of choices, or of at most 100 numbers."""
+    return bool(parameter.choices) or parameter.count <= _LONGEST_LIST
+
+
+def to_position(parameter: Parameter, value: Value) -> int | float:
+    """Returns the position of a value: its number in a list, or 0 to 1 along a range."""
+    if is_listed(parameter):
+        return parameter.index_of(value)
+    if _on_a_grid(parameter):
+        return parameter.index_of(value) / (cast("int", parameter.count) - 1)
+    return min(max(unit_scale(parameter).to_unit(cast("float", value)), 0.0), 1.0)
+
+
+def from_position(parameter: Parameter, position: int | float) -> Value:
+    """Returns the value at a position, that `inward` returned or one between."""
+    if is_listed(parameter):
+        return parameter.value_at(int(position))
+    if _on_a_grid(parameter):
+        return parameter.value_at(round(position * (cast("int", parameter.count) - 1)))
+    value = unit_scale(parameter).from_unit(position)
+    return value if math.isinf(parameter.count) else round(value)
+
+
+def _on_a_grid(parameter: Parameter) -> bool:
+    """Whether its points are even on its own scale."""
+    return parameter.step is not None
+
+
+@runtime_checkable
+class Featured(Protocol):
+    """A domain that knows cheap facts about its points.
+
+    The facts should be as straight a line to the score as they can be made: the logarithm of
+    the parameters and of the FLOPs, the depth, the number of paths, counts of operations.
+    """
+
+    def features(self, values: Values) -> Mapping[str, float]:
+        """Returns the same names, with finite numbers, for every point; in microseconds."""
+
+
+def feature_rows(domain: Domain, points: Sequence[Values]) -> Matrix:
+    """Returns the features of the points, of shape (points, features): no columns if unknown."""
+    if not isinstance(domain, Featured) or not points:
+        return np.zeros((len(points), 0))
+    return np.array([list(domain.features(point).values()) for point in points], dtype=np.float64)
+
+
+_SIZES = ("log_flops", "flops", "log_params", "params")
+
+
+def size_of(domain: Domain, values: Values) -> float | None:
+    """Returns how large an architecture's model is, in FLOPs or else in weights, or None.
+
+    Only the order of the sizes means something: some spaces know them as logarithms.
+    """
+    if not isinstance(domain, Featured):
+        return None
+    known = domain.features(values)
+    return next((known[name] for name in _SIZES if name in known), None)

@@ -1,8 +1,15 @@
-"""A graph to look at: what stands where an architecture has nodes and edges."""
+"""Architectures, models and domains as boxes and arrows to draw."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import keras
+
+    from nas_nb.space.domain import Domain
 
 
 class Node(NamedTuple):
@@ -34,7 +41,7 @@ class Graph(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-def chain(labels: tuple[str, ...]) -> Graph:
+def chain_graph(labels: tuple[str, ...]) -> Graph:
     """Returns the graph of steps in a row, of which the first and the last are the ends."""
     kinds = ["input", *["step"] * (len(labels) - 2), "output"]
     nodes = tuple(
@@ -43,3 +50,249 @@ def chain(labels: tuple[str, ...]) -> Graph:
     )
     links = tuple(Edge(str(number), str(number + 1)) for number in range(len(labels) - 1))
     return Graph(nodes, links)
+
+
+# Lengths are in inches; x runs to the right and y downwards, from 0.
+
+_LETTER = 0.085
+_LINE = 0.17
+_PADDING = 0.22
+_GAP = 0.35
+_DROP = 0.42
+_BEND = 0.25
+_WIDEST_ROW = 8.0
+
+
+class Box(NamedTuple):
+    """A node: its centre, its size, what is written in it, and its kind."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    kind: str
+
+
+class Arrow(NamedTuple):
+    """An edge from (x1, y1) to (x2, y2).
+
+    Attributes:
+        bend: How far to the right its middle is pulled; 0 for a straight arrow, negative for one
+            pulled to the left.
+        label: What is written at its middle.
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    bend: float
+    label: str
+
+
+class Layout(NamedTuple):
+    """A picture of `width` x `height` inches."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    width: float
+    height: float
+
+
+def lay_out(graph: Graph) -> Layout:
+    """Places each node below all that lead to it, in rows, with the ends of edges close together.
+
+    Edges that pass rows bend around them, long ones further out, to both sides in turn.
+    """
+    rows = _rows(graph)
+    letters = max((len(edge.label) for edge in graph.edges), default=0)
+    drop, gap = (_DROP + _LINE, letters * _LETTER) if letters else (_DROP, _GAP)
+    boxes: dict[str, Box] = {}
+    y = 0.0
+    for row in rows:
+        height = max(_size(node)[1] for node in row)
+        y += height / 2
+        for node, x in zip(row, _places(row, graph.edges, boxes, gap), strict=True):
+            boxes[node.name] = Box(x, y, *_size(node), node.label, node.kind)
+        y += height / 2 + drop
+    ranks = {node.name: number for number, row in enumerate(rows) for node in row}
+    return _at_origin(list(boxes.values()), _arrows(graph.edges, boxes, ranks))
+
+
+def _rows(graph: Graph) -> list[list[Node]]:
+    """Nodes by the longest way to them, outputs last; rows that would be too wide are broken."""
+    rank: dict[str, int] = {}
+    leading = defaultdict(list)
+    for edge in graph.edges:
+        leading[edge.target].append(edge.source)
+    rows: dict[int, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        row = 1 + max((rank[source] for source in leading[node.name]), default=-1)
+        if node.kind == "output":
+            row = max(row, *rows) if rows else row
+            row += any(other.kind != "output" for other in rows[row])
+        while rows[row] and sum(_size(n)[0] for n in (*rows[row], node)) > _WIDEST_ROW:
+            row += 1
+        rank[node.name] = row
+        rows[row].append(node)
+    return [rows[number] for number in sorted(rows) if rows[number]]
+
+
+def _size(node: Node) -> tuple[float, float]:
+    lines = node.label.split("\n")
+    return (
+        max(map(len, lines)) * _LETTER + _PADDING,
+        len(lines) * _LINE + _PADDING / 2,
+    )
+
+
+def _places(
+    row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box], gap: float
+) -> list[float]:
+    """Centres of the nodes of a row, in the order of those that lead to them, around 0."""
+    wishes = []
+    for node in row:
+        above = [boxes[e.source].x for e in edges if e.target == node.name and e.source in boxes]
+        wishes.append(sum(above) / len(above) if above else 0.0)
+    order = sorted(range(len(row)), key=lambda number: wishes[number])
+    widths = [_size(node)[0] for node in row]
+    # A single node stands right below what leads to it; several share the width around it.
+    left = sum(wishes) / len(row) - (sum(widths) + gap * (len(row) - 1)) / 2
+    places = [0.0] * len(row)
+    for number in order:
+        places[number] = left + widths[number] / 2
+        left += widths[number] + gap
+    return places
+
+
+def _arrows(edges: tuple[Edge, ...], boxes: dict[str, Box], ranks: dict[str, int]) -> list[Arrow]:
+    arrows = []
+    side = 1
+    for edge in sorted(edges, key=lambda e: ranks[e.target] - ranks[e.source]):
+        start, end = boxes[edge.source], boxes[edge.target]
+        passed = ranks[edge.target] - ranks[edge.source] - 1
+        bend = 0.0
+        if passed > 0:
+            clear = max(box.width for box in boxes.values()) / 2
+            bend = side * (clear + _BEND * min(passed, 4) + len(edge.label) * _LETTER / 2)
+            side = -side
+        y1, y2 = start.y + start.height / 2, end.y - end.height / 2
+        arrows.append(Arrow(start.x, y1, end.x, y2, bend, edge.label))
+    return arrows
+
+
+def _at_origin(boxes: list[Box], arrows: list[Arrow]) -> Layout:
+    """Moves everything so that the picture begins at 0, and measures it."""
+    left, right = [b.x - b.width / 2 for b in boxes], [b.x + b.width / 2 for b in boxes]
+    for arrow in arrows:
+        middle = (arrow.x1 + arrow.x2) / 2 + arrow.bend
+        half = len(arrow.label) * _LETTER / 2
+        left.append(middle - half)
+        right.append(middle + half)
+    start = min(left)
+    return Layout(
+        tuple(box._replace(x=box.x - start) for box in boxes),
+        tuple(arrow._replace(x1=arrow.x1 - start, x2=arrow.x2 - start) for arrow in arrows),
+        max(right) - start,
+        max(box.y + box.height / 2 for box in boxes),
+    )
+
+
+_SIZES = ("units", "filters", "output_dim", "rate")
+
+
+def model_graph(model: keras.Model) -> Graph:
+    """Returns a box for each layer of a Sequential or Functional model, and how they are wired.
+
+    A model of another class is a row of its layers, in the order of their making.
+    """
+    config = model.get_config()
+    layers = config.get("layers", ()) if isinstance(config, Mapping) else ()
+    if not layers or "input_layers" not in config:
+        labels = [layer_label(layer) for layer in layers or _own(model)]
+        return chain_graph((*([] if labels[0].startswith("input") else ["input"]), *labels))
+    ends = {name for name, *_ in _references(config["output_layers"])}
+    nodes = tuple(Node(layer["name"], layer_label(layer), _kind(layer, ends)) for layer in layers)
+    links = dict.fromkeys(
+        Edge(source, layer["name"])
+        for layer in layers
+        for source in _sources(layer["inbound_nodes"])
+    )
+    return Graph(nodes, tuple(links))
+
+
+def layer_label(layer: Mapping[str, Any]) -> str:
+    """Returns what the box of a layer says: its class, its size, and its activation if any."""
+    config = layer["config"]
+    if layer["class_name"] == "InputLayer" and "batch_shape" in config:
+        return f"input {tuple(config['batch_shape'][1:])}"
+    words = [layer["class_name"], *(str(config[name]) for name in _SIZES if name in config)]
+    if kernel := config.get("kernel_size"):
+        words.append("x".join(map(str, kernel)))
+    activation = config.get("activation")
+    if isinstance(activation, str) and activation != "linear":
+        words.append(activation)
+    return " ".join(words)
+
+
+def _own(model: keras.Model) -> list[dict[str, Any]]:
+    return [{"class_name": type(layer).__name__, "config": {}} for layer in model.layers]
+
+
+def _kind(layer: Mapping[str, Any], ends: set[str]) -> str:
+    if layer["class_name"] == "InputLayer":
+        return "input"
+    return "output" if layer["name"] in ends else "step"
+
+
+def _sources(value: Any) -> Iterator[str]:
+    """Yields the names of the layers whose outputs a serialised call takes."""
+    if isinstance(value, Mapping):
+        history = value.get("config", {}) if value.get("class_name") == "__keras_tensor__" else {}
+        if "keras_history" in history:
+            yield history["keras_history"][0]
+        else:
+            for item in value.values():
+                yield from _sources(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _sources(item)
+
+
+def _references(value: Any) -> Iterator[tuple[str, int, int]]:
+    if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
+        yield (value[0], value[1], value[2])
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _references(item)
+
+
+_LONGEST = 28
+
+
+def domain_graph(domain: Domain) -> Graph:
+    """Returns a box for each parameter, with its range, and an arrow for each condition.
+
+    The arrow leads from the parameter that is asked to the one that depends on it, and says which
+    values it has to have.
+    """
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    named: dict[str, list[str]] = {}
+    for number, parameter in enumerate(domain.parameters):
+        key = str(number)
+        label = f"{parameter.name}\n{_short(parameter.range_text())}"
+        nodes.append(Node(key, label, "step" if parameter.conditions else "input"))
+        for condition in parameter.conditions:
+            values = _short(", ".join(map(str, condition.values)))
+            edges += [Edge(parent, key, values) for parent in named[condition.parent]]
+        named.setdefault(parameter.name, []).append(key)
+    return Graph(tuple(nodes), tuple(edges))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,14 +1,15 @@
-"""A domain as KerasTuner's HyperParameters, and back."""
+"""Domains as KerasTuner's `HyperParameters`, and back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import keras_tuner as kt
 from keras_tuner.engine import hyperparameters as kt_parameters
 from keras_tuner.src.engine.conditions import Parent  # nothing public makes one
 
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, nearest
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 
@@ -111,6 +112,46 @@ def _from_numeric(number: Any, common: dict[str, Any]) -> Parameter:
         step=number.step,
         log=number.sampling != "linear",
         reverse=number.sampling == "reverse_log",
-        default=cast(float, number.default),
+        default=cast("float", number.default),
         **common,
     )
+
+
+class CheckedHyperParameters(kt.HyperParameters):
+    """What a recorded build gets for `hp`.
+
+    Raises:
+        SpaceError: A choice offers nothing, a name is asked for again with another range, which
+            KerasTuner would answer from the first one, or a scope depends on nothing known.
+    """
+
+    def Choice(self, name: str, values: Sequence[Any], *args: Any, **options: Any) -> Any:  # noqa: N802 - KerasTuner's name
+        """Asks for one of `values`; see KerasTuner."""
+        if len(values) == 0:
+            raise SpaceError(
+                f"Expected hp.Choice({name!r}, ...) to offer at least one value, got none: "
+                "list some, or leave it out."
+            )
+        return super().Choice(name, values, *args, **options)
+
+    def conditional_scope(self, parent_name: str, parent_values: Any) -> Any:
+        """Opens a scope that is active while the parent has one of the values; see KerasTuner."""
+        known = [parameter.name for parameter in self.space]
+        if self._get_name(parent_name) not in known:
+            raise SpaceError(
+                f"Expected a conditional scope on a hyperparameter that was asked for, got "
+                f"{parent_name!r}: ask for it first, for example with "
+                f"hp.Choice({parent_name!r}, ...).{nearest(parent_name, known)}"
+            )
+        return super().conditional_scope(parent_name, parent_values)
+
+    def _retrieve(self, hp: Any) -> Any:
+        for known in self.space:
+            if known.name == hp.name and known.conditions == hp.conditions:
+                before, now = (from_hyperparameter(each).range_text() for each in (known, hp))
+                if before != now:
+                    raise SpaceError(
+                        f"Expected '{hp.name}' to have one range wherever it is asked for, got "
+                        f"{before} and {now}: give one of them another name."
+                    )
+        return super()._retrieve(hp)

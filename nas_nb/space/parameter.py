@@ -1,24 +1,22 @@
-"""One choice that an architecture makes: its name, what it may be, and when it counts."""
+"""One choice: its kind, values or range, conditions, and its JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SpaceError
-from nas_nb.record.values import plain
-from nas_nb.space.condition import Condition
-from nas_nb.space.declaration import checked_choices, checked_range
-from nas_nb.space.numeric import NumericRange
+from nas_nb.record.trial import plain
+from nas_nb.space.ranges import NumericRange
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Value, Values
 
 __all__ = ["Condition", "Parameter", "ParameterKind"]
 
@@ -113,8 +111,8 @@ class Parameter:
     @cached_property
     def _range(self) -> NumericRange:
         return NumericRange(
-            low=cast(float, self.low),
-            high=cast(float, self.high),
+            low=cast("float", self.low),
+            high=cast("float", self.high),
             step=self.step,
             log=self.log,
             reverse=self.reverse,
@@ -132,7 +130,7 @@ class Parameter:
 
     def values(self) -> Iterator[Value]:
         """Yields every value of a finite parameter, in order."""
-        return map(self.value_at, range(cast(int, self.count)))
+        return map(self.value_at, range(cast("int", self.count)))
 
     def value_at(self, index: int) -> Value:
         """Returns value number `index` (0-based), in order."""
@@ -142,7 +140,7 @@ class Parameter:
         """Returns the number of a legal `value` of a finite parameter."""
         if self.choices:
             return self._index[_typed(value)]
-        return cast(int, self._range.index_of(cast(float, value)))
+        return cast("int", self._range.index_of(cast("float", value)))
 
     @cached_property
     def _matched(self) -> dict[tuple[type, object], Value]:
@@ -182,13 +180,13 @@ class Parameter:
     def sample(self, rng: np.random.Generator) -> Value:
         """Draws a value: uniform over choices and grids, else uniform or log-uniform."""
         if self.choices or self.step is not None:
-            return self.value_at(int(rng.integers(cast(int, self.count))))
+            return self.value_at(int(rng.integers(cast("int", self.count))))
         return self._range.from_unit(float(rng.random()))
 
     def sample_other(self, value: Value, rng: np.random.Generator) -> Value:
         """Draws a value that differs from `value`. Needs a `count` above 1."""
         if self.choices or self.step is not None:
-            count = cast(int, self.count)
+            count = cast("int", self.count)
             shift = 1 + int(rng.integers(count - 1))
             return self.value_at((self.index_of(value) + shift) % count)
         other = value
@@ -204,7 +202,7 @@ class Parameter:
         """
         if self.count <= LISTED_ALTERNATIVES:
             return [other for other in self.values() if other != value]
-        near = self._range.nearby(cast(float, value))
+        near = self._range.nearby(cast("float", value))
         return [other for other in near if other != value]
 
     def range_text(self) -> str:
@@ -223,3 +221,131 @@ def _typed(value: Value) -> tuple[bool, Value]:
 
 def _hashable(value: object) -> bool:
     return isinstance(value, str | int | float | bool)
+
+
+ConditionTable = tuple[tuple[str, "frozenset[Value]"], ...]
+"""Parents, and the values that each of them must have."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The parameter counts only while `parent` is active and has one of `values`."""
+
+    parent: str
+    values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise SpaceError(f"Expected the condition on '{self.parent}' to name values, got none.")
+
+
+def holds(conditions: Iterable[Condition], values: Mapping[str, Value | None]) -> bool:
+    """Says whether all `conditions` hold for the active `values`."""
+    return all(values.get(condition.parent) in condition.values for condition in conditions)
+
+
+def condition_table(conditions: Iterable[Condition]) -> ConditionTable:
+    """Returns the conditions in the form that `is_met` reads: it is asked thousands of times."""
+    return tuple((condition.parent, frozenset(condition.values)) for condition in conditions)
+
+
+def is_met(wanted: ConditionTable, values: Mapping[str, Value]) -> bool:
+    """Says whether all conditions hold for the active `values`: as `holds`, and sooner."""
+    for parent, legal in wanted:  # noqa: SIM110 - a generator would take most of the time
+        if values.get(parent) not in legal:
+            return False
+    return True
+
+
+def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, float | None]:
+    """Returns the low end, the high end and the step of a numeric parameter.
+
+    Args:
+        parameter: What was declared.
+        whole: Whether only whole numbers count; on a linear scale their step is 1 by default.
+
+    Raises:
+        SpaceError: The range is empty or infinite, or an end or the step can't be.
+    """
+    name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
+    if low is None or high is None or not low <= high:
+        raise SpaceError(
+            f"Expected '{name}' to run from a low to a higher number, "
+            f"got low={low!r}, high={high!r}."
+        )
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise SpaceError(f"Expected finite ends of '{name}', got {low!r} and {high!r}.")
+    if parameter.log and low <= 0:
+        raise SpaceError(f"Expected '{name}' to start above 0 on a log scale, got low={low!r}.")
+    convert = int if whole else float
+    if convert(low) != low or convert(high) != high:
+        raise SpaceError(f"Expected whole ends of '{name}', got {low!r} and {high!r}.")
+    if step is None and whole and not parameter.log:
+        step = 1
+    least = 1 if parameter.log else 0
+    if step is not None and step <= least:
+        raise SpaceError(f"Expected the step of '{name}' above {least}, got {step!r}.")
+    return convert(low), convert(high), step
+
+
+def checked_choices(name: str, given: Sequence[Value]) -> tuple[Value, ...]:
+    """Returns the values of a parameter as plain Python's, numbers of both types as floats.
+
+    Raises:
+        SpaceError: There is none, or a value is of the wrong type or given twice.
+    """
+    choices = tuple(plain(choice) for choice in given)
+    if not choices:
+        raise SpaceError(f"Expected '{name}' to have a value to choose, got none.")
+    types = {type(choice) for choice in choices}
+    if types == {int, float}:
+        choices = tuple(float(choice) for choice in choices)
+    elif len(types) > 1 or not types <= {str, int, float, bool}:
+        raise SpaceError(
+            f"Expected the values of '{name}' to be all strings, all numbers or all "
+            f"booleans, got {list(given)!r}."
+        )
+    if len(set(choices)) < len(choices):
+        twice = next(c for n, c in enumerate(choices) if c in choices[:n])
+        raise SpaceError(
+            f"Expected the values of '{name}' to differ, got {twice!r} twice: remove one of them."
+        )
+    return choices
+
+
+def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
+    """Returns the parameter as plain lists and dictionaries, without what its kind implies."""
+    entry: dict[str, Any] = {"name": parameter.name, "kind": str(parameter.kind)}
+    fields = ("low", "high", "step", "ordered", "default")
+    entry |= {f: v for f in fields if (v := getattr(parameter, f)) is not None}
+    entry |= {flag: True for flag in ("log", "reverse") if getattr(parameter, flag)}
+    if parameter.choices and parameter.kind is not ParameterKind.BOOLEAN:
+        entry["choices"] = list(parameter.choices)
+    if parameter.conditions:
+        entry["conditions"] = [
+            {"parent": condition.parent, "values": list(condition.values)}
+            for condition in parameter.conditions
+        ]
+    return entry
+
+
+def parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
+    """Returns the parameter that `parameter_to_json` wrote."""
+    fields = {**entry, "kind": ParameterKind(entry["kind"])}
+    fields["choices"] = tuple(entry.get("choices", ()))
+    fields["conditions"] = tuple(
+        Condition(c["parent"], tuple(c["values"])) for c in entry.get("conditions", ())
+    )
+    return Parameter(**fields)
+
+
+def is_next_active(parameter: Parameter, known: Values) -> bool:
+    """Says whether a parameter is active and its name is still free.
+
+    Args:
+        parameter: The next one, in the domain's order.
+        known: The values of the active parameters before it.
+    """
+    if parameter.name in known:
+        return False
+    return all(known.get(c.parent) in c.values for c in parameter.conditions)

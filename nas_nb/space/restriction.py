@@ -1,23 +1,22 @@
-"""Rules that leave a part of a domain, as people say them: pinned, without, at least, at most."""
+"""Pin, without, at least, at most: what rules leave of a domain."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.record.values import plain
-from nas_nb.space.parameter import ParameterKind
-from nas_nb.space.subspace import AnyDomain, leaving_out, listing, narrowed, nothing_left
+from nas_nb.record.trial import plain
+from nas_nb.space.parameter import Parameter, ParameterKind
 
 if TYPE_CHECKING:
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Value
     from nas_nb.space.domain import Domain
-    from nas_nb.space.parameter import Parameter
+    from nas_nb.space.parameter import Condition
 
 # Up to so many values a range becomes a list; a longer one gets other ends.
 _LONGEST_LIST = 1000
@@ -79,8 +78,8 @@ class Rule:
         if self.kind is RuleKind.PIN:
             return _keeping(parameter, self.values)
         if self.kind is RuleKind.WITHOUT:
-            return leaving_out(parameter, self.values)
-        bound = cast(float, self.values[0])
+            return without_values(parameter, self.values)
+        bound = cast("float", self.values[0])
         if self.kind is RuleKind.AT_LEAST:
             return _between(parameter, bound, math.inf)
         return _between(parameter, -math.inf, bound)
@@ -109,7 +108,7 @@ def restrict(domain: AnyDomain, rules: Collection[Rule]) -> AnyDomain:
             parameter = rule.narrow(parameter)
         return parameter
 
-    return narrowed(domain, narrow) if by_name else domain
+    return narrow_domain(domain, narrow) if by_name else domain
 
 
 def names_meant(domain: Domain, name: str) -> tuple[str, ...]:
@@ -150,7 +149,7 @@ def _keeping(parameter: Parameter, values: Collection[Value]) -> Parameter:
         raise nothing_left(parameter, f"pinned to {', '.join(map(str, values))}")
     if math.isfinite(parameter.count):
         wanted.sort(key=parameter.index_of)  # as the choice lists them, not as the user does
-    return listing(parameter, tuple(dict.fromkeys(wanted)))
+    return with_values(parameter, tuple(dict.fromkeys(wanted)))
 
 
 def _between(parameter: Parameter, least: float, most: float) -> Parameter:
@@ -165,8 +164,8 @@ def _between(parameter: Parameter, least: float, most: float) -> Parameter:
         left = tuple(value for value in every if least <= value <= most)
         if not left:
             raise nothing_left(parameter, _bounds(least, most))
-        return parameter if len(left) == parameter.count else listing(parameter, left)
-    low, high = cast(float, parameter.low), cast(float, parameter.high)
+        return parameter if len(left) == parameter.count else with_values(parameter, left)
+    low, high = cast("float", parameter.low), cast("float", parameter.high)
     if least > high or most < low:
         raise nothing_left(parameter, _bounds(least, most))
     return _with_ends(parameter, max(low, least), min(high, most))
@@ -174,18 +173,176 @@ def _between(parameter: Parameter, least: float, most: float) -> Parameter:
 
 def _with_ends(parameter: Parameter, low: float, high: float) -> Parameter:
     """Returns a long or continuous range with other ends, its grid kept."""
-    step, first = parameter.step, cast(float, parameter.low)
+    step, first = parameter.step, cast("float", parameter.low)
     if step is not None and low > first:
         turns = math.log(low / first, step) if parameter.log else (low - first) / step
-        low = cast(float, parameter.value_at(math.ceil(turns - 1e-9)))
+        low = cast("float", parameter.value_at(math.ceil(turns - 1e-9)))
     if parameter.kind is ParameterKind.INT:
         low, high = math.ceil(low), math.floor(high)
     if low > high:
         raise nothing_left(parameter, _bounds(low, high))
-    default = cast(float, parameter.default)
+    default = cast("float", parameter.default)
     kept = default if low <= default <= high else None
     return replace(parameter, low=low, high=high, default=kept)
 
 
 def _bounds(least: float, most: float) -> str:
     return f"at least {least:g}" if math.isinf(most) else f"at most {most:g}"
+
+
+AnyDomain = TypeVar("AnyDomain", bound="Domain")
+
+
+@dataclass(frozen=True)
+class SubspaceSpec:
+    """What a part of a space leaves of it.
+
+    Attributes:
+        pins: (name, value) of each choice that is decided.
+        without: (name, value) of each value that is left out; name None for all choices that
+            have it.
+    """
+
+    pins: tuple[tuple[str, Value], ...] = ()
+    without: tuple[tuple[str | None, Value], ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        pins: Mapping[str, Value] | None,
+        without: Mapping[str, Iterable[Value]] | Iterable[Value] | None,
+    ) -> SubspaceSpec:
+        """Reads what `SearchSpace.subspace` was given."""
+        left_out: list[tuple[str | None, Value]] = []
+        if isinstance(without, Mapping):
+            for name, values in without.items():
+                left_out += [(name, value) for value in _listed(values)]
+        elif without is not None:
+            left_out += [(None, value) for value in _listed(without)]
+        return cls(tuple((pins or {}).items()), tuple(left_out))
+
+
+def cut_domain(domain: AnyDomain, wanted: SubspaceSpec) -> AnyDomain:
+    """Returns the part of the domain that is wanted.
+
+    Parameters whose conditions can't hold any more are gone with their branch.
+
+    Raises:
+        SpaceError: A name is unknown, a value is illegal, or nothing is left of a choice.
+    """
+    _check(domain, wanted)
+    pins = dict(wanted.pins)
+
+    def narrow(parameter: Parameter) -> Parameter:
+        pinned = _pinned(parameter, pins) if parameter.name in pins else parameter
+        gone = [value for name, value in wanted.without if name in (None, parameter.name)]
+        return without_values(pinned, gone)
+
+    return narrow_domain(domain, narrow)
+
+
+def narrow_domain(domain: AnyDomain, narrow: Callable[[Parameter], Parameter]) -> AnyDomain:
+    """Returns the domain with each parameter narrowed, parents first.
+
+    Parameters whose conditions can't hold any more are gone with their branch, and are not asked
+    about.
+    """
+    possible: dict[str, set[Value] | None] = {}
+    kept: list[Parameter] = []
+    for parameter in domain.parameters:
+        if all(_can_hold(condition, possible) for condition in parameter.conditions):
+            kept.append(narrow(parameter))
+            _admit(possible, kept[-1])
+    return replace(domain, parameters=tuple(kept))
+
+
+def _check(domain: Domain, wanted: SubspaceSpec) -> None:
+    names = [name for name, _ in wanted.pins] + [n for n, _ in wanted.without if n is not None]
+    for name in names:
+        if name not in domain.names:
+            raise SpaceError(
+                f"Expected names of the space's choices, got '{name}'."
+                + (nearest(name, domain.names) or f" They are: {', '.join(domain.names)}.")
+            )
+    for owner, value in wanted.without:
+        if not any(p.contains(value) for p in domain.parameters if owner in (None, p.name)):
+            where = "any choice" if owner is None else f"'{owner}'"
+            raise SpaceError(f"Expected a value of {where} to leave out, got {value!r}.")
+
+
+def _can_hold(condition: Condition, possible: Mapping[str, set[Value] | None]) -> bool:
+    if condition.parent not in possible:
+        return False
+    values = possible[condition.parent]
+    return values is None or not values.isdisjoint(condition.values)
+
+
+def _admit(possible: dict[str, set[Value] | None], parameter: Parameter) -> None:
+    """Notes what a name may be; None where that can't be listed."""
+    known = possible.get(parameter.name, set())
+    if known is None or parameter.count > _LONGEST_LIST:
+        possible[parameter.name] = None
+    else:
+        possible[parameter.name] = known | set(parameter.values())
+
+
+def _pinned(parameter: Parameter, pins: Mapping[str, Value]) -> Parameter:
+    value = parameter.match(pins[parameter.name])
+    if value is None:
+        raise SpaceError(
+            f"Expected '{parameter.name}' to be pinned to {parameter.range_text()}, "
+            f"got {pins[parameter.name]!r}."
+            + (" Pin also what decides on its branch." if parameter.conditions else "")
+        )
+    return with_values(parameter, (value,))
+
+
+def without_values(parameter: Parameter, values: Collection[Value]) -> Parameter:
+    """Returns the parameter without those of the values that it can have.
+
+    Raises:
+        SpaceError: It has no list of values, or none is left.
+    """
+    gone = {match for value in values if (match := parameter.match(value)) is not None}
+    if not gone:
+        return parameter
+    if math.isinf(parameter.count):
+        raise SpaceError(
+            f"Expected a choice with a list of values to leave some out, got '{parameter.name}', "
+            f"which is {parameter.range_text()}: pin it, or give it a least or a largest value."
+        )
+    left = tuple(value for value in parameter.values() if value not in gone)
+    if not left:
+        raise nothing_left(parameter, f"without {', '.join(map(str, values))}")
+    return with_values(parameter, left)
+
+
+def nothing_left(parameter: Parameter, rule: str) -> SpaceError:
+    """Returns what is raised where a rule, such as "at least 3", leaves nothing of a choice."""
+    branch = " Pin also what decides on its branch." if parameter.conditions else ""
+    return SpaceError(
+        f"Expected something to be left of '{parameter.name}', which is {parameter.range_text()}, "
+        f"got no value when it is {rule}.{branch}"
+    )
+
+
+def with_values(parameter: Parameter, values: tuple[Value, ...]) -> Parameter:
+    """Returns the parameter with these of its values, in a list, and no others."""
+    kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
+    default = parameter.default if parameter.default in values else values[0]
+    return Parameter(
+        parameter.name,
+        kind,
+        choices=values,
+        ordered=parameter.ordered,
+        default=default,
+        conditions=parameter.conditions,
+    )
+
+
+def _listed(values: object) -> list[Value]:
+    if isinstance(values, str | int | float | bool):
+        return [values]
+    if isinstance(values, Iterable):
+        return list(values)
+    raise SpaceError(f"Expected values to leave out, in a list, got {values!r}.")

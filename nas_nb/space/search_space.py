@@ -1,7 +1,8 @@
-"""The search space: a set of architectures, and a KerasTuner HyperModel."""
+"""`SearchSpace`, a `kt.HyperModel`: size, sample, neighbours, subspace, describe."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -11,25 +12,24 @@ import keras_tuner as kt
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.architecture import Architecture
-from nas_nb.space.blueprint import Blueprint
-from nas_nb.space.chain import Chain
-from nas_nb.space.description import describe
-from nas_nb.space.distance import distance
-from nas_nb.space.domain_graph import domain_graph
-from nas_nb.space.encoding import Encoding
+from nas_nb.space.chain_space import ChainSpace
+from nas_nb.space.definition import SpaceDefinition, Subspace
+from nas_nb.space.encoding import Encoding, distance
+from nas_nb.space.graph import domain_graph, lay_out
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.space.layout import layout
-from nas_nb.space.part import Part
-from nas_nb.space.subspace import Cut
+from nas_nb.space.restriction import SubspaceSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     import numpy as np
     from matplotlib.axes import Axes
 
-    from nas_nb.data import DataSpec
-    from nas_nb.record.values import Value, Values
+    from nas_nb.data.dataset import DataSpec
+    from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
 
 
 class SearchSpace(kt.HyperModel):
@@ -40,7 +40,7 @@ class SearchSpace(kt.HyperModel):
 
     Args:
         build: A function ``build(hp)`` that returns a compiled model, a `kt.HyperModel`, or a
-            `Blueprint` (one of the package's own spaces).
+            `SpaceDefinition` (one of the package's own spaces).
         name: A name for it. Default: none.
 
     Raises:
@@ -55,11 +55,11 @@ class SearchSpace(kt.HyperModel):
 
     def __init__(
         self,
-        build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel | Blueprint,
+        build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel | SpaceDefinition,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.blueprint = build if isinstance(build, Blueprint) else _discovered(build)
+        self.definition = build if isinstance(build, SpaceDefinition) else _discovered(build)
 
     @classmethod
     def from_dict(cls, choices: Mapping[str, Any], *, name: str | None = None) -> SearchSpace:
@@ -73,22 +73,22 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: A key or a value is unknown, or a list is empty.
         """
-        return cls(Chain.from_dict(choices), name=name)
+        return cls(ChainSpace.from_dict(choices), name=name)
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> SearchSpace:
         """Makes the space that a `recipe` describes."""
-        return cls(Chain.from_recipe(recipe))
+        return cls(ChainSpace.from_recipe(recipe))
 
     @property
     def recipe(self) -> dict[str, Any] | None:
         """What makes the space again, as JSON; None where that needs code of the user's."""
-        return self.blueprint.recipe
+        return self.definition.recipe
 
     @property
     def domain(self) -> Domain:
         """The legal values."""
-        return self.blueprint.domain
+        return self.definition.domain
 
     @property
     def size(self) -> int | float:
@@ -117,13 +117,13 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: An active value is missing or illegal, or a name is unknown.
         """
-        known = self.blueprint.read(values) if isinstance(values, str) else values
+        known = self.definition.read(values) if isinstance(values, str) else values
         return Architecture(self, known)
 
     def distance(self, one: Architecture, other: Architecture) -> float:
         """Returns in how many choices two architectures differ; near values differ by less than 1.
 
-        See `nas_nb.space.distance.distance`.
+        See `nas_nb.space.encoding.distance`.
         """
         return distance(self.domain, one.values, other.values)
 
@@ -141,7 +141,7 @@ class SearchSpace(kt.HyperModel):
         """
         point = self.domain.representative(architecture.values)
         if form == "paths":
-            return self.blueprint.path_code(point)
+            return self.definition.path_code(point)
         if form != "choices":
             raise SpaceError(f"Expected the form 'choices' or 'paths', got {form!r}.")
         row: np.ndarray = self._encoding.rows([point])[0]
@@ -166,7 +166,7 @@ class SearchSpace(kt.HyperModel):
             >>> cell().subspace(without=["none"]).size
             4096
         """
-        part = Part(self.blueprint, Cut.read(pins, without))
+        part = Subspace(self.definition, SubspaceSpec.read(pins, without))
         return SearchSpace(part, name=self.name)
 
     @cached_property
@@ -179,8 +179,8 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: Nothing in the space can take such data.
         """
-        bound = self.blueprint.for_data(spec)
-        return self if bound is self.blueprint else SearchSpace(bound, name=self.name)
+        bound = self.definition.for_data(spec)
+        return self if bound is self.definition else SearchSpace(bound, name=self.name)
 
     def build_values(self, values: Values) -> keras.Model:
         """Returns a new compiled model of the architecture with these values.
@@ -188,7 +188,7 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: The values aren't legal, or the space needs data and has none.
         """
-        return self.blueprint.build(self.domain.canonical(values))
+        return self.definition.build(self.domain.canonical(values))
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
         """Returns a new compiled model for `hp`, as KerasTuner asks for it.
@@ -197,11 +197,11 @@ class SearchSpace(kt.HyperModel):
         """
         self.declare_hyperparameters(hp)
         given = {name: hp.values[name] for name in self.domain.names if name in hp.values}
-        return self.blueprint.build(self.domain.complete(given))
+        return self.definition.build(self.domain.complete(given))
 
     def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **options: Any) -> Any:
         """Trains the model as KerasTuner asks for it; as the user's own HyperModel says, if any."""
-        own = self.blueprint.hypermodel
+        own = self.definition.hypermodel
         if own is not None:
             return own.fit(hp, model, *args, **options)
         return super().fit(hp, model, *args, **options)
@@ -212,7 +212,7 @@ class SearchSpace(kt.HyperModel):
 
     def describe(self) -> str:
         """Returns the space as text: its size, and a line for each parameter."""
-        return describe(self.domain)
+        return describe_domain(self.domain)
 
     def diagram(self, ax: Axes | None = None) -> Axes:
         """Draws the parameters, their ranges and which depend on which; returns the Axes.
@@ -221,24 +221,24 @@ class SearchSpace(kt.HyperModel):
             ax: Where to draw. Default: a new figure, which the running cell shows.
         """
         # What draws is above us; only its name is known here, as in the package's front door.
-        drawing: Any = import_module("nas_nb.notebook.diagram")
-        drawn: Axes = drawing.draw_layout(layout(domain_graph(self.domain)), ax)
+        drawing: Any = import_module("nas_nb.notebook.plots.diagram")
+        drawn: Axes = drawing.draw_layout(lay_out(domain_graph(self.domain)), ax)
         return drawn
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchSpace):
             return NotImplemented
-        return self is other or self.blueprint.identity == other.blueprint.identity
+        return self is other or self.definition.identity == other.definition.identity
 
     def __hash__(self) -> int:
-        return hash(self.blueprint.identity)
+        return hash(self.definition.identity)
 
     def __repr__(self) -> str:
         return f"SearchSpace({len(self.domain.names)} parameters, size {self.size:,})"
 
 
-def _discovered(build: object) -> Blueprint:
-    from nas_nb.space.discover import Discovered
+def _discovered(build: object) -> SpaceDefinition:
+    from nas_nb.space.hypermodel import HyperModelSpace
 
     if not (callable(build) or isinstance(build, kt.HyperModel)):
         raise SpaceError(
@@ -246,4 +246,38 @@ def _discovered(build: object) -> Blueprint:
             f"got {build!r} (of type {type(build).__name__}). "
             "A dictionary makes a space through SearchSpace.from_dict."
         )
-    return Discovered(build)
+    return HyperModelSpace(build)
+
+
+def describe_domain(domain: Domain) -> str:
+    """Returns a line with the size, then a line for each parameter: name, values, condition.
+
+    Example:
+        >>> print(describe(domain))
+        984 architectures, 9 parameters
+        <BLANKLINE>
+        depth         1, 2, 3
+        layer_1       Conv2D, Dense
+        layer_2       Conv2D, Dense   if depth is 2 or 3 and layer_1 is Conv2D
+    """
+    size = "infinitely many" if math.isinf(domain.size) else f"{domain.size:,}"
+    architectures = "architecture" if domain.size == 1 else "architectures"
+    parameters = "parameter" if len(domain.names) == 1 else "parameters"
+    head = f"{size} {architectures}, {len(domain.names)} {parameters}"
+    rows = [(p.name, p.range_text(), _condition_text(p)) for p in domain.parameters]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [
+        f"{name:{widths[0]}}  {values:{widths[1]}}  {condition}".rstrip()
+        for name, values, condition in rows
+    ]
+    return "\n".join([head, "", *lines])
+
+
+def _condition_text(parameter: Parameter) -> str:
+    parts = [f"{c.parent} is {_alternatives(c.values)}" for c in parameter.conditions]
+    return f"if {' and '.join(parts)}" if parts else ""
+
+
+def _alternatives(values: Sequence[object]) -> str:
+    *first, last = map(str, values)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -10,18 +10,18 @@ import numpy as np
 
 from nas_nb.record.events import EventKind
 from nas_nb.record.history import History
-from nas_nb.strategy.grid import Grid
+from nas_nb.space.encoding import size_of
+from nas_nb.strategy.base import Strategy
 from nas_nb.strategy.predictor import Predictor
-from nas_nb.strategy.strategy import Strategy
-from nas_nb.strategy.surrogate.features import size_of
+from nas_nb.strategy.random_grid import Grid
 
 if TYPE_CHECKING:
-    from nas_nb.data import Data
-    from nas_nb.evaluate.trainer import Control
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.training_state import TrainingControl
     from nas_nb.record.journal import Journal
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Value
     from nas_nb.space.search_space import SearchSpace
-    from nas_nb.strategy.proposal import Proposal
+    from nas_nb.strategy.base import Proposal
 
 TINY = 12
 """Architectures up to which all are simply tried."""
@@ -30,7 +30,7 @@ WORTH_RUNGS = 4
 """Epochs of a full training from which on a first one by itself tells enough, soon enough."""
 
 
-class Choice(NamedTuple):
+class AutoDecision(NamedTuple):
     """What `auto` stands for in a search.
 
     Attributes:
@@ -74,7 +74,7 @@ class Auto(Strategy):
         rungs = " with rungs" if choice.strategy is self._with_rungs else ""
         return f"{choice.strategy.name}{rungs}, because {choice.reason}"
 
-    def choose(self, history: History) -> Choice:
+    def choose(self, history: History) -> AutoDecision:
         """Returns the strategy for a search.
 
         Args:
@@ -83,15 +83,15 @@ class Auto(Strategy):
         size = self.domain.size
         if size <= TINY:
             noun = "architecture" if size == 1 else "architectures"
-            return Choice(self._grid, f"the space has only {size} {noun}.")
+            return AutoDecision(self._grid, f"the space has only {size} {noun}.")
         learns = "it needs the fewest trials, and " + self._knowledge
         budget = (history.opened[-1].get("budget") if history.opened else None) or {}
         by_time = "max_time_s" in budget or "max_epochs" in budget
         if "max_trials" in budget or not by_time:
-            return Choice(self._predictor, f"{learns}; each trial is a full training.")
+            return AutoDecision(self._predictor, f"{learns}; each trial is a full training.")
         if (history.full_epochs or 0) < WORTH_RUNGS:
-            return Choice(self._predictor, f"{learns}; trainings are too short to cut.")
-        return Choice(
+            return AutoDecision(self._predictor, f"{learns}; trainings are too short to cut.")
+        return AutoDecision(
             self._with_rungs,
             f"{learns}; of the time half goes to full trainings, half to one epoch of many "
             f"architectures, of which one of {self._with_rungs.factor} goes on.",
@@ -117,7 +117,7 @@ class Auto(Strategy):
         return f"learns from the choices{more}"
 
     def prepare(
-        self, space: SearchSpace, data: Data, journal: Journal, control: Control, seed: int
+        self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
     ) -> None:
         """Writes down what it chose, unless that is the last that it wrote."""
         history = journal.history

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.values import plain_values
-from nas_nb.space.condition import holds
-from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+from nas_nb.record.trial import plain_values
+from nas_nb.space.parameter import holds
+from nas_nb.strategy.base import Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Trial, Value
     from nas_nb.strategy.bayesian_oracle import BayesianOracle
 
 _BEST = 50
@@ -27,7 +26,7 @@ _WINDOW = 1000
 
 
 @dataclass(frozen=True)
-class Bayesian(Strategy):
+class BayesianOptimization(Strategy):
     """Fits a Gaussian process to the scores and proposes where its bound is most promising.
 
     Use it for a handful of numeric parameters. Don't use it where most parameters are unordered
@@ -67,7 +66,7 @@ class Bayesian(Strategy):
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
         initial = self.num_initial_points or max(3 * len(self.domain.parameters), 3)
-        seen = [trial for trial in informative(history) if self.domain.contains(trial.values)]
+        seen = [trial for trial in best_and_recent(history) if self.domain.contains(trial.values)]
         if len(seen) < initial:
             return sample_new(self.domain, history, rng)
         # Algorithm 1: x_t = argmax mu_t-1(x) + sqrt(beta_t) sigma_t-1(x), here of negated scores.
@@ -114,7 +113,7 @@ class Bayesian(Strategy):
         return oracle
 
 
-def informative(history: History) -> tuple[Trial, ...]:
+def best_and_recent(history: History) -> tuple[Trial, ...]:
     """Returns up to 100 completed trials: the last 50, and the best 50 of the 950 before them.
 
     A Gaussian process costs the cube of its points, so it can't see them all.

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.mutants import new_mutant
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+from nas_nb.strategy.base import Proposal, Strategy, new_mutant, sample_new, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas_nb.record.history import History, Trial
-    from nas_nb.record.values import Value
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Value
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,34 @@
-"""A user's function as a strategy."""
+"""A user's `propose(history, rng)`, asked and checked."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import FrozenInstanceError, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import StrategyError
-from nas_nb.strategy.answer import Answer, checked, difference, repeated
-from nas_nb.strategy.asking import ask
-from nas_nb.strategy.proposal import Proposal, Substitute
-from nas_nb.strategy.strategy import Strategy, sample_new
+from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.record.history_state import QueuedCandidate
+from nas_nb.record.trial import FrozenDict, ReadOnlyError, Trial, plain
+from nas_nb.strategy.base import (
+    SHARE_FIDELITIES,
+    WHOLE_FIDELITIES,
+    Proposal,
+    RandomSubstitute,
+    Strategy,
+    sample_new,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.values import Value
+    from nas_nb.record.trial import Value
+    from nas_nb.space.domain import Domain
 
 Propose = Callable[..., Any]
 """`propose(history, rng)`, which returns a dict of values or an architecture."""
@@ -93,17 +103,19 @@ class FunctionStrategy(Strategy):
         for _ in range(_REPEATS):
             twin, version = copy.deepcopy(rng) if twice else None, history.version
             answer = self._answer(history, rng)
-            earlier = repeated(answer, history)
+            earlier = repeated_trial(answer, history)
             if earlier is None:
                 if twin is not None:
                     self._check_same(answer, history, twin, version)
                 return answer
         fidelity = answer.fidelity if isinstance(answer, Proposal) else {}
-        return Substitute(sample_new(self.domain, history, rng), fidelity, repeated=earlier or 0)
+        return RandomSubstitute(
+            sample_new(self.domain, history, rng), fidelity, repeated=earlier or 0
+        )
 
     def _answer(self, history: History, rng: np.random.Generator) -> Answer:
-        proposed = ask(self.function, self.name, history, rng)
-        return checked(proposed, self.name, self.domain, history)
+        proposed = call_propose(self.function, self.name, history, rng)
+        return check_answer(proposed, self.name, self.domain, history)
 
     def _is_asked_twice(self, history: History) -> bool:
         """Whether this is one of the few proposals at which it is seen if the function is one.
@@ -119,7 +131,7 @@ class FunctionStrategy(Strategy):
     ) -> None:
         """Raises a `StrategyError` if the function answers differently when it is asked again."""
         try:
-            differs = difference(first, self._answer(history, twin))
+            differs = answer_difference(first, self._answer(history, twin))
         except Exception as error:
             raise self._unsteady(f"an answer, then {error!r}") from error
         # Somebody who steers meanwhile changes what it is asked.
@@ -134,3 +146,191 @@ class FunctionStrategy(Strategy):
             "outside the function (no counter, no iterator): `len(history)` counts, and the "
             "history remembers. Otherwise the search could be neither resumed nor repeated."
         )
+
+
+Answer = dict[str, "Value"] | Proposal
+
+
+def check_answer(answer: object, name: str, domain: Domain, history: History) -> Answer:
+    """Returns the answer in canonical form: values alone, or a `Proposal`.
+
+    Args:
+        answer: What the function returned.
+        name: What the function is called, for the messages.
+        domain: The space.
+        history: What happened so far.
+
+    Raises:
+        StrategyError: It is no point of the space, or its fidelity or parent makes no sense.
+    """
+    if not isinstance(answer, Proposal):
+        return _point(answer, name, domain, history)
+    parent = plain(answer.parent)
+    known = isinstance(parent, int) and not isinstance(parent, bool) and 0 <= parent < len(history)
+    if parent is not None and not known:
+        trials = f"the number of a trial, 0 to {len(history) - 1}, or " if len(history) else ""
+        raise StrategyError(
+            f"Expected the parent in a proposal of '{name}' to be {trials}None. Received: "
+            f"parent={answer.parent!r} (of type {type(answer.parent).__name__})."
+        )
+    # Made anew, and so checked again: its dicts may have been changed since.
+    values = _point(dict(answer.values), name, domain, history)
+    return Proposal(values, {name: plain(n) for name, n in answer.fidelity.items()}, parent)
+
+
+def repeated_trial(answer: Answer, history: History) -> int | None:
+    """Returns the trial that an answer repeats, or None if it is new.
+
+    Values alone repeat any trial that has them. A proposal repeats one of the same fidelity; that
+    it starts from the weights of another architecture makes it new once.
+    """
+    if not isinstance(answer, Proposal):
+        earlier = history.trials_of(answer)
+        return earlier[0].number if earlier else None
+    for trial in history.trials_of(answer.values):
+        if _told(trial, history) == _told(answer, history):
+            return trial.number
+    return None
+
+
+def answer_difference(first: Answer, second: Answer) -> str | None:
+    """Returns in what two answers differ, as "a=1, then a=2"; None if in nothing."""
+    one, two = _flat(first), _flat(second)
+    names = [name for name in {**one, **two} if not _equal(one.get(name), two.get(name))]
+    if not names:
+        return None
+    texts = (
+        ", ".join(f"{name}={sheet[name]!r}" for name in names if name in sheet) or "none of these"
+        for sheet in (one, two)
+    )
+    return ", then ".join(texts)
+
+
+def _point(answer: object, name: str, domain: Domain, history: History) -> dict[str, Value]:
+    values = answer if isinstance(answer, Mapping) else getattr(answer, "values", None)
+    if not isinstance(values, Mapping):
+        hint = "does it end with `return`? " if answer is None else ""
+        raise StrategyError(
+            f"Expected '{name}' to return a dict of values or an architecture. Received: "
+            f"{answer!r} (of type {type(answer).__name__}); {hint}For example "
+            "`return space.sample(rng)`."
+        )
+    for trial in history.trials_of(values) if isinstance(values, FrozenDict) else ():
+        if trial.values is values:
+            raise StrategyError(
+                f"'{name}' returned the very values that the history holds for trial "
+                f"{trial.number}. The history is only for reading: change a copy, as in "
+                "`values = dict(trial.values)`."
+            )
+    try:
+        return domain.canonical(values)
+    except SpaceError as error:
+        raise StrategyError(
+            f"'{name}' returned a point that is not in the space: {error}"
+        ) from error
+
+
+def _told(trial: Trial | Proposal, history: History) -> tuple[dict[str, Any], int | None]:
+    """What a trial is granted in all, and the trial of another architecture it starts from."""
+    usual = {"fraction": 1, "resolution": 1, "repeats": 1, **history.granted}
+    granted = {
+        name: trial.fidelity.get(name, usual.get(name))
+        for name in (*WHOLE_FIDELITIES, *SHARE_FIDELITIES)
+    }
+    parent = trial.parent
+    if parent is not None and history[parent].values == trial.values:
+        parent = None
+    return granted, parent
+
+
+def _flat(answer: Answer) -> dict[str, object]:
+    if not isinstance(answer, Proposal):
+        return dict(answer)
+    grants = {f"fidelity {name}": amount for name, amount in answer.fidelity.items()}
+    return {**answer.values, **grants, "parent": answer.parent}
+
+
+def _equal(one: object, two: object) -> bool:
+    """Sums of floats may differ in their last digit from one run to the next."""
+    if isinstance(one, float) and isinstance(two, float):
+        return math.isclose(one, two, rel_tol=1e-9)
+    return one == two
+
+
+_EMPTY = (
+    "The history is empty at first: `history.incumbent` is None, and `history.completed` has "
+    "nothing in it, until a trial has completed. Begin with, for example, "
+    "`if history.incumbent is None: return space.sample(rng)`."
+)
+_TUPLES = (
+    "The history's lists are tuples, which are only for reading: change a copy, as in "
+    "`trials = list(history.trials)`."
+)
+
+
+def call_propose(
+    function: Callable[..., Any], name: str, history: History, rng: np.random.Generator
+) -> object:
+    """Returns what a function proposes, which may be anything.
+
+    Args:
+        function: `propose(history, rng)`.
+        name: What it is called, for the messages.
+        history: What happened so far.
+        rng: The source of chance.
+
+    Raises:
+        StrategyError: It tried to change the history.
+        Exception: What the function raised, with a note where the empty history may be why.
+    """
+    before = _sums(history)
+    try:
+        proposed: object = function(history, rng)
+    except Exception as error:
+        if _is_change(error):
+            raise StrategyError(
+                f"'{name}' tried to change the history{_where(error)}, which is only for reading: "
+                "change a copy, dict(...), as in `values = dict(trial.values)`."
+            ) from error
+        if "'tuple' object" in str(error):
+            error.add_note(_TUPLES)
+        if history.incumbent is None and _misses_something(error):
+            error.add_note(_EMPTY)
+        raise
+    if _sums(history) != before:
+        raise StrategyError(
+            f"'{name}' wrote an event into the history, which is only for reading: return the "
+            "architecture, and the search writes it down. What it wrote is not in the journal: "
+            "open the search again."
+        )
+    return proposed
+
+
+def _sums(history: History) -> tuple[float, ...]:
+    """What any event changes but steering, which may come from another thread at any time."""
+    return len(history), len(history.opened), history.epochs_spent, history.busy_s
+
+
+def _is_change(error: Exception) -> bool:
+    """Whether somebody tried to change what the history holds, or the history itself."""
+    if isinstance(error, ReadOnlyError):
+        return True
+    if isinstance(error, FrozenInstanceError):
+        step = error.__traceback__
+        while step is not None and step.tb_next is not None:
+            step = step.tb_next
+        changed = None if step is None else step.tb_frame.f_locals.get("self")
+        return isinstance(changed, (Trial, QueuedCandidate))
+    return isinstance(error, AttributeError) and "'History' object has no setter" in str(error)
+
+
+def _where(error: Exception) -> str:
+    """The user's line: a notebook shows of our errors the sentence alone."""
+    own = str(Path(__file__).parents[1])
+    steps = traceback.extract_tb(error.__traceback__)
+    theirs = [s for s in steps if s.filename != "<string>" and not s.filename.startswith(own)]
+    return f" (line {theirs[-1].lineno}: `{theirs[-1].line}`)" if theirs else ""
+
+
+def _misses_something(error: Exception) -> bool:
+    return isinstance(error, IndexError) or "NoneType" in str(error) or "empty" in str(error)

@@ -1,13 +1,14 @@
-"""Local search with first improvement and restarts (White, Nolen & Savani 2021)."""
+"""Hill climbing: local search and greedy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from nas_nb.space.distance import distance
+from nas_nb.record.trial import values_key
+from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import LISTED_ALTERNATIVES
-from nas_nb.strategy.strategy import Strategy, sample_new
+from nas_nb.strategy.base import Strategy, best_of, sample_new, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial
-    from nas_nb.record.values import Value, Values
+    from nas_nb.record.trial import Trial, Value, Values
+    from nas_nb.space.domain import Domain
 
 _SUMMITS = 16
 _SHORT = 0.05
@@ -78,3 +79,124 @@ class LocalSearch(Strategy):
             if len(summits) == _SUMMITS:
                 break
         return summits
+
+
+_WINDOW = 1000
+
+
+@dataclass(frozen=True)
+class Greedy(Strategy):
+    """Tries the neighbours of an architecture, moves to the best of them, and goes on from there.
+
+    Use it to see what each single change is worth, or as the textbook's greedy step. Don't use it
+    when trials are dear: it pays for a whole neighbourhood before each step, and `local`, which
+    moves at the first improvement, is ahead of it at every budget that was measured.
+
+    Algorithm: best-improvement (steepest-ascent) hill climbing with random restarts, e.g. Russell
+    & Norvig, Artificial Intelligence, Section 4.1; as local search for architectures in White,
+    Nolen & Savani, UAI 2021, Algorithm 1.
+
+    Args:
+        patience: How many neighbours to try without meeting a better one before it gives up and
+            starts again elsewhere, 1 or more; None to try them all.
+        starts: How many random architectures to draw for each climb, which begins at the best of
+            them, 1 or more.
+    """
+
+    name: ClassVar[str] = "greedy"
+
+    patience: int | None = None
+    starts: int = 10
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "starts", self.starts, 1)
+        if self.patience is not None:
+            whole_number(self.name, "patience", self.patience, 1)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns an untried neighbour of where the climb stands, or a random start."""
+        # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for all u in N(v_i).
+        climb = _Climb(self.domain, history, self.patience, self.starts)
+        for trial in history.finished[-_WINDOW:]:
+            climb.take(trial)
+        untried = [near for near in climb.around.values() if not history.has_tried(near)]
+        if not untried:  # pick v_1 at random
+            return sample_new(self.domain, history, rng)
+        return untried[int(rng.integers(len(untried)))]
+
+
+@dataclass
+class _Climb:
+    """Where the climb stands, replayed from the trials.
+
+    Attributes:
+        top: The trial it stands on.
+        around: Its neighbours that are still to be tried, by key. None left: start again.
+        best: The best neighbour so far that is better than the top.
+        misses: Neighbours tried in vain since.
+        seen: The completed trials so far, by key.
+        drawn: The random ones, one of which is to be the next top.
+    """
+
+    domain: Domain
+    history: History
+    patience: int | None
+    starts: int
+    top: Trial | None = None
+    around: dict[str, dict[str, Value]] = field(default_factory=dict)
+    best: Trial | None = None
+    misses: int = 0
+    seen: dict[str, Trial] = field(default_factory=dict)
+    drawn: list[Trial] = field(default_factory=list)
+
+    def take(self, trial: Trial) -> None:
+        """Takes the next trial into account."""
+        key = trial.key
+        if trial.score is not None:
+            self.seen[key] = trial
+        if self.around.pop(key, None) is not None:
+            if self.history.is_better(trial, self.best or self.top):
+                self.best, self.misses = trial, 0
+            else:
+                self.misses += 1
+            self._settle()
+        elif (start := self._start(trial)) is not None:
+            self._stand(start)
+            self._settle()
+
+    def _start(self, trial: Trial) -> Trial | None:
+        """Where a trial from elsewhere lets a climb begin, if it does.
+
+        That is the best of those drawn since the last climb, or someone's better one half-way.
+        """
+        if trial.score is None or not self.domain.contains(trial.values):
+            return None
+        if self.around:
+            return trial if self.history.is_better(trial, self.top) else None
+        self.drawn.append(trial)
+        if len(self.drawn) < self.starts:
+            return None
+        best = best_of(self.drawn, 1, self.history.direction)[0]
+        self.drawn = []
+        return best
+
+    def _stand(self, trial: Trial) -> None:
+        """Looks around from a trial; what is known already need not be tried."""
+        self.top, self.best, self.misses = trial, None, 0
+        near = {values_key(values): values for values in self.domain.neighbours(trial.values)}
+        self.around = {key: values for key, values in near.items() if key not in self.seen}
+        for known in (self.seen[key] for key in near if key in self.seen):
+            if self.history.is_better(known, self.best or trial):
+                self.best = known
+
+    def _settle(self) -> None:
+        """Moves while the neighbourhood is known, or patience is lost.
+
+        neighbor <- a highest-valued successor of current; if it is no better, return current;
+        current <- neighbor.
+        """
+        while not self.around or self.misses == self.patience:
+            if self.best is None:
+                self.around = {}
+                return
+            self._stand(self.best)  # v_{i+1} = argmin of l(u) for u in N(v_i)

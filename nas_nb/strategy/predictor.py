@@ -1,23 +1,41 @@
-"""A model of the scores proposes: a Gaussian process, and candidates by mutation."""
+"""The predictor: a model of the scores proposes, in full or in rungs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from bisect import insort_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.first import first_candidate, likely_candidate
-from nas_nb.strategy.halves import next_training
-from nas_nb.strategy.knowledge import Knowledge
-from nas_nb.strategy.strategy import Strategy, sample_new, whole_number
+from nas_nb.strategy.base import (
+    Proposal,
+    SpaceExhausted,
+    Strategy,
+    best_of,
+    is_continuation,
+    sample_new,
+    single_blas_thread,
+    whole_number,
+)
+from nas_nb.strategy.initial_design import (
+    Prior,
+    first_candidate,
+    likely_candidate,
+    near_candidate,
+    unlike_candidate,
+)
+from nas_nb.strategy.rungs import Rungs, full_epochs, granted, ladder
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.values import Value
-    from nas_nb.strategy.proposal import Proposal
+    from nas_nb.record.trial import Trial, Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.strategy.surrogate import SurrogateFitter, Vector
 
 _NONE = 1e-300
 
@@ -57,7 +75,7 @@ class Predictor(Strategy):
         candidates: c, how many the model chooses from, 8 or more. The paper's 100 are all mutants.
         window: The model sees the best and the latest trials, so many in all, 20 or more. Its
             cost grows with the cube.
-        beta: How many trials it takes until the belief (`Belief`) counts as much as the model,
+        beta: How many trials it takes until the belief (`Prior`) counts as much as the model,
             0 or more; 0 is without belief after the first `t0` trials.
         min_epochs: The epochs of the lowest rung, 1 or more; by default every training is full.
         factor: With `min_epochs`: one of so many climbs to the next rung, of so many times the
@@ -119,8 +137,7 @@ class Predictor(Strategy):
         Raises:
             SpaceExhausted: No architecture is left that was not tried.
         """
-        from nas_nb.strategy.surrogate.acquisition import expected_improvement
-        from nas_nb.strategy.surrogate.pool import candidate_pool
+        from nas_nb.strategy.surrogate import candidate_pool, expected_improvement
 
         # Algorithm 1, step 1: draw t0 architectures at random and train them.
         best, belief = self.knowledge.best(history), self.knowledge.belief(history)
@@ -143,6 +160,240 @@ class Predictor(Strategy):
         return sample_new(self.domain, history, rng) if new is None else new
 
     @cached_property
-    def knowledge(self) -> Knowledge:
+    def knowledge(self) -> PredictorState:
         """What is known of the space."""
-        return Knowledge(self.domain, self.window, self.max_epochs)
+        return PredictorState(self.domain, self.window, self.max_epochs)
+
+
+_OPENING = 0.25
+
+
+def next_training(
+    predictor: Predictor, min_epochs: int, history: History, rng: np.random.Generator
+) -> Proposal:
+    """Returns what to train next, and for how long: in full, a little, or on from there.
+
+    On the rungs new architectures are trained a little at first, and one for each `factor` of
+    them is trained on. That pays where a training is long, and not where most of it is to compile
+    the model: with half of the time for each way, a search is hardly twice as slow as with the
+    better one alone. The model of either half learns from the scores of its own fidelity.
+
+    Where the belief knows the space, the search begins with `t0` full trainings, but no more than
+    fit into a quarter of the budget: the first candidate, those with a layer more or less that are
+    believed in nearly as much (`unlike_candidate`), and others near the best. So there is an
+    incumbent soon. Where it knows nothing, full trainings wait until `t0` of those on the rungs
+    were promoted to the end. Where no new architecture is left, the rest climbs, the best first:
+    there is time that nothing else can use.
+
+    Args:
+        predictor: Whose options count, and who proposes architectures.
+        min_epochs: Those of the lowest rung.
+        history: What was tried.
+        rng: The source of chance.
+    """
+    most = full_epochs(predictor.name, history, predictor.max_epochs)
+    if not history.finished:
+        return Proposal(predictor.first(history, rng), {"epochs": most})
+    rungs = Rungs.of(history, ladder(min(min_epochs, most), most, predictor.factor))
+    if full_is_due(history, most, predictor.t0):
+        full = _in_full(predictor, rungs.view(history, len(rungs.epochs) - 1), rng)
+        if full is not None:
+            return Proposal(full, {"epochs": most})
+    ranked = predictor.knowledge.ranked
+    promotion = rungs.due(history, predictor.domain, predictor.factor, ranked)
+    if promotion is not None:
+        return promotion
+    try:
+        values = predictor.most_promising(rungs.view(history), rng, by_time=True)
+    except SpaceExhausted:
+        promotion = rungs.left(history, predictor.domain, ranked)
+        if promotion is None:
+            raise
+        return promotion
+    return Proposal(values, {"epochs": rungs.epochs[0]})
+
+
+def full_is_due(history: History, most: int, t0: int) -> bool:
+    """Says whether full trainings at once had less than half of the time, or open the search.
+
+    Time is seconds, or epochs where those are the budget or not every trial tells its seconds.
+
+    Args:
+        history: What was tried.
+        most: The epochs of a full training.
+        t0: How many of them open a search.
+    """
+    budget = (history.opened[-1].get("budget") if history.opened else None) or {}
+    counts_epochs = "max_epochs" in budget and "max_time_s" not in budget
+    in_epochs = counts_epochs or not all(trial.duration_s > 0 for trial in history.completed)
+
+    def cost(trial: Trial) -> float:
+        return _epochs(trial, history, most) if in_epochs else trial.duration_s
+
+    whole = [trial for trial in history.finished if granted(trial, most) >= most]
+    at_once = [trial for trial in whole if history.root_of(trial.number) == trial.number]
+    spent = sum(map(cost, at_once))
+    limit = budget.get("max_epochs" if in_epochs else "max_time_s", math.inf)
+    opens = len(at_once) < t0 and spent <= _OPENING * limit
+    return opens or 2 * spent <= sum(map(cost, history.finished))
+
+
+def _epochs(trial: Trial, history: History, most: int) -> int:
+    """How many epochs a trial was granted beyond those of the trial that it continues."""
+    known = 0
+    if trial.parent is not None and history.root_of(trial.number) != trial.number:
+        known = granted(history[trial.parent], most)
+    return granted(trial, most) - known
+
+
+def _in_full(
+    predictor: Predictor, history: History, rng: np.random.Generator
+) -> dict[str, Value] | None:
+    """An architecture to train in full at once, given the view of the highest rung, or None."""
+    try:
+        if len(history.completed) >= predictor.t0:
+            return predictor.most_promising(history, rng, by_time=True)
+        best, belief = predictor.knowledge.best(history), predictor.knowledge.belief(history)
+        if not belief:
+            return None
+        if not best:
+            return likely_candidate(predictor.domain, history, rng, belief)
+        unlike = unlike_candidate(predictor.domain, history, belief, best[0].values)
+        if unlike is not None:
+            return unlike
+        return near_candidate(predictor.domain, history, rng, belief, best[0].values)
+    except SpaceExhausted:  # some may still climb
+        return None
+
+
+_BEST = 5
+
+
+class PredictorState:
+    """Tells of a history, or of one rung of it, what a strategy with a model goes by.
+
+    What it worked out serves again; its memory changes no result.
+
+    Args:
+        domain: The space.
+        window: The most trials that the model is shown.
+        max_epochs: Those of a full training, which the belief depends on; by default what the
+            history says.
+    """
+
+    def __init__(self, domain: Domain, window: int, max_epochs: int | None = None) -> None:
+        self.domain = domain
+        self.window = window
+        self.max_epochs = max_epochs
+        self._leaders = TopTrials(domain, _BEST)
+        self._beliefs: dict[int | None, Prior] = {}
+
+    def best(self, history: History) -> list[Trial]:
+        """Returns the best five trials of the space so far, the best first."""
+        return self._leaders.of(history.completed, history.direction)
+
+    def belief(self, history: History) -> Prior:
+        """Returns what is believed for as many gradient steps as a full training has."""
+        epochs, an_epoch = self.max_epochs or history.full_epochs, history.steps_per_epoch
+        steps = epochs * an_epoch if epochs and an_epoch else None
+        if steps not in self._beliefs:
+            self._beliefs[steps] = Prior(self.domain, steps)
+        return self._beliefs[steps]
+
+    def predicted(self, history: History, points: Sequence[Values]) -> tuple[Vector, Vector, float]:
+        """Returns mean and deviation of the scores of the points, and the best score seen.
+
+        Args:
+            history: With a completed trial of the space at least.
+            points: Of the space.
+
+        Returns:
+            On one scale, larger being better.
+        """
+        sign = 1.0 if history.direction == "max" else -1.0
+        with single_blas_thread():
+            model = self._learner.learn(history.finished, self.best(history), sign)
+            return *model.predict(points), model.best
+
+    def log_seconds(self, history: History, points: Sequence[Values]) -> Vector:
+        """Returns the predicted logarithms of the seconds that an epoch of each point takes."""
+        from nas_nb.strategy.surrogate import predict_log_seconds
+
+        return predict_log_seconds(self._learner.coder, history.completed, points)
+
+    def ranked(self, history: History, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Returns trials by what the model makes of their scores, the best first.
+
+        It knows their noise. While there are few trials, they are as their scores have them.
+
+        Args:
+            history: What the model learns from.
+            trials: Completed ones; of many only the best count.
+        """
+        by_score = best_of(trials, self.window, history.direction)
+        by_score = [trial for trial in by_score if self.domain.contains(trial.values)]
+        if len(self.best(history)) < _BEST or not by_score:
+            return by_score
+        mean, *_ = self.predicted(history, [trial.values for trial in by_score])
+        return [by_score[position] for position in np.argsort(-mean, kind="stable")]
+
+    @cached_property
+    def _learner(self) -> SurrogateFitter:
+        from nas_nb.strategy.surrogate import PointEncoder, SurrogateFitter
+
+        return SurrogateFitter(PointEncoder(self.domain), self.window)
+
+
+@dataclass
+class _Seen:
+    """What was made of some trials: the best of them, the best first."""
+
+    sign: float
+    trials: tuple[Trial, ...] = ()
+    best: list[Trial] = field(default_factory=list)
+
+
+class TopTrials:
+    """Remembers the best trials of a space, so that each time only the new ones are looked at.
+
+    It may be asked of a history and of its rungs in turn: trials are told by the first of them.
+    The memory changes no result: where the trials aren't those of the last time and some more, it
+    begins again.
+
+    Args:
+        domain: The space; trials of another one are overlooked.
+        count: How many of the best to keep.
+    """
+
+    def __init__(self, domain: Domain, count: int) -> None:
+        self.domain = domain
+        self.count = count
+        self._seen: dict[int, _Seen] = {}
+
+    def of(self, trials: tuple[Trial, ...], direction: str) -> list[Trial]:
+        """Returns the best, the best first, and of equals the earlier ones.
+
+        Args:
+            trials: Completed ones.
+            direction: Which scores are better, "max" or "min".
+        """
+        if not trials:
+            return []
+        sign = -1.0 if direction == "max" else 1.0
+        seen = self._seen.get(trials[0].number)
+        if seen is None or sign != seen.sign or not is_continuation(trials, seen.trials):
+            seen = self._seen[trials[0].number] = _Seen(sign)
+        for trial in trials[len(seen.trials) :]:
+            self._place(trial, seen)
+        seen.trials = trials
+        return list(seen.best)
+
+    def _place(self, trial: Trial, seen: _Seen) -> None:
+        def rank(known: Trial) -> float:
+            return seen.sign * (known.score or 0.0)
+
+        if len(seen.best) == self.count and rank(trial) >= rank(seen.best[-1]):
+            return
+        if self.domain.contains(trial.values):
+            insort_right(seen.best, trial, key=rank)
+            del seen.best[self.count :]

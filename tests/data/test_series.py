@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas_nb.data import Data, Task
-from nas_nb.data.series import split_in_time, windows
+from nas_nb.data.dataset import Data
+from nas_nb.data.readers import sliding_windows, split_in_time
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 
 def test_a_window_is_followed_by_its_horizon() -> None:
     series = np.arange(10.0)[:, np.newaxis]
-    x, y = windows(series, 3, 2, None)
+    x, y = sliding_windows(series, 3, 2, None)
     assert x.shape == (6, 3, 1)
     assert x[1, :, 0].tolist() == [1, 2, 3]
     assert y[1].tolist() == [4, 5]
@@ -19,8 +20,8 @@ def test_a_window_is_followed_by_its_horizon() -> None:
 
 def test_several_channels_are_predicted_step_by_step() -> None:
     series = np.stack([np.arange(8.0), np.arange(8.0) + 100], axis=1)
-    assert windows(series, 3, 2, None)[1][0].tolist() == [3, 103, 4, 104]
-    assert windows(series, 3, 2, 1)[1][0].tolist() == [103, 104]
+    assert sliding_windows(series, 3, 2, None)[1][0].tolist() == [3, 103, 4, 104]
+    assert sliding_windows(series, 3, 2, 1)[1][0].tolist() == [103, 104]
 
 
 @pytest.mark.parametrize("horizon", [1, 4])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.data.split import split
+from nas_nb.data.task import stratified_split
 from nas_nb.errors import DataError
 
 
@@ -14,7 +14,7 @@ def test_every_row_goes_to_one_part_and_classes_keep_their_shares(
     rows: int, classes: int, seed: int
 ) -> None:
     strata = np.random.default_rng(seed).integers(classes, size=rows)
-    parts = split(rows, strata, 0.2, 0.2, seed)
+    parts = stratified_split(rows, strata, 0.2, 0.2, seed)
     assert sorted(np.concatenate(parts).tolist()) == list(range(rows))
     for one in range(classes):
         members = np.sum(strata == one)
@@ -24,11 +24,13 @@ def test_every_row_goes_to_one_part_and_classes_keep_their_shares(
 
 
 def test_counts_of_held_out_rows_are_rounded_up() -> None:
-    assert [len(part) for part in split(11, None, 0.2, 0.1, 0)] == [6, 3, 2]
+    assert [len(part) for part in stratified_split(11, None, 0.2, 0.1, 0)] == [6, 3, 2]
 
 
 def test_the_seed_alone_decides() -> None:
-    first, again, other = (split(50, None, 0.2, 0.2, seed)[0].tolist() for seed in (0, 0, 1))
+    first, again, other = (
+        stratified_split(50, None, 0.2, 0.2, seed)[0].tolist() for seed in (0, 0, 1)
+    )
     assert first == again != other
 
 
@@ -37,4 +39,4 @@ def test_the_seed_alone_decides() -> None:
 )
 def test_shares_that_leave_a_part_empty_are_refused(validation: float, test: float) -> None:
     with pytest.raises(DataError, match="leave training rows"):
-        split(10, None, validation, test, 0)
+        stratified_split(10, None, validation, test, 0)

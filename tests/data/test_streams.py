@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas_nb.data import Data, Task, Vocabulary
-from nas_nb.data.streams import collect
+from nas_nb.data.dataset import Data
+from nas_nb.data.preprocessing import Vocabulary
+from nas_nb.data.readers import collect
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 x = np.arange(60, dtype="float32").reshape(20, 3)

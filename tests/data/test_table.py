@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas_nb.data import Column, Data, Table, Task
-from nas_nb.data.table import MOST_CATEGORIES
+from nas_nb.data.dataset import Data
+from nas_nb.data.preprocessing import MOST_CATEGORIES, Column, Table
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 

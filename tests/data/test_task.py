@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_nb.data.task import Task, check_labels, detect_task, encode, to_task
+from nas_nb.data.task import Task, check_labels, detect_task, encode_labels, to_task
 from nas_nb.errors import DataError
 
 
@@ -31,27 +31,27 @@ def test_a_task_is_read_off_the_labels(y: Any, task: str) -> None:
 
 
 def test_classes_are_numbered_in_the_order_of_their_names() -> None:
-    numbers, classes = encode(np.array(["dog", "cat", "dog"]), Task.BINARY)
+    numbers, classes = encode_labels(np.array(["dog", "cat", "dog"]), Task.BINARY)
     assert numbers.tolist() == [1, 0, 1]
     assert numbers.dtype == np.int32
     assert classes == ("cat", "dog")
 
 
 def test_classes_that_are_numbers_keep_them_as_names() -> None:
-    numbers, classes = encode(np.array([7.0, 3.0, 5.0]), Task.MULTICLASS)
+    numbers, classes = encode_labels(np.array([7.0, 3.0, 5.0]), Task.MULTICLASS)
     assert numbers.tolist() == [2, 0, 1]
     assert classes == ("3", "5", "7")
 
 
 def test_one_hot_rows_become_class_numbers() -> None:
-    numbers, classes = encode(np.array([[0, 0, 1], [1, 0, 0]]), Task.MULTICLASS)
+    numbers, classes = encode_labels(np.array([[0, 0, 1], [1, 0, 0]]), Task.MULTICLASS)
     assert numbers.tolist() == [2, 0]
     assert classes == ("0", "1", "2")
 
 
 def test_labels_and_quantities_become_floats() -> None:
-    labels, names = encode(np.array([[1, 1], [0, 1]]), Task.MULTILABEL)
-    quantities, none = encode(np.array([1, 2]), Task.REGRESSION)
+    labels, names = encode_labels(np.array([[1, 1], [0, 1]]), Task.MULTILABEL)
+    quantities, none = encode_labels(np.array([1, 2]), Task.REGRESSION)
     assert labels.dtype == quantities.dtype == np.float32
     assert (names, none) == (("0", "1"), ())
 
@@ -69,7 +69,7 @@ def test_labels_and_quantities_become_floats() -> None:
 )
 def test_labels_that_do_not_fit_the_task_are_refused(y: Any, task: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
-        encode(np.asarray(y), Task(task))
+        encode_labels(np.asarray(y), Task(task))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import Data, Task, Vocabulary
-from nas_nb.data.text import words_of
+from nas_nb.data.dataset import Data
+from nas_nb.data.preprocessing import Vocabulary, words_of
+from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
 TEXTS = ["A good film!", "a bad, bad film", "Good plot; bad ending.", "the plot"] * 5

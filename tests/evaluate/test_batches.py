@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from nas_nb.evaluate.batches import shuffled_batches, steps_per_epoch
+from nas_nb.evaluate.trainer import shuffled_batches, steps_per_epoch
 
 
 def epochs_of(seed: int, count: int) -> list[list[int]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.evaluate.extrapolation import LEAST_CHANCE, cannot_reach, chance_to_reach
+from nas_nb.evaluate.early_stopping import LEAST_CHANCE, cannot_reach, chance_to_reach
 
 
 def power_law(limit: float, epochs: int, noise: float = 0.0, seed: int = 0) -> list[float]:

@@ -5,11 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.errors import DataError, NasError
-from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.evaluate.resolution import smaller_images
-from nas_nb.evaluate.subset import nested_order, subset
+from nas_nb.evaluate.fidelity import Fidelity, nested_order, smaller_images, subset
 
 
 def labelled(count: int = 200) -> Data:

@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from nas_nb.evaluate import fit_path
-from nas_nb.evaluate.fit import fit
-from nas_nb.evaluate.fit_path import fit_reason
+from nas_nb.evaluate import fit as evaluate_fit
+from nas_nb.evaluate.fit import fit, fit_reason
 
 X = np.zeros((4, 3), "float32")
 
@@ -99,7 +98,7 @@ def test_what_is_not_an_array_in_memory_is_named() -> None:
 
 
 def test_data_larger_than_the_device_is_measured(monkeypatch: Any) -> None:
-    monkeypatch.setattr(fit_path, "device_bytes", lambda: 100)
+    monkeypatch.setattr(evaluate_fit, "device_bytes", lambda: 100)
     assert "larger than what stays on the device" in (fit_reason(compiled(), [X]) or "")
 
 

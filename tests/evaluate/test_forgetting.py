@@ -11,9 +11,9 @@ from keras import layers
 from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
-from nas_nb.evaluate import forgetting
+from nas_nb.evaluate import backend
+from nas_nb.evaluate.backend import release_kernels, released_graphs
 from nas_nb.evaluate.fit import fit, keras_fit
-from nas_nb.evaluate.forgetting import forget_kernels, forgotten
 
 X = np.ones((8, 3), "float32")
 Y = np.zeros(8, "int64")
@@ -48,7 +48,7 @@ def test_the_gradients_of_other_functions_stay() -> None:
         return doubled(x)
 
     known = len(ops.gradient_registry.list())
-    with forgotten("something_else"):
+    with released_graphs("something_else"):
         of_the_user.get_concrete_function(tf.TensorSpec([], tf.float32))
     assert len(ops.gradient_registry.list()) > known
     x = tf.constant(3.0)
@@ -60,14 +60,14 @@ def test_the_gradients_of_other_functions_stay() -> None:
 
 def test_kernels_are_dropped_when_there_are_too_many_kinds(monkeypatch: Any) -> None:
     dropped: list[bool] = []
-    monkeypatch.setattr(forgetting, "_made", set())
-    monkeypatch.setattr(forgetting, "MOST_KERNELS", 3)
+    monkeypatch.setattr(backend, "_made", set())
+    monkeypatch.setattr(backend, "MOST_KERNELS", 3)
     monkeypatch.setattr(
         type(context.context()), "clear_kernel_cache", lambda self: dropped.append(True)
     )
     variables = [keras.Variable(np.zeros(size), name="weights") for size in (1, 2, 2, 3, 4)]
-    forget_kernels(variables[:4])
-    forget_kernels(variables[:4])
+    release_kernels(variables[:4])
+    release_kernels(variables[:4])
     assert not dropped
-    forget_kernels(variables)
+    release_kernels(variables)
     assert dropped == [True]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.misfit import misfit, misfits_told
+from nas_nb.evaluate.trainer import explain_loss_error, loss_errors_explained
 
 LABELS = np.arange(8) % 3
 SHAPES = "Incompatible shapes: [32] vs. [32,3]"
@@ -37,7 +37,7 @@ def model(loss: Any, *shape: int) -> keras.Model:
     ],
 )
 def test_a_misfit_names_the_loss_and_what_to_change(loss, shape, labels, said, hint):
-    told = misfit(ValueError(said), model(loss, *shape), labels)
+    told = explain_loss_error(ValueError(said), model(loss, *shape), labels)
     assert told is not None
     assert told.startswith(f"The loss '{loss}' compares outputs of shape (samples, ")
     assert f": {hint}" in told
@@ -47,24 +47,24 @@ def test_a_misfit_names_the_loss_and_what_to_change(loss, shape, labels, said, h
     "said", ["[32] vs. [32,7]", "[8,32] vs. [32,3]", "a layer's own words", ""]
 )
 def test_an_error_that_names_other_shapes_is_not_blamed_on_the_loss(said):
-    assert misfit(ValueError(said), model("mse", 3), LABELS) is None
+    assert explain_loss_error(ValueError(said), model("mse", 3), LABELS) is None
 
 
 def test_labels_beyond_the_outputs_are_counted():
     error = ValueError("Received a label value of 2 which is outside the valid range of [0, 2).")
     losing = model("sparse_categorical_crossentropy", 2)
-    assert misfit(error, losing, LABELS) == (
+    assert explain_loss_error(error, losing, LABELS) == (
         "The labels go up to 2, and the model has 2 outputs: the last layer needs 3 units."
     )
-    assert "begin at -1" in (misfit(error, losing, LABELS - 1) or "")
+    assert "begin at -1" in (explain_loss_error(error, losing, LABELS - 1) or "")
 
 
 def test_the_error_is_kept_as_the_cause_and_others_pass():
     with (
         pytest.raises(MeasureError, match="'mse'") as raised,
-        misfits_told(model("mse", 3), LABELS),
+        loss_errors_explained(model("mse", 3), LABELS),
     ):
         raise ValueError(SHAPES)
     assert str(raised.value.__cause__) == SHAPES
-    with pytest.raises(KeyError), misfits_told(model("mse", 3), LABELS):
+    with pytest.raises(KeyError), loss_errors_explained(model("mse", 3), LABELS):
         raise KeyError("other")

@@ -4,7 +4,7 @@ import keras
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.evaluate.plateau import is_plateau
+from nas_nb.evaluate.early_stopping import is_plateau
 
 
 class Stub(keras.Model):

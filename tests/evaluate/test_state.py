@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.evaluate.candidate import Candidate, spread_name
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.seeds import seeded
-from nas_nb.evaluate.state import Arrays, capture, restore
 from nas_nb.evaluate.trainer import train
+from nas_nb.evaluate.training_state import Arrays, capture, restore
 
 
 class OwnStep(keras.Model):

@@ -7,18 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from nas_nb.data import Task
+from nas_nb.data.task import Task
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget, parse_duration
-from nas_nb.search.plan import plan_of
-from nas_nb.search.state import SearchState
+from nas_nb.search.steering_state import active_steering
 from nas_nb.space.domain import Domain
-from nas_nb.space.graph import chain
-from nas_nb.space.layout import layout
+from nas_nb.space.graph import chain_graph, lay_out
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.names import make_strategy
+from nas_nb.strategy.registry import make_strategy
+from nas_nb.workers.control import SearchState
 
 FAILED = object()
 RUNNING = object()
@@ -78,7 +77,7 @@ class FakeSpace:
     size = 984
 
     def architecture(self, values: Any) -> Any:
-        return SimpleNamespace(layout=lambda: layout(chain(("input", "Dense 8", "output"))))
+        return SimpleNamespace(layout=lambda: lay_out(chain_graph(("input", "Dense 8", "output"))))
 
 
 class FakeSteering:
@@ -89,7 +88,7 @@ class FakeSteering:
 
     @property
     def rules(self) -> Any:
-        return plan_of(self._search.history).rules
+        return active_steering(self._search.history).rules
 
     @property
     def queued(self) -> Any:

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from nas_nb.notebook import arguments
+from nas_nb.notebook import magic_arguments
 
 
 def test_a_line_without_words_asks_for_the_status():
-    asked = arguments.line_parser().read("")
+    asked = magic_arguments.line_parser().read("")
     assert (asked.action, asked.words) == ("status", [])
 
 
 def test_a_cells_line_gives_a_name_and_options():
     line = "mine --max-time '2 min' --max-trials 7 --seed 0 --start"
-    asked = vars(arguments.cell_parser().read(line))
+    asked = vars(magic_arguments.cell_parser().read(line))
     given = {name: value for name, value in asked.items() if value is not None}
     assert given == {
         "name": "mine",
@@ -27,12 +27,12 @@ def test_a_cells_line_gives_a_name_and_options():
 @pytest.mark.parametrize(
     ("parser", "line", "message"),
     [
-        (arguments.line_parser, "stat", "there is no 'stat'. Did you mean 'start'?"),
-        (arguments.cell_parser, "", "the following arguments are required: name"),
-        (arguments.cell_parser, "s --max-trails 3", "Did you mean '--max-trials'?"),
-        (arguments.cell_parser, "s --seed x", "argument --seed: invalid int value: 'x'"),
-        (arguments.cell_parser, "s --data", "argument --data: expected one argument"),
-        (arguments.cell_parser, "s --max-time '2 min", "No closing quotation"),
+        (magic_arguments.line_parser, "stat", "there is no 'stat'. Did you mean 'start'?"),
+        (magic_arguments.cell_parser, "", "the following arguments are required: name"),
+        (magic_arguments.cell_parser, "s --max-trails 3", "Did you mean '--max-trials'?"),
+        (magic_arguments.cell_parser, "s --seed x", "argument --seed: invalid int value: 'x'"),
+        (magic_arguments.cell_parser, "s --data", "argument --data: expected one argument"),
+        (magic_arguments.cell_parser, "s --max-time '2 min", "No closing quotation"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(parser, line, message):
@@ -44,13 +44,13 @@ def test_what_does_not_fit_is_said_in_one_line(parser, line, message):
     assert text.endswith("nas -h`.")
 
 
-@pytest.mark.parametrize("parser", [arguments.line_parser, arguments.cell_parser])
+@pytest.mark.parametrize("parser", [magic_arguments.line_parser, magic_arguments.cell_parser])
 def test_help_is_handed_over_and_exits_nothing(parser):
-    with pytest.raises(arguments.HelpAsked, match=r"usage: %%?nas"):
+    with pytest.raises(magic_arguments.HelpAsked, match=r"usage: %%?nas"):
         parser().read("-h")
 
 
 def test_the_help_names_every_action_and_option():
-    text = arguments.help_text()
-    for word in (*arguments.ACTIONS, *arguments.cell_parser().options()):
+    text = magic_arguments.help_text()
+    for word in (*magic_arguments.ACTIONS, *magic_arguments.cell_parser().options()):
         assert word in text

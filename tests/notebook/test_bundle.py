@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from nas_nb.notebook.bundle import WIDGET_VIEW, live_bundle, record_bundle, stand_in_bundle
+from nas_nb.notebook.output import WIDGET_VIEW, live_bundle, record_bundle, stand_in_bundle
 
 
 def test_the_live_output_is_the_widget_and_the_record():

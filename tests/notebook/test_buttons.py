@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.buttons import Buttons
-from nas_nb.search.state import SearchState
+from nas_nb.notebook.panel.inputs import Buttons
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FakeSearch
 
 

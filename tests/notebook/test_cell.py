@@ -5,7 +5,7 @@ import traceback
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.notebook.cell import space_of_cell
+from nas_nb.notebook.magics import space_of_cell
 
 CHOICES = "{'layers': ['Dense'], 'units': [2], 'activations': ['relu']}"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.completer import provisionalcompleter
 
-from nas_nb.notebook.completion import candidates
+from nas_nb.notebook.magic_arguments import candidates
 from nas_nb.record.history import History
 
 
@@ -34,7 +34,7 @@ def test_what_may_stand_at_the_cursor(text, token, expected):
 
 
 def test_variables_that_hold_data_are_offered():
-    from nas_nb.data import load
+    from nas_nb.data.datasets import load
 
     assert "my_rows" in candidates("%nas data my", "my", {"my_rows": load("wine"), "my_x": 1})
 

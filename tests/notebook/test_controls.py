@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nas_nb.notebook.controls import Controls
+from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.search.budget import Budget
 from nas_nb.strategy.evolution import Evolution
 from tests.notebook.fakes import FakeSearch
@@ -17,7 +17,7 @@ def search():
 
 @pytest.fixture
 def controls(search):
-    return Controls(search, lambda: None)
+    return SettingsForm(search, lambda: None)
 
 
 def complaints(controls):
@@ -77,7 +77,7 @@ def test_a_complaint_stays_where_its_cause_is(controls):
 
 def test_a_strategy_with_options_can_be_chosen_again(search):
     search.settings.strategy = given = Evolution(population=7, sample=3)
-    controls = Controls(search, lambda: None)
+    controls = SettingsForm(search, lambda: None)
     controls.inputs["strategy"].value = "random"
     controls.inputs["strategy"].value = "evolution"
     assert search.strategy == given
@@ -88,13 +88,13 @@ def test_a_strategy_of_the_users_own_is_among_the_choices(search):
         name = "mine"
 
     search.settings.strategy = Mine()
-    controls = Controls(search, lambda: None)
+    controls = SettingsForm(search, lambda: None)
     assert controls.inputs["strategy"].value == "mine"
 
 
 def test_a_time_stays_exact_though_it_is_shown_rounded(search):
     search.settings.budget = Budget(max_time_s=90.4)
-    controls = Controls(search, lambda: None)
+    controls = SettingsForm(search, lambda: None)
     controls.inputs["epochs"].value = 5
     assert search.budget.max_time_s == 90.4
 

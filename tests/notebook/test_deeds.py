@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.deeds import steering_text
-from nas_nb.record.steering import SteerAction
+from nas_nb.notebook.log import steering_text
+from nas_nb.record.events import SteerAction
 
 DEEDS = {
     SteerAction.PAUSE: ({"reason": "the disk is full"}, "paused: the disk is full"),

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.diagram import draw_layout
-from nas_nb.space.cell import cell
-from nas_nb.space.graph import chain
-from nas_nb.space.layout import layout
+from nas_nb.notebook.plots.diagram import draw_layout
+from nas_nb.space.graph import chain_graph, lay_out
+from nas_nb.spaces.nasbench201 import cell
 
 
 def test_every_box_and_arrow_is_drawn_on_the_given_axes() -> None:
-    picture = layout(chain(("in", "step", "out")))
+    picture = lay_out(chain_graph(("in", "step", "out")))
     ax = Figure().add_subplot()
     assert draw_layout(picture, ax) is ax
     assert len(ax.patches) == len(picture.boxes) + len(picture.arrows)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 import nas_nb
-from nas_nb.notebook.arguments import cell_parser
-from nas_nb.notebook.equivalent import magic_text, python_text
-from nas_nb.strategy.names import make_strategy
+from nas_nb.notebook.magic_arguments import cell_parser
+from nas_nb.notebook.panel.configure_tab import magic_text, python_text
+from nas_nb.strategy.registry import make_strategy
 from tests.search.tiny import CHOICES
 
 GIVEN = {

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nas_nb.errors import SearchError
-from nas_nb.notebook import figures
+from nas_nb.notebook.plots import drawing, figures
 from tests.notebook.fakes import FakeSearch
 
 
@@ -13,7 +13,7 @@ def test_without_axes_a_figure_of_its_own_is_made():
     plots = figures.Plots(FakeSearch(0.5, 0.75))
     for ax in (plots.scores(), plots.curves()):
         assert isinstance(ax, Axes)
-        assert figures.png(ax.figure).startswith(b"\x89PNG")
+        assert drawing.png(ax.figure).startswith(b"\x89PNG")
 
 
 def test_given_axes_are_drawn_on_and_returned():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_nb.notebook.importance import choice_importance
+from nas_nb.explain.importance import choice_importance
 
 
 def world(trials=80, noise=0.0):

@@ -5,8 +5,8 @@ import pytest
 from IPython.core.error import UsageError
 
 import nas_nb
-from nas_nb.notebook.search import Search
-from nas_nb.search.state import SearchState
+from nas_nb.notebook.search_display import Search
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import CHOICES, tiny_data
 
 CELL = f"{CHOICES!r}"

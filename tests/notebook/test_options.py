@@ -4,8 +4,8 @@ import ipywidgets as widgets
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.notebook.options import OptionsForm, about, option_help, option_kinds
-from nas_nb.strategy.names import STRATEGIES, make_strategy
+from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_help, option_kinds
+from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 
 @pytest.fixture

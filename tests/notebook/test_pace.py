@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook import pace as pace_module
-from nas_nb.notebook.pace import Pace
+from nas_nb.notebook import output
+from nas_nb.notebook.output import Throttle
 
 
 class Clock:
@@ -34,12 +34,12 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(pace_module, "time", clock)
+    monkeypatch.setattr(output, "time", clock)
     return clock
 
 
 def test_it_is_due_again_when_the_training_has_used_its_share(clock):
-    pace = Pace(share=0.1, longest_s=100)
+    pace = Throttle(share=0.1, longest_s=100)
     assert pace.due()
     pace.run(lambda: clock.pay(0.5))
     clock.train(cpu_s=4.9, wall_s=5)
@@ -49,21 +49,21 @@ def test_it_is_due_again_when_the_training_has_used_its_share(clock):
 
 
 def test_a_training_that_gets_little_of_the_machine_is_asked_for_less(clock):
-    pace = Pace(share=0.1, longest_s=100)
+    pace = Throttle(share=0.1, longest_s=100)
     pace.run(lambda: clock.pay(0.5))
     clock.train(cpu_s=1, wall_s=60)
     assert not pace.due()
 
 
 def test_nothing_is_put_off_for_longer_than_the_longest(clock):
-    pace = Pace(share=0.001, longest_s=2)
+    pace = Throttle(share=0.001, longest_s=2)
     pace.run(lambda: clock.pay(0.5))
     clock.train(cpu_s=0, wall_s=2.1)
     assert pace.due()
 
 
 def test_what_fails_is_paid_for_too(clock):
-    pace = Pace(share=0.01, longest_s=100)
+    pace = Throttle(share=0.01, longest_s=100)
     with pytest.raises(ZeroDivisionError):
         pace.run(lambda: clock.pay(0.5) or 1 / 0)
     assert not pace.due()

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from nas_nb.notebook.painter import Painter
-from nas_nb.search.state import SearchState
+from nas_nb.notebook.panel.painter import Painter
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial
 
 PAINTS = ("paint", "paint_words", "paint_clock")
@@ -183,7 +183,7 @@ def test_a_search_that_goes_on_is_followed_again(search, painter):
 
 
 def test_a_panel_that_breaks_tells_who_waits_and_not_the_search(search, painter, monkeypatch):
-    def broken(scene):
+    def broken(plot_context):
         raise ZeroDivisionError("no ink")
 
     painter.panel.book.selected_index = 1

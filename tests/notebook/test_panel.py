@@ -5,8 +5,8 @@ import re
 import ipywidgets as widgets
 import pytest
 
-from nas_nb.notebook.panel import Panel
-from nas_nb.search.state import SearchState
+from nas_nb.notebook.panel.panel import Panel
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, add_trial
 
 TITLES = [

@@ -5,11 +5,11 @@ import sys
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.evaluate.proxies import ProxyScore, rank_proxies
-from nas_nb.notebook import proxies, terminal
+from nas_nb.evaluate.proxies.ranking import ProxyScore, rank_proxies
+from nas_nb.explain.proxy_ranking import ProxyRanks
+from nas_nb.notebook import output, proxies
 from nas_nb.notebook.proxies import ProxyTable
-from nas_nb.notebook.search import Search
-from nas_nb.search.proxy_ranks import ProxyRanks
+from nas_nb.notebook.search_display import Search
 from tests.search.tiny import CHOICES, tiny_data
 
 PARAMS = [2, 1, 3, 4, 5, 6]
@@ -93,7 +93,7 @@ def test_a_notebook_is_told_in_one_output_that_is_emptied(monkeypatch):
         return Handle()
 
     monkeypatch.setattr(proxies, "PERIOD_S", 0.0)
-    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    monkeypatch.setattr(output, "in_notebook", lambda: True)
     monkeypatch.setattr("IPython.display.display", display)
 
     def interrupted():

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from nas_nb.notebook import race_view, terminal
-from nas_nb.notebook.bundle import WIDGET_VIEW
-from nas_nb.notebook.race import Race, race
-from nas_nb.notebook.race_plot import describe_race, draw_race, race_info
+from nas_nb.notebook import output
+from nas_nb.notebook import race as notebook_race
+from nas_nb.notebook.output import WIDGET_VIEW
+from nas_nb.notebook.race import NotebookRace, describe_race, draw_race, race, race_info
 from tests.strategy.worlds import chain, quality
 
 
@@ -21,12 +21,12 @@ class Benchmark:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Race:
+def run(tmp_path_factory: pytest.TempPathFactory) -> NotebookRace:
     given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 3, "max_trials": 5}
     return race(chain(), table=Benchmark(), directory=tmp_path_factory.mktemp("race"), **given)
 
 
-def test_the_lines_are_means_of_the_incumbents_and_their_errors(run: Race):
+def test_the_lines_are_means_of_the_incumbents_and_their_errors(run: NotebookRace):
     info = race_info(run)
     frame = run.frame()
     for line in info.trials:
@@ -39,7 +39,7 @@ def test_the_lines_are_means_of_the_incumbents_and_their_errors(run: Race):
         assert line.low[:-1] == pytest.approx(by_trial.mean() - error)
 
 
-def test_against_time_a_line_begins_when_the_first_trial_ended(run: Race):
+def test_against_time_a_line_begins_when_the_first_trial_ended(run: NotebookRace):
     for line in race_info(run).time:
         assert 2.0 <= line.x[0] < 2.2
         assert line.x[-1] == 10.0
@@ -48,7 +48,7 @@ def test_against_time_a_line_begins_when_the_first_trial_ended(run: Race):
         )
 
 
-def test_drawing_again_adds_nothing(run: Race):
+def test_drawing_again_adds_nothing(run: NotebookRace):
     info = race_info(run)
     ax = run.plot()
     before = len(ax.get_children())
@@ -69,8 +69,8 @@ def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, mo
         shown.append(bundle)
         return Handle()
 
-    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
-    monkeypatch.setattr(race_view, "display", display)
+    monkeypatch.setattr(output, "in_notebook", lambda: True)
+    monkeypatch.setattr(notebook_race, "display", display)
     given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 1, "max_trials": 3}
     done = race(chain(), table=quality, directory=tmp_path, **given)
     first, last = shown[0], shown[-1]

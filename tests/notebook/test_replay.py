@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from nas_nb.notebook import replay_view, terminal
-from nas_nb.notebook.bundle import WIDGET_VIEW
+from nas_nb.notebook import output
+from nas_nb.notebook import replay as replay_view
+from nas_nb.notebook.output import WIDGET_VIEW
 from nas_nb.notebook.replay import replay
 from nas_nb.record.journal import Journal
 from nas_nb.search.race import Race
@@ -38,7 +39,7 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         def update(self, bundle: dict[str, Any], raw: bool) -> None:
             shown[self.place] = bundle
 
-    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    monkeypatch.setattr(output, "in_notebook", lambda: True)
     monkeypatch.setattr(replay_view, "display", lambda bundle, **_: Handle(bundle))
     return shown
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from nas_nb.notebook.report import Report
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 
 

@@ -9,11 +9,11 @@ from types import ModuleType
 import pytest
 
 from nas_nb.errors import SearchError
-from nas_nb.notebook import panel as panel_module
-from nas_nb.notebook import terminal
-from nas_nb.notebook.search import Search
+from nas_nb.notebook import output
+from nas_nb.notebook.panel import panel
+from nas_nb.notebook.search_display import Search
 from nas_nb.search.search import Search as Engine
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import CHOICES, tiny_data
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -41,8 +41,8 @@ def outputs(monkeypatch):
         def update(self, bundle, raw):
             kept[self.place] = bundle
 
-    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
-    monkeypatch.setattr(panel_module, "display", lambda bundle, **_: Handle(bundle))
+    monkeypatch.setattr(output, "in_notebook", lambda: True)
+    monkeypatch.setattr(panel, "display", lambda bundle, **_: Handle(bundle))
     return kept
 
 
@@ -70,8 +70,8 @@ def test_every_output_that_shows_the_panel_becomes_the_record(make, outputs):
     assert outputs[0][WIDGET_VIEW] == outputs[2][WIDGET_VIEW]
     search.start().wait()
     assert not any(is_live(bundle) or is_stand_in(bundle) for bundle in outputs)
-    for panel, stand_in in (outputs[:2], outputs[2:]):
-        assert "2 of 2 trials ended" in panel["text/html"]
+    for shown, stand_in in (outputs[:2], outputs[2:]):
+        assert "2 of 2 trials ended" in shown["text/html"]
         assert stand_in["text/html"] == ""
 
 

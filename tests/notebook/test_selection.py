@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.chooser import Chooser
-from nas_nb.notebook.selection import Selection
+from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 
 
@@ -14,12 +13,12 @@ def search():
 
 @pytest.fixture
 def selection():
-    return Selection(lambda: None)
+    return TrialSelection(lambda: None)
 
 
 @pytest.fixture
 def chooser(search, selection):
-    return Chooser(search, selection)
+    return TrialChooser(search, selection)
 
 
 def press(chooser, name):
@@ -78,7 +77,7 @@ def test_it_says_which_trial_is_looked_at(search, chooser):
 
 
 def test_without_a_trial_there_is_nothing_to_choose():
-    chooser = Chooser(FakeSearch(), Selection(lambda: None))
+    chooser = TrialChooser(FakeSearch(), TrialSelection(lambda: None))
     for name in chooser.buttons:
         press(chooser, name)
     chooser.paint()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from nas_nb.notebook import completion
+from nas_nb.notebook import magic_arguments
 from tests.search.tiny import tiny_search
 
 
@@ -85,6 +85,6 @@ def test_a_line_plays_the_current_search_back(shell, search):
 
 
 def test_choices_are_offered_on_tab(search):
-    offered = completion.candidates("%nas pin depth=1 un", "un", {})
+    offered = magic_arguments.candidates("%nas pin depth=1 un", "un", {})
     assert offered == ["units_1="]
-    assert "evolution" in completion.candidates("%nas strategy ", "", {})
+    assert "evolution" in magic_arguments.candidates("%nas strategy ", "", {})

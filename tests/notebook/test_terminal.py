@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from nas_nb.notebook import terminal
-from nas_nb.search.state import SearchState
+from nas_nb.notebook import output
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FakeSearch, add_trial
 
 
 def test_here_is_no_notebook():
-    assert not terminal.in_notebook()
+    assert not output.in_notebook()
 
 
 def test_waiting_keeps_one_line_up_to_date(capsys):
@@ -17,7 +17,7 @@ def test_waiting_keeps_one_line_up_to_date(capsys):
         if len(search.history) == 3:
             search.state = SearchState.FINISHED
 
-    terminal.wait_with_line(search, wait, None)
+    output.wait_with_line(search, wait, None)
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     first, last = out.strip().split("\r")
@@ -33,7 +33,7 @@ def test_a_shorter_line_leaves_nothing_of_the_longer_one(capsys):
     def wait(seconds):
         search.state = next(lines)
 
-    terminal.wait_with_line(search, wait, None)
+    output.wait_with_line(search, wait, None)
     first, last = capsys.readouterr().out.strip("\r\n").split("\r")
     assert len(last) == len(first)
 
@@ -41,7 +41,7 @@ def test_a_shorter_line_leaves_nothing_of_the_longer_one(capsys):
 def test_waiting_ends_at_its_limit(capsys):
     search = FakeSearch(0.5, state=SearchState.RUNNING)
     asked = []
-    terminal.wait_with_line(search, asked.append, 0.0)
+    output.wait_with_line(search, asked.append, 0.0)
     assert asked == [0.0]
 
 
@@ -53,7 +53,7 @@ def test_waiting_says_once_what_was_chosen_and_why(capsys):
         search.choice = "grid, because it is small."
         search.state = next(lines)
 
-    terminal.wait_with_line(search, wait, None)
+    output.wait_with_line(search, wait, None)
     first, *_, last = capsys.readouterr().out.strip("\r\n").split("\n")
     assert first.strip("\r ") == "evolution: grid, because it is small."
     assert "because" not in last

@@ -6,7 +6,7 @@ import pytest
 
 from nas_nb.notebook import wording
 from nas_nb.search.budget import Budget
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, tell
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas_nb.record import History, Journal
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
 
 
 def opened(direction: str = "max", objective: str = "val_accuracy", **more: Any) -> Journal:

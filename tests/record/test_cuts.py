@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nas_nb.errors import JournalError
-from nas_nb.record import Event, Journal, fold, read_events, read_history
-from nas_nb.record.events import encode
+from nas_nb.record.events import Event, encode
+from nas_nb.record.history import fold
+from nas_nb.record.journal import Journal, read_events, read_history
 from tests.record.logbook import everything, open_session
 
 names = st.sampled_from(["loss", "val_accuracy", "größe", "日本"])

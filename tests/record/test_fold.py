@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.record import Event, History, TrialStatus, fold
+from nas_nb.record.events import Event
+from nas_nb.record.history import History, fold
+from nas_nb.record.trial import TrialStatus
 from tests.record.logbook import (
     complete,
     end,

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from nas_nb.record.frozen import ReadOnlyError, frozen
+from nas_nb.record.trial import ReadOnlyError, freeze
 
 GIVEN: dict[str, Any] = {"a": {"b": [1, {"c": 2}]}, "d": 3}
 
 
 def test_what_is_frozen_reads_like_what_was_given() -> None:
-    held = frozen(GIVEN)
+    held = freeze(GIVEN)
     assert held == GIVEN
     assert repr(held) == repr(GIVEN)
     assert json.loads(json.dumps(held)) == GIVEN
@@ -25,7 +25,7 @@ def test_what_is_frozen_reads_like_what_was_given() -> None:
     "copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, copy.copy]
 )
 def test_a_copy_by_the_machine_stays_frozen(copied: Any) -> None:
-    held = copied(frozen(GIVEN))
+    held = copied(freeze(GIVEN))
     assert held == GIVEN
     with pytest.raises(ReadOnlyError):
         held["a"]["b"].append(1)
@@ -45,14 +45,14 @@ def test_a_copy_by_the_machine_stays_frozen(copied: Any) -> None:
     ],
 )
 def test_nothing_is_changed_at_any_depth(change: Any) -> None:
-    held = frozen(GIVEN)
+    held = freeze(GIVEN)
     with pytest.raises(ReadOnlyError, match="change a copy"):
         change(held)
     assert held == GIVEN
 
 
 def test_a_copy_by_hand_may_be_changed() -> None:
-    held = frozen(GIVEN)
+    held = freeze(GIVEN)
     mine, others = dict(held), list(held["a"]["b"])
     mine["d"] = 4
     others.append(5)

@@ -5,7 +5,9 @@ import math
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record import History, Journal, TrialStatus
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
+from nas_nb.record.trial import TrialStatus
 from tests.record.logbook import (
     complete,
     end,

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record import Journal, fold, read_events, read_history
 from nas_nb.record.events import encode
+from nas_nb.record.history import fold
+from nas_nb.record.journal import Journal, read_events, read_history
 from tests.record.logbook import complete, everything, open_session, propose, start
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals, users or limits of POSIX")

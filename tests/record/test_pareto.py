@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.record.pareto import front
+from nas_nb.record.history import non_dominated
 
 Point = tuple[float, ...]
 points = st.lists(st.tuples(*[st.integers(0, 5).map(float)] * 3), max_size=30)
@@ -21,14 +21,14 @@ def test_the_front_is_what_no_point_dominates(given_points: list[Point]) -> None
         for at, point in enumerate(given_points)
         if not any(dominates(other, point) for other in given_points)
     }
-    found = front(given_points)
+    found = non_dominated(given_points)
     assert set(found) == expected
     assert len(found) == len(expected)
 
 
 def test_equal_points_are_on_the_front_together() -> None:
-    assert front([(1.0, 1.0), (1.0, 1.0), (2.0, 2.0)]) == [0, 1]
+    assert non_dominated([(1.0, 1.0), (1.0, 1.0), (2.0, 2.0)]) == [0, 1]
 
 
 def test_the_front_is_sorted_by_the_first_number() -> None:
-    assert front([(3.0, 0.0), (1.0, 2.0), (2.0, 1.0)]) == [1, 2, 0]
+    assert non_dominated([(3.0, 0.0), (1.0, 2.0), (2.0, 1.0)]) == [1, 2, 0]

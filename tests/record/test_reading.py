@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record.journal import Journal
-from nas_nb.record.reading import read_history, read_opening
+from nas_nb.record.journal import Journal, read_history, read_opening
 
 OPENING = {"objective": "val_accuracy", "direction": "max", "seed": 0}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record import History, Journal
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
 from tests.record.logbook import (
     complete,
     end,

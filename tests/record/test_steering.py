@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record import Journal
+from nas_nb.record.journal import Journal
 from tests.record.logbook import complete, end, fail, open_session, opened, start
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nas_nb.record import History
-from nas_nb.record.table import FACTS, trials_frame
+from nas_nb.record.dataframe import FACTS, trials_frame
+from nas_nb.record.history import History
 from tests.record.logbook import complete, end, fail, opened, propose, start
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record.values import plain_values, values_key
+from nas_nb.record.trial import plain_values, values_key
 from tests.record.logbook import opened
 
 

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import nas_nb
 from nas_nb.errors import SearchError
 from nas_nb.search.session import current_search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import LONG, eventually, tiny_search
 
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from nas_nb.record.history import History
-from nas_nb.search.checkpoints import Checkpoints
+from nas_nb.workers.checkpoints import CheckpointStore
 
 
 def trained() -> keras.Model:
@@ -20,12 +20,12 @@ def trained() -> keras.Model:
 
 
 @pytest.fixture
-def checkpoints(tmp_path: Path) -> Checkpoints:
-    return Checkpoints(tmp_path, History(), kept=2)
+def checkpoints(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path, History(), kept=2)
 
 
 def test_a_checkpoint_holds_the_weights_and_nothing_of_the_optimizer(
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
 ) -> None:
     model = trained()
     optimizer = model.optimizer
@@ -38,7 +38,7 @@ def test_a_checkpoint_holds_the_weights_and_nothing_of_the_optimizer(
     assert model.optimizer is optimizer
 
 
-def test_only_the_best_keep_their_files(checkpoints: Checkpoints) -> None:
+def test_only_the_best_keep_their_files(checkpoints: CheckpointStore) -> None:
     model = trained()
     names = [
         checkpoints.save(model, model.get_weights(), number, score)

@@ -12,12 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from nas_nb.record.reading import read_history
-from nas_nb.search import state_keeper
+from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
-from nas_nb.search.state import SearchState
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.base import Proposal, Strategy
+from nas_nb.workers import checkpoints
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import eventually, said, tiny_search
 
 VALUES = {
@@ -128,7 +127,7 @@ def test_children_of_an_evolution_that_inherits_start_from_their_parents(tmp_pat
 def test_of_trials_that_may_be_promoted_only_the_best_keep_their_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("nas_nb.search.states.KEPT", 2)
+    monkeypatch.setattr("nas_nb.workers.checkpoints.KEPT_STATES", 2)
     lows = [Proposal({**VALUES, "units_1": units}, {"epochs": 1}) for units in (2, 3, 4)]
     search = search_of(tmp_path, *lows, epochs=3).run()
     ranked = sorted(search.history, key=lambda trial: -(trial.score or 0))[:2]
@@ -205,7 +204,7 @@ def test_a_short_trial_that_was_stopped_begins_again_and_says_so(tmp_path: Path,
 def test_a_stopped_trial_goes_on_from_its_last_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Search
 ):
-    monkeypatch.setattr(state_keeper, "EVERY_S", 0.0)
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     search = long_search(tmp_path).start()
     assert eventually(lambda: search.history.epochs_spent > 5)
     search.stop()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from nas_nb.search.control import Control, Stopwatch
+from nas_nb.workers.control import Control, Stopwatch
 
 
 def test_a_checkpoint_passes_while_nobody_steers():

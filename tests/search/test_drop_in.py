@@ -11,8 +11,8 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.search import drop_in
-from nas_nb.search.fast_tuner import FastTuner
+from nas_nb import tuners
+from nas_nb.tuners import FastTuner
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int64")
@@ -54,14 +54,14 @@ def scores(tuner: kt.Tuner) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", ["RandomSearch", "GridSearch", "BayesianOptimization"])
 def test_the_same_seed_gives_the_proposals_of_keras_tuner(tmp_path: Path, name: str):
-    ours = search(make(drop_in, name, tmp_path / "ours"))
+    ours = search(make(tuners, name, tmp_path / "ours"))
     theirs = search(make(kt, name, tmp_path / "theirs"))
     assert proposals(ours) == proposals(theirs)
 
 
 @pytest.mark.parametrize("name", TUNERS)
 def test_the_best_model_scores_what_its_trial_recorded(tmp_path: Path, name: str):
-    tuner = search(make(drop_in, name, tmp_path))
+    tuner = search(make(tuners, name, tmp_path))
     best = tuner.oracle.get_best_trials(1)[0]
     measured = tuner.get_best_models(1)[0].evaluate(X, Y, verbose=0, return_dict=True)
     assert measured["accuracy"] == pytest.approx(best.score)
@@ -70,14 +70,14 @@ def test_the_best_model_scores_what_its_trial_recorded(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("name", TUNERS)
 def test_an_existing_project_is_reloaded(tmp_path: Path, name: str):
-    first = search(make(drop_in, name, tmp_path))
-    again = make(drop_in, name, tmp_path)
+    first = search(make(tuners, name, tmp_path))
+    again = make(tuners, name, tmp_path)
     assert scores(again) == scores(first)
-    assert make(drop_in, name, tmp_path, overwrite=True).oracle.trials == {}
+    assert make(tuners, name, tmp_path, overwrite=True).oracle.trials == {}
 
 
 def test_hyperband_takes_the_optimizers_state_from_rung_to_rung(tmp_path: Path):
-    tuner = search(make(drop_in, "Hyperband", tmp_path))
+    tuner = search(make(tuners, "Hyperband", tmp_path))
     promoted = [
         trial.hyperparameters
         for trial in tuner.oracle.trials.values()
@@ -88,14 +88,14 @@ def test_hyperband_takes_the_optimizers_state_from_rung_to_rung(tmp_path: Path):
 
 
 def test_executions_are_averaged_and_the_best_weights_are_kept(tmp_path: Path):
-    tuner = search(make(drop_in, "RandomSearch", tmp_path, executions_per_trial=2, max_trials=2))
+    tuner = search(make(tuners, "RandomSearch", tmp_path, executions_per_trial=2, max_trials=2))
     assert len(tuner.oracle.trials) == 2
     assert (Path(tuner.project_dir) / "trial_0" / "checkpoint.weights.h5").is_file()
 
 
 def test_a_model_over_max_model_size_fails_its_trial(tmp_path: Path):
     tuner = make(
-        drop_in, "RandomSearch", tmp_path, max_model_size=5, max_consecutive_failed_trials=9
+        tuners, "RandomSearch", tmp_path, max_model_size=5, max_consecutive_failed_trials=9
     )
     search(tuner)
     assert {trial.status for trial in tuner.oracle.trials.values()} == {"FAILED"}
@@ -103,7 +103,7 @@ def test_a_model_over_max_model_size_fails_its_trial(tmp_path: Path):
 
 
 def test_the_oracles_file_is_whole_at_the_end(tmp_path: Path):
-    tuner = search(make(drop_in, "RandomSearch", tmp_path))
+    tuner = search(make(tuners, "RandomSearch", tmp_path))
     state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())
     assert len(state["end_order"]) == 4
     assert not list(Path(tuner.project_dir).glob("partial_*"))
@@ -112,7 +112,7 @@ def test_the_oracles_file_is_whole_at_the_end(tmp_path: Path):
 def test_batch_hooks_of_a_subclass_are_called(tmp_path: Path):
     seen: list[int] = []
 
-    class Watching(drop_in.RandomSearch):
+    class Watching(tuners.RandomSearch):
         def on_batch_end(self, trial: Any, model: Any, batch: int, logs: Any = None) -> None:
             seen.append(batch)
 
@@ -124,7 +124,7 @@ def test_the_users_session_is_left_alone(tmp_path: Path):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        search(make(drop_in, "RandomSearch", tmp_path, max_trials=1))
+        search(make(tuners, "RandomSearch", tmp_path, max_trials=1))
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy(before)
@@ -138,13 +138,13 @@ def test_a_hypermodels_own_fit_is_used(tmp_path: Path):
         def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> float:
             return 0.25
 
-    tuner = drop_in.RandomSearch(Own(), kt.Objective("mine", "max"), 1, directory=tmp_path)
+    tuner = tuners.RandomSearch(Own(), kt.Objective("mine", "max"), 1, directory=tmp_path)
     search(tuner)
     assert tuner.oracle.trials["0"].score == 0.25
 
 
 def test_our_strategies_run_as_tuners_too(tmp_path: Path):
-    from nas_nb.strategy.oracle import oracle
+    from nas_nb.oracles.strategy_oracle import oracle
 
     evolution = oracle("evolution", "val_accuracy", max_trials=3, seed=0, population=2, sample=1)
     tuner = search(FastTuner(evolution, build, directory=str(tmp_path), project_name="p"))

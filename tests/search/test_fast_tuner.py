@@ -15,8 +15,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief
 
 from nas_nb.evaluate.backend import on_tensorflow
-from nas_nb.search.fast_tuner import FastTuner
-from nas_nb.strategy.oracle import oracle
+from nas_nb.oracles.strategy_oracle import oracle
+from nas_nb.tuners import FastTuner
 
 STEPS = 4
 X = np.random.default_rng(0).normal(size=(8 * STEPS, 3)).astype("float32")

@@ -14,9 +14,9 @@ import nas_nb as nas
 from nas_nb.errors import JournalError
 from nas_nb.evaluate import candidate
 from nas_nb.evaluate.backend import on_tensorflow
-from nas_nb.record.reading import read_history
+from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import LONG, eventually, tiny_data, tiny_search
 
 

@@ -9,10 +9,10 @@ import pytest
 from keras import layers
 
 import nas_nb as nas
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.errors import NasError, SearchError, SpaceError
 from nas_nb.search.search import Search
-from nas_nb.strategy.proposal import Proposal
+from nas_nb.strategy.base import Proposal
 from tests.search.test_continuation import VALUES, search_of
 from tests.search.tiny import CHOICES, said, tiny_data, tiny_search
 

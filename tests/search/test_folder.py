@@ -5,8 +5,8 @@ import os
 import pytest
 
 from nas_nb.errors import SearchError
-from nas_nb.record.journal import Journal
-from nas_nb.search.project import JOURNAL, choose_folder, is_chosen
+from nas_nb.record.journal import JOURNAL_FILE, Journal
+from nas_nb.search.project import choose_folder, is_chosen
 from nas_nb.search.search import Search
 from tests.search.tiny import CHOICES, tiny_data
 
@@ -39,7 +39,7 @@ def test_a_folder_has_to_be_writable(search, tmp_path, monkeypatch):
 
 def test_a_folder_in_which_a_search_is_written_is_refused(search, tmp_path):
     with (
-        Journal.open(tmp_path / "two" / JOURNAL),
+        Journal.open(tmp_path / "two" / JOURNAL_FILE),
         pytest.raises(SearchError, match="is being written"),
     ):
         search.configure(directory=tmp_path / "two")
@@ -47,7 +47,7 @@ def test_a_folder_in_which_a_search_is_written_is_refused(search, tmp_path):
 
 
 def test_a_folder_that_holds_a_search_is_refused(search, tmp_path):
-    with Journal.open(tmp_path / "two" / JOURNAL) as journal:
+    with Journal.open(tmp_path / "two" / JOURNAL_FILE) as journal:
         journal.append("search_opened", **search.settings.opening())
     with pytest.raises(SearchError, match="holds a search of 0 trials"):
         search.configure(directory=tmp_path / "two")

@@ -10,7 +10,7 @@ import pytest
 
 from nas_nb.errors import BudgetError, SearchError
 from nas_nb.search.session import current_search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import LONG, eventually, tiny_search
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
-from nas_nb.record.values import Value
-from nas_nb.search.state import SearchState
-from nas_nb.strategy.strategy import Strategy, sample_new
+from nas_nb.record.trial import Value
+from nas_nb.strategy.base import Strategy, sample_new
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import tiny_search
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.errors import NasError, SearchError
-from nas_nb.evaluate.proxies import params, snip
+from nas_nb.evaluate.proxies.gradient_proxies import snip
+from nas_nb.evaluate.proxies.ranking import params_proxy
 from nas_nb.evaluate.seeds import seeded
-from nas_nb.search import proxy_ranks
-from nas_nb.search.proxy_ranks import measure_proxies
+from nas_nb.explain import proxy_ranking
+from nas_nb.explain.proxy_ranking import measure_proxies
 from tests.search.tiny import tiny_search
 
 
@@ -37,13 +38,13 @@ def search(tmp_path_factory):
 def seen(monkeypatch):
     """What the proxies are asked about: model and batch."""
     asked = []
-    real = proxy_ranks.score_all
+    real = proxy_ranking.score_all
 
     def score_all(model, x, y):
         asked.append((model, x, y))
         return real(model, x, y)
 
-    monkeypatch.setattr(proxy_ranks, "score_all", score_all)
+    monkeypatch.setattr(proxy_ranking, "score_all", score_all)
     return asked
 
 
@@ -53,7 +54,7 @@ def test_each_candidate_is_rebuilt_with_its_trials_seed(search, seen):
     for trial, (model, x, y) in zip(search.history.completed, seen, strict=True):
         with seeded(trial.seed):
             again = search.space.build_values(trial.values)
-        assert params(model) == trial.costs["params"]
+        assert params_proxy(model) == trial.costs["params"]
         assert snip(model, x, y) == snip(again, x, y)
 
 
@@ -78,7 +79,7 @@ def test_progress_is_told_after_each(search):
 def test_of_more_trials_a_sample_is_taken_the_same_each_time(search, seen):
     measure_proxies(search, 5, nothing)
     measure_proxies(search, 5, nothing)
-    counts = [params(model) for model, _, _ in seen]
+    counts = [params_proxy(model) for model, _, _ in seen]
     assert counts[:5] == counts[5:]
     assert len(counts) == 10
 

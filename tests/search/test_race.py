@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import NasError, SearchError
-from nas_nb.record.reading import read_events
-from nas_nb.record.values import values_key
-from nas_nb.search.race import Race, labelled
+from nas_nb.record.journal import read_events
+from nas_nb.record.trial import values_key
+from nas_nb.search.race import Race, label_strategies
 from tests.search.tiny import CHOICES, tiny_data
 from tests.strategy.worlds import chain, quality, rng, told, twelve
 
@@ -136,10 +136,10 @@ def test_a_finished_search_is_a_table_of_its_own_architectures(tmp_path: Path):
     )
     history = told([(point, None if n == 0 else quality(point)) for n, point in enumerate(points)])
     race = over_table(tmp_path, table=history, max_trials=len(points) + 5).run()
-    for lane in race.histories.values():
-        assert {t.key for t in lane.finished} == {values_key(point) for point in points}
-        assert len(lane.finished) == len(points)
-        assert lane.incumbent.score == max(map(quality, points[1:]))
+    for race_run in race.histories.values():
+        assert {t.key for t in race_run.finished} == {values_key(point) for point in points}
+        assert len(race_run.finished) == len(points)
+        assert race_run.incumbent.score == max(map(quality, points[1:]))
     assert race.objective == "quality"
 
 
@@ -186,7 +186,7 @@ def test_another_table_does_not_go_on_in_the_folder_of_a_race(tmp_path: Path):
 
 
 def test_names_of_your_own_tell_options_apart():
-    racers = labelled({"young": "evolution", "old": "evolution"})
+    racers = label_strategies({"young": "evolution", "old": "evolution"})
     assert list(racers) == ["young", "old"]
 
 

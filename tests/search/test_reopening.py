@@ -6,7 +6,7 @@ import pytest
 
 import nas_nb as nas
 from nas_nb.errors import NasError, SearchError
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record.journal import Journal
-from nas_nb.record.reading import read_history
+from nas_nb.record.journal import Journal, read_history
 from nas_nb.search.search import Search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import tiny_search
 
 KILLED = """

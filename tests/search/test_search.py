@@ -8,10 +8,10 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.errors import BudgetError, NasError, SearchError, StrategyError
 from nas_nb.search.search import Search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
 
 

@@ -11,10 +11,9 @@ import pytest
 
 import nas_nb as nas
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.notebook.search import Search
-from nas_nb.record.journal import Journal
-from nas_nb.record.reading import read_history
-from nas_nb.search.states import States
+from nas_nb.notebook.search_display import Search
+from nas_nb.record.journal import Journal, read_history
+from nas_nb.workers.checkpoints import TrainingStateStore
 from tests.search.tiny import CHOICES, tiny_data, tiny_search
 
 SCRIPT = "<script>alert('owned')</script>"
@@ -57,7 +56,7 @@ def test_a_state_that_holds_a_pickle_is_not_read(project: Path):
     states = project / "states"
     file = next(states.iterdir())
     np.savez(file, about=np.array([1, 1, 1]), model_0_0=np.array([Trap()], dtype=object))
-    assert States(states, history, Fidelity()).read(int(file.stem[-6:])) is None
+    assert TrainingStateStore(states, history, Fidelity()).read(int(file.stem[-6:])) is None
     assert not (project / "owned").exists()
 
 

@@ -8,7 +8,7 @@ import keras_tuner as kt
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.space.interval import Interval
+from nas_nb.space.ranges import Interval
 from tests.search.tiny import CHOICES, tiny_search
 
 pytestmark = pytest.mark.skipif(

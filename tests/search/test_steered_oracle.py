@@ -10,12 +10,12 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.journal import Journal
-from nas_nb.record.values import Values
-from nas_nb.search.helm import Helm
-from nas_nb.search.steered_oracle import SteeredOracle
+from nas_nb.record.trial import Values
+from nas_nb.search.steering_state import SteeringState
+from nas_nb.search.tuner import SearchOracle
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.names import STRATEGIES, make_strategy
+from nas_nb.strategy.registry import STRATEGIES, make_strategy
 from tests.strategy.worlds import (
     MAXIMISE,
     Recorder,
@@ -41,14 +41,17 @@ def fits(values: Values) -> bool:
 
 
 def oracle_of(
-    strategy: Any, journal: Journal, domain: Domain | None = None, helm: Helm | None = None
-) -> SteeredOracle:
+    strategy: Any,
+    journal: Journal,
+    domain: Domain | None = None,
+    steering_state: SteeringState | None = None,
+) -> SearchOracle:
     domain = chain() if domain is None else domain
     options = FEW.get(strategy, {}) if isinstance(strategy, str) else {}
     if not journal.history.opened:
         grant = {"fidelity": {"epochs": 9}}
         journal.append("search_opened", objective="quality", direction="max", seed=0, **grant)
-    return SteeredOracle(
+    return SearchOracle(
         make_strategy(strategy, domain, **options),
         MAXIMISE,
         hyperparameters=to_hyperparameters(domain),
@@ -56,15 +59,15 @@ def oracle_of(
         journal=journal,
         epochs=9,
         domain=domain,
-        helm=Helm({}) if helm is None else helm,
+        steering_state=SteeringState({}) if steering_state is None else steering_state,
     )
 
 
-def steer(oracle: SteeredOracle, action: str, **detail: Any) -> None:
+def steer(oracle: SearchOracle, action: str, **detail: Any) -> None:
     oracle.journal.append("steered", action=action, detail=detail)
 
 
-def advance(oracle: SteeredOracle, trials: int) -> list[Any]:
+def advance(oracle: SearchOracle, trials: int) -> list[Any]:
     """Runs so many trials and returns them; fewer where the oracle ends before."""
     first = len(oracle.history)
     for _ in range(trials):
@@ -119,7 +122,7 @@ def test_another_strategy_proposes_from_the_next_trial_on():
 
 
 def test_steering_during_a_proposal_counts_for_it():
-    helm = Helm({})
+    steering_state = SteeringState({})
     asked: list[int] = []
 
     def slow(history: Any, rng: Any) -> dict[str, Any]:
@@ -128,7 +131,7 @@ def test_steering_during_a_proposal_counts_for_it():
         asked.append(len(history))
         return twelve().sample(rng)
 
-    oracle = oracle_of(slow, Journal.in_memory(), twelve(), helm)
+    oracle = oracle_of(slow, Journal.in_memory(), twelve(), steering_state)
     (trial,) = advance(oracle, 1)
     assert trial.values["units"] == 8
     assert trial.origin == "slow"
@@ -161,13 +164,13 @@ def test_a_steered_search_that_was_cut_anywhere_proposes_what_it_would_have_prop
 
 
 def test_whatever_is_steered_beside_proposals_each_keeps_what_was_said_before_it():
-    helm, journal, over = Helm({}), Recorder(), threading.Event()
-    oracle = oracle_of("random", journal, helm=helm)
+    steering_state, journal, over = SteeringState({}), Recorder(), threading.Event()
+    oracle = oracle_of("random", journal, steering_state=steering_state)
 
     def hammer() -> None:
         for number in itertools.count():
             bound = (32, 64, 128)[number % 3]
-            with helm.guard:
+            with steering_state.guard:
                 journal.append("steered", action="restrict", detail={"at_least": {"units": bound}})
             if over.wait(0.002):
                 return

@@ -12,7 +12,7 @@ import pytest
 from nas_nb.errors import NasError, SearchError, SpaceError
 from nas_nb.record.trial import TrialStatus
 from nas_nb.search.search import Search
-from nas_nb.search.state import SearchState
+from nas_nb.workers.control import SearchState
 from tests.search.tiny import tiny_data, tiny_search
 
 RELU4 = {"depth": 1, "layer_1": "Dense", "units_1": 4, "activation_1": "relu"}

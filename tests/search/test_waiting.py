@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from nas_nb.search.waiting import interrupt_stops, wait_until, wait_until_async
+from nas_nb.search.session import interrupt_stops, wait_until, wait_until_async
 
 
 def test_waiting_ends_when_the_search_has_settled():

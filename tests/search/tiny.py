@@ -11,7 +11,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.record.trial import Trial
 from nas_nb.search.search import Search
 

@@ -21,18 +21,20 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task, Vocabulary
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.preprocessing import Vocabulary
+from nas_nb.data.task import Task
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
-from nas_nb.space.cell import cell
-from nas_nb.space.darts import darts_cell
-from nas_nb.space.macro import macro
-from nas_nb.space.nasbench101.cell import nasbench101_cell
-from nas_nb.space.ready.image import image
-from nas_nb.space.ready.tabular import tabular
-from nas_nb.space.ready.text import text
-from nas_nb.space.ready.timeseries import timeseries
 from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces.darts import darts_cell
+from nas_nb.spaces.image_models import image
+from nas_nb.spaces.macro_space import macro
+from nas_nb.spaces.nasbench101 import nasbench101_cell
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.tabular_models import tabular
+from nas_nb.spaces.text_models import text
+from nas_nb.spaces.timeseries_models import timeseries
 from tests.space.domains import brute_force
 
 SAMPLES = int(os.environ.get("NAS_NB_SAMPLES", "4"))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.search_space import SearchSpace

@@ -3,15 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs
 from nas_nb.record.history import History
-from nas_nb.space import cell_costs
-from nas_nb.space.cell import cell
-from nas_nb.space.cell_form import from_string
-from nas_nb.strategy.names import make_strategy
-from nas_nb.strategy.strategy import generator
+from nas_nb.spaces import nasbench201_net, skeleton
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201_net import from_string
+from nas_nb.strategy.base import proposal_rng
+from nas_nb.strategy.registry import make_strategy
 
 CIFAR = DataSpec((32, 32, 3), Task.MULTICLASS, 10)
 PUBLISHED = cell(cells=5, width=16).for_data(CIFAR)
@@ -41,8 +42,8 @@ def test_there_are_15625_cells_and_6466_up_to_isomorphism() -> None:
 @pytest.mark.parametrize("text", LISTED)
 def test_parameters_are_the_published_ones(text: str) -> None:
     operations = from_string(text)
-    skeleton = cell_costs.Skeleton(cells=5, width=16, stages=3)
-    assert cell_costs.params(operations, skeleton, trainable=True) / 1e6 == LISTED[text]
+    published = skeleton.Skeleton(cells=5, width=16, stages=3)
+    assert nasbench201_net.params(operations, published, trainable=True) / 1e6 == LISTED[text]
 
 
 @pytest.mark.parametrize("text", list(LISTED)[1:])
@@ -108,7 +109,7 @@ def test_search_never_proposes_a_twin() -> None:
     strategy = make_strategy("random", space.domain)
     history, keys = History(), set()
     for number in range(60):
-        keys.add(space.domain.key(strategy.propose(history, generator(0, number))))
+        keys.add(space.domain.key(strategy.propose(history, proposal_rng(0, number))))
     assert strategy.domain.size == space.domain.distinct.size
     assert keys <= {space.domain.key(point) for point in strategy.domain.enumerate()}
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.cell_form import (
-    edges,
+from nas_nb.spaces.nasbench201_net import (
     from_string,
     live_edges,
     nodes_of,
     to_string,
     unique_string,
 )
+from nas_nb.spaces.skeleton import edges
 
 # A published string, from the paper's own example of the format.
 TEXT = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|"

@@ -7,15 +7,15 @@ import tensorflow as tf
 from tensorflow.keras import layers
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.chain_choices import KEYS, read_choices
-from nas_nb.space.interval import log_uniform, uniform
+from nas_nb.space.chain_options import DICT_KEYS, read_dict
 from nas_nb.space.parameter import ParameterKind
+from nas_nb.space.ranges import log_uniform, uniform
 
 PLAIN = {"layers": ["Dense"], "units": [8], "activations": ["relu"]}
 
 
 def read(**changes: object) -> dict[str, tuple[object, ...]]:
-    return {key: p.choices for key, p in read_choices({**PLAIN, **changes}).items()}
+    return {key: p.choices for key, p in read_dict({**PLAIN, **changes}).items()}
 
 
 def test_layers_are_taken_as_classes_of_either_package_and_as_names() -> None:
@@ -61,21 +61,21 @@ def test_single_value_may_stand_alone() -> None:
 
 
 def test_single_value_is_fixed_and_several_are_a_choice() -> None:
-    choices = read_choices({**PLAIN, "units": [8, 16]})
+    choices = read_dict({**PLAIN, "units": [8, 16]})
     assert choices["units"].kind is ParameterKind.CHOICE
     assert choices["activations"].kind is ParameterKind.FIXED
 
 
 def test_keys_come_in_one_order_whatever_the_dictionary_says() -> None:
     backwards = dict(reversed({**PLAIN, "learning_rate": 0.1}.items()))
-    assert list(read_choices(backwards)) == [
+    assert list(read_dict(backwards)) == [
         "layers",
         "units",
         "activations",
         "depth",
         "learning_rate",
     ]
-    assert list(KEYS)[:3] == ["layers", "units", "activations"]
+    assert list(DICT_KEYS)[:3] == ["layers", "units", "activations"]
 
 
 def test_depth_has_a_default_and_the_optimizer_is_left_out() -> None:
@@ -134,7 +134,7 @@ def test_optimizer_is_taken_as_name_or_class() -> None:
 )
 def test_bad_dictionary_gets_one_sentence(space: object, message: str) -> None:
     with pytest.raises(SpaceError, match=message) as caught:
-        read_choices(space)  # type: ignore[arg-type]
+        read_dict(space)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
@@ -154,7 +154,7 @@ def test_layers_stand_for_the_words_of_normalization_and_pooling() -> None:
 
 
 def test_interval_keeps_its_ends_and_its_scale() -> None:
-    rate = read_choices({**PLAIN, "learning_rate": log_uniform(1e-4, 1e-1)})["learning_rate"]
+    rate = read_dict({**PLAIN, "learning_rate": log_uniform(1e-4, 1e-1)})["learning_rate"]
     assert (rate.kind, rate.low, rate.high, rate.log) == (ParameterKind.FLOAT, 1e-4, 1e-1, True)
-    units = read_choices({**PLAIN, "units": log_uniform(8, 64)})["units"]
+    units = read_dict({**PLAIN, "units": log_uniform(8, 64)})["units"]
     assert (units.kind, units.low, units.high, units.log) == (ParameterKind.INT, 8, 64, True)

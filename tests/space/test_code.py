@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
-from nas_nb.space.code import keras_source
+from nas_nb.export.keras_source import keras_source
 from nas_nb.space.search_space import SearchSpace
 
 

@@ -6,20 +6,21 @@ import math
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs, without_weights
-from nas_nb.space import darts_costs
-from nas_nb.space.darts import darts_cell
-from nas_nb.space.darts_form import (
-    Step,
+from nas_nb.spaces import darts_net
+from nas_nb.spaces.darts import darts_cell
+from nas_nb.spaces.darts_net import (
+    NodeInput,
     canonical,
     depth,
     from_genotype,
     genotype,
     node_of,
     pairs,
-    ways,
+    paths,
 )
 
 KINDS = ("normal", "reduce")
@@ -47,8 +48,8 @@ def test_published_genotype_is_read_and_written() -> None:
 def test_published_net_has_the_published_parameters() -> None:
     # Table 1 of the paper says 3.3 million, auxiliary head not counted.
     space = darts_cell(layers=20, width=36)
-    cells, skeleton = from_genotype(DARTS_V2), space.blueprint.skeleton
-    assert darts_costs.params(*cells, skeleton, trainable=True) == 3_349_342
+    cells, skeleton = from_genotype(DARTS_V2), space.definition.skeleton
+    assert darts_net.params(*cells, skeleton, trainable=True) == 3_349_342
     assert space.architecture(DARTS_V2).costs == {"params": 3_389_734, "flops": 528_359_040}
 
 
@@ -91,8 +92,8 @@ def test_path_encoding_has_a_column_for_each_way_through_each_cell() -> None:
     row = space.encode(space.architecture(space.domain.complete({"normal_1_from": "1,2"})), "paths")
     assert row.shape == (2 * (2 + 2**2),)
     assert np.flatnonzero(row).tolist() == [0, 2, 6]
-    cell = ((Step("a", 0), Step("b", 1)), (Step("c", 1), Step("d", 2)))
-    assert sorted(ways(cell)) == [("a",), ("a", "d"), ("b",), ("b", "d"), ("c",)]
+    cell = ((NodeInput("a", 0), NodeInput("b", 1)), (NodeInput("c", 1), NodeInput("d", 2)))
+    assert sorted(paths(cell)) == [("a",), ("a", "d"), ("b",), ("b", "d"), ("c",)]
 
 
 def test_the_published_space_has_ten_to_the_eighteen_pairs_of_cells() -> None:
@@ -108,10 +109,10 @@ def test_a_node_takes_two_earlier_states() -> None:
 
 
 def test_nodes_may_be_numbered_in_any_order_that_respects_what_they_take() -> None:
-    one = (Step("skip_connect", 0), Step("sep_conv_3x3", 1))
-    two = (Step("max_pool_3x3", 0), Step("dil_conv_3x3", 1))
+    one = (NodeInput("skip_connect", 0), NodeInput("sep_conv_3x3", 1))
+    two = (NodeInput("max_pool_3x3", 0), NodeInput("dil_conv_3x3", 1))
     assert canonical((one, two)) == canonical((two, one))
-    follows = (Step("skip_connect", 0), Step("sep_conv_3x3", 2))
+    follows = (NodeInput("skip_connect", 0), NodeInput("sep_conv_3x3", 2))
     assert canonical((one, follows)) == (one, follows)
     assert depth((one, two)) == 1
     assert depth((one, follows)) == 2
@@ -139,7 +140,7 @@ def test_genotype_is_written_as_published() -> None:
     assert text.endswith("reduce_concat=range(2, 4))")
 
 
-@pytest.mark.parametrize("operation", darts_cell().blueprint.operations)
+@pytest.mark.parametrize("operation", darts_cell().definition.operations)
 def test_every_operation_builds_and_keeps_sizes_that_are_odd(operation: str) -> None:
     only = SMALL.subspace(
         {f"{k}_{n}_op_{o}": operation for k, n, o in itertools.product(KINDS, (0, 1), (1, 2))}
@@ -178,7 +179,7 @@ def test_what_cannot_be_is_refused() -> None:
 
 
 def test_a_nodes_edges_are_in_the_order_of_their_states() -> None:
-    one, other = Step("skip_connect", 0), Step("sep_conv_3x3", 2)
+    one, other = NodeInput("skip_connect", 0), NodeInput("sep_conv_3x3", 2)
     assert node_of("skip_connect", 0, "sep_conv_3x3", 2) == (one, other)
     assert node_of("sep_conv_3x3", 2, "skip_connect", 0) == (one, other)
 

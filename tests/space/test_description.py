@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from nas_nb.space.description import describe
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.search_space import describe_domain
 from tests.space.domains import TREE, fixed
 
 
 def test_description_tells_size_ranges_and_conditions() -> None:
-    assert describe(TREE).splitlines() == [
+    assert describe_domain(TREE).splitlines() == [
         "12 architectures, 5 parameters",
         "",
         "model   mlp, cnn",
@@ -21,5 +21,7 @@ def test_description_tells_size_ranges_and_conditions() -> None:
 
 def test_one_and_infinitely_many_are_words() -> None:
     rate = Parameter("rate", ParameterKind.FLOAT, low=0, high=1)
-    assert describe(Domain((rate,))).startswith("infinitely many architectures, 1 parameter\n")
-    assert describe(Domain((fixed("a", 1),))).startswith("1 architecture, 1 parameter\n")
+    assert describe_domain(Domain((rate,))).startswith(
+        "infinitely many architectures, 1 parameter\n"
+    )
+    assert describe_domain(Domain((fixed("a", 1),))).startswith("1 architecture, 1 parameter\n")

@@ -8,9 +8,10 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
-from nas_nb.space.discover import Discovered, discover
+from nas_nb.space.hypermodel import HyperModelSpace, discover
 
 
 def guide(hp: kt.HyperParameters) -> keras.Model:
@@ -34,7 +35,7 @@ def test_guide_style_function_is_understood() -> None:
 
 
 def test_point_is_built_with_its_values() -> None:
-    space = Discovered(guide)
+    space = HyperModelSpace(guide)
     point = space.domain.complete({"num_layers": 2, "units_0": 88, "units_1": 96, "lr": 0.01})
     model = space.build(point)
     assert [layer.units for layer in model.layers] == [88, 96, 1]
@@ -51,7 +52,7 @@ def test_hypermodel_is_taken_with_what_it_declares() -> None:
             return keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.get("units"))])
 
     model = Model()
-    space = Discovered(model)
+    space = HyperModelSpace(model)
     assert space.domain.size == 2
     assert space.hypermodel is model
     assert space.build({"units": 96}).output_shape == (None, 96)
@@ -74,7 +75,7 @@ def test_layer_of_the_users_own_is_usable_afterwards() -> None:
         model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "mse")
         return model
 
-    space = Discovered(build)
+    space = HyperModelSpace(build)
     model = space.build({"optimizer": "sgd"})
     before = encoder.get_weights()[0].copy()
     model.fit(np.ones((8, 4)), np.ones(8), verbose=0)
@@ -166,6 +167,6 @@ class Own(keras.Model):
 
 
 def test_a_subclassed_model_has_its_variables_once_the_data_is_known() -> None:
-    space = Discovered(lambda hp: Own(hp.Choice("units", [2, 4])))
+    space = HyperModelSpace(lambda hp: Own(hp.Choice("units", [2, 4])))
     model = space.for_data(DataSpec((3,), Task.MULTICLASS, 2)).build({"units": 4})
     assert model.count_params() == 16

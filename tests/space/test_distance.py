@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.distance import distance
 from nas_nb.space.domain import Domain
+from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import Parameter, ParameterKind
 from tests.space.domains import TREE, choice
 

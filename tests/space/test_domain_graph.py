@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.space.domain_graph import domain_graph
+from nas_nb.space.graph import domain_graph
 from tests.space.domains import TREE
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import keras_tuner as kt
 
 from nas_nb.space.domain import Domain
-from nas_nb.space.exploring import Survey
-from nas_nb.space.recording import record
+from nas_nb.space.hypermodel import BuildExplorer, record_build
 from nas_nb.space.symbolic import WeightlessBuilder
 
 Build = Callable[[kt.HyperParameters], object]
@@ -17,7 +16,7 @@ Build = Callable[[kt.HyperParameters], object]
 def explore(build: Build) -> tuple[Domain, int]:
     """The domain that is found, and after how many builds."""
     builder = WeightlessBuilder()
-    survey = Survey(lambda values: record(build, values, builder))
+    survey = BuildExplorer(lambda values: record_build(build, values, builder))
     try:
         return survey.explore(), len(survey.traces)
     finally:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from nas_nb.space.f1 import SparseF1
+from nas_nb.space.definition import SparseF1
 
 
 @pytest.mark.parametrize(("classes", "average"), [(2, "binary"), (4, "macro")])

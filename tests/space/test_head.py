@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
-from nas_nb.space.head import compile_for, output_layer
+from nas_nb.space.definition import compile_for, output_layer
 
 
 def model_for(task: Task, outputs: int) -> keras.Model:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.interval import log_uniform, uniform
+from nas_nb.space.ranges import log_uniform, uniform
 
 
 def test_interval_shows_how_it_was_written() -> None:

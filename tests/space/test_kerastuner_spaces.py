@@ -9,7 +9,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.search.search import Search
 from nas_nb.space.search_space import SearchSpace
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.space.graph import Edge, Graph, Node, chain
-from nas_nb.space.layout import Layout, layout
+from nas_nb.space.graph import Edge, Graph, Layout, Node, chain_graph, lay_out
 
 DIAMOND = Graph(
     (
@@ -25,7 +24,7 @@ def overlap(picture: Layout) -> bool:
 
 
 def test_nodes_stand_below_what_leads_to_them_and_apart() -> None:
-    picture = layout(DIAMOND)
+    picture = lay_out(DIAMOND)
     by = {box.label: box for box in picture.boxes}
     assert by["input"].y < by["left"].y == by["right"].y < by["end"].y
     assert by["left"].x < by["right"].x
@@ -33,14 +32,14 @@ def test_nodes_stand_below_what_leads_to_them_and_apart() -> None:
 
 
 def test_arrows_lead_from_box_to_box_downwards_and_bend_around_rows() -> None:
-    picture = layout(DIAMOND)
+    picture = lay_out(DIAMOND)
     assert len(picture.arrows) == 5
     assert all(arrow.y1 < arrow.y2 for arrow in picture.arrows)
     assert [arrow.label for arrow in picture.arrows if arrow.bend] == ["skip"]
 
 
 def test_everything_is_inside_the_picture() -> None:
-    picture = layout(DIAMOND)
+    picture = lay_out(DIAMOND)
     for box in picture.boxes:
         assert box.x - box.width / 2 >= 0
         assert box.x + box.width / 2 <= picture.width + 1e-9
@@ -51,19 +50,19 @@ def test_everything_is_inside_the_picture() -> None:
 
 def test_outputs_stand_last_even_where_nothing_leads_to_them() -> None:
     nodes = (Node("a", "in", "input"), Node("b", "dead"), Node("c", "out", "output"))
-    *_, dead, out = layout(Graph(nodes, (Edge("a", "b"),))).boxes
+    *_, dead, out = lay_out(Graph(nodes, (Edge("a", "b"),))).boxes
     assert out.y > dead.y
 
 
 def test_wide_rows_are_broken() -> None:
     nodes = tuple(Node(str(n), "a parameter with a long label") for n in range(9))
-    picture = layout(Graph(nodes, ()))
+    picture = lay_out(Graph(nodes, ()))
     assert picture.width < 10
     assert not overlap(picture)
 
 
 def test_a_chain_is_a_straight_line() -> None:
-    picture = layout(chain(("in", "step", "out")))
+    picture = lay_out(chain_graph(("in", "step", "out")))
     assert len({box.x for box in picture.boxes}) == 1
     assert [box.kind for box in picture.boxes] == ["input", "step", "output"]
     assert all(arrow.bend == 0 for arrow in picture.arrows)

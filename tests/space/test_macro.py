@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs
-from nas_nb.space.macro import macro
-from nas_nb.space.macro_blocks import BLOCKS, apply, flops, params
+from nas_nb.spaces.macro_space import BLOCKS, apply, flops, macro, params
 
 SPEC = DataSpec((7, 9, 2), Task.MULTICLASS, 3)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import keras
 
-from nas_nb.space.model_graph import model_graph
+from nas_nb.space.graph import model_graph
 
 
 def test_sequential_model_is_a_row() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.space.numeric import NumericRange
+from nas_nb.space.ranges import NumericRange
 
 
 @pytest.mark.parametrize(

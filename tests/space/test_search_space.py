@@ -5,7 +5,8 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.space.search_space import SearchSpace
 

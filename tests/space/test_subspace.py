@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.restriction import SubspaceSpec, cut_domain
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.space.subspace import Cut, cut
 from tests.space.domains import TREE, brute_force, number
 
 CHOICES = {"layers": ["Conv2D", "Dense"], "units": [4, 8], "activations": ["relu"], "depth": [1, 2]}
@@ -16,7 +17,7 @@ RATE = Domain((number(ParameterKind.FLOAT, 0.0, 1.0),))
 
 
 def part(domain: Domain, pins: object = None, without: object = None) -> Domain:
-    return cut(domain, Cut.read(pins, without))  # type: ignore[arg-type]
+    return cut_domain(domain, SubspaceSpec.read(pins, without))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

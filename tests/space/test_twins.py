@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space import twins
-from nas_nb.space.cell import cell
-from nas_nb.space.darts import darts_cell
-from nas_nb.space.macro import macro
-from nas_nb.space.nasbench101.cell import nasbench101_cell
+from nas_nb.space import isomorphism
+from nas_nb.space.encoding import Featured
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.strategy import generator
-from nas_nb.strategy.surrogate.features import Featured
+from nas_nb.spaces.darts import darts_cell
+from nas_nb.spaces.macro_space import macro
+from nas_nb.spaces.nasbench101 import nasbench101_cell
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.strategy.base import proposal_rng
 
 
 @pytest.fixture(params=["cell", "macro"])
@@ -31,7 +31,7 @@ def test_the_representative_is_a_twin_and_stands_for_itself(space: SearchSpace) 
 
 def test_distinct_domain_draws_and_changes_representatives_only(space: SearchSpace) -> None:
     distinct = space.domain.distinct
-    rng = generator(0, 0)
+    rng = proposal_rng(0, 0)
     for _ in range(30):
         point = distinct.sample(rng)
         child = distinct.mutate(point, rng)
@@ -78,7 +78,7 @@ def any_space(request: pytest.FixtureRequest) -> SearchSpace:
 def test_what_stands_for_a_canonical_point_is_its_representative(any_space: SearchSpace) -> None:
     domain = any_space.domain
     for number in range(50):
-        point = domain.sample(generator(0, number))
+        point = domain.sample(proposal_rng(0, number))
         assert domain.standing_for(point) == domain.representative(point)
         assert list(domain.standing_for(point)) == list(domain.names)
 
@@ -88,16 +88,16 @@ def test_mutants_of_a_known_point_are_not_checked_again(
     made: Callable[[], SearchSpace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     domain = made().domain
-    point = domain.distinct.sample(generator(0, 0))
+    point = domain.distinct.sample(proposal_rng(0, 0))
     monkeypatch.setattr(type(domain), "canonical", None)
-    assert len(domain.distinct.mutants(point, generator(0, 1), 5)) == 5
+    assert len(domain.distinct.mutants(point, proposal_rng(0, 1), 5)) == 5
 
 
 def test_a_point_that_is_asked_about_again_is_not_worked_out_again(
     any_space: SearchSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distinct = any_space.domain.distinct
-    point = any_space.domain.sample(generator(0, 0))
+    point = any_space.domain.sample(proposal_rng(0, 0))
     first = distinct.canonical(point)
     first[next(iter(first))] = "changed by the caller"
     monkeypatch.setattr(type(any_space.domain), "standing_for", None)
@@ -117,7 +117,7 @@ def test_values_of_another_type_are_not_taken_for_those_that_are_known() -> None
 
 
 def test_memory_of_points_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "_REMEMBERED", 4)
+    monkeypatch.setattr(isomorphism, "_REMEMBERED", 4)
     domain = cell(nodes=3).domain
     for point in domain.enumerate():
         domain.representative(point)

@@ -13,13 +13,11 @@ import pytest
 from keras_tuner.src.engine import oracle as kt_oracle
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.history import History, Trial, fold
-from nas_nb.record.trial import TrialStatus
-from nas_nb.record.values import Values, values_key
-from nas_nb.strategy.names import STRATEGIES, make_strategy
-from nas_nb.strategy.oracle import StrategyOracle, oracle
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import Strategy, generator
+from nas_nb.oracles.strategy_oracle import StrategyOracle, oracle
+from nas_nb.record.history import History, fold
+from nas_nb.record.trial import Trial, TrialStatus, Values, values_key
+from nas_nb.strategy.base import Proposal, Strategy, proposal_rng
+from nas_nb.strategy.registry import STRATEGIES, make_strategy
 from tests.strategy.worlds import (
     DOMAINS,
     MAXIMISE,
@@ -129,7 +127,7 @@ def test_each_proposal_follows_from_the_events_before_it(name: str, world: str) 
     for at, event in enumerate(journal.events):
         if event["event"] == "trial_proposed":
             before = fold(journal.events[:at])
-            again = bound.propose(before, generator(0, event["trial"]))
+            again = bound.propose(before, proposal_rng(0, event["trial"]))
             again = again if isinstance(again, Proposal) else Proposal(again)
             assert again.values == event["values"]
             assert again.fidelity == event.get("fidelity", {})
@@ -173,7 +171,7 @@ def test_proposing_leaves_history_and_options_as_they_were(name: str) -> None:
     journal = Recorder(bound)
     run(driven(bound, MAXIMISE, 4, seed=0, journal=journal))
     before = (journal.history.version, journal.history.trials, repr(bound))
-    bound.propose(journal.history, generator(0, 4))
+    bound.propose(journal.history, proposal_rng(0, 4))
     assert (journal.history.version, journal.history.trials, repr(bound)) == before
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.history import History
+from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
-from nas_nb.strategy.oracle import StrategyOracle
-from nas_nb.strategy.proposal import Proposal
 from tests.record.logbook import end, everything, opened, start
 from tests.strategy.test_function import POINT, asked
 from tests.strategy.worlds import MAXIMISE, rng, run, twelve

@@ -11,7 +11,7 @@ from nas_nb.errors import StrategyError
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.bayesian import Bayesian, informative
+from nas_nb.strategy.bayesian import BayesianOptimization, best_and_recent
 from tests.strategy.worlds import choice, rng, told
 
 RANGE = {"low": 0.0, "high": 1.0}
@@ -32,7 +32,7 @@ def sampled(count: int, direction: str = "min") -> Any:
 
 def test_it_proposes_what_keras_tuner_would() -> None:
     history = sampled(12)
-    mine = Bayesian(domain=SQUARE, num_initial_points=3).propose(history, rng(5))
+    mine = BayesianOptimization(domain=SQUARE, num_initial_points=3).propose(history, rng(5))
     theirs = BayesianOptimizationOracle(
         objective=kt.Objective("score", "min"),
         num_initial_points=3,
@@ -51,7 +51,7 @@ def test_it_proposes_what_keras_tuner_would() -> None:
 
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_it_finds_the_bottom_of_a_bowl_either_way_up(direction: str) -> None:
-    greedy = Bayesian(domain=SQUARE, num_initial_points=3, beta=0.0)
+    greedy = BayesianOptimization(domain=SQUARE, num_initial_points=3, beta=0.0)
     proposed = greedy.propose(sampled(25, direction), rng(0))
     assert proposed == pytest.approx({"a": 0.3, "b": 0.8}, abs=0.1)
 
@@ -63,28 +63,30 @@ def test_it_draws_at_random_until_three_points_for_each_parameter_are_completed(
             for at, point in enumerate(SQUARE.sample(rng(seed)) for seed in range(6))
         ]
     )
-    free = Bayesian(domain=SQUARE)
+    free = BayesianOptimization(domain=SQUARE)
     assert free.propose(history, rng(99)) == SQUARE.sample(rng(99))
 
 
 def test_a_known_optimum_is_replaced_by_something_new() -> None:
     domain = Domain((choice("a", 0, 1, 2, 3, 4, 5),))
     known = [({"a": a}, float(a)) for a in (0, 1, 3, 4, 5)]
-    proposed = Bayesian(domain=domain, num_initial_points=1, beta=0.0).propose(told(known), rng())
+    proposed = BayesianOptimization(domain=domain, num_initial_points=1, beta=0.0).propose(
+        told(known), rng()
+    )
     assert proposed == {"a": 2}
 
 
 def test_the_upper_end_of_a_logarithmic_range_of_ints_is_legal() -> None:
     domain = Domain((Parameter("units", ParameterKind.INT, low=4, high=512, log=True),))
     rising = told([({"units": units}, float(units)) for units in (4, 32, 100, 300, 500)])
-    greedy = Bayesian(domain=domain, num_initial_points=1, beta=0.0)
+    greedy = BayesianOptimization(domain=domain, num_initial_points=1, beta=0.0)
     assert {greedy.propose(rising, rng(seed))["units"] for seed in range(3)} == {512}
 
 
 def test_the_process_sees_the_latest_and_the_best_of_the_others() -> None:
     scores = [float(score) for score in np.random.default_rng(0).permutation(1200)]
     history = told([({"a": at}, score) for at, score in enumerate(scores)], "max")
-    seen = informative(history)
+    seen = best_and_recent(history)
     assert [trial.number for trial in seen[50:]] == list(range(1150, 1200))
     assert sorted(trial.score or 0 for trial in seen[:50]) == sorted(scores[200:1150])[-50:]
 
@@ -101,5 +103,5 @@ def test_the_process_sees_the_latest_and_the_best_of_the_others() -> None:
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(StrategyError) as refused:
-        Bayesian(**options)
+        BayesianOptimization(**options)
     assert sentence in str(refused.value)

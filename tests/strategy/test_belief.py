@@ -7,7 +7,7 @@ import pytest
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.belief import Belief, likely_rate
+from nas_nb.strategy.initial_design import Prior, likely_rate
 
 
 def choice(name: str, *values: object, **more: object) -> Parameter:
@@ -15,7 +15,7 @@ def choice(name: str, *values: object, **more: object) -> Parameter:
 
 
 def density(values: dict[str, object], *parameters: Parameter) -> float:
-    return Belief(Domain(parameters)).log_density(values)  # type: ignore[arg-type]
+    return Prior(Domain(parameters)).log_density(values)  # type: ignore[arg-type]
 
 
 def test_of_learning_rates_the_middle_ones_are_believed_in() -> None:
@@ -36,7 +36,7 @@ def test_the_longer_a_training_the_lower_is_the_likely_learning_rate() -> None:
 def test_what_is_believed_of_a_learning_rate_follows_the_steps() -> None:
     domain = Domain((choice("learning_rate", 3e-4, 1e-3, 3e-3, 1e-2),))
     for steps, best in ((100, 1e-2), (100_000, 3e-4)):
-        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {
+        assert max(domain.enumerate(), key=Prior(domain, steps).log_density) == {
             "learning_rate": best
         }
 
@@ -44,13 +44,13 @@ def test_what_is_believed_of_a_learning_rate_follows_the_steps() -> None:
 def test_a_short_training_is_believed_to_do_best_without_dropout() -> None:
     domain = Domain((choice("dropout", 0.0, 0.1, 0.2),))
     for steps, best in ((200, 0.0), (100_000, 0.1), (None, 0.1)):
-        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {"dropout": best}
+        assert max(domain.enumerate(), key=Prior(domain, steps).log_density) == {"dropout": best}
 
 
 def test_neither_few_nor_many_layers_are_believed_in_most() -> None:
     for name in ("num_layers", "depth", "convolutions", "conv_blocks"):
         layers = Parameter(name, ParameterKind.INT, low=1, high=5)
-        ranked = sorted(Domain((layers,)).enumerate(), key=Belief(Domain((layers,))).log_density)
+        ranked = sorted(Domain((layers,)).enumerate(), key=Prior(Domain((layers,))).log_density)
         assert [point[name] for point in ranked[2:]] in ([2, 4, 3], [4, 2, 3])
 
 
@@ -85,7 +85,7 @@ def test_a_layer_that_is_not_there_is_neither_good_nor_bad() -> None:
 
 def test_of_names_it_does_not_know_and_of_words_for_sizes_it_believes_nothing() -> None:
     names = choice("operation", "conv", "pool"), choice("units", "few", "many")
-    assert not Belief(Domain(names))
+    assert not Prior(Domain(names))
     assert density({"operation": "conv", "units": "few"}, *names) == 0.0
 
 
@@ -102,7 +102,7 @@ def test_branches_that_share_a_name_are_each_judged_by_their_own_range() -> None
         small = choice(name, 1, 2, 3, 4, conditions=left)
         large = choice(name, 30, 60, 90, 120, conditions=right)
         domain = Domain((branch, small, large))
-        belief = Belief(domain)
+        belief = Prior(domain)
         best = max(domain.enumerate(), key=belief.first_guess)
         assert best[name] in (2, 3, 90)
         assert belief.first_guess({"branch": "left", name: 3}) == pytest.approx(
@@ -112,21 +112,21 @@ def test_branches_that_share_a_name_are_each_judged_by_their_own_range() -> None
 
 def test_a_number_that_goes_far_counts_units_and_not_layers() -> None:
     units = Parameter("dense", ParameterKind.INT, low=32, high=512, step=32)
-    assert not Belief(Domain((units,)))
-    assert Belief(Domain((Parameter("dense", ParameterKind.INT, low=0, high=3),)))
+    assert not Prior(Domain((units,)))
+    assert Prior(Domain((Parameter("dense", ParameterKind.INT, low=0, high=3),)))
 
 
 def test_the_shorter_a_training_the_wider_are_the_layers_believed_in() -> None:
     domain = Domain((choice("filters_0", 8, 16, 32, 64),))
     for steps, best in ((100, 64), (100_000, 32), (None, 32)):
-        assert max(domain.enumerate(), key=Belief(domain, steps).log_density) == {"filters_0": best}
+        assert max(domain.enumerate(), key=Prior(domain, steps).log_density) == {"filters_0": best}
 
 
 def test_after_convolutions_no_dense_layers_are_believed_in() -> None:
     dense, blocks = (Parameter(n, ParameterKind.INT, low=0, high=2) for n in ("dense", "blocks"))
     for others, best in (((choice("filters", 8, 16),), 0), ((choice("units", 8, 16),), 1)):
         domain = Domain((dense, blocks, *others))
-        found = max(domain.enumerate(), key=Belief(domain).log_density)
+        found = max(domain.enumerate(), key=Prior(domain).log_density)
         assert (found["dense"], found["blocks"]) == (best, 1)
 
 
@@ -134,7 +134,7 @@ def test_draws_by_chance_have_a_mean_density_of_one() -> None:
     deep = (Condition("num_layers", (2,)),)
     layers = Parameter("num_layers", ParameterKind.INT, low=1, high=2)
     widths = choice("units_1", 8, 16, 32), choice("units_2", 8, 16, 32, 64, conditions=deep)
-    belief = Belief(Domain((layers, *widths)))
+    belief = Prior(Domain((layers, *widths)))
     drawn = [belief.domain.sample(np.random.default_rng(seed)) for seed in range(4000)]
     mean = np.mean([math.exp(belief.log_density(values)) for values in drawn])
     assert mean == pytest.approx(1.0, abs=0.05)
@@ -156,4 +156,4 @@ def test_a_choice_that_is_all_wrong_is_still_better_made_than_none() -> None:
 
 def test_blocks_of_dense_convolutions_are_no_dense_layers() -> None:
     domain = Domain((choice("initial_filters", 8, 16), choice("dense_blocks", 2, 3, 4)))
-    assert max(domain.enumerate(), key=Belief(domain).log_density)["dense_blocks"] == 3
+    assert max(domain.enumerate(), key=Prior(domain).log_density)["dense_blocks"] == 3

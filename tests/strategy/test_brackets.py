@@ -7,7 +7,12 @@ import pytest
 
 from nas_nb.record.history import History, fold
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.strategy.brackets import Bracket, Race, hyperband_brackets, replay
+from nas_nb.strategy.multi_fidelity.hyperband import (
+    Bracket,
+    BracketRun,
+    hyperband_brackets,
+    replay_brackets,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ def trial(number: int, score: float | None, parent: int | None = None) -> Trial:
 
 
 def test_the_best_of_a_round_that_is_over_are_promoted_once() -> None:
-    race = Race(Bracket((4, 2, 1), (1, 3, 9)))
+    race = BracketRun(Bracket((4, 2, 1), (1, 3, 9)))
     race.rounds[0] = [trial(0, 0.1), trial(1, 0.9), trial(2, None), trial(3, 0.5)]
     assert [(t.number, epochs) for t, epochs in race.promotions("max")] == [(1, 3), (3, 3)]
     assert [t.number for t, _ in race.promotions("min")] == [0, 3]
@@ -48,7 +53,7 @@ def test_the_best_of_a_round_that_is_over_are_promoted_once() -> None:
 
 
 def test_nobody_is_promoted_while_one_of_the_round_runs() -> None:
-    race = Race(Bracket((2, 1), (1, 3)))
+    race = BracketRun(Bracket((2, 1), (1, 3)))
     race.rounds[0] = [trial(0, 0.1), Trial(1, {"units": 1}, "test", TrialStatus.RUNNING)]
     assert not list(race.promotions("max"))
 
@@ -67,7 +72,7 @@ def proposed(parents: list[int | None]) -> History:
 def test_a_trial_stands_one_round_above_its_parent_and_new_ones_fill_the_latest_bracket() -> None:
     history = proposed([None, None, None, 0, None, 2, 3, 6])
     brackets = iter([Bracket((2, 1, 1), (1, 3, 9)), Bracket((9, 3), (3, 9))])
-    races = replay(history, "test", brackets)
+    races = replay_brackets(history, "test", brackets)
     assert [[[t.number for t in place] for place in race.rounds] for race in races] == [
         [[0, 1], [3], [6]],
         [[2, 4, 7], [5]],  # nothing is above the highest round: 7 counts as new
@@ -85,7 +90,7 @@ def test_replaying_thousands_of_trials_does_not_set_off_the_garbage_collector() 
     gc.collect()
     gc.callbacks.append(note)
     try:
-        races = replay(history, "test", iter([bracket]))
+        races = replay_brackets(history, "test", iter([bracket]))
     finally:
         gc.callbacks.remove(note)
     assert len(races[0].rounds[0]) == 3000

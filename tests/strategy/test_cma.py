@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.strategy.cma import Cma
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.optuna_samplers import Cma
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import DOMAINS, rng, told
 
 pytest.importorskip("cmaes", reason='needs Optuna: pip install -e ".[optuna]"')

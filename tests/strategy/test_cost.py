@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.record.history import History
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.cost import untold
-from nas_nb.strategy.names import make_strategy
-from nas_nb.strategy.oracle import oracle
+from nas_nb.strategy.multi_objective import untold
+from nas_nb.strategy.registry import make_strategy
 from tests.strategy.worlds import MAXIMISE, chain, rng, run, told
 
 weighing = pytest.mark.parametrize("name", ["pareto", "nsga2"])

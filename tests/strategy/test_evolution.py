@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.values import Values
+from nas_nb.record.trial import Values
+from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.evolution import Evolution
-from nas_nb.strategy.proposal import Proposal
 from tests.strategy.worlds import chain, mixed, rng, told, twelve
 
 SHAPE = {"depth": 2, "layer_1": "Conv2D", "units_1": 32, "layer_2": "Dense", "units_2": 64}

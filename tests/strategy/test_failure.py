@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from nas_nb.strategy.failure import one_line
+from nas_nb.oracles.trial_recorder import failure_sentence
 
 
 def trace_of(error: Exception) -> str:
@@ -24,7 +24,7 @@ def trace_of(error: Exception) -> str:
     ],
 )
 def test_a_stack_trace_becomes_the_line_that_names_the_error(error: Exception, line: str) -> None:
-    assert one_line(trace_of(error)) == line
+    assert failure_sentence(trace_of(error)) == line
 
 
 def test_the_last_of_chained_errors_counts() -> None:
@@ -34,17 +34,17 @@ def test_the_last_of_chained_errors_counts() -> None:
         except KeyError as cause:
             raise RuntimeError("effect") from cause
     except RuntimeError:
-        assert one_line(traceback.format_exc()) == "RuntimeError: effect"
+        assert failure_sentence(traceback.format_exc()) == "RuntimeError: effect"
 
 
 def test_a_sentence_stays_and_a_long_one_is_cut() -> None:
-    assert one_line("No memory.\nMore words.") == "No memory."
-    assert len(one_line("x" * 1000)) == 300
+    assert failure_sentence("No memory.\nMore words.") == "No memory."
+    assert len(failure_sentence("x" * 1000)) == 300
 
 
 @pytest.mark.parametrize("nothing", [None, "", " \n "])
 def test_no_message_says_so(nothing: str | None) -> None:
-    assert one_line(nothing) == "It gave no reason."
+    assert failure_sentence(nothing) == "It gave no reason."
 
 
 def test_where_keras_names_the_layer_first_the_cause_is_kept() -> None:
@@ -53,7 +53,7 @@ def test_where_keras_names_the_layer_first_the_cause_is_kept() -> None:
         "ValueError: Exception encountered when calling Sequential.call().\n\n"
         "\x1b[1mInput 0 is incompatible: expected shape=(None, 28), found shape=(None, 8)\x1b[0m\n"
     )
-    assert one_line(message) == (
+    assert failure_sentence(message) == (
         "ValueError in Sequential.call(): "
         "Input 0 is incompatible: expected shape=(None, 28), found shape=(None, 8)"
     )
@@ -81,7 +81,7 @@ Detected at node loss/mse/sub defined at (most recent call last):
 )  # fmt: skip
 def test_the_cause_is_told_without_the_graph_around_it(said: str, line: str) -> None:
     message = f"{TENSORFLOW}InvalidArgumentError: Graph execution error:\n\n{said}\n"
-    assert one_line(message) == f"InvalidArgumentError: {line}"
+    assert failure_sentence(message) == f"InvalidArgumentError: {line}"
 
 
 def test_what_keras_says_about_shape_inference_gives_way_to_the_cause() -> None:
@@ -92,10 +92,13 @@ def test_what_keras_says_about_shape_inference_gives_way_to_the_cause() -> None:
         "Dimension size must be evenly divisible by 7 but is 64 for '{{node Reshape}} = Reshape[T]"
         "(a, b)' with input shapes: [1,64], [2].\n"
     )
-    assert one_line(message) == (
+    assert failure_sentence(message) == (
         "ValueError in Odd.call(): Dimension size must be evenly divisible by 7 but is 64"
     )
 
 
 def test_advice_after_a_long_cause_is_left_away() -> None:
-    assert one_line(f"{TRACE}ValueError: {'No. ' * 60}") == f"ValueError: {'No. ' * 40}".strip()
+    assert (
+        failure_sentence(f"{TRACE}ValueError: {'No. ' * 60}")
+        == f"ValueError: {'No. ' * 40}".strip()
+    )

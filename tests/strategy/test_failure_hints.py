@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.strategy.failure_hints import hinted
+from nas_nb.oracles.trial_recorder import failure_hint
 
 OOM = "OOM when allocating tensor with shape[64,500] and type float"
 
@@ -28,12 +28,12 @@ OOM = "OOM when allocating tensor with shape[64,500] and type float"
     ],
 )
 def test_a_common_failure_says_what_to_change(kind: str, cause: str, told: str) -> None:
-    assert (hinted(kind, cause) or "").startswith(told)
+    assert (failure_hint(kind, cause) or "").startswith(told)
 
 
 def test_labels_beyond_the_outputs_are_one_reason_whichever_label_came_first() -> None:
     said = "Received a label value of {} which is outside the valid range of [0, 5).  Label values"
-    nine, six = (hinted("InvalidArgumentError", said.format(label)) for label in (9, 6))
+    nine, six = (failure_hint("InvalidArgumentError", said.format(label)) for label in (9, 6))
     assert nine == six
     assert (nine or "").startswith("A label is 5 or more, and the model has 5 outputs: the last")
 
@@ -43,8 +43,8 @@ def test_a_dilated_kernel_is_told_as_keras_does() -> None:
         "Computed output size would be zero or negative. Received `inputs shape=(None, 4, 4, 4)`, "
         "`kernel shape=(3, 3, 4, 4)`, `dilation_rate=[2 2]`, `strides=(1, 1)`, `padding=valid`."
     )
-    assert hinted("ValueError", cause) is None
+    assert failure_hint("ValueError", cause) is None
 
 
 def test_what_is_not_known_gets_no_hint() -> None:
-    assert hinted("ValueError", "sizes must be even") is None
+    assert failure_hint("ValueError", "sizes must be even") is None

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
+from nas_nb.strategy.base import Proposal, RandomSubstitute, SpaceExhausted, proposal_rng
 from nas_nb.strategy.function import FunctionStrategy
-from nas_nb.strategy.oracle import StrategyOracle
-from nas_nb.strategy.proposal import Proposal, Substitute
-from nas_nb.strategy.strategy import SpaceExhausted, generator
 from tests.strategy.worlds import MAXIMISE, chain, rng, run, told, twelve
 
 POINT: dict[str, Any] = {"optimizer": "adam", "units": 8}
@@ -64,7 +63,7 @@ def test_a_function_that_only_repeats_itself_is_replaced_by_a_random_draw() -> N
 
     history = told([(POINT, 1.0)])
     made = FunctionStrategy(stubborn, domain=twelve()).propose(history, rng())
-    assert isinstance(made, Substitute)
+    assert isinstance(made, RandomSubstitute)
     assert made.values != POINT
     assert len(calls) == 20
 
@@ -221,7 +220,7 @@ def test_to_be_asked_twice_changes_no_proposal() -> None:
     run(seen)
     expected: list[dict[str, Any]] = []
     for number in range(7):
-        draws, point = generator(3, number), None
+        draws, point = proposal_rng(3, number), None
         while point is None or point in expected:
             point = twelve().sample(draws)
         expected.append(point)
@@ -273,4 +272,4 @@ def test_weights_of_another_architecture_make_a_proposal_new_once() -> None:
     assert (answer.values, answer.parent) == (POINT, 1)
     child = {"event": "trial_proposed", "trial": 2, "values": POINT, "origin": "test", "parent": 1}
     history.apply({**child, "time": 0.0})
-    assert isinstance(made.propose(history, rng()), Substitute)
+    assert isinstance(made.propose(history, rng()), RandomSubstitute)

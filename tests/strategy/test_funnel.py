@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from nas_nb.record.values import Values
-from nas_nb.strategy.funnel import Funnel
-from nas_nb.strategy.oracle import StrategyOracle
-from nas_nb.strategy.surrogate.features import size_of
+from nas_nb.oracles.strategy_oracle import StrategyOracle
+from nas_nb.record.trial import Values
+from nas_nb.space.encoding import size_of
+from nas_nb.strategy.multi_fidelity.asha import Funnel
 from tests.strategy.worlds import MAXIMISE, cells, chain, train
 
 CELLS = cells()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.gradient import Gradient
-from nas_nb.strategy.oracle import oracle
-from nas_nb.strategy.strategy import SpaceExhausted, generator
+from nas_nb.strategy.base import SpaceExhausted, proposal_rng
+from nas_nb.strategy.weight_sharing import Gradient
 from tests.search.tiny import tiny_search
 from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
@@ -51,20 +51,20 @@ def test_after_the_derived_one_others_are_drawn_by_their_weights() -> None:
     strategy, journal = learned()
     drawn = []
     for number in range(12):
-        values = strategy.propose(journal.history, generator(0, number))
+        values = strategy.propose(journal.history, proposal_rng(0, number))
         journal.append("trial_proposed", trial=number, values=values, origin="gradient")
         drawn.append(values)
     assert drawn[0] == {"optimizer": "sgd", "rate": 0.01, "units": 32}
     assert len({trial.key for trial in journal.history.trials}) == 12
     with pytest.raises(SpaceExhausted):
-        strategy.propose(journal.history, generator(0, 12))
+        strategy.propose(journal.history, proposal_rng(0, 12))
 
 
 def test_an_option_is_drawn_as_often_as_it_weighs() -> None:
     strategy, journal = learned()
-    derived = strategy.propose(journal.history, generator(0, 0))
+    derived = strategy.propose(journal.history, proposal_rng(0, 0))
     journal.append("trial_proposed", trial=0, values=derived, origin="gradient")
-    drawn = [strategy.propose(journal.history, generator(0, n)) for n in range(1, 301)]
+    drawn = [strategy.propose(journal.history, proposal_rng(0, n)) for n in range(1, 301)]
     share = sum(values["optimizer"] == "adam" for values in drawn) / 300
     # 0.1 of all, of which 0.9 * 0.7 * 0.4 are the derived one's, which is tried already.
     assert 0.09 < share < 0.19
@@ -75,8 +75,8 @@ def test_weights_of_an_unfinished_training_do_not_count() -> None:
     strategy, journal = learned()
     longer = Gradient(epochs=2).over(twelve())
     with pytest.raises(StrategyError, match=r"nas\.Search"):
-        longer.propose(journal.history, generator(0, 0))
-    assert strategy.propose(journal.history, generator(0, 0))
+        longer.propose(journal.history, proposal_rng(0, 0))
+    assert strategy.propose(journal.history, proposal_rng(0, 0))
 
 
 def test_an_oracle_refuses_it_since_it_has_no_data() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.greedy import Greedy
+from nas_nb.strategy.local_search import Greedy
 from tests.strategy.worlds import choice, rng, told
 
 SQUARE = Domain((choice("a", 0, 1, 2), choice("b", 0, 1, 2)))

@@ -4,8 +4,8 @@ from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.grid import Grid
-from nas_nb.strategy.strategy import SpaceExhausted
+from nas_nb.strategy.base import SpaceExhausted
+from nas_nb.strategy.random_grid import Grid
 from tests.strategy.worlds import rng, told, twelve
 
 

@@ -7,10 +7,8 @@ import pytest
 
 from nas_nb.record.history import History
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.halves import full_is_due
-from nas_nb.strategy.predictor import Predictor
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import SpaceExhausted, generator
+from nas_nb.strategy.base import Proposal, SpaceExhausted, proposal_rng
+from nas_nb.strategy.predictor import Predictor, full_is_due
 from tests.strategy.test_rungs import POINTS, tell
 from tests.strategy.worlds import choice, layered
 
@@ -34,7 +32,7 @@ def go_on(
 ) -> Proposal:
     """Lets the strategy propose once more, and records a trial of that."""
     strategy = Predictor(min_epochs=1, max_epochs=6, domain=domain)
-    proposal = strategy.propose(history, generator(0, len(history)))
+    proposal = strategy.propose(history, proposal_rng(0, len(history)))
     assert isinstance(proposal, Proposal)
     tell(history, proposal, score, seconds)
     return proposal

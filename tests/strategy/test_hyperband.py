@@ -6,10 +6,10 @@ import keras_tuner as kt
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.values import values_key
+from nas_nb.oracles.strategy_oracle import StrategyOracle
+from nas_nb.record.trial import values_key
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.hyperband import Hyperband
-from nas_nb.strategy.oracle import StrategyOracle
+from nas_nb.strategy.multi_fidelity.hyperband import Hyperband
 from tests.strategy.worlds import MAXIMISE, answer, early, mixed, train
 
 

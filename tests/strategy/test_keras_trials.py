@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import keras_tuner as kt
 
+from nas_nb.oracles.trial_recorder import fidelity_values, past_trials, running_trial, trial_id
 from nas_nb.record.history import History
-from nas_nb.strategy.keras_trials import fidelity_values, past_trials, running_trial, trial_id
-from nas_nb.strategy.proposal import Proposal
+from nas_nb.strategy.base import Proposal
 from tests.strategy.test_rungs import opened, tell
 
 POINT, OTHER = {"units": 1}, {"units": 2}

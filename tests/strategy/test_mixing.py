@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 
-from nas_nb.strategy.mixing import Mixing
+from nas_nb.strategy.weight_sharing import MixingWeights
 from tests.strategy.worlds import mixed, rng, twelve
 
-MIXING = Mixing(
+MIXING = MixingWeights(
     {
         "optimizer": [("adam", 0.1), ("sgd", 0.9)],
         "rate": [(0.1, 0.2), (0.01, 0.7), (0.001, 0.1)],
@@ -19,7 +19,7 @@ def test_the_derived_architecture_has_the_heaviest_options() -> None:
 
 
 def test_a_heavy_option_of_a_choice_that_does_not_count_is_left_out() -> None:
-    adam = Mixing({**MIXING.weights, "optimizer": [("adam", 0.6), ("sgd", 0.4)]})
+    adam = MixingWeights({**MIXING.weights, "optimizer": [("adam", 0.6), ("sgd", 0.4)]})
     assert adam.derived(twelve()) == {"optimizer": "adam", "units": 32}
 
 
@@ -32,12 +32,12 @@ def test_options_are_drawn_as_often_as_they_weigh() -> None:
 
 
 def test_what_is_not_mixed_has_its_default_or_is_drawn_from_its_range() -> None:
-    mixture, source = Mixing({"train": [(True, 1.0), (False, 0.0)]}), rng()
+    mixture, source = MixingWeights({"train": [(True, 1.0), (False, 0.0)]}), rng()
     assert mixture.derived(mixed()) == mixed().complete({"train": True})
     rates = {mixture.drawn(mixed(), source)["rate"] for _ in range(10)}
     assert len(rates) == 10
 
 
 def test_a_journal_gives_back_the_same_mixture() -> None:
-    again = Mixing.of(json.loads(json.dumps(MIXING.listed)))
+    again = MixingWeights.of(json.loads(json.dumps(MIXING.listed)))
     assert again == MIXING

@@ -2,8 +2,7 @@ import pytest
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.mutants import new_mutant
-from nas_nb.strategy.strategy import SpaceExhausted
+from nas_nb.strategy.base import SpaceExhausted, new_mutant
 from tests.strategy.worlds import rng, told, twelve
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.evolution import Evolution
-from nas_nb.strategy.names import STRATEGIES, make_strategy
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.random_grid import RandomSearch
+from nas_nb.strategy.registry import STRATEGIES, make_strategy
 from tests.strategy.worlds import chain
 
 
@@ -75,6 +75,6 @@ def test_a_space_already_bound_is_kept_unless_another_is_given() -> None:
 
 def test_the_names_are_known_without_keras() -> None:
     heavy = "{'keras', 'keras_tuner', 'tensorflow', 'sklearn', 'scipy', 'pandas', 'optuna'}"
-    code = f"import sys, nas_nb.strategy.names; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, nas_nb.strategy.registry; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.nsga2 import Nsga2
-from nas_nb.strategy.optuna_study import Translation
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.multi_objective import Nsga2
+from nas_nb.strategy.optuna_samplers import Translation
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import chain, rng, told, twelve
 
 pytest.importorskip("optuna", reason='needs Optuna: pip install -e ".[optuna]"')

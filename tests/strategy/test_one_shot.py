@@ -8,13 +8,13 @@ import keras_tuner as kt
 import pytest
 
 from nas_nb.errors import MeasureError, StrategyError
+from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.record.history import fold
 from nas_nb.record.journal import Journal
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.one_shot import OneShot
-from nas_nb.strategy.oracle import oracle
-from nas_nb.strategy.strategy import SpaceExhausted, generator
+from nas_nb.strategy.base import SpaceExhausted, proposal_rng
+from nas_nb.strategy.weight_sharing import OneShot
 from tests.search.tiny import tiny_data, tiny_search
 from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
@@ -77,8 +77,8 @@ def test_a_proposal_follows_from_the_history_alone() -> None:
     strategy, journal = ranked([0.1, 0.5, 0.3])
     known = fold(journal.events)  # type: ignore[attr-defined]
     points = list(strategy.domain.enumerate())
-    assert strategy.propose(known, generator(0, 0)) == points[1]
-    assert strategy.propose(known, generator(9, 7)) == points[1]
+    assert strategy.propose(known, proposal_rng(0, 0)) == points[1]
+    assert strategy.propose(known, proposal_rng(9, 7)) == points[1]
 
 
 def test_less_is_better_where_the_search_says_so() -> None:
@@ -88,24 +88,24 @@ def test_less_is_better_where_the_search_says_so() -> None:
     journal.append("search_opened", objective="val_loss", direction="min", seed=0)
     detail = {"options": strategy.options, "candidates": [[points[0], 0.9], [points[1], 0.2]]}
     journal.append("prepared", strategy="one_shot", what="scores", detail=detail)
-    assert strategy.propose(journal.history, generator(0, 0)) == points[1]
+    assert strategy.propose(journal.history, proposal_rng(0, 0)) == points[1]
 
 
 def test_when_the_pool_is_used_up_the_rest_of_the_space_follows() -> None:
     strategy, journal = ranked([0.1, 0.5, 0.3])
     for number in range(12):
-        values = strategy.propose(journal.history, generator(0, number))
+        values = strategy.propose(journal.history, proposal_rng(0, number))
         journal.append("trial_proposed", trial=number, values=values, origin="one_shot")
     assert len({trial.key for trial in journal.history.trials}) == 12
     with pytest.raises(SpaceExhausted):
-        strategy.propose(journal.history, generator(0, 12))
+        strategy.propose(journal.history, proposal_rng(0, 12))
 
 
 def test_scores_of_other_options_do_not_count() -> None:
     _, journal = ranked([0.1, 0.5], epochs=3)
     other = OneShot(epochs=4).over(twelve())
     with pytest.raises(StrategyError, match=r"nas\.Search"):
-        other.propose(journal.history, generator(0, 0))
+        other.propose(journal.history, proposal_rng(0, 0))
 
 
 def test_an_oracle_refuses_it_since_it_has_no_data() -> None:

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.names import STRATEGIES, make_strategy
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.random_grid import RandomSearch
+from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 WRONG: dict[str, tuple[Any, ...]] = {
     "int": ("1", 1.5, True, [1], None),

@@ -3,11 +3,15 @@ import importlib.util
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.cma import Cma
-from nas_nb.strategy.nsga2 import Nsga2
-from nas_nb.strategy.optuna_strategy import OptunaStrategy
-from nas_nb.strategy.optuna_study import Translation, told_study, told_trials
-from nas_nb.strategy.tpe import Tpe
+from nas_nb.strategy.multi_objective import Nsga2
+from nas_nb.strategy.optuna_samplers import (
+    Cma,
+    OptunaStrategy,
+    Tpe,
+    Translation,
+    told_study,
+    told_trials,
+)
 from tests.strategy.worlds import DOMAINS, rng, told
 
 optuna = pytest.importorskip("optuna", reason='needs Optuna: pip install -e ".[optuna]"')

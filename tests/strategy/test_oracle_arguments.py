@@ -8,10 +8,10 @@ import pytest
 from keras_tuner.src.engine import oracle as kt_oracle
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import StrategyOracle, oracle
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.strategy.evolution import Evolution
-from nas_nb.strategy.oracle import StrategyOracle, oracle
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import MAXIMISE, MINIMISE, chain, quality, twelve
 
 

@@ -3,8 +3,8 @@ import pytest
 from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.pareto import Pareto
-from nas_nb.strategy.strategy import generator
+from nas_nb.strategy.base import proposal_rng
+from nas_nb.strategy.multi_objective import Pareto
 from tests.strategy.worlds import choice
 
 WIDE = Domain(tuple(choice(f"c{n}", 0, 1, 2, 3) for n in range(5)))
@@ -16,7 +16,7 @@ def search(trials: int, *, costs: bool, elite: float = 0.5) -> History:
     history.apply({"event": "search_opened", "objective": "sum", "direction": "max", "seed": 0})
     strategy = Pareto(population=8, elite=elite, domain=WIDE)
     for number in range(trials):
-        values = strategy.propose(history, generator(0, number))
+        values = strategy.propose(history, proposal_rng(0, number))
         total = float(sum(values.values()))
         for event in (
             {"event": "trial_proposed", "values": values, "origin": "pareto"},

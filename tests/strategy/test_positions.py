@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from nas_nb.space.encoding import from_position, is_listed, to_position
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.positions import inward, is_listed, outward
 
 WIDTH = Parameter("width", ParameterKind.INT, low=1, high=1000)
 RATE = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1.0, log=True)
@@ -16,8 +16,8 @@ KIND = Parameter("kind", ParameterKind.CHOICE, choices=("a", "b", "c"))
 def test_a_position_is_a_number_in_a_list_or_a_place_along_a_range(
     parameter: Parameter, value: object, position: float
 ) -> None:
-    assert inward(parameter, value) == pytest.approx(position)  # type: ignore[arg-type]
-    assert outward(parameter, position) == pytest.approx(value)
+    assert to_position(parameter, value) == pytest.approx(position)  # type: ignore[arg-type]
+    assert from_position(parameter, position) == pytest.approx(value)
 
 
 def test_a_list_is_of_choices_or_of_few_numbers() -> None:

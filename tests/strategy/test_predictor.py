@@ -5,14 +5,14 @@ from typing import cast
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.record import Journal
 from nas_nb.record.history import History
-from nas_nb.record.values import Values
+from nas_nb.record.journal import Journal
+from nas_nb.record.trial import Values
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.strategy.base import Strategy, proposal_rng
 from nas_nb.strategy.predictor import Predictor
-from nas_nb.strategy.random_search import RandomSearch
-from nas_nb.strategy.strategy import Strategy, generator
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import choice, rng, told
 
 WIDE = Domain(tuple(choice(f"c{n}", "w", "x", "y", "z") for n in range(6)))
@@ -29,7 +29,7 @@ def best_of(
 ) -> float:
     history = told([])
     for number in range(trials):
-        values = cast("Values", strategy.propose(history, generator(seed, number)))
+        values = cast("Values", strategy.propose(history, proposal_rng(seed, number)))
         _record(history, number, values, score(values))
     return max(trial.score or 0.0 for trial in history.completed)
 

@@ -9,9 +9,9 @@ import keras_tuner as kt
 import pytest
 
 from nas_nb.errors import JournalError, StrategyError
-from nas_nb.record.reading import read_history
-from nas_nb.strategy.oracle import StrategyOracle, oracle
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.oracles.strategy_oracle import StrategyOracle, oracle
+from nas_nb.record.journal import read_history
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import MAXIMISE, MINIMISE, quality, run, twelve
 
 

@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.oracle import StrategyOracle
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.strategy import Strategy
+from nas_nb.strategy.base import Proposal, Strategy
 
 DOMAIN = Domain((Parameter("units", ParameterKind.CHOICE, choices=(1, 2, 3)),))
 

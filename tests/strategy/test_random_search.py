@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nas_nb.strategy.random_search import RandomSearch
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import chain, rng, told
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from nas_nb.strategy.ranking import crowded_order, crowding_distance, fronts
+from nas_nb.strategy.multi_objective import crowded_order, crowding_distance, fronts
 
 POINTS = np.array([[1.0, 5.0], [2.0, 4.0], [5.0, 1.0], [2.0, 5.0], [6.0, 6.0], [1.0, 5.0]])
 

@@ -4,8 +4,8 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
-from nas_nb.strategy.proposal import Proposal
-from nas_nb.strategy.rungs import Rungs, best_of, full_epochs, granted, ladder
+from nas_nb.strategy.base import Proposal, best_of
+from nas_nb.strategy.rungs import Rungs, full_epochs, granted, ladder
 from tests.strategy.worlds import twelve
 
 POINTS = list(twelve().enumerate())

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from nas_nb.record.values import values_key
-from nas_nb.strategy.scored_pool import score_pool
+from nas_nb.record.trial import values_key
+from nas_nb.strategy.weight_sharing import score_pool
 from tests.strategy.worlds import mixed, quality, rng, twelve
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.record.values import values_key
+from nas_nb.record.trial import values_key
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.strategy.base import SpaceExhausted, proposal_rng, sample_new, whole_number
 from nas_nb.strategy.evolution import Evolution
-from nas_nb.strategy.random_search import RandomSearch
-from nas_nb.strategy.strategy import SpaceExhausted, generator, sample_new, whole_number
+from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import chain, choice, mixed, rng, told, twelve
 
 
@@ -74,9 +74,9 @@ def test_binding_makes_a_copy_and_keeps_the_options() -> None:
 
 
 def test_the_generator_depends_on_seed_and_number_alone() -> None:
-    draws = {(s, n): generator(s, n).integers(2**60) for s in range(5) for n in range(5)}
+    draws = {(s, n): proposal_rng(s, n).integers(2**60) for s in range(5) for n in range(5)}
     assert len(set(draws.values())) == 25
-    assert generator(0, 3).integers(2**60) == draws[0, 3]
+    assert proposal_rng(0, 3).integers(2**60) == draws[0, 3]
 
 
 @pytest.mark.parametrize("value", [0, 11, 2.0, "3", True, None, np.nan])

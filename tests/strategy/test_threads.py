@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_info
 
-from nas_nb.strategy.threads import one_thread
+from nas_nb.strategy.base import single_blas_thread
 
 
 def threads() -> set[int]:
@@ -10,9 +10,9 @@ def threads() -> set[int]:
 
 
 def test_linear_algebra_has_one_thread_inside_and_as_many_as_before_after() -> None:
-    with one_thread():
+    with single_blas_thread():
         pass  # so that the library is loaded
     before = threads()
-    with one_thread():
+    with single_blas_thread():
         assert threads() == {1}
     assert threads() == before

@@ -9,18 +9,18 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
+from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.events import Event
 from nas_nb.record.history import History, fold
 from nas_nb.record.journal import Journal
-from nas_nb.record.values import Values, values_key
-from nas_nb.space.cell_costs import Skeleton
-from nas_nb.space.cell_domain import CellDomain, cell_parameters
+from nas_nb.record.trial import Values, values_key
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import from_hyperparameters
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.oracle import StrategyOracle
-from nas_nb.strategy.scored_pool import score_pool
-from nas_nb.strategy.strategy import Strategy
+from nas_nb.spaces.nasbench201 import NasBench201Domain, nasbench201_parameters
+from nas_nb.spaces.skeleton import Skeleton
+from nas_nb.strategy.base import Strategy
+from nas_nb.strategy.weight_sharing import score_pool
 
 MAXIMISE = kt.Objective("quality", "max")
 MINIMISE = kt.Objective("quality", "min")
@@ -84,8 +84,8 @@ def twelve() -> Domain:
 def cells() -> Domain:
     """Cells of two operations, some of them isomorphic, with sizes that the space knows."""
     operations = ("skip_connect", "nor_conv_3x3")
-    parameters = cell_parameters(4, operations)
-    return CellDomain(parameters, skeleton=Skeleton(cells=1, width=4, stages=2)).distinct
+    parameters = nasbench201_parameters(4, operations)
+    return NasBench201Domain(parameters, skeleton=Skeleton(cells=1, width=4, stages=2)).distinct
 
 
 def function() -> Domain:

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.costs import costs, flops, without_weights
-from nas_nb.evaluate.costs.graph_count import graph_multiply_adds
+from nas_nb.evaluate.costs import costs, without_weights
+from nas_nb.evaluate.flops import flops, graph_multiply_adds
 
 
 def model_of(shape: tuple[int | None, ...], *stack: keras.layers.Layer) -> keras.Model:

@@ -15,9 +15,9 @@ def _same_weights_in_every_run():
 
 @pytest.fixture(autouse=True)
 def _no_activation_met_before(monkeypatch):
-    monkeypatch.setattr("nas_nb.evaluate.engine.activations._met", [])
+    monkeypatch.setattr("nas_nb.evaluate.compiled.traced_values._seen_activations", [])
 
 
 @pytest.fixture(autouse=True)
 def _no_dropout_met_before(monkeypatch):
-    monkeypatch.setattr("nas_nb.evaluate.engine.dropouts._met", threading.Event())
+    monkeypatch.setattr("nas_nb.evaluate.compiled.traced_values._seen_dropout", threading.Event())

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas_nb.evaluate.engine.cache import TraceCache
-from nas_nb.evaluate.engine.device import device_set
-from nas_nb.evaluate.engine.training import Schedule, train_compiled
-from nas_nb.evaluate.slots import optimizer_variables
+from nas_nb.evaluate.backend import optimizer_variables
+from nas_nb.evaluate.compiled.program import device_set
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
+from nas_nb.evaluate.compiled.training import Schedule, train_compiled
 
 ROWS, BATCH, EPOCHS = 74, 8, 2  # twenty steps, the last batch of an epoch is partial
 

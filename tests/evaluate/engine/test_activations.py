@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas_nb.evaluate.engine.activations import ActivationSwitch
+from nas_nb.evaluate.compiled.traced_values import ActivationSwitch
 
 NUMBERS = np.array([[-np.inf, -2.0, 0.0, 3.0, np.inf]], "float32")
 

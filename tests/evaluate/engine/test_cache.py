@@ -3,8 +3,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from nas_nb.evaluate.engine.cache import TraceCache
-from nas_nb.evaluate.trainer import expect
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
+from nas_nb.evaluate.trainer import register_choices
 from tests.evaluate.engine.paths import by_engine, vectors
 
 
@@ -49,7 +49,7 @@ def activations_of(*names: str) -> keras.Model:
 
 def test_activations_that_were_expected_are_not_traced_anew() -> None:
     cache = TraceCache()
-    expect(["relu", "elu", 8, "a name of something else"])
+    register_choices(["relu", "elu", 8, "a name of something else"])
     for name in ("relu", "elu"):
         by_engine(activations_of(name), *vectors(), cache=cache, epochs=1)
     assert (cache.traced, cache.reused) == (1, 1)

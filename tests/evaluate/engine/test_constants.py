@@ -8,7 +8,7 @@ import keras
 import pytest
 from keras import layers, optimizers
 
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import by_engine, vectors
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, vectors
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers, regularizers
 
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, images, vectors
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas_nb import spaces
-from nas_nb.data import DataSpec
+from nas_nb.data.dataset import DataSpec
 from nas_nb.space.search_space import SearchSpace
 from tests.evaluate.engine.paths import ROWS, assert_same
 from tests.space.test_all import DIGITS, WINDOWS, WORDS

@@ -7,7 +7,7 @@ import keras
 import pytest
 from keras import layers
 
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import by_engine, by_fit, vectors
 
 MEAN, VARIANCE = [1.0, 2.0, 0.0, -1.0, 5.0], [2.0, 1.0, 4.0, 1.0, 9.0]

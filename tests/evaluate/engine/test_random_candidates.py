@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from nas_nb.evaluate.engine.cache import TraceCache
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, images
 
 CACHE = TraceCache()  # shared by all examples, so that later ones reuse what earlier ones traced

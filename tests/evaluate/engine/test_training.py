@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from nas_nb.evaluate.engine import training
-from nas_nb.evaluate.engine.cache import TraceCache
-from nas_nb.evaluate.engine.device import device_set
-from nas_nb.evaluate.engine.training import Schedule, train_compiled
+from nas_nb.evaluate.compiled import training
+from nas_nb.evaluate.compiled.program import device_set
+from nas_nb.evaluate.compiled.trace_cache import TraceCache
+from nas_nb.evaluate.compiled.training import Schedule, train_compiled
 from tests.evaluate.engine.paths import BATCH, Free, by_engine, images
 
 

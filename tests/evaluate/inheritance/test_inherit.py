@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
-from nas_nb.evaluate.inheritance import InheritanceReport, inherit
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.evaluate.seeds import seeded
-from nas_nb.space.cell import cell
-from nas_nb.space.ready.tabular import tabular
+from nas_nb.evaluate.weight_inheritance import InheritanceReport, inherit
 from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.tabular_models import tabular
 
 SPEC = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
 CHOICES: dict[str, Any] = {

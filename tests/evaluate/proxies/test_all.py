@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies import PROXIES, proxy
+from nas_nb.evaluate.proxies.ranking import PROXIES, get_proxy
 from tests.evaluate.proxies.nets import NETS, batch
 
 
@@ -113,6 +113,6 @@ def test_a_subclassed_model_gets_a_score_or_a_sentence(name: str):
 
 
 def test_a_proxy_is_found_by_name_and_a_slip_is_answered_with_the_nearest():
-    assert proxy("snip") is PROXIES["snip"]
+    assert get_proxy("snip") is PROXIES["snip"]
     with pytest.raises(MeasureError, match="Did you mean 'synflow'"):
-        proxy("synflo")
+        get_proxy("synflo")

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from nas_nb.evaluate.proxies import PROXIES, ProxyScore, chance, rank_proxies, score_all
+from nas_nb.evaluate.proxies.ranking import PROXIES, ProxyScore, chance_tau, rank_proxies, score_all
 from tests.evaluate.proxies.nets import NETS, batch
 
 
@@ -75,5 +75,5 @@ def test_a_proxy_that_is_not_defined_for_a_model_is_left_out():
 
 
 def test_chance_is_the_normal_approximation_and_shrinks_with_candidates():
-    assert chance(30) == pytest.approx(1.96 * 0.1287, abs=1e-3)
-    assert chance(2) == 1.0
+    assert chance_tau(30) == pytest.approx(1.96 * 0.1287, abs=1e-3)
+    assert chance_tau(2) == 1.0

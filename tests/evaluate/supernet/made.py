@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 
 
 def stripes(samples: int = 120, size: int = 8) -> Data:

@@ -7,13 +7,12 @@ import pytest
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.supernet.differentiable import Descent, DifferentiableSupernet
-from nas_nb.evaluate.supernet.layers import Call
-from nas_nb.evaluate.supernet.relaxation import Noise
-from nas_nb.evaluate.supernet.selection import Path
-from nas_nb.space.cell import cell
-from nas_nb.space.interval import uniform
+from nas_nb.space.ranges import uniform
 from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.supernet.choices import Noise, Path
+from nas_nb.supernet.differentiable import DartsConfig, DifferentiableSupernet
+from nas_nb.supernet.layers import CallContext
 from tests.evaluate.supernet.made import stripes
 
 DATA = stripes()
@@ -51,14 +50,16 @@ def test_a_mixture_of_one_architecture_is_its_path(space: SearchSpace) -> None:
         mixed = supernet.loss(supernet.weights.flat, certain(supernet, values), BATCH, NOISE)
         path = Path(supernet.net.choices, tf.constant(supernet.net.choices.encode(values)))
         with supernet.weights.used(supernet.weights.flat):
-            logits = supernet.net.logits(path, BATCH[0], Call(True, tf.constant(9), NOISE.seed))
+            logits = supernet.net.logits(
+                path, BATCH[0], CallContext(True, tf.constant(9), NOISE.seed)
+            )
         alone = supernet.task.loss(logits, BATCH[1])
         assert float(mixed) == pytest.approx(float(alone), abs=1e-5), values
 
 
 def test_the_second_order_gradient_is_that_of_the_loss_after_a_step() -> None:
     space = SearchSpace.from_dict({"layers": "Dense", "units": [2, 4], "activations": ["tanh"]})
-    supernet = DifferentiableSupernet(space, DATA, Descent(order=2, learning_rate=0.5))
+    supernet = DifferentiableSupernet(space, DATA, DartsConfig(order=2, learning_rate=0.5))
     weights = tf.convert_to_tensor(supernet.weights.flat)
     alpha = tf.constant(np.linspace(-1, 1, supernet.relaxation.flat.shape[0]), tf.float32)
     held = tf.constant(DATA.x_val[:20]), tf.constant(DATA.y_val[:20])
@@ -79,14 +80,14 @@ def test_the_second_order_gradient_is_that_of_the_loss_after_a_step() -> None:
 @pytest.mark.parametrize(
     "descent",
     [
-        Descent(arch_learning_rate=0.1),
-        Descent(order=2, arch_learning_rate=0.1),
-        Descent(optimizer="sgd", arch_learning_rate=2.0),
-        Descent(gumbel=True, arch_learning_rate=0.1),
+        DartsConfig(arch_learning_rate=0.1),
+        DartsConfig(order=2, arch_learning_rate=0.1),
+        DartsConfig(optimizer="sgd", arch_learning_rate=2.0),
+        DartsConfig(gumbel=True, arch_learning_rate=0.1),
     ],
     ids=["first order", "second order", "sgd", "gumbel"],
 )
-def test_the_layer_that_sees_stripes_at_any_phase_wins(descent: Descent) -> None:
+def test_the_layer_that_sees_stripes_at_any_phase_wins(descent: DartsConfig) -> None:
     supernet = DifferentiableSupernet(ONE_LAYER, DATA, descent)
     seen: list[Any] = []
     supernet.train(

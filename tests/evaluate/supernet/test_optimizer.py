@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas_nb.evaluate.supernet.optimizer import PathAdam
+from nas_nb.supernet.program import PathAdam
 
 
 def test_it_is_adam_where_everything_is_used() -> None:

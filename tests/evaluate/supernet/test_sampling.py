@@ -4,13 +4,13 @@ from collections import Counter
 
 import numpy as np
 
-from nas_nb.evaluate.supernet.choice import Choices
-from nas_nb.evaluate.supernet.sampling import FairPaths, UniformPaths
-from nas_nb.space.cell import cell
 from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.supernet.choices import PathChoices
+from nas_nb.supernet.supernet import FairPaths, UniformPaths
 
-CELLS = Choices.of(cell(nodes=3).domain)
-CHAINS = Choices.of(
+CELLS = PathChoices.of(cell(nodes=3).domain)
+CHAINS = PathChoices.of(
     SearchSpace.from_dict(
         {"layers": ["Conv2D", "Dense"], "units": [4, 8, 16], "activations": ["relu", "tanh"]}
     ).domain
@@ -49,7 +49,7 @@ def test_ranges_of_many_numbers_make_no_step_of_many_paths() -> None:
     space = SearchSpace.from_dict(
         {"layers": ["Dense"], "units": range(1, 40), "activations": ["relu", "tanh"], "depth": 1}
     )
-    fair = FairPaths(Choices.of(space.domain), np.random.default_rng(0))
+    fair = FairPaths(PathChoices.of(space.domain), np.random.default_rng(0))
     assert fair.paths_per_step == 12
     units = fair.draw(39)[:, :, fair._choices["units_1"].place]
     assert set(np.bincount(units.astype(int).reshape(-1))[1:]) == {12}

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.supernet import Supernet
-from nas_nb.space.cell import cell
-from nas_nb.space.interval import uniform
-from nas_nb.space.macro import macro
+from nas_nb.space.ranges import uniform
 from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces.macro_space import macro
+from nas_nb.spaces.nasbench201 import cell
+from nas_nb.supernet.supernet import Supernet
 from tests.evaluate.supernet.made import stripes
 
 DATA = stripes()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.chooser import Chooser
-from nas_nb.notebook.selection import Selection
-from nas_nb.notebook.steering.ahead import BudgetSection, StrategySection
-from nas_nb.notebook.steering.candidate import CandidateSection, nearest_legal
-from nas_nb.notebook.steering.narrow import NarrowSection, names_offered, values_offered
-from nas_nb.notebook.steering.training import TrainingSection
-from nas_nb.notebook.tabs.steer import SteerTab
-from nas_nb.notebook.tabs.tab import Desk
+from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
+from nas_nb.notebook.panel.steer_tab import (
+    BudgetSection,
+    CandidateSection,
+    RestrictSection,
+    SteerTab,
+    StrategySection,
+    TrainingSection,
+    names_offered,
+    nearest_legal,
+    values_offered,
+)
+from nas_nb.notebook.panel.tabs import TabContext
 from tests.notebook.fakes import DOMAIN, RUNNING, FakeSearch, add_trial, tell
 
 
@@ -23,9 +28,9 @@ def search():
 
 
 @pytest.fixture
-def desk(search):
-    selection = Selection(lambda: None)
-    return Desk(search, selection, Chooser(search, selection), lambda: None)
+def context(search):
+    selection = TrialSelection(lambda: None)
+    return TabContext(search, selection, TrialChooser(search, selection), lambda: None)
 
 
 def test_choices_of_all_layers_are_offered_as_one():
@@ -36,8 +41,8 @@ def test_choices_of_all_layers_are_offered_as_one():
     assert values_offered(DOMAIN, "units") == []  # units_1 is a long range
 
 
-def test_a_rule_tells_what_it_would_leave_before_it_holds(search, desk):
-    section = NarrowSection(desk)
+def test_a_rule_tells_what_it_would_leave_before_it_holds(search, context):
+    section = RestrictSection(context)
     section.name.value, section.value.value = "depth", "1"
     section.paint()
     assert "All 20,000 architectures may be proposed." in section._left.value
@@ -60,17 +65,17 @@ def test_a_rule_tells_what_it_would_leave_before_it_holds(search, desk):
     ],
 )
 def test_a_rule_is_asked_for_with_values_of_the_space(
-    search, desk, kind, name, value, action, given
+    search, context, kind, name, value, action, given
 ):
-    section = NarrowSection(desk)
+    section = RestrictSection(context)
     section.name.value, section.kind.value, section.value.value = name, kind, value
     section.apply.click()
     section.release.click()
     assert search.steered == [(action, (), given), ("release", (), {})]
 
 
-def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search, desk):
-    section = NarrowSection(desk)
+def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search, context):
+    section = RestrictSection(context)
     section.name.value, section.kind.value = "layer", "at least"
     section.paint()
     assert "Expected a number as the bound" in section._left.value
@@ -82,8 +87,8 @@ def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search
     assert section.refusal.value == ""
 
 
-def test_only_choices_that_count_have_controls(desk):
-    section = CandidateSection(desk)
+def test_only_choices_that_count_have_controls(context):
+    section = CandidateSection(context)
     assert list(section.inputs) == ["depth", "layer_1", "units_1"]
     section.inputs["depth"].value = 2
     assert list(section.inputs) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
@@ -94,8 +99,8 @@ def test_only_choices_that_count_have_controls(desk):
     assert section.inputs["layer_1"] is first
 
 
-def test_a_candidate_starts_from_a_trial_and_is_queued(search, desk):
-    section = CandidateSection(desk)
+def test_a_candidate_starts_from_a_trial_and_is_queued(search, context):
+    section = CandidateSection(context)
     section.take.click()
     section.paint()
     assert "Trial 1 is exactly this, completed: val_accuracy 0.9000." in section._about.value
@@ -107,8 +112,8 @@ def test_a_candidate_starts_from_a_trial_and_is_queued(search, desk):
     assert search.steered == [("queue", (values,), {})]
 
 
-def test_a_random_candidate_is_legal(desk):
-    section = CandidateSection(desk)
+def test_a_random_candidate_is_legal(context):
+    section = CandidateSection(context)
     for _ in range(5):
         section.draw.click()
         assert DOMAIN.contains(section.values)
@@ -119,13 +124,13 @@ def test_what_is_not_legal_together_gives_way_to_its_parents():
     assert nearest_legal(DOMAIN, wanted) == {"depth": 1, "layer_1": "Conv2D", "units_1": 5}
 
 
-def test_single_trials_are_stopped_and_trained_longer(search, desk):
-    section = TrainingSection(desk)
+def test_single_trials_are_stopped_and_trained_longer(search, context):
+    section = TrainingSection(context)
     section.paint()
     assert section.stop.disabled
     assert section.grant.description == "Train trial 1 longer"
     add_trial(search.history, RUNNING)
-    desk.selection.choose(0)
+    context.selection.choose(0)
     section.paint()
     assert section.stop.description == "Stop trial 2"
     section.epochs.value = 5
@@ -134,16 +139,16 @@ def test_single_trials_are_stopped_and_trained_longer(search, desk):
     assert search.steered == [("stop_trial", (), {}), ("more_epochs", (0, 5), {})]
 
 
-def test_a_strategy_is_changed_with_its_options(search, desk):
-    section = StrategySection(desk)
+def test_a_strategy_is_changed_with_its_options(search, context):
+    section = StrategySection(context)
     section.name.value = "reinforce"
     section.options.inputs["decay"].value = 0.5
     section.change.click()
     assert search.steered == [("strategy", ("reinforce",), {"learning_rate": 0.1, "decay": 0.5})]
 
 
-def test_a_budget_is_changed_and_what_is_no_time_refused(search, desk):
-    section = BudgetSection(desk)
+def test_a_budget_is_changed_and_what_is_no_time_refused(search, context):
+    section = BudgetSection(context)
     section.trials.value, section.time.value = 0, "2 min"
     section.change.click()
     assert search.steered == [("budget", (), {"max_trials": None, "max_time": 120.0})]
@@ -152,9 +157,9 @@ def test_a_budget_is_changed_and_what_is_no_time_refused(search, desk):
     assert "is no duration" in section.refusal.value
 
 
-def test_what_was_steered_is_listed_latest_first(search, desk):
+def test_what_was_steered_is_listed_latest_first(search, context):
     tell(search.history, "steered", action="pause", detail={})
     tell(search.history, "steered", action="resume", detail={})
-    tab = SteerTab(desk)
+    tab = SteerTab(context)
     tab.paint()
     assert tab._done.value.index("resumed") < tab._done.value.index("paused")

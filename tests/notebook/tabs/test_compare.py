@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.notebook.tabs.compare import differences_table, facts_table
-from nas_nb.notebook.tabs.trial import trial_facts
+from nas_nb.notebook.panel.trial_tabs import differences_table, facts_table, trial_facts
 from tests.notebook.fakes import FAILED, add_trial, history_of
 
 

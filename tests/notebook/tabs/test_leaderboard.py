@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.chooser import Chooser
-from nas_nb.notebook.selection import Selection
-from nas_nb.notebook.tabs.leaderboard import LeaderboardTab
-from nas_nb.notebook.tabs.tab import Desk
+from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
+from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
+from nas_nb.notebook.panel.tabs import TabContext
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 
 
@@ -16,12 +15,12 @@ def search():
 
 @pytest.fixture
 def tab(search):
-    selection = Selection(lambda: None)
+    selection = TrialSelection(lambda: None)
 
     def paint() -> None:
         tab.paint()
 
-    tab = LeaderboardTab(Desk(search, selection, Chooser(search, selection), paint))
+    tab = LeaderboardTab(TabContext(search, selection, TrialChooser(search, selection), paint))
     tab.paint()
     return tab
 
@@ -62,19 +61,21 @@ def test_it_is_sorted_as_asked(tab):
 
 def test_a_trial_on_the_page_is_chosen_for_all_views(search, tab):
     tab.pick.value = 30
-    assert tab._desk.selection.chosen == 30
+    assert tab._context.selection.chosen == 30
     tab.paint()
     assert tab._table.value.count('aria-current="true"') == 1
     add_trial(search.history, 0.99)
     tab.paint()
-    assert tab._desk.selection.chosen == 30  # though the list of choices is another one now
+    assert tab._context.selection.chosen == 30  # though the list of choices is another one now
 
 
 def test_a_better_trial_that_ends_leaves_the_places_of_the_others_in_the_choice():
     # The page reports a choice by its place: were it to shift, another trial would be chosen.
     search = FakeSearch(0.5, 0.6)
-    selection = Selection(lambda: None)
-    tab = LeaderboardTab(Desk(search, selection, Chooser(search, selection), lambda: None))
+    selection = TrialSelection(lambda: None)
+    tab = LeaderboardTab(
+        TabContext(search, selection, TrialChooser(search, selection), lambda: None)
+    )
     tab.paint()
     before = [number for _, number in tab.pick.options]
     add_trial(search.history, 0.9)

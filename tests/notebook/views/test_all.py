@@ -7,7 +7,7 @@ import copy
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.views.view import VIEWS, Scene
+from nas_nb.notebook.plots.figures import PLOTS, PlotContext
 from nas_nb.record.history import History
 from tests.notebook.fakes import DOMAIN, FAILED, RUNNING, add_trial, history_of, tell
 
@@ -35,28 +35,28 @@ HISTORIES = {
 }
 
 
-@pytest.fixture(params=VIEWS, scope="module")
+@pytest.fixture(params=PLOTS, scope="module")
 def view(request):
-    return VIEWS[request.param]
+    return PLOTS[request.param]
 
 
 @pytest.fixture(params=HISTORIES, scope="module")
-def scene(request):
+def plot_context(request):
     history = HISTORIES[request.param]
     some = len(history) > 0
-    return Scene(history, DOMAIN, 0 if some else None, len(history) - 1 if some else None)
+    return PlotContext(history, DOMAIN, 0 if some else None, len(history) - 1 if some else None)
 
 
-def test_its_info_is_the_same_for_the_same_history_and_changes_nothing(view, scene):
-    version, trials = scene.history.version, copy.copy(scene.history.trials)
-    assert view.info(scene) == view.info(scene)
-    assert (scene.history.version, scene.history.trials) == (version, trials)
+def test_its_info_is_the_same_for_the_same_history_and_changes_nothing(view, plot_context):
+    version, trials = plot_context.history.version, copy.copy(plot_context.history.trials)
+    assert view.info(plot_context) == view.info(plot_context)
+    assert (plot_context.history.version, plot_context.history.trials) == (version, trials)
 
 
-def test_it_is_drawn_on_the_axes_it_is_given_and_again_in_the_same_place(view, scene):
+def test_it_is_drawn_on_the_axes_it_is_given_and_again_in_the_same_place(view, plot_context):
     ax = Figure().add_subplot()
     ax.annotate("the caller's own", (0.5, 0.5))
-    info = view.info(scene)
+    info = view.info(plot_context)
     assert view.draw(info, ax) is ax
     ax.figure.canvas.draw()
     before = len(ax.get_children())
@@ -67,15 +67,15 @@ def test_it_is_drawn_on_the_axes_it_is_given_and_again_in_the_same_place(view, s
     assert ax.get_title(loc="left")
 
 
-def test_it_can_be_told_in_words(view, scene):
-    assert len(view.describe(view.info(scene))) > 15
+def test_it_can_be_told_in_words(view, plot_context):
+    assert len(view.describe(view.info(plot_context))) > 15
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", PLOTS)
 def test_what_was_drawn_before_leaves_no_trace(name):
-    view, ax = VIEWS[name], Figure().add_subplot()
+    view, ax = PLOTS[name], Figure().add_subplot()
     for history in (HISTORIES["1,000 trials"], HISTORIES["failures only"], thousand()):
-        info = view.info(Scene(history, DOMAIN, 0, 1))
+        info = view.info(PlotContext(history, DOMAIN, 0, 1))
         view.draw(info, ax)
     fresh = view.draw(info, Figure().add_subplot())
     assert len(ax.get_children()) == len(fresh.get_children())

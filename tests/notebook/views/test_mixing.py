@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.views.mixing import MOST_ROWS, describe_mixing, draw_mixing, mixing_info
+from nas_nb.notebook.plots.mixing import MOST_ROWS, describe_mixing, draw_mixing, mixing_info
 from nas_nb.record.history import History
 from tests.notebook.fakes import history_of, tell
 

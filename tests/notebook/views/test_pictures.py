@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.views.choices import ABSENT, choices_of
-from nas_nb.notebook.views.funnel import funnel_info
-from nas_nb.notebook.views.importance import importance_info
-from nas_nb.notebook.views.parallel import parallel_info
-from nas_nb.notebook.views.pareto import describe_pareto, draw_pareto, pareto_info
-from nas_nb.notebook.views.scale import goodness
-from nas_nb.notebook.views.space_map import map_info
+from nas_nb.notebook.plots.drawing import goodness
+from nas_nb.notebook.plots.importance import importance_info
+from nas_nb.notebook.plots.parallel import ABSENT, choice_axes, parallel_info
+from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
+from nas_nb.notebook.plots.space_map import map_info
 from nas_nb.record.history import History
 from tests.notebook.fakes import DOMAIN, FAILED, add_trial, history_of, tell
 
@@ -43,7 +41,7 @@ def test_a_cost_that_no_trial_has_makes_an_empty_picture():
 
 
 def test_a_choice_that_is_not_made_has_a_place_below_the_others():
-    choices = {choice.name: choice for choice in choices_of(DOMAIN)}
+    choices = {choice.name: choice for choice in choice_axes(DOMAIN)}
     assert list(choices) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
     assert choices["layer_2"].place({"depth": 1}) == ABSENT
     assert choices["units_2"].place({"units_2": 64}) == 1.0

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_nb.notebook.views.plane import Plane, plane_of
-from nas_nb.space.distance import distance
+from nas_nb.notebook.plots.space_map import SpaceEmbedding, embedding_of
+from nas_nb.space.encoding import distance
 from tests.notebook.fakes import DOMAIN
 
 
@@ -13,20 +13,20 @@ def points(count):
 
 
 def test_a_place_is_an_architectures_own_whoever_else_is_shown():
-    together = plane_of(DOMAIN).places(points(20))
-    alone = [Plane(DOMAIN).places([point])[0] for point in points(3)]
+    together = embedding_of(DOMAIN).places(points(20))
+    alone = [SpaceEmbedding(DOMAIN).places([point])[0] for point in points(3)]
     assert np.allclose(together[:3], alone)
 
 
 def test_distances_on_the_map_follow_those_in_the_space():
     some = points(60)
-    places = np.array(plane_of(DOMAIN).places(some))
+    places = np.array(embedding_of(DOMAIN).places(some))
     pairs = [(a, b) for a in range(60) for b in range(a)]
     there = [distance(DOMAIN, some[a], some[b]) for a, b in pairs]
     here = [np.linalg.norm(places[a] - places[b]) for a, b in pairs]
     assert np.corrcoef(here, there)[0, 1] > 0.8
-    assert plane_of(DOMAIN).likeness > 0.8
+    assert embedding_of(DOMAIN).likeness > 0.8
 
 
 def test_no_points_have_no_places():
-    assert plane_of(DOMAIN).places([]) == ()
+    assert embedding_of(DOMAIN).places([]) == ()

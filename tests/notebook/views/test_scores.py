@@ -5,13 +5,15 @@ import math
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.notebook.views.curves import (
+from nas_nb.notebook.plots.scores import (
     chosen_curves_info,
     curves_info,
     describe_curves,
+    describe_scores,
     draw_curves,
+    draw_scores,
+    scores_info,
 )
-from nas_nb.notebook.views.scores import describe_scores, draw_scores, scores_info
 from nas_nb.record.history import History
 from tests.notebook.fakes import FAILED, RUNNING, add_trial, history_of, tell
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data import DataSpec, Task
+from nas_nb.data.dataset import DataSpec
+from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs as measured
-from nas_nb.space.code import keras_source
-from nas_nb.space.nasbench101 import costs
-from nas_nb.space.nasbench101.cell import nasbench101_cell
-from nas_nb.space.nasbench101.form import Cell, from_text
+from nas_nb.export.keras_source import keras_source
+from nas_nb.spaces import nasbench101_net
+from nas_nb.spaces.nasbench101 import nasbench101_cell
+from nas_nb.spaces.nasbench101_net import Cell, from_text
 from tests.space.nasbench101.test_form import TEXT
 
 PUBLISHED = nasbench101_cell(cells=3, width=128).for_data(
@@ -29,18 +30,18 @@ LISTED_PARAMS = 2_694_282
 
 def test_parameters_are_the_published_ones() -> None:
     one = PUBLISHED.architecture(LISTED)
-    assert costs.params(from_text(LISTED), PUBLISHED.blueprint.skeleton, trainable=True) == (
-        LISTED_PARAMS
-    )
+    assert nasbench101_net.params(
+        from_text(LISTED), PUBLISHED.definition.skeleton, trainable=True
+    ) == (LISTED_PARAMS)
     assert one == PUBLISHED.architecture(TEXT)
     assert one.text == LISTED
 
 
 def test_channels_are_shared_by_those_that_lead_to_the_output() -> None:
     cell = Cell(((0, 1), (1, 2), (1, 3), (2, 4), (3, 4)), (C3, C1, POOL))
-    assert costs.channels(cell, 5, 9) == (5, 5, 5, 4, 9)
+    assert nasbench101_net.channels(cell, 5, 9) == (5, 5, 5, 4, 9)
     # Every other vertex is as wide as the widest that it leads to.
-    assert costs.channels(Cell(((0, 1),), ()), 5, 9) == (5, 9)
+    assert nasbench101_net.channels(Cell(((0, 1),), ()), 5, 9) == (5, 9)
 
 
 def test_what_has_a_channel_too_many_loses_it_and_source_is_plain_keras() -> None:

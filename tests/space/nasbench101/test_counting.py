@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from nas_nb.space.nasbench101.counting import count_distinct, count_graphs, every_choice
-from nas_nb.space.nasbench101.form import Cell, canonical, pruned
+from nas_nb.spaces.nasbench101_counting import count_distinct, count_graphs, every_choice
+from nas_nb.spaces.nasbench101_net import Cell, canonical, pruned
 
 
 def listed(vertices: int) -> list[Cell | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.nasbench101.cell import nasbench101_cell
+from nas_nb.spaces.nasbench101 import nasbench101_cell
 from tests.space.domains import brute_force
 
 FULL = nasbench101_cell().domain

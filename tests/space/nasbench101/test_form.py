@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.nasbench101.form import Cell, canonical, from_text, pruned, to_text, ways
+from nas_nb.spaces.nasbench101_net import Cell, canonical, from_text, paths, pruned, to_text
 
 # The Inception-like cell of the benchmark's own introduction.
 TEXT = (
@@ -90,4 +90,4 @@ def test_large_cells_of_one_operation_keep_their_form_in_any_order() -> None:
 
 def test_ways_name_the_operations_between_input_and_output() -> None:
     cell = Cell(((0, 1), (0, 2), (1, 2), (0, 3), (2, 3)), (A, B))
-    assert sorted(ways(cell)) == [(), (A, B), (B,)]
+    assert sorted(paths(cell)) == [(), (A, B), (B,)]

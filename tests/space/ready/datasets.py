@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nas_nb.data import Data
+from nas_nb.data.dataset import Data
 
 
 def images() -> Data:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nas_nb.strategy.surrogate.acquisition import expected_improvement
+from nas_nb.strategy.surrogate import expected_improvement
 
 
 def test_it_is_the_mean_of_what_lies_above_the_best() -> None:

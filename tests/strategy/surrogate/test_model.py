@@ -2,12 +2,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nas_nb.record.trial import Trial
-from nas_nb.record.values import Values
+from nas_nb.record.trial import Trial, Values
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.surrogate.coder import Coder
-from nas_nb.strategy.surrogate.features import Featured, feature_rows
-from nas_nb.strategy.surrogate.model import Learner, Model
+from nas_nb.space.encoding import Featured, feature_rows
+from nas_nb.strategy.surrogate import PointEncoder, Surrogate, SurrogateFitter
 from tests.strategy.worlds import choice, rng, told
 
 
@@ -20,8 +18,8 @@ class Counted(Domain):
 
 def learn(
     domain: Domain, trials: Sequence[Trial], best: Sequence[Trial], sign: float, window: int
-) -> Model:
-    return Learner(Coder(domain), window).learn(trials, best, sign)
+) -> Surrogate:
+    return SurrogateFitter(PointEncoder(domain), window).learn(trials, best, sign)
 
 
 PARAMETERS = tuple(choice(f"c{n}", "x", "y") for n in range(6))
@@ -95,11 +93,11 @@ def test_a_learner_that_saw_all_before_learns_what_a_new_one_does() -> None:
     domain, source = Counted(SWITCHES), rng()
     tried = [(point, float(source.random())) for point in list(domain.enumerate())[:260]]
     history = told([(p, None if n % 9 == 4 else s) for n, (p, s) in enumerate(tried)])
-    points, old = [point for point, _ in tried[:5]], Learner(Coder(domain), 100)
+    points, old = [point for point, _ in tried[:5]], SurrogateFitter(PointEncoder(domain), 100)
     for size in range(2, 260, 7):
         trials = history.finished[:size]
         seen, new = [
             learner.learn(trials, history.completed[:2], 1.0).predict(points)
-            for learner in (old, Learner(Coder(domain), 100))
+            for learner in (old, SurrogateFitter(PointEncoder(domain), 100))
         ]
         assert np.array_equal(seen, new)

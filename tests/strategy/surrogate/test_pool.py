@@ -1,7 +1,7 @@
 import pytest
 
-from nas_nb.record.values import values_key
-from nas_nb.strategy.surrogate.pool import candidate_pool
+from nas_nb.record.trial import values_key
+from nas_nb.strategy.surrogate import candidate_pool
 from tests.strategy.worlds import DOMAINS, rng, twelve
 
 

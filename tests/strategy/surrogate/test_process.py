@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from nas_nb.strategy.surrogate.process import (
+from nas_nb.strategy.gaussian_process import (
     Covariance,
     Points,
     _gaps,
-    _surprise,
+    _negative_log_likelihood,
     _unpack,
     condition,
     fit,
@@ -27,12 +27,12 @@ def test_the_gradient_is_that_of_the_likelihood() -> None:
     scores = np.random.default_rng(2).normal(size=12)
     logs = np.array([-1.0, 0.2, 0.5, -2.0, -1.0, 0.1, -2.0])
     gaps = _gaps(seen, 3)
-    _, slope = _surprise(_unpack(logs, 3), gaps, seen.features, scores)
+    _, slope = _negative_log_likelihood(_unpack(logs, 3), gaps, seen.features, scores)
     for number in range(len(logs)):
         step = np.zeros(len(logs))
         step[number] = 1e-5
-        up, _ = _surprise(_unpack(logs + step, 3), gaps, seen.features, scores)
-        down, _ = _surprise(_unpack(logs - step, 3), gaps, seen.features, scores)
+        up, _ = _negative_log_likelihood(_unpack(logs + step, 3), gaps, seen.features, scores)
+        down, _ = _negative_log_likelihood(_unpack(logs - step, 3), gaps, seen.features, scores)
         assert slope[number] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=1e-6)
 
 

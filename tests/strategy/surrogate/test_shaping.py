@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_nb.strategy.surrogate.shaping import shape_scores
+from nas_nb.strategy.surrogate import shape_scores
 
 finite = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 

@@ -1,0 +1,294 @@
+"""Columns and categories, scale, vocabulary: learned from training rows."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas_nb.errors import DataError
+
+if TYPE_CHECKING:
+    from nas_nb.data.task import Array
+
+MOST_CATEGORIES = 32
+"""A column keeps so many of its most frequent categories; the rest are one: "other"."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: As in the data frame.
+        categories: The names of its categories, the most frequent first; empty for numbers.
+    """
+
+    name: str
+    categories: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many numbers a sample has for it: 1, or "other" and one a category."""
+        return 1 + len(self.categories)
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the columns of a table become numbers.
+
+    Numbers stay what they are. A category becomes a row of 0 and a single 1, as Keras's
+    ``StringLookup(output_mode="one_hot")`` writes it: the first place is for whatever is missing,
+    rare or new. `nas_nb.spaces.with_raw_input` puts these layers in front of a model.
+    """
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def learn(cls, columns: Mapping[str, Array]) -> Table:
+        """Returns the table of columns, (samples,) each: text and objects are categories.
+
+        Raises:
+            DataError: A column holds neither numbers nor names.
+        """
+        return cls(tuple(_column(str(name), values) for name, values in columns.items()))
+
+    @property
+    def marks(self) -> Array:
+        """(features,) whether each number of a sample is a mark of a category."""
+        return np.array(
+            [bool(column.categories) for column in self.columns for _ in range(column.width)]
+        )
+
+    def numbers(self, columns: Mapping[str, Any]) -> Array:
+        """Returns the samples of such columns: (samples, features), float32.
+
+        Raises:
+            DataError: A column is missing.
+        """
+        named = {str(name): np.asarray(values) for name, values in columns.items()}
+        missing = [column.name for column in self.columns if column.name not in named]
+        if missing:
+            raise DataError(
+                f"Expected the columns {', '.join(c.name for c in self.columns)}. "
+                f"Received: none called '{missing[0]}'."
+            )
+        parts = [_numbers(column, named[column.name]) for column in self.columns]
+        return np.concatenate(parts, axis=1)
+
+
+def frame_columns(frame: Any) -> dict[str, Array]:
+    """Returns the columns of a data frame as arrays: numbers as such, all else as objects."""
+    columns = {}
+    for name in frame.columns:
+        values = np.asarray(frame[name])
+        # Times stay what they are, too, to be refused by `Table.learn`.
+        kept = values.dtype.kind in "biufMm" and str(frame[name].dtype) != "category"
+        columns[str(name)] = values if kept else values.astype(object)
+    return columns
+
+
+def _column(name: str, values: Array) -> Column:
+    if values.dtype.kind in "biuf":
+        return Column(name)
+    if values.dtype.kind not in "OUST":
+        raise DataError(
+            f"Expected numbers or names of categories in the column '{name}'. Received: dtype "
+            f"{values.dtype}. Turn it into numbers first, e.g. days since a date."
+        )
+    counts = Counter(_name(value) for value in values.tolist() if not _is_missing(value))
+    ranked = sorted(counts, key=lambda category: (-counts[category], category))
+    if not ranked:
+        raise DataError(f"Expected values in the column '{name}'. Received: none; drop it.")
+    return Column(name, tuple(ranked[:MOST_CATEGORIES]))
+
+
+def _numbers(column: Column, values: Array) -> Array:
+    if not column.categories:
+        return values.astype(np.float32)[:, np.newaxis]
+    place = {category: number for number, category in enumerate(column.categories, start=1)}
+    rows = np.zeros((len(values), column.width), np.float32)
+    for row, value in zip(rows, values.tolist(), strict=True):
+        row[0 if _is_missing(value) else place.get(_name(value), 0)] = 1
+    return rows
+
+
+def _name(value: object) -> str:
+    return str(value)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value or str(value) == "<NA>"  # NaN differs from itself
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Scale of the training rows; hashable, because models are built from it.
+
+    Attributes:
+        mean: Of each feature, i.e. along the last axis of a sample.
+        variance: Of each feature; 1 where a feature never varies, which leaves it at 0.
+        high: Largest number in any sample: 255 tells pixels from shares of ink.
+        target_mean: Of each quantity to predict; empty for classes.
+        target_deviation: Standard deviation of each quantity, 1 where it never varies.
+    """
+
+    mean: tuple[float, ...]
+    variance: tuple[float, ...]
+    high: float
+    target_mean: tuple[float, ...] = ()
+    target_deviation: tuple[float, ...] = ()
+
+
+def measure_statistics(x: Array, y: Array | None, kept: Array | None = None) -> Statistics:
+    """Returns the statistics of training rows.
+
+    Args:
+        x: (samples, ..., features)
+        y: (samples,) or (samples, quantities); None where the labels are classes.
+        kept: (features,) whether a feature is to keep its scale, as marks of categories do.
+    """
+    mean, variance = _moments(x.reshape(-1, x.shape[-1]))
+    if kept is not None:
+        mean, variance = np.where(kept, 0, mean), np.where(kept, 1, variance)
+    targets: tuple[tuple[float, ...], ...] = ()
+    if y is not None:
+        target_mean, target_variance = _moments(y.reshape(len(y), -1))
+        targets = (_floats(target_mean), _floats(np.sqrt(target_variance)))
+    return Statistics(_floats(mean), _floats(variance), float(x.max()), *targets)
+
+
+def _moments(rows: Array) -> tuple[Array, Array]:
+    variance = rows.var(axis=0, dtype=float)
+    return rows.mean(axis=0, dtype=float), np.where(variance > 0, variance, 1.0)
+
+
+def _floats(numbers: Array) -> tuple[float, ...]:
+    # Seven digits are what a model of float32 can tell apart, and what source code should show.
+    return tuple(float(f"{number:.7g}") for number in numbers)
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """How the columns of a table, and the quantities to predict, were standardised.
+
+    `nas_nb.spaces.with_raw_input` does the same in front of a model, and undoes it behind.
+
+    Attributes:
+        statistics: Of the training rows as they were; `target_mean` is empty where the labels are
+            classes.
+    """
+
+    statistics: Statistics
+
+    def numbers(self, rows: Array) -> Array:
+        """Returns samples, (samples, features), as a model was trained on them."""
+        own = self.statistics
+        return np.asarray((rows - np.array(own.mean)) / np.sqrt(own.variance), np.float32)
+
+    def quantities(self, standardised: Array) -> Array:
+        """Returns what a model predicts, (samples, quantities), in the units of the data."""
+        own = self.statistics
+        if not own.target_mean:
+            return standardised
+        scaled = standardised * np.array(own.target_deviation)
+        return np.asarray(scaled + np.array(own.target_mean))
+
+
+PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+"""Token ids: of what is not there, of words outside the vocabulary, of its first word."""
+
+_LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """How texts become token ids: exactly what Keras's ``TextVectorization`` would return.
+
+    Candidates train on token ids, because no compiled training takes strings. What a model needs
+    to take raw text is all here, and `nas_nb.spaces.with_raw_input` puts it in front of a model.
+
+    Attributes:
+        words: The known words, the most frequent first; the first one has token id 2.
+        length: Tokens a text: longer ones are cut at the end, shorter ones padded there with 0.
+    """
+
+    words: tuple[str, ...]
+    length: int
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], *, size: int, length: int) -> Vocabulary:
+        """Returns the vocabulary of the most frequent words.
+
+        Args:
+            texts: The training texts.
+            size: How many token ids there may be, padding and unknown among them: 3 or more.
+            length: Tokens a text, 1 or more.
+
+        Raises:
+            DataError: The sizes can't be, or no text holds a word.
+        """
+        if size < FIRST_WORD + 1 or length < 1:
+            raise DataError(
+                f"Expected a vocabulary of at least {FIRST_WORD + 1} token ids and texts of at "
+                f"least 1 token. Received: vocabulary={size}, length={length}."
+            )
+        counts = Counter(word for text in texts for word in words_of(text))
+        if not counts:
+            raise DataError("Expected words in the texts. Received: texts without any.")
+        # Equally frequent words in the order of their spelling: the same in every process.
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        return cls(tuple(ranked[: size - FIRST_WORD]), length)
+
+    @property
+    def size(self) -> int:
+        """How many token ids there are, padding and unknown among them."""
+        return len(self.words) + FIRST_WORD
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words, start=FIRST_WORD)}
+
+    def tokens(self, texts: Iterable[str]) -> Array:
+        """Returns token ids of shape (texts, length), int32."""
+        ids, rows = self._ids, list(texts)
+        tokens = np.full((len(rows), self.length), PADDING, np.int32)
+        for row, text in zip(tokens, rows, strict=True):
+            found = [ids.get(word, UNKNOWN) for word in words_of(text)[: self.length]]
+            row[: len(found)] = found
+        return tokens
+
+
+def words_of(text: str) -> list[str]:
+    """Splits a text into words: ASCII letters in lower case, ASCII punctuation removed."""
+    plain = text.encode(errors="replace").translate(_LOWER, string.punctuation.encode())
+    return [word.decode() for word in plain.split()]
+
+
+def usual_length(texts: Iterable[str], share: float = 0.95, most: int = 200) -> int:
+    """Returns a length that leaves a share of the texts whole, and is `most` at the most."""
+    lengths = [len(words_of(text)) for text in texts]
+    return min(most, max(1, int(np.quantile(lengths, share))))
+
+
+def check_texts(given: Iterable[object]) -> list[str]:
+    """Returns a list of texts.
+
+    Raises:
+        DataError: There is something else among them.
+    """
+    if isinstance(given, str):
+        raise DataError("Expected a list of texts. Received: one str; put it in a list.")
+    texts = list(given)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Expected texts. Received: {text!r} (of type {type(text).__name__}) at row "
+                f"{number}. Fill in or drop what is missing."
+            )
+    return [str(text) for text in texts]

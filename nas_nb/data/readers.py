@@ -1,0 +1,314 @@
+"""Arrays, frames, texts, series and `tf.data` read into the three parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, frame_columns, usual_length
+from nas_nb.data.task import Array, Task, encode_labels, stratified_split
+from nas_nb.errors import DataError, nearest
+
+PARTS = ("train", "val", "test")
+
+Parts = Mapping[str, tuple[Array, Array]]
+"""For each part the numbers of its rows, and their labels."""
+
+
+@dataclass(frozen=True)
+class SplitShares:
+    """How rows are shared out: `validation` and `test` are shares, `seed` is of the shuffle."""
+
+    validation: float
+    test: float
+    seed: int
+
+
+def label_parts(y: Array, task: Task, shares: SplitShares) -> tuple[Parts, tuple[str, ...]]:
+    """Returns which rows each part has, with their labels as the task writes them.
+
+    Args:
+        y: (samples,) or (samples, k), as the user gave them.
+        task: How to read them.
+        shares: The shares of the parts.
+
+    Returns:
+        The parts, and the names of the classes.
+    """
+    if y.size == 0:
+        raise DataError(f"Expected rows in y. Received: an array of shape {y.shape}.")
+    numbers, classes = encode_labels(y, task)
+    strata = numbers if task.has_one_class else None
+    rows = stratified_split(len(numbers), strata, shares.validation, shares.test, shares.seed)
+    return {part: (at, numbers[at]) for part, at in zip(PARTS, rows, strict=True)}, classes
+
+
+def frame_parts(frame: Any, parts: Parts) -> dict[str, Any]:
+    """Returns the x of each part of a data frame, and its table, learned from training rows."""
+    _check_count("the data frame", len(frame), parts)
+    columns = frame_columns(frame)
+    if not columns:
+        raise DataError("Expected columns beside the target in the data frame. Received: none.")
+    training = parts["train"][0]
+    table = Table.learn({name: values[training] for name, values in columns.items()})
+    numbers = table.numbers(columns)
+    return {"raw": table} | {f"x_{part}": numbers[at] for part, (at, _) in parts.items()}
+
+
+def text_parts(texts: Iterable[str], parts: Parts, size: int, length: int | None) -> dict[str, Any]:
+    """Returns the token ids and labels of each part, and the vocabulary of the training texts."""
+    rows = check_texts(texts)
+    _check_count("texts", len(rows), parts)
+    training = [rows[number] for number in parts["train"][0]]
+    kept = usual_length(training) if length is None else length
+    vocabulary = Vocabulary.learn(training, size=size, length=kept)
+    tokens = vocabulary.tokens(rows)
+    fields: dict[str, Any] = {"raw": vocabulary}
+    for part, (at, labels) in parts.items():
+        fields |= {f"x_{part}": tokens[at], f"y_{part}": labels}
+    return fields
+
+
+def series_parts(
+    series: Any, window: int, horizon: int, target: str | int | None, shares: SplitShares
+) -> dict[str, Any]:
+    """Returns the windows of each part of a series and what followed them."""
+    array = series_array(series)
+    channel = _channel(series, array.shape[1], target)
+    x, y = sliding_windows(array, window, horizon, channel)
+    rows = split_in_time(len(x), shares.validation, shares.test, horizon)
+    fields: dict[str, Any] = {}
+    for part, at in zip(PARTS, rows, strict=True):
+        fields |= {f"x_{part}": x[at], f"y_{part}": y[at]}
+    return fields
+
+
+def _channel(series: Any, channels: int, target: str | int | None) -> int | None:
+    if target is None:
+        return None
+    names = [str(name) for name in getattr(series, "columns", range(channels))]
+    if isinstance(target, int) and 0 <= target < channels:
+        return target
+    if str(target) not in names:
+        raise DataError(
+            f"Expected the target to be one of the channels {', '.join(names)}. Received: "
+            f"{target!r}.{nearest(str(target), names)}"
+        )
+    return names.index(str(target))
+
+
+def _check_count(what: str, rows: int, parts: Parts) -> None:
+    labels = sum(len(at) for at, _ in parts.values())
+    if rows != labels:
+        raise DataError(
+            f"Expected one row of y for each row of {what}. Received: {rows:,} rows and "
+            f"{labels:,} labels."
+        )
+
+
+def label_array(y: Any) -> Array:
+    """Returns labels as an array: (samples,) where there is one a sample.
+
+    Raises:
+        DataError: They are no numbers or texts.
+    """
+    labels = plain_array("y", y)
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def plain_array(name: str, given: Any) -> Array:
+    """Returns what NumPy reads in the argument; objects become numbers or text.
+
+    Args:
+        name: What it is called, for messages.
+        given: An array, a list, a series.
+
+    Raises:
+        DataError: Its rows differ in length, or it holds something else.
+    """
+    try:
+        array = np.asarray(given)
+        if array.dtype == object:
+            array = np.array(array.tolist())
+    except ValueError as error:
+        raise DataError(
+            f"Expected rows of the same length in {name}. Received: {error}."
+        ) from error
+    if array.dtype.kind not in "biufU":
+        raise DataError(
+            f"Expected numbers or text in {name}, without gaps. "
+            f"Received: {type(given).__name__} of dtype {array.dtype}. "
+            "Fill in or drop what is missing, and make dense what is sparse."
+        )
+    return array
+
+
+def decoded(array: Array) -> Array:
+    """Returns an array with TensorFlow's bytes as text."""
+    if array.dtype.kind not in "OS":
+        return array
+    texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in array]
+    return np.array(texts)
+
+
+def check_rows(x: Array, y: Array, part: str = "") -> None:
+    """Checks that x holds finite numbers, and y a finite label for each row of it.
+
+    Args:
+        x: (samples, ...)
+        y: (samples, ...)
+        part: What follows x and y in their names, e.g. "_val".
+
+    Raises:
+        DataError: They don't.
+    """
+    for name, array in ((f"x{part}", x), (f"y{part}", y)):
+        if not isinstance(array, np.ndarray):
+            raise DataError(
+                f"Expected a NumPy array for {name}. Received: {type(array).__name__}. "
+                "Data.from_arrays(x, y) converts what NumPy can read."
+            )
+        if array.size == 0:
+            raise DataError(f"Expected rows in {name}. Received: an array of shape {array.shape}.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DataError(
+                f"Expected finite numbers in {name}. Received: {np.sum(~np.isfinite(array)):,} "
+                "that are NaN or infinite. Fill them in or drop those rows."
+            )
+    if x.dtype.kind not in "biuf":
+        raise DataError(
+            f"Expected numbers in x{part}. Received: dtype {x.dtype}. Turn text into numbers first."
+        )
+    if x.ndim < 2 or len(x) != len(y):
+        raise DataError(
+            f"Expected x{part} of shape (samples, ...) and one row of y{part} for each sample. "
+            f"Received: x{part} of shape {x.shape}, y{part} of shape {y.shape}."
+        )
+
+
+MOST_ELEMENTS = 1_000_000
+
+
+def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
+    """Reads (x, y) samples or batches to the end.
+
+    Args:
+        stream: A ``tf.data.Dataset`` of (x, y) pairs, batched or not; or an iterable of batches.
+
+    Returns:
+        x of shape (samples, ...) and y of shape (samples, ...).
+
+    Raises:
+        DataError: An element isn't a pair of arrays, or there is none, or no end.
+    """
+    elements = []
+    for element in islice(stream, MOST_ELEMENTS + 1):
+        if not isinstance(element, tuple | list) or len(element) != 2:
+            raise DataError(
+                f"Expected pairs (x, y) in the dataset. Received: a {type(element).__name__}. "
+                "Map it to such pairs first."
+            )
+        elements.append((np.asarray(element[0]), np.asarray(element[1])))
+    if not elements:
+        raise DataError("Expected samples in the dataset. Received: an empty one.")
+    if len(elements) > MOST_ELEMENTS:
+        raise DataError(
+            f"Expected a dataset that ends. Received: more than {MOST_ELEMENTS:,} elements; "
+            "take(n) of a repeated one."
+        )
+    join = np.concatenate if _is_batched(stream, elements) else np.stack
+    try:
+        return join([x for x, _ in elements]), join([y for _, y in elements])
+    except ValueError as error:
+        raise DataError(f"Expected samples of one shape in the dataset: {error}.") from error
+
+
+def _is_batched(stream: Iterable[Any], elements: list[tuple[Array, Array]]) -> bool:
+    x, y = elements[0]
+    if x.ndim == 0 or y.ndim == 0:
+        return False
+    spec = getattr(stream, "element_spec", None)
+    # A dataset that was batched without dropping the rest has no fixed first dimension.
+    if spec is not None and spec[0].shape.rank and spec[0].shape[0] is None:
+        return True
+    return all(x.shape[:1] == y.shape[:1] for x, y in elements)
+
+
+def sliding_windows(
+    series: Array, window: int, horizon: int, target: int | None
+) -> tuple[Array, Array]:
+    """Returns every window of a series with the values that followed it.
+
+    Args:
+        series: (time, channels)
+        window: Time steps that a model sees.
+        horizon: Time steps that it predicts.
+        target: The channel to predict; None for all.
+
+    Returns:
+        x of shape (windows, window, channels), and y of shape (windows, horizon * targets): the
+        values of the first step, then of the second.
+
+    Raises:
+        DataError: The series is shorter than a window and a horizon, or a length is below 1.
+    """
+    if window < 1 or horizon < 1:
+        raise DataError(
+            f"Expected a window and a horizon of at least 1 step. Received: window={window}, "
+            f"horizon={horizon}."
+        )
+    count = len(series) - window - horizon + 1
+    if count < 1:
+        raise DataError(
+            f"Expected a series of more than {window + horizon} steps for window={window} and "
+            f"horizon={horizon}. Received: {len(series)} steps. Take a smaller window."
+        )
+    steps = np.arange(count)[:, np.newaxis]
+    followed = series if target is None else series[:, [target]]
+    x = series[steps + np.arange(window)]
+    y = followed[steps + window + np.arange(horizon)]
+    return x, y.reshape(count, -1)
+
+
+def split_in_time(
+    rows: int, validation: float, test: float, horizon: int
+) -> tuple[Array, Array, Array]:
+    """Returns the row numbers of training, validation and test: the past, then the later parts.
+
+    Between two parts ``horizon - 1`` rows are left out, so that no value is predicted in both.
+
+    Raises:
+        DataError: The shares leave a part without rows.
+    """
+    held_out, compared = math.ceil(rows * test), math.ceil(rows * validation)
+    gap = horizon - 1
+    trained = rows - held_out - compared - 2 * gap
+    if not (0 < validation < 1 and 0 < test < 1) or trained < 1:
+        raise DataError(
+            "Expected shares between 0 and 1, and a series long enough for three parts. "
+            f"Received: validation={validation}, test={test} of {rows} windows."
+        )
+    numbers = np.arange(rows)
+    second = trained + gap
+    return numbers[:trained], numbers[second : second + compared], numbers[rows - held_out :]
+
+
+def series_array(given: Any) -> Array:
+    """Returns a series as (time, channels) float32.
+
+    Raises:
+        DataError: It isn't one series of numbers.
+    """
+    array = np.asarray(given)
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
+        raise DataError(
+            "Expected a series of numbers of shape (time,) or (time, channels). Received: shape "
+            f"{array.shape} of dtype {array.dtype}. Many labelled series go through "
+            "nas.Data.from_arrays(x, y) with x of shape (samples, time, channels)."
+        )
+    return array.reshape(len(array), -1).astype(np.float32)

@@ -1,0 +1,253 @@
+"""Training by the engine: epochs one after the other, with callbacks, reports and control."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from nas_nb.evaluate.backend import release_kernels
+from nas_nb.evaluate.compiled.signature import Sharing, signature, unshared_signature
+from nas_nb.evaluate.compiled.trace_cache import CACHE, Compiled, CopyError, TraceCache
+
+if TYPE_CHECKING:
+    from nas_nb.evaluate.compiled.program import DeviceSet
+    from nas_nb.evaluate.compiled.signature import Signature
+    from nas_nb.evaluate.training_state import OnEpoch, StateSaver, TrainingControl
+
+# How long the compiled function may run before Python looks at pause and stop, seconds.
+SLICE_S = 0.4
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a training consists of.
+
+    Attributes:
+        train: The training set.
+        validation: The validation set, or None.
+        epochs: The last epoch's number, 1 or more.
+        batch_size: Samples a batch; the last batch of an epoch may be smaller.
+        validation_batch_size: Samples a batch in validation.
+        seed: With the epoch's number, decides the order of the samples.
+        initial_epoch: Epochs that are done already.
+        shuffle: Whether to permute the samples at all.
+        callbacks: Keras callbacks without batch methods.
+        held: Keeps what was compiled for this model alone, where one training takes several
+            calls; None where it takes one.
+    """
+
+    train: DeviceSet
+    validation: DeviceSet | None
+    epochs: int
+    batch_size: int
+    validation_batch_size: int
+    seed: int = 0
+    initial_epoch: int = 0
+    shuffle: bool = True
+    callbacks: Sequence[Any] = field(default_factory=tuple)
+    held: list[Compiled] | None = None
+
+    @property
+    def spec(self) -> str:
+        """Describes what a trace sees of the data: rows may be weighted in one part only."""
+        held_out = self.validation.spec if self.validation is not None else ""
+        return f"{self.train.spec} {held_out}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        stopped: Whether the control ended it before its last epoch was complete.
+        note: Why the compiled function is not shared by the whole topology, or why it was compiled
+            anew though another candidate's is alike, or None.
+    """
+
+    stopped: bool
+    note: str | None
+
+
+def train_compiled(
+    model: keras.Model,
+    schedule: Schedule,
+    *,
+    on_epoch: OnEpoch,
+    control: TrainingControl,
+    cache: TraceCache = CACHE,
+    keeper: StateSaver | None = None,
+) -> Outcome:
+    """Trains a model as `fit` would, with whole epochs inside one compiled function.
+
+    When `on_epoch` or a callback is called, the model has its weights of that moment; a callback
+    also finds the optimizer's state, and may change both.
+
+    Args:
+        model: A compiled model; a `Sequential` one may still be without its input shape.
+        schedule: What to do.
+        on_epoch: Called after every complete epoch with its number (from 1), logs and seconds.
+        control: Asked at least every half second.
+        cache: Where compiled functions are found and kept.
+        keeper: Keeps the state after an epoch, if it is due after the report.
+    """
+    if not model.built:
+        model.build((None, *schedule.train.x.shape[1:]))
+    signed = signature(model, schedule.spec)
+    _build_optimizer(model)
+    note = signed.note or cache.why_new(signed)
+    try:
+        compiled = _acquire(model, signed, schedule, cache)
+    except CopyError as error:
+        signed = unshared_signature(f"it can't be copied ({error})")
+        note = signed.note
+        compiled = _acquire(model, signed, schedule, cache)
+    try:
+        compiled.template.push(model)
+        try:
+            stopped = _Run(model, schedule, compiled, on_epoch, control, keeper).run()
+        finally:
+            compiled.template.pull(model)
+    finally:
+        compiled.template.lock.release()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    release_kernels([*model.variables, *model.optimizer.variables])
+    return Outcome(stopped, note)
+
+
+def _acquire(
+    model: keras.Model, signed: Signature, schedule: Schedule, cache: TraceCache
+) -> Compiled:
+    """Returns compiled functions, with the template's lock held."""
+    if schedule.held:
+        compiled = schedule.held[0]
+        compiled.template.lock.acquire()
+        return compiled
+    compiled = cache.acquire(model, signed, schedule.train.batch(2))
+    if schedule.held is not None and signed.sharing is Sharing.ALONE:
+        schedule.held.append(compiled)
+    return compiled
+
+
+def _build_optimizer(model: keras.Model) -> None:
+    if not model.optimizer.built:
+        with keras.name_scope(model.optimizer.name):
+            model.optimizer.build(model.trainable_variables)
+
+
+class _Run:
+    """One training of one candidate whose state is in the template."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: Schedule,
+        compiled: Compiled,
+        on_epoch: OnEpoch,
+        control: TrainingControl,
+        keeper: StateSaver | None,
+    ) -> None:
+        self.keeper = keeper
+        self.model = model
+        self.schedule = schedule
+        self.template = compiled.template
+        self.program = compiled.program
+        self.report = on_epoch
+        self.control = control
+        self.callbacks: Any = None
+        if schedule.callbacks:
+            self.callbacks = keras.callbacks.CallbackList(
+                list(schedule.callbacks),
+                add_history=True,
+                model=model,
+                epochs=schedule.epochs,
+                verbose=0,
+                steps=-(-schedule.train.samples // schedule.batch_size),
+            )
+
+    def run(self) -> bool:
+        """Trains; returns whether the control ended it early."""
+        self.model.stop_training = False
+        self._call("on_train_begin")
+        logs: dict[str, float] = {}
+        for epoch in range(self._first_epoch(), self.schedule.epochs):
+            began = time.perf_counter()
+            self._call("on_epoch_begin", epoch)
+            logs = self._epoch(epoch)
+            if not logs:
+                return True
+            self.template.pull_weights(self.model)
+            self.report(epoch + 1, logs, time.perf_counter() - began)
+            if self.keeper is not None and self.keeper.is_due(epoch + 1):
+                self.template.pull(self.model)
+                self.keeper.keep(epoch + 1)
+            self._call("on_epoch_end", epoch, logs)
+            if self.model.stop_training:
+                break
+        self._call("on_train_end", logs)
+        return False
+
+    def _first_epoch(self) -> int:
+        # Keras's BackupAndRestore says here which epoch comes next, when training begins.
+        restored = self.model._initial_epoch if self.callbacks is not None else None
+        return restored or self.schedule.initial_epoch
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Runs one epoch; returns its logs, empty if it was cut."""
+        schedule = self.schedule
+        train = schedule.train
+        key = tf.constant([schedule.seed, epoch], tf.int64)
+        shuffle = tf.constant(schedule.shuffle)
+
+        def go(start: Any, size: Any, deadline: Any) -> Any:
+            return self.program.train(train, key, shuffle, start, size, deadline)
+
+        logs = self._slices(go, train.samples, schedule.batch_size)
+        if logs and schedule.validation is not None:
+            measured = self._validation(schedule.validation)
+            logs = {**logs, **measured} if measured else {}
+        return {name: logs[name] for name in sorted(logs)}  # the order that `fit` has them in
+
+    def _validation(self, held_out: DeviceSet) -> dict[str, float]:
+        self._call("on_test_begin")
+
+        def go(start: Any, size: Any, deadline: Any) -> Any:
+            return self.program.validate(held_out, start, size, deadline)
+
+        logs = self._slices(go, held_out.samples, self.schedule.validation_batch_size)
+        if logs:
+            self._call("on_test_end", logs)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def _slices(self, go: Any, samples: int, batch_size: int) -> dict[str, float]:
+        """Calls a compiled function until all rows are used, and obeys the control in between."""
+        size = tf.constant(batch_size, tf.int32)
+        start = 0
+        while start < samples:
+            if self.control.checkpoint():
+                return {}
+            deadline = tf.constant(time.time() + SLICE_S, tf.float64)
+            end, metrics = go(tf.constant(start, tf.int32), size, deadline)
+            start = int(end)
+        if self.control.checkpoint():
+            return {}
+        return _flat(metrics)
+
+    def _call(self, event: str, *arguments: Any) -> None:
+        """Calls the callbacks, if there are any, with the candidate's state at hand."""
+        if self.callbacks is not None:
+            self.template.pull(self.model)
+            getattr(self.callbacks, event)(*arguments)
+            self.template.push(self.model)
+
+
+def _flat(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the metrics as numbers; those of a metric that has several stand for themselves."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        flat.update(_flat(value) if isinstance(value, Mapping) else {name: float(value)})
+    return flat

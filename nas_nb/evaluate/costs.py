@@ -1,0 +1,150 @@
+"""Params, latency, and the table of costs of a model."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import backend, on_tensorflow
+from nas_nb.evaluate.flops import flops
+from nas_nb.space.symbolic import weightless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def params(model: keras.Model) -> int:
+    """Returns how many numbers the model's weights hold, trainable or not.
+
+    A weight that layers share counts once, and the state of metrics, optimizer and random
+    generators not at all: it is what `model.count_params()` says.
+
+    Args:
+        model: A built model; also one that was built `without_weights`.
+
+    Raises:
+        MeasureError: The model isn't built, so it has no weights yet.
+    """
+    if not model.built:
+        raise MeasureError(
+            f"Expected a model with weights to count, got {model.name!r}, which isn't built: "
+            "start it with keras.Input(shape), or call model.build((None, *shape))."
+        )
+    return sum(math.prod(weight.shape) for weight in model.weights)
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Lets models that are built inside the block have shapes, and no memory for their weights.
+
+    Such a model answers `params` and `flops`, which is enough to turn it down; it can't be run,
+    trained or saved. Building it still draws seeds from Python's generator, as any build does.
+
+    Example:
+        >>> with without_weights():
+        ...     model = keras.Sequential([keras.Input((4096,)), keras.layers.Dense(65536)])
+        >>> params(model)  # a gigabyte, had it been allocated
+        268500992
+    """
+    if not on_tensorflow():
+        with weightless():
+            yield
+        return
+    import tensorflow as tf
+
+    # A variable of a graph that is never run stays a description. Keras's own stateless scope
+    # would do for layers, but `compile` makes variables that it forbids.
+    with tf.Graph().as_default():
+        yield
+
+
+def latency_s(model: keras.Model, batch: Any, *, repeats: int = 20, warmup: int = 3) -> float:
+    """Returns the seconds that a prediction takes: the median of warm repeats.
+
+    The model's call is compiled once, which takes a second for a large model and is not counted,
+    and the result is fetched back from the device. What else runs on the machine is in the figure:
+    compare latencies that were measured side by side.
+
+    Args:
+        model: A built model.
+        batch: What the model predicts from, `(samples, ...)`; a batch of 1 for the latency of one
+            sample.
+        repeats: Timed calls, 1 or more.
+        warmup: Calls before them that are not timed, 0 or more.
+
+    Raises:
+        MeasureError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise MeasureError(f"Expected repeats of 1 or more, got {repeats}.")
+    predict = _compiled(model, batch)
+    for _ in range(warmup):
+        predict()
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        predict()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def _compiled(model: keras.Model, batch: Any) -> Callable[[], Any]:
+    inputs = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+    run = _compiled_call(model, inputs)
+
+    def predict() -> Any:
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, run())
+
+    return predict
+
+
+def _compiled_call(model: keras.Model, inputs: Any) -> Callable[[], Any]:
+    if backend() == "jax":
+        import jax
+
+        call = jax.jit(lambda *given: model.stateless_call(*given, training=False)[0])
+        state = [
+            [variable.value for variable in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        return lambda: call(*state, inputs)
+    if not on_tensorflow():
+        return lambda: model(inputs, training=False)
+    import tensorflow as tf
+
+    traced = tf.function(lambda given: model(given, training=False), autograph=False)
+    concrete = traced.get_concrete_function(inputs)
+    return lambda: concrete(inputs)
+
+
+def costs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, float]:
+    """Returns the costs of a model: `params`, and `flops` where they can be counted.
+
+    Args:
+        model: A built model; also one that was built `without_weights`.
+        input_shape: Shape of one sample, for a model that leaves a dimension open. Default: the
+            model's own.
+
+    Returns:
+        Cost by name. A cost that isn't defined for the model is left out: ask `flops` for why.
+
+    Raises:
+        MeasureError: The model isn't built.
+    """
+    measured: dict[str, float] = {"params": params(model)}
+    try:
+        measured["flops"] = flops(model, input_shape)
+    except MeasureError:
+        # A model of an unusual kind is still worth training.
+        return measured
+    return measured
+
+
+__all__ = ["costs", "flops", "latency_s", "params", "without_weights"]

@@ -1,0 +1,186 @@
+"""The proxies by name, the baselines params and flops, and Kendall's tau."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nas_nb.errors import MeasureError, nearest
+from nas_nb.evaluate import costs, flops
+from nas_nb.evaluate.proxies.activation_proxies import jacob_cov, naswot, zen
+from nas_nb.evaluate.proxies.gradient_proxies import grad_norm, snip, synflow
+
+if TYPE_CHECKING:
+    import keras
+
+Proxy = Callable[[Any, Any, Any], float]
+"""``proxy(model, x, y) -> score``, greater for a model that promises more.
+
+The model is built, compiled and untrained; it has the weights and the state afterwards that it had
+before. The score is a function of the model's weights and the batch alone.
+"""
+
+
+def flops_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
+    """Returns the multiply-adds of one sample.
+
+    Args:
+        model: A built model.
+        x: A batch, `(samples, ...)`, whose shape fills in what the model leaves open; may be left
+            out for a model of known shape.
+        y: Not looked at.
+
+    Raises:
+        MeasureError: They can't be counted; see `nas_nb.evaluate.flops`.
+    """
+    single = x is not None and not isinstance(x, dict | list | tuple)
+    return float(flops.flops(model, np.shape(x)[1:] if single else None))
+
+
+def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
+    """Returns how many parameters the model has; the batch is not looked at.
+
+    Raises:
+        MeasureError: The model isn't built.
+    """
+    return float(costs.params(model))
+
+
+PROXIES: dict[str, Proxy] = {
+    "params": params_proxy,
+    "flops": flops_proxy,
+    "synflow": synflow,
+    "snip": snip,
+    "grad_norm": grad_norm,
+    "jacob_cov": jacob_cov,
+    "naswot": naswot,
+    "zen": zen,
+}
+"""The proxies by name, the two baselines first."""
+
+
+def get_proxy(name: str) -> Proxy:
+    """Returns the proxy of this name.
+
+    Raises:
+        MeasureError: There is none.
+    """
+    if name not in PROXIES:
+        raise MeasureError(
+            f"Expected one of the proxies {', '.join(PROXIES)}, got {name!r}."
+            + nearest(str(name), PROXIES)
+        )
+    return PROXIES[name]
+
+
+FEWEST_CANDIDATES = 5
+"""With fewer candidates than this an order says nothing."""
+BASELINES = ("params", "flops")
+
+
+class ProxyScore(NamedTuple):
+    """What a proxy gives one candidate.
+
+    Attributes:
+        value: The score.
+        ms: The milliseconds that it took.
+    """
+
+    value: float
+    ms: float
+
+
+Scores = Mapping[str, ProxyScore]
+"""The scores of one candidate by the proxies that are defined for it."""
+
+
+class ProxyRank(NamedTuple):
+    """How a proxy ordered the candidates.
+
+    Attributes:
+        name: The proxy.
+        tau: Kendall's tau-b with the outcome, from -1 to 1; NaN where the proxy is defined for
+            fewer than 5 candidates, or can't tell them apart.
+        params_tau: That of `params`, on the candidates for which this proxy is defined.
+        candidates: For how many it is defined.
+        ms: Milliseconds a candidate, the median; NaN where it is defined for none.
+        ms_most: And for the slowest candidate.
+    """
+
+    name: str
+    tau: float
+    params_tau: float
+    candidates: int
+    ms: float
+    ms_most: float
+
+    @property
+    def beats_params(self) -> bool:
+        """Whether it ordered the candidates better than `params`, and better than not at all."""
+        bar = 0.0 if math.isnan(self.params_tau) else max(0.0, self.params_tau)
+        return self.name != "params" and self.tau > bar
+
+
+def score_all(model: keras.Model, x: Any, y: Any) -> dict[str, ProxyScore]:
+    """Scores a model with every proxy that is defined for it.
+
+    Args:
+        model: A built, compiled and untrained model.
+        x: A batch of samples, `(samples, ...)`.
+        y: Its targets, as `fit` takes them.
+    """
+    found = {}
+    for name, proxy in PROXIES.items():
+        began = time.perf_counter()
+        try:
+            value = proxy(model, x, y)
+        except MeasureError:
+            continue
+        found[name] = ProxyScore(value, (time.perf_counter() - began) * 1e3)
+    return found
+
+
+def rank_proxies(scores: Sequence[Scores], outcomes: Sequence[float]) -> tuple[ProxyRank, ...]:
+    """Returns how each proxy ordered the candidates: the baselines, then the others, best first.
+
+    Args:
+        scores: Of each candidate.
+        outcomes: How good each was when it was trained; greater is better.
+    """
+    ranks = [_rank(name, scores, outcomes) for name in PROXIES]
+    others = [rank for rank in ranks if rank.name not in BASELINES]
+    others.sort(key=lambda rank: (math.isnan(rank.tau), -rank.tau))
+    return (*(rank for rank in ranks if rank.name in BASELINES), *others)
+
+
+def chance_tau(candidates: int) -> float:
+    """Returns the tau, of either sign, that 19 of 20 proxies that know nothing stay below.
+
+    By the normal approximation of Kendall, "Rank Correlation Methods", 1948, without ties.
+
+    Args:
+        candidates: 2 or more.
+    """
+    n = candidates
+    return min(1.0, 1.96 * math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1))))
+
+
+def _rank(name: str, scores: Sequence[Scores], outcomes: Sequence[float]) -> ProxyRank:
+    pairs = [(one, outcome) for one, outcome in zip(scores, outcomes, strict=True) if name in one]
+    ms = [one[name].ms for one, _ in pairs] or [math.nan]
+    tau, params_tau = _tau(name, pairs), _tau("params", pairs)
+    return ProxyRank(name, tau, params_tau, len(pairs), statistics.median(ms), max(ms))
+
+
+def _tau(name: str, pairs: Sequence[tuple[Scores, float]]) -> float:
+    known = [(one[name].value, outcome) for one, outcome in pairs if name in one]
+    if len(known) < FEWEST_CANDIDATES:
+        return math.nan
+    values, outcomes = zip(*known, strict=True)
+    return float(kendalltau(values, outcomes)[0])

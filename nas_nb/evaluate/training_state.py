@@ -1,0 +1,123 @@
+"""What a training is told and tells: control, epochs, result; its state, captured and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from nas_nb.evaluate.backend import on_tensorflow, optimizer_variables
+
+Arrays = list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training as it is after one of its epochs.
+
+    Attributes:
+        epoch: How many epochs were trained.
+        models: The variables of each model (several where a trial is repeated), as `capture`
+            returns them.
+        best_epoch: The best epoch so far by the objective, from 1.
+        best: The weights after that epoch, as `get_weights` returns them; None if nobody kept them.
+    """
+
+    epoch: int
+    models: tuple[Arrays, ...]
+    best_epoch: int = 0
+    best: Arrays | None = None
+
+
+class StateSaver(Protocol):
+    """Who keeps states while a training runs."""
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether the state after this epoch (from 1) is to be kept."""
+
+    def keep(self, epoch: int) -> None:
+        """Keeps it. Models have their weights and their optimizers' state of that moment."""
+
+
+def capture(model: keras.Model) -> Arrays:
+    """Returns copies of all that training has changed in a model.
+
+    These are its weights, the seeds that its dropout layers draw from next, the optimizer's slots,
+    its step and its learning rate. Keras's own `save_weights` leaves the seeds out.
+
+    Args:
+        model: A compiled model whose optimizer is built.
+    """
+    return [_copied(variable) for variable in _variables(model)]
+
+
+def build(model: keras.Model, x: Any) -> None:
+    """Makes the variables that a compiled model, and its optimizer, still lack.
+
+    Args:
+        model: A compiled model.
+        x: Samples `(samples, ...)`, of which one is enough to build what has no input shape.
+    """
+    if not model.built:
+        model(np.asarray(x[:1]))
+    if not model.optimizer.built:
+        with keras.name_scope(model.optimizer.name):
+            model.optimizer.build(model.trainable_variables)
+
+
+def restore(model: keras.Model, arrays: Sequence[npt.NDArray[Any]], x: Any) -> None:
+    """Puts a model of the same architecture into the state that `capture` took.
+
+    Args:
+        model: A compiled model; what it still lacks is built first, since before its variables
+            exist a state has no place to go.
+        arrays: The state.
+        x: Samples `(samples, ...)`, as for `build`.
+
+    Raises:
+        ValueError: The state is that of another architecture. The model's variables are as before.
+    """
+    build(model, x)
+    variables = _variables(model)
+    if [tuple(v.shape) for v in variables] != [array.shape for array in arrays]:
+        raise ValueError("The state is that of another architecture.")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *optimizer_variables(model)]
+
+
+def _copied(variable: Any) -> npt.NDArray[Any]:
+    value = variable.value
+    copied = np.array(value.numpy() if on_tensorflow() else keras.ops.convert_to_numpy(value))
+    # Files know NumPy's own types only; from float32 the small floats come back as they were.
+    return copied.astype("float32") if copied.dtype.kind == "V" else copied
+
+
+OnEpoch = Callable[[int, Mapping[str, float], float], None]
+
+
+class TrainingControl(Protocol):
+    """What the trainer asks between two batches."""
+
+    def checkpoint(self) -> bool:
+        """Blocks while the search is paused; returns True when training has to end now."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+        stopped: Whether it was ended by the control before its last epoch was complete.
+        note: Why a slower path was taken, or None.
+    """
+
+    stopped: bool
+    note: str | None = None

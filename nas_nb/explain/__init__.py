@@ -1,0 +1,1 @@
+"""WHY: importance, (later) ablation, attribution, uncertainty."""

@@ -1,0 +1,92 @@
+"""A trained model that takes texts or a table's own values in place of the numbers for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import keras
+
+from nas_nb.data.dataset import Data
+from nas_nb.data.preprocessing import Standardization, Table, Vocabulary
+from nas_nb.errors import SpaceError
+
+if TYPE_CHECKING:
+    from nas_nb.data.dataset import DataSpec
+    from nas_nb.data.preprocessing import Column
+
+
+def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
+    """Returns a model with the same weights that takes the samples as the user had them.
+
+    Text and names of categories can't go through a compiled training, so `Data` turns them into
+    numbers once, and the layers that do the same are put in front of the model for its use.
+
+    Args:
+        model: A trained model for the data.
+        data: The data that it was trained on, or its spec.
+
+    Returns:
+        For texts, a model of strings of shape (samples, 1). For a data frame with categories, a
+        model of a dictionary: for each column an array of shape (samples, 1), of strings where
+        it holds categories. For a table whose numbers were standardised, a model of the numbers
+        as they were, which also predicts quantities in their own units. Anything else is as it
+        was: the model itself.
+
+    Raises:
+        SpaceError: The model is not for this data; or it is to take texts or names, which Keras
+            can look up with TensorFlow alone.
+    """
+    spec = data.spec if isinstance(data, Data) else data
+    if tuple(model.input_shape[1:]) != spec.input_shape:
+        raise SpaceError(
+            f"Expected a model for samples of shape {spec.input_shape}, got one for "
+            f"{tuple(model.input_shape[1:])}: pass the data that it was trained on."
+        )
+    if isinstance(spec.raw, Standardization):
+        return _of_numbers(model, spec)
+    if spec.raw is not None and keras.backend.backend() != "tensorflow":
+        raise SpaceError(
+            "Expected Keras on TensorFlow for a model that takes texts or names of categories, got "
+            f"the backend {keras.backend.backend()!r}: give the model numbers, from data.raw."
+        )
+    if isinstance(spec.raw, Vocabulary):
+        inputs = keras.Input((1,), dtype="string", name="text")
+        return keras.Model(inputs, model(_tokens(spec.raw)(inputs)))
+    if isinstance(spec.raw, Table):
+        columns = {column.name: _input(column) for column in spec.raw.columns}
+        parts = [_numbers(column, columns[column.name]) for column in spec.raw.columns]
+        joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+        return keras.Model(columns, model(joined))
+    return model
+
+
+def _of_numbers(model: keras.Model, spec: DataSpec) -> keras.Model:
+    """Returns the model between the layers that standardise its input and undo it behind."""
+    scale = cast("Standardization", spec.raw).statistics
+    inputs = keras.Input(spec.input_shape)
+    front = keras.layers.Normalization(mean=list(scale.mean), variance=list(scale.variance))
+    outputs = model(front(inputs))
+    if scale.target_mean:
+        deviation, mean = list(scale.target_deviation), list(scale.target_mean)
+        outputs = keras.layers.Rescaling(deviation, mean)(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _tokens(vocabulary: Vocabulary) -> keras.layers.Layer:
+    return keras.layers.TextVectorization(
+        output_sequence_length=vocabulary.length, vocabulary=list(vocabulary.words)
+    )
+
+
+def _input(column: Column) -> keras.KerasTensor:
+    name = column.name.replace("/", "_")  # the one character that Keras doesn't allow
+    return keras.Input((1,), dtype="string" if column.categories else "float32", name=name)
+
+
+def _numbers(column: Column, x: keras.KerasTensor) -> keras.KerasTensor:
+    if not column.categories:
+        return x
+    look_up = keras.layers.StringLookup(
+        vocabulary=list(column.categories), num_oov_indices=1, output_mode="one_hot"
+    )
+    return look_up(x)

@@ -1,0 +1,289 @@
+"""Their arguments, help and Tab completion."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+from IPython.core.error import UsageError
+
+from nas_nb.errors import nearest
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+ACTIONS = {
+    "status": "say what the current search does and has found (the same as %nas alone)",
+    "start": "start the current search beside the notebook, or go on with it",
+    "pause": "let it wait, the trial in its place",
+    "resume": "let it go on",
+    "stop": "end it within one batch or one second; it can be resumed",
+    "wait": "wait here until it ends; an interrupt stops it gracefully",
+    "best": "return the incumbent: the best completed trial",
+    "trials": "return all trials as a pandas.DataFrame",
+    "panel": "show the panel again: controls, buttons and live plots",
+    "report": "show the record of the search, which needs no kernel to be read",
+    "open": "open the search in a folder again, e.g. %nas open nas_nb_runs/mine, and return it",
+    "data": "use a data set by default: a variable, or a name such as digits",
+    "replay": "play a search back, trial by trial: that of a folder, or the current one",
+    "pin": "propose only some values of choices from now on: %nas pin units=32,64",
+    "without": "leave values out: %nas without layer_1=Dense",
+    "at_least": "leave smaller numbers out: %nas at_least units=64",
+    "at_most": "leave larger numbers out: %nas at_most units=64",
+    "release": "lift all restrictions, or those of some choices: %nas release units",
+    "queue": "try the incumbent with other choices next: %nas queue units_1=64",
+    "unqueue": "drop the candidates that wait",
+    "stop_trial": "end the running trial with what it has; the search goes on",
+    "more_epochs": "train a trial longer: %nas more_epochs 3 10 gives trial 3 ten more",
+    "strategy": "let another strategy propose: %nas strategy evolution population=10",
+    "budget": "change limits: %nas budget max_trials=100",
+}
+"""What `%nas` can do, each with its help."""
+
+
+class HelpAsked(Exception):  # noqa: N818 - not an error: the reader gets what was asked for
+    """Carries the help text that `-h` asked for."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser for a notebook: it neither exits nor prints, and knows what was meant."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, add_help=False, allow_abbrev=False)
+        self.add_argument("-h", "--help", action=_Help, nargs=0, help="show this text")
+
+    def read(self, line: str) -> argparse.Namespace:
+        """Returns the arguments of a magic's line.
+
+        Raises:
+            UsageError: They don't fit; one line says why.
+            HelpAsked: They ask for help.
+        """
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            self.error(f"{error}: {line!r}")
+        known, unknown = self.parse_known_args(words)
+        if unknown:
+            hint = nearest(unknown[0], self.options())
+            self.error(f"there is no argument '{unknown[0]}'.{hint}")
+        return known
+
+    def options(self) -> list[str]:
+        """Returns the long options, for completion and for suggestions."""
+        return [name for name in self._option_string_actions if name.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """Raises the UsageError that IPython shows in one line, without a traceback."""
+        end = "" if message.endswith(("?", ".")) else "."
+        raise UsageError(f"{self.prog}: {message}{end} See `{self.prog} -h`.")
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        raise HelpAsked(parser.format_help())
+
+
+class _Known(argparse.Action):
+    """Takes one of some words, and suggests the nearest for any other."""
+
+    def __init__(self, *args: Any, known: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known = known
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if values is not None and values not in self._known:
+            parser.error(f"there is no '{values}'.{nearest(values, self._known)}")
+        setattr(namespace, self.dest, values)
+
+
+class _Option(argparse.Action):
+    """Collects options of a strategy; their values are read as Python writes them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        name, sign, text = values.partition("=")
+        if not name.isidentifier() or not sign:
+            parser.error(f"--option takes NAME=VALUE, for example population=50, not '{values}'")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: value})
+
+
+_LIMITS: dict[str, tuple[type, str, str]] = {
+    "max-trials": (int, "N", "trials that may end"),
+    "max-time": (str, "TIME", "time for the search: '2 min', 90s"),
+    "max-epochs": (int, "N", "epochs of training over all trials"),
+    "max-params": (int, "N", "weights of one model; larger ones fail without training"),
+    "max-flops": (int, "N", "multiply-adds of one model for one sample, likewise"),
+    "max-latency": (str, "TIME", "time of one model for one sample: '5 ms', likewise"),
+    "max-time-per-trial": (str, "TIME", "time for one trial; a longer one is cut off"),
+    "max-memory": (str, "BYTES", "memory of the kernel at which the search pauses: '1.8 GB'"),
+    "epochs": (int, "N", "epochs that a trial is granted"),
+    "batch-size": (int, "N", "samples a batch"),
+    "fraction": (float, "SHARE", "of the training samples that trials are trained on"),
+    "resolution": (float, "SHARE", "of an image's height and width"),
+    "repeats": (int, "N", "trainings of each candidate, whose mean is its score"),
+    "patience": (int, "N", "epochs without improvement after which a trial ends"),
+    "min-delta": (float, "X", "what counts as improvement"),
+    "seed": (int, "N", "decides all that is drawn"),
+}
+
+
+def line_parser() -> Parser:
+    """Returns the parser of `%nas`."""
+    about = "\n".join(f"  {name:<11} {text}" for name, text in ACTIONS.items())
+    parser = Parser(
+        prog="%nas",
+        usage="%(prog)s [ACTION] [WORD ...]",
+        description="Steers the current search: the one that runs, else the latest.",
+        epilog=f"actions:\n{about}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "action", nargs="?", default="status", action=_Known, known=list(ACTIONS), help="see below"
+    )
+    about = "the data set for data, the folder for open and replay, NAME=VALUE to steer"
+    parser.add_argument("words", nargs="*", metavar="WORD", help=about)
+    return parser
+
+
+def cell_parser() -> Parser:
+    """Returns the parser of `%%nas`."""
+    parser = Parser(
+        prog="%%nas",
+        usage="%(prog)s NAME [options]",
+        description="Makes a search of the space that the cell describes, and shows its panel. The "
+        "cell defines a KerasTuner build(hp), or ends with a dict, or assigns one.",
+    )
+    parser.add_argument("name", help="the variable that will hold the search")
+    parser.add_argument("--strategy", metavar="NAME", help="who proposes: evolution, random, ...")
+    parser.add_argument(
+        "--option", action=_Option, metavar="NAME=VALUE", help="of the strategy; may be repeated"
+    )
+    parser.add_argument("--objective", metavar="NAME", help="what is compared: val_accuracy, ...")
+    for name, (kind, metavar, text) in _LIMITS.items():
+        parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    about = "end trials early whose learning curve can't reach the best"
+    parser.add_argument("--stop-early", action="store_true", default=None, help=about)
+    parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
+    parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
+    parser.add_argument("--start", action="store_true", help="start it at once")
+    return parser
+
+
+def help_text() -> str:
+    """Returns the help of both magics, as `%nas?` shows it."""
+    return f"{line_parser().format_help()}\n{cell_parser().format_help()}"
+
+
+_MAGIC = re.compile(r"\s*(?:[\w.]+\s*=\s*)?(%%?)nas\s(.*)", re.DOTALL)
+_TITLE = "nas_nb"
+
+
+def load(shell: InteractiveShell) -> None:
+    """Lets the shell complete what follows our magics."""
+    unload(shell)
+
+    @context_matcher(identifier=_TITLE)  # type: ignore[untyped-decorator]
+    def match(context: CompletionContext) -> Any:
+        found = candidates(context.text_until_cursor, context.token, shell.user_ns)
+        # Without suppression the names of the notebook would be mixed in.
+        completions = [SimpleCompletion(text=text, type="param") for text in found]
+        return {"completions": completions, "suppress": bool(completions)}
+
+    shell.Completer.custom_matchers.append(match)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Takes the completion away again."""
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != _TITLE]
+
+
+def candidates(text: str, token: str, names: dict[str, Any]) -> list[str]:
+    """Returns what may stand where the cursor is.
+
+    Args:
+        text: The line up to the cursor.
+        token: What of the last word has been written.
+        names: The user's variables.
+    """
+    match = _MAGIC.fullmatch(text)
+    if match is None:
+        return []
+    words = match[2].removesuffix(token).split()
+    of = _of_cell if match[1] == "%%" else _of_line
+    return [word for word in of(words, names) if word.startswith(token)]
+
+
+def _of_line(words: list[str], names: dict[str, Any]) -> list[str]:
+    if not words:
+        return list(ACTIONS)
+    if words[0] in ("pin", "without", "at_least", "at_most", "queue"):
+        return _choices()
+    values = {
+        "data": lambda: _data(names),
+        "open": _folders,
+        "replay": _folders,
+        "strategy": _strategies,
+    }
+    return values[words[0]]() if len(words) == 1 and words[0] in values else []
+
+
+def _of_cell(words: list[str], names: dict[str, Any]) -> list[str]:
+    values: dict[str, Callable[[], list[str]]] = {
+        "--strategy": _strategies,
+        "--data": lambda: _data(names),
+    }
+    if words and words[-1] in values:
+        return values[words[-1]]()
+    unused = [option for option in cell_parser().options() if option not in words]
+    return unused if words else []
+
+
+def _choices() -> list[str]:
+    """Returns the choices of the current search's space, ready for a value."""
+    session = sys.modules.get("nas_nb.search.session")
+    search = session.current_search() if session is not None else None
+    return [] if search is None else [f"{name}=" for name in search.space.domain.names]
+
+
+def _folders() -> list[str]:
+    """Returns the folders that searches wrote to where nobody chose one, the latest first."""
+    journals = Path("nas_nb_runs").glob("*/journal.jsonl")
+    return sorted((journal.parent.as_posix() for journal in journals), reverse=True)
+
+
+def _strategies() -> list[str]:
+    from nas_nb.strategy.registry import STRATEGIES
+
+    return list(STRATEGIES)
+
+
+def _data(names: dict[str, Any]) -> list[str]:
+    from nas_nb.data.datasets import DATASET_NAMES
+
+    # A variable can only hold our data once their module is loaded.
+    data = sys.modules["nas_nb.data"].Data
+    return [*DATASET_NAMES, *(name for name, value in names.items() if isinstance(value, data))]

@@ -1,0 +1,1 @@
+"""The panel: configure, watch, inspect and steer, in the cell."""

@@ -1,0 +1,177 @@
+"""The Configure tab: form, coverage, the same as code."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.notebook.panel.settings_form import about
+from nas_nb.notebook.panel.tabs import Tab
+from nas_nb.notebook.wording import folder_text, size_text
+from nas_nb.search.budget import describe_duration
+from nas_nb.search.project import is_chosen
+from nas_nb.search.settings import as_objective
+from nas_nb.strategy.registry import STRATEGIES
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.panel.settings_form import SettingsForm
+    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.search.search import Search
+    from nas_nb.strategy.base import Strategy
+
+
+class ConfigureTab(Tab):
+    """The controls, with what they come to.
+
+    Args:
+        context: What it works with.
+        controls: The settings.
+    """
+
+    title = "Configure"
+
+    def __init__(self, context: TabContext, controls: SettingsForm) -> None:
+        self._context = context
+        self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
+        self.widget = widgets.VBox(
+            [self._coverage, controls.widget, self._about, controls.folder, self._code]
+        )
+
+    def paint(self, *, pictures: bool = True) -> None:
+        """Brings the line about the budget and the code up to date."""
+        search = self._context.search
+        self._coverage.value = (
+            f'<p class="nas-coverage"><strong>{html.escape(coverage_text(search))}</strong></p>'
+        )
+        strategy = search.strategy
+        told = f"{strategy.name}: {about(type(strategy))}"
+        self._about.value = f'<p class="nas-help">{html.escape(told)}</p>'
+        magic = f"# or, above a cell that describes the space\n{magic_text(search)}"
+        code = f"{python_text(search)}\n\n{magic}"
+        self._code.value = (
+            '<p class="nas-caption">The same as code</p>'
+            f'<pre tabindex="0" class="nas-code">{html.escape(code)}</pre>'
+        )
+
+
+def coverage_text(search: Search) -> str:
+    """Returns the line '60 of 15,625 architectures, about 4 min'.
+
+    A time is told where trials of this search were measured; else what decides it.
+    """
+    return f"{_share(search)}, {_time(search)}."
+
+
+def _share(search: Search) -> str:
+    most, size = _trials(search), search.space.size
+    if most is None:
+        return f"As many of {size_text(size)} as the budget allows"
+    shown = min(most, size)
+    return f"{int(shown):,} of {size_text(size)}{_part(shown, size)}"
+
+
+def _part(shown: float, size: float) -> str:
+    if math.isinf(size) or size <= 0:
+        return ""
+    share = 100 * shown / size
+    return f" ({share:.0f} %)" if share >= 1 else f" ({share:.1g} %)"
+
+
+def _trials(search: Search) -> int | None:
+    budget, epochs = search.budget, search.settings.fidelity.epochs
+    by_epochs = None if budget.max_epochs is None else math.ceil(budget.max_epochs / epochs)
+    known = [count for count in (budget.max_trials, by_epochs) if count is not None]
+    return min(known) if known else None
+
+
+def _time(search: Search) -> str:
+    history, limit_s = search.history, search.budget.max_time_s
+    spent, left = history.busy_s, _trials(search)
+    at_most = "" if limit_s is None else f"at most {describe_duration(limit_s)}"
+    if not history.epochs_spent or left is None:
+        return at_most or "in the time that the models take to train"
+    # Epochs, not trials: those that failed early took next to no time.
+    needed = spent / history.epochs_spent * left * search.settings.fidelity.epochs
+    if limit_s is not None and needed >= limit_s:
+        return at_most
+    return f"about {describe_duration(max(1, needed))} by what was measured so far"
+
+
+_COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops", "max_memory_bytes")
+_TIMES = ("max_time_s", "max_time_per_trial_s", "max_latency_s")
+_LINE = 88
+
+
+def code_arguments(search: Search) -> dict[str, Any]:
+    """Returns what `Search` was given, or would have to be given, beyond space and data.
+
+    Only what differs from the defaults, and the strategy, which one wants to see.
+    """
+    settings, budget = search.settings, search.settings.budget
+    found: dict[str, Any] = {"strategy": settings.strategy.name}
+    if options := changed_options(settings.strategy):
+        found["options"] = options
+    usual = as_objective(None, settings.data.task)
+    if settings.objective.name != usual.name:
+        found["objective"] = str(settings.objective.name)
+    for name in _COUNTS:
+        if getattr(budget, name) is not None:
+            found[name.removesuffix("_bytes")] = getattr(budget, name)
+    for name in _TIMES:
+        seconds = getattr(budget, name)
+        if seconds is not None:
+            # A duration is written as people do where that loses nothing.
+            whole = float(seconds).is_integer() and seconds >= 1
+            found[name.removesuffix("_s")] = describe_duration(seconds) if whole else seconds
+    usual_fidelity = dataclasses.asdict(Fidelity())
+    given = dataclasses.asdict(settings.fidelity)
+    found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
+    if settings.seed:
+        found["seed"] = settings.seed
+    return found | ({"directory": folder_text(search)} if is_chosen(search.directory) else {})
+
+
+def changed_options(strategy: Strategy) -> dict[str, Any]:
+    """Returns the options of a strategy that are not at their defaults."""
+    if strategy.name not in STRATEGIES:
+        return {}
+    defaults = {field.name: field.default for field in dataclasses.fields(strategy)}
+    return {n: value for n, value in strategy.options.items() if value != defaults.get(n)}
+
+
+def python_text(search: Search) -> str:
+    """Returns the Python that makes this search of its space: `search = nas.Search(...)`."""
+    written = [f"{name}={value!r}" for name, value in code_arguments(search).items()]
+    if search.strategy.name not in STRATEGIES:
+        written[0] = f"strategy={search.strategy.name}"
+    data = f'nas.load("{search.data.name}")' if _is_ready(search.data.name) else "data"
+    line = f"search = nas.Search({', '.join(['space', data, *written])})"
+    if len(line) <= _LINE:
+        return line
+    body = "\n".join(f"    {argument}," for argument in ("space", data, *written))
+    return f"search = nas.Search(\n{body}\n)"
+
+
+def magic_text(search: Search) -> str:
+    """Returns the first line of the cell that makes this search: `%%nas search --data ...`."""
+    words = ["%%nas", "search", "--data", search.data.name]
+    for name, value in code_arguments(search).items():
+        if name == "options":
+            for option, chosen in value.items():
+                words += ["--option", f"{option}={chosen}"]
+        else:
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
+    return " ".join(shlex.quote(word) if " " in word else word for word in words)
+
+
+def _is_ready(name: str) -> bool:
+    from nas_nb.data.datasets import DATASET_NAMES
+
+    return name in DATASET_NAMES

@@ -1,0 +1,247 @@
+"""Buttons, the chosen trial, rows and alerts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from nas_nb.errors import NasError
+from nas_nb.notebook.tables import ranking
+from nas_nb.notebook.wording import number_text
+from nas_nb.workers.control import SearchState
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.search.search import Search
+
+
+class Buttons:
+    """The buttons of one search. A refusal is said beside them in one sentence.
+
+    Callbacks may run beside the user's cell, in whatever thread the kernel chooses, so they do no
+    more than set the search's flags.
+
+    Args:
+        search: The search to steer.
+        on_click: Called after every click, so that the panel follows.
+
+    Attributes:
+        widget: All buttons.
+    """
+
+    def __init__(self, search: Search, on_click: Callable[[], None]) -> None:
+        self._search = search
+        self._on_click = on_click
+        self.start = widgets.Button(description="Start", button_style="success")
+        self.pause = widgets.Button(description="Pause", disabled=True)
+        self.stop = widgets.Button(description="Stop", disabled=True)
+        for button in (self.start, self.pause, self.stop):
+            button.layout.width = "110px"
+        self._refusal = widgets.HTML()
+        self.widget = widgets.HBox([self.start, self.pause, self.stop, self._refusal])
+        self.start.on_click(lambda _: self._ask(search.start))
+        self.pause.on_click(lambda _: self._ask(self._pause_or_resume))
+        self.stop.on_click(lambda _: self._ask(search.stop))
+
+    def enable(self, state: SearchState, *, legal: bool) -> None:
+        """Leaves on what may be asked of a search in this state.
+
+        Args:
+            state: The search's state.
+            legal: Whether every control holds a value that fits.
+        """
+        self.start.disabled = state.live or not legal
+        self.start.description = "Start" if state in (SearchState.NEW, *_LIVE) else "Go on"
+        self.pause.disabled = not state.live
+        self.pause.description = "Resume" if state is SearchState.PAUSED else "Pause"
+        self.stop.disabled = not state.live
+
+    def _pause_or_resume(self) -> None:
+        # By what the button says: that is what its user has read.
+        if self.pause.description == "Resume":
+            self._search.resume()
+        else:
+            self._search.pause()
+
+    def _ask(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+            self._refusal.value = ""
+        except NasError as error:
+            self._refusal.value = alert_html(error)
+        self._on_click()
+
+
+_LIVE = (SearchState.RUNNING, SearchState.PAUSED)
+
+
+class TrialChooser:
+    """A field for a trial's number, and buttons. The same widgets stand in several tabs.
+
+    Args:
+        search: The search whose trials are chosen from.
+        selection: What to choose with.
+
+    Attributes:
+        widget: All of it.
+        number: The field; empty while the incumbent is followed.
+    """
+
+    def __init__(self, search: Search, selection: TrialSelection) -> None:
+        self._search = search
+        self._selection = selection
+        self.number = number_field("Trial", "the best", 140)
+        self.buttons = {
+            "Best": self._best,
+            "Better": lambda: self._step(-1),
+            "Worse": lambda: self._step(1),
+            "Latest": self._latest,
+        }
+        self.refusal, self._about = widgets.HTML(), widgets.HTML()
+        pressed = [_button(name, action) for name, action in self.buttons.items()]
+        self.widget = row(self.number, *pressed, self._about, self.refusal)
+        self.number.observe(lambda _: self._typed(), "value")
+
+    def paint(self) -> None:
+        """Says which trial is looked at."""
+        history = self._search.history
+        trial = self._selection.trial(history)
+        if trial is None:
+            text = "no trial yet"
+        else:
+            order = ranking(history)
+            rank = (
+                f", number {order.index(trial) + 1:,} of {len(order):,}" if trial in order else ""
+            )
+            score = f", {history.objective} {number_text(trial.score)}" if rank else ""
+            text = f"trial {trial.number}: {trial.status}{score}{rank}"
+        self._about.value = f"<p>{html.escape(text)}</p>"
+
+    def _typed(self) -> None:
+        try:
+            self._selection.choose(read_number(self.number.value, len(self._search.history)))
+            self.refusal.value = ""
+        except NasError as error:
+            self.refusal.value = alert_html(error)
+
+    def _best(self) -> None:
+        self.number.value = ""
+
+    def _latest(self) -> None:
+        if trials := self._search.history.trials:
+            self.number.value = str(trials[-1].number)
+
+    def _step(self, ranks: int) -> None:
+        order = ranking(self._search.history)
+        trial = self._selection.trial(self._search.history)
+        if not order or trial is None:
+            return
+        numbers = [one.number for one in order]
+        at = numbers.index(trial.number) + ranks if trial.number in numbers else 0
+        self.number.value = str(numbers[min(max(at, 0), len(order) - 1)])
+
+
+def number_field(name: str, placeholder: str, width: int) -> Any:
+    """Returns a field for a trial's number that may be left empty."""
+    field = widgets.Text(placeholder=placeholder, **named(name, width))
+    field.continuous_update = False
+    return field
+
+
+def read_number(text: str, count: int) -> int | None:
+    """Returns the number of a trial that was typed; None for an empty field.
+
+    Args:
+        text: What was typed.
+        count: How many trials there are.
+
+    Raises:
+        NasError: It is not the number of one of them.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return None
+    if stripped.isascii() and stripped.isdigit() and int(stripped) < count:
+        return int(stripped)
+    known = f"a trial from 0 to {count - 1}" if count else "nothing: there is no trial yet"
+    raise NasError(f"Expected {known}. Received: {stripped}.")
+
+
+def _button(name: str, action: Callable[[], None]) -> Any:
+    button = widgets.Button(description=name, layout={"width": "70px"})
+    button.on_click(lambda _: action())
+    return button
+
+
+class TrialSelection:
+    """A chosen trial and one to compare it with.
+
+    While nothing is chosen it is the incumbent, whichever that is at the moment.
+
+    Args:
+        on_change: Called after another trial was chosen.
+
+    Attributes:
+        chosen: The number of the trial that was chosen, or None.
+        other: The number of the one that was chosen for comparison, or None.
+    """
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self.chosen: int | None = None
+        self.other: int | None = None
+        self._on_change = on_change
+
+    def choose(self, number: int | None) -> None:
+        """Chooses a trial; None goes back to following the incumbent."""
+        self.chosen = number
+        self._on_change()
+
+    def compare_with(self, number: int | None) -> None:
+        """Chooses the trial to compare with; None lets it be the best other one."""
+        self.other = number
+        self._on_change()
+
+    def trial(self, history: History) -> Trial | None:
+        """Returns the trial to show; None while there is none."""
+        if self.chosen is not None and self.chosen < len(history):
+            return history[self.chosen]
+        return history.incumbent
+
+    def compared(self, history: History) -> Trial | None:
+        """Returns the trial to compare it with: the best one that is another."""
+        if self.other is not None and self.other < len(history):
+            return history[self.other]
+        trial = self.trial(history)
+        best = ranking(history)[:2]
+        return next((other for other in best if other is not trial), None)
+
+
+def row(*parts: Any) -> Any:
+    """Returns the parts in a row that wraps."""
+    return _box("nas-row", parts)
+
+
+def sides(*parts: Any) -> Any:
+    """Returns larger parts side by side; they stand one below the other where it is narrow."""
+    return _box("nas-sides", parts)
+
+
+def named(name: str, width: int) -> dict[str, Any]:
+    """Returns the name and look of an input that is as wide, in pixels, with its name."""
+    look = {"style": {"description_width": "initial"}, "layout": {"width": f"{width}px"}}
+    return {"description": name, **look}
+
+
+def _box(kind: str, parts: tuple[Any, ...]) -> Any:
+    box = widgets.HBox(parts)
+    box.add_class(kind)
+    return box
+
+
+def alert_html(error: Exception) -> str:
+    """Returns the error's sentence as HTML that a screen reader says at once."""
+    return f'<p role="alert">{html.escape(str(error))}</p>'

@@ -1,0 +1,252 @@
+"""`Panel`: the tree of widgets.
+
+It only puts parts together. A part is an input, which the browser writes, or a view, a piece of
+HTML which the painter alone writes. Of the tabs only the one in view is painted.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import psutil
+from IPython.display import DisplayHandle, display
+
+from nas_nb.evaluate.backend import MemoryWatch
+from nas_nb.notebook import wording
+from nas_nb.notebook.output import (
+    PANEL_CSS,
+    css_with_keys,
+    live_bundle,
+    no_bundle,
+    record_bundle,
+    stand_in_bundle,
+)
+from nas_nb.notebook.panel.configure_tab import ConfigureTab
+from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection
+from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
+from nas_nb.notebook.panel.settings_form import SettingsForm
+from nas_nb.notebook.panel.steer_tab import SteerTab
+from nas_nb.notebook.panel.tabs import (
+    MAP,
+    PARALLEL,
+    ImportanceTab,
+    ParetoTab,
+    PlotTab,
+    Tab,
+    TabContext,
+    WatchTab,
+)
+from nas_nb.notebook.panel.trial_tabs import CompareTab, Drawings, TrialTab
+from nas_nb.notebook.report import html_record, text_record
+from nas_nb.workers.control import SearchState
+
+if TYPE_CHECKING:
+    from nas_nb.search.search import Search
+
+
+class Panel:
+    """One tree of widgets for one search; every cell that shows the panel shows the same tree.
+
+    Args:
+        search: The search to show and steer.
+        on_input: Called after a click or a change, so that the painter follows.
+
+    Attributes:
+        widget: The whole panel.
+        controls: Its settings.
+        buttons: Its buttons.
+        selection: The trial that is looked at.
+        tabs: Its tabs, by title.
+        inputs: How many clicks and changes there were: it tells the painter about new ones.
+    """
+
+    def __init__(self, search: Search, on_input: Callable[[], None]) -> None:
+        self._search = search
+        self._on_input = on_input
+        self._handles: list[DisplayHandle] = []
+        self._stand_ins: list[DisplayHandle] = []
+        self.inputs = 0
+        self.controls = SettingsForm(search, self._noticed)
+        self.buttons = Buttons(search, self._noticed)
+        self.selection = TrialSelection(self._noticed)
+        self.watch = self._made_tabs()
+        self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
+        self._clock = widgets.HTML()
+        titles = list(self.tabs)
+        self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=titles)
+        new = search.state is SearchState.NEW
+        self.book.selected_index = titles.index("Configure" if new else "Watch")
+        self.book.observe(lambda _: self._noticed(), "selected_index")
+        self.widget = widgets.VBox(
+            [
+                self._views["title"],
+                self.buttons.widget,
+                self._views["status"],
+                self._clock,
+                self.book,
+            ]
+        )
+        self.widget.add_class("nas-panel")
+
+    @property
+    def closed(self) -> bool:
+        """Whether somebody has closed the widgets, so that no page can show them again."""
+        return self.widget.comm is None
+
+    @property
+    def tab(self) -> Tab:
+        """The tab in view."""
+        return list(self.tabs.values())[self.book.selected_index or 0]
+
+    def show(self) -> None:
+        """Shows the panel in the running cell."""
+        record = self._record()
+        panel, stand_in = live_bundle(self.widget, record), stand_in_bundle(record["text/html"])
+        self._handles.append(display(panel, raw=True, display_id=True))
+        self._stand_ins.append(display(stand_in, raw=True, display_id=True))
+
+    def paint(self, *, pictures: bool = True) -> None:
+        """Brings everything that is in view up to date with the search.
+
+        Args:
+            pictures: Whether pictures are drawn anew, too; they cost a hundred times what words do.
+        """
+        search = self._search
+        texts = {name: text(search) for name, text in _VIEWS.items()}
+        # The slow part, after the texts were made and before any is shown: all tell of one moment.
+        self.tab.paint(pictures=pictures)
+        self.controls.enable(live=search.state.live, started=bool(search.history.opened))
+        self.buttons.enable(search.state, legal=self.controls.legal)
+        for name, text in texts.items():
+            self._views[name].value = text
+        self.paint_clock()
+
+    def paint_words(self) -> None:
+        """Brings what is in view up to date, but for the pictures."""
+        self.paint(pictures=False)
+
+    def paint_clock(self) -> None:
+        """Brings the time that passed and is left up to date, and nothing else."""
+        limit_bytes = self._search.budget.max_memory_bytes
+        memory = _meter(limit_bytes).text() if self._search.state.live else ""
+        self._clock.value = _progress(self._search, memory)
+
+    def turn_to_watch(self) -> None:
+        """Turns from the settings, which are locked now, to what happens."""
+        if self.tab.title == "Configure":
+            self.book.selected_index = list(self.tabs).index("Watch")
+
+    def complain(self, error: Exception) -> None:
+        """Says why the panel no longer follows the search."""
+        text = f"The panel can't be drawn any more ({type(error).__name__}: {error})."
+        self._views["status"].value = f'<p role="alert">{html.escape(text)}</p>'
+
+    def keep(self) -> None:
+        """Replaces the panel, wherever it is shown, by the record, which needs no kernel."""
+        record = self._record() if self._handles else {}
+        for handle in self._handles:
+            handle.update(record, raw=True)
+        for stand_in in self._stand_ins:
+            stand_in.update(no_bundle(), raw=True)
+        self._handles, self._stand_ins = [], []
+
+    def refresh(self) -> None:
+        """Brings the record that is saved beside the panel up to date; the panel stays."""
+        for handle in self._handles:
+            handle.update(live_bundle(self.widget, self._record()), raw=True)
+        self.refresh_stand_in()
+
+    def refresh_stand_in(self) -> None:
+        """Brings the record that is saved below the panel up to date; nobody sees it now."""
+        html_text = self._record()["text/html"] if self._stand_ins else ""
+        for stand_in in self._stand_ins:
+            stand_in.update(stand_in_bundle(html_text), raw=True)
+
+    def _record(self) -> dict[str, Any]:
+        self.watch.draw()
+        html_text = html_record(self._search, self.watch.picture)
+        return record_bundle(html_text, self.watch.picture.png, text_record(self._search))
+
+    def _made_tabs(self) -> WatchTab:
+        search = self._search
+        context = TabContext(
+            search, self.selection, TrialChooser(search, self.selection), self._noticed
+        )
+        drawings = Drawings(search)
+        watch = WatchTab(context)
+        tabs: list[Tab] = [
+            ConfigureTab(context, self.controls),
+            watch,
+            LeaderboardTab(context),
+            TrialTab(context, drawings),
+            CompareTab(context, drawings),
+            ParetoTab(context),
+            PlotTab(context, PARALLEL),
+            PlotTab(context, MAP),
+            ImportanceTab(context),
+            SteerTab(context),
+        ]
+        self.tabs = {tab.title: tab for tab in tabs}
+        return watch
+
+    def _noticed(self) -> None:
+        self.inputs += 1
+        self._on_input()
+
+
+@lru_cache(maxsize=1)
+def _meter(limit_bytes: int | None) -> MemoryMeter:
+    """Returns the meter of a limit, kept: to find out what the container gives takes a while."""
+    return MemoryMeter(limit_bytes)
+
+
+def _title(search: Search) -> str:
+    about = f"{wording.size_text(search.space.size)}. Data {search.data.describe()}."
+    return (
+        f"{css_with_keys(PANEL_CSS)}"
+        f'<p class="nas-title">Architecture search <strong>{html.escape(search.name)}</strong></p>'
+        f'<p class="nas-about">{html.escape(about)}</p>'
+    )
+
+
+def _status(search: Search) -> str:
+    text = html.escape(wording.status_line(search))
+    choice = html.escape(wording.choice_text(search))
+    about = f'<p class="nas-about nas-choice">{choice}</p>' if choice else ""
+    return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>{about}'
+
+
+def _progress(search: Search, memory: str) -> str:
+    progress = search.progress
+    parts = (wording.progress_text, wording.epoch_text, wording.time_line)
+    texts = [*(part(search) for part in parts), memory]
+    text = html.escape(", ".join(text for text in texts if text))
+    return (
+        f'<p class="nas-progress"><progress max="100" value="{100 * progress.fraction:.0f}" '
+        f'aria-label="Share of the budget that is spent"></progress> {text}</p>'
+    )
+
+
+_VIEWS: dict[str, Callable[[Search], str]] = {"title": _title, "status": _status}
+
+
+class MemoryMeter:
+    """Reads the kernel's memory.
+
+    Args:
+        limit_bytes: Resident bytes at which a search pauses; None for 90 % of the container's.
+    """
+
+    def __init__(self, limit_bytes: int | None) -> None:
+        self._limit_bytes = MemoryWatch(limit_bytes).limit_bytes
+        self._process = psutil.Process()
+
+    def text(self) -> str:
+        """Returns what is used and what may be: 'memory 0.9 of 1.8 GB'."""
+        used = f"{self._process.memory_info().rss / 1e9:.1f}"
+        limit = "" if self._limit_bytes is None else f" of {self._limit_bytes / 1e9:.1f}"
+        return f"memory {used}{limit} GB"

@@ -1,0 +1,267 @@
+"""One trial, and two compared."""
+
+from __future__ import annotations
+
+import html
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from nas_nb.errors import NasError
+from nas_nb.notebook.panel.inputs import alert_html, number_field, read_number, row, sides
+from nas_nb.notebook.panel.tabs import Tab
+from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.diagram import draw_layout
+from nas_nb.notebook.plots.figures import Picture, image
+from nas_nb.notebook.tables import table, values_tables
+from nas_nb.notebook.wording import number_text, value_text
+from nas_nb.record.trial import TrialStatus
+from nas_nb.search.budget import describe_duration
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+    from nas_nb.search.search import Search
+    from nas_nb.space.graph import Layout
+
+_MARGINS = {"left": 0.12, "top": 0.8}
+
+
+class TrialTab(Tab):
+    """The chosen trial.
+
+    Args:
+        context: What it works with.
+        drawings: Where diagrams and code come from.
+    """
+
+    title = "Trial"
+
+    def __init__(self, context: TabContext, drawings: Drawings) -> None:
+        self._context = context
+        self._drawings = drawings
+        self._picture: Picture | None = None
+        self.code = widgets.ToggleButton(
+            description="Show its Keras code", layout={"width": "180px"}
+        )
+        self.code.observe(lambda _: context.on_input(), "value")
+        self._facts, self._curve, self._diagram, self._code = (widgets.HTML() for _ in range(4))
+        self._facts.add_class("nas-side-by-side")
+        picture = sides(widgets.VBox([self._facts, self._curve]), self._diagram)
+        self.widget = widgets.VBox([context.chooser.widget, picture, self.code, self._code])
+
+    def paint(self, *, pictures: bool = True) -> None:
+        """Shows the trial that is chosen."""
+        self._context.chooser.paint()
+        history = self._context.search.history
+        trial = self._context.selection.trial(history)
+        if trial is None:
+            self._facts.value = (
+                "<p>No completed trial yet; any other can be chosen by its number.</p>"
+            )
+            self._curve.value = self._diagram.value = self._code.value = ""
+            return
+        # The slow part, after which all is shown together; a diagram takes a model to be built.
+        curve = self._drawn() if pictures else self._curve.value
+        diagram = self._drawings.diagram(trial)
+        self._facts.value = values_tables(
+            f"Trial {trial.number}", trial_facts(trial, history), trial
+        )
+        self._curve.value, self._diagram.value = curve, diagram
+        self._code.value = self._drawings.code(trial) if self.code.value else ""
+
+    def _drawn(self) -> str:
+        if self._picture is None:
+            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+        self._picture.draw(self._context.plot_context()._replace(other=None))
+        return self._picture.html()
+
+
+def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:
+    """Returns what is known of a trial, by name, in the order in which it is told."""
+    granted = "" if trial.epochs_granted is None else f" of {trial.epochs_granted}"
+    facts: list[tuple[str, object]] = [
+        ("status", _status(trial)),
+        (history.objective, number_text(trial.score)),
+        ("epochs", f"{trial.epochs}{granted}"),
+        *(
+            (name, f"{cost:,.4g}" if cost < 1 else f"{cost:,.0f}")
+            for name, cost in trial.costs.items()
+        ),
+        ("time", describe_duration(trial.duration_s)),
+        ("proposed by", trial.origin),
+        ("note", trial.note or ""),
+    ]
+    return [(name, fact) for name, fact in facts if fact != ""]
+
+
+def _status(trial: Trial) -> str:
+    failed = trial.status is not TrialStatus.COMPLETED and trial.reason
+    return f"{trial.status}: {trial.reason}" if failed else str(trial.status)
+
+
+class CompareTab(Tab):
+    """The chosen trial and another one.
+
+    Args:
+        context: What it works with.
+        drawings: Where diagrams come from.
+    """
+
+    title = "Compare"
+
+    def __init__(self, context: TabContext, drawings: Drawings) -> None:
+        self._context = context
+        self._drawings = drawings
+        self._picture: Picture | None = None
+        self.other = number_field("With trial", "the best other one", 210)
+        self._refusal, self._table, self._curves = (widgets.HTML() for _ in range(3))
+        self._one, self._two = widgets.HTML(), widgets.HTML()
+        self.widget = widgets.VBox(
+            [
+                context.chooser.widget,
+                row(self.other, self._refusal),
+                sides(self._table, self._curves),
+                sides(self._one, self._two),
+            ]
+        )
+        self.other.observe(lambda _: self._typed(), "value")
+
+    def paint(self, *, pictures: bool = True) -> None:
+        """Shows the two trials."""
+        self._context.chooser.paint()
+        history = self._context.search.history
+        one, two = self._context.selection.trial(history), self._context.selection.compared(history)
+        if one is None or two is None:
+            self._table.value = "<p>Two trials are needed to compare.</p>"
+            self._curves.value = self._one.value = self._two.value = ""
+            return
+        if pictures:
+            self._curves.value = self._drawn()
+        self._table.value = facts_table(one, two, history) + differences_table(one, two)
+        self._one.value, self._two.value = self._diagram(one), self._diagram(two)
+
+    def _drawn(self) -> str:
+        if self._picture is None:
+            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+        self._picture.draw(self._context.plot_context())
+        return self._picture.html()
+
+    def _diagram(self, trial: Trial) -> str:
+        return f'<p class="nas-caption">Trial {trial.number}</p>{self._drawings.diagram(trial)}'
+
+    def _typed(self) -> None:
+        try:
+            number = read_number(self.other.value, len(self._context.search.history))
+            self._context.selection.compare_with(number)
+            self._refusal.value = ""
+        except NasError as error:
+            self._refusal.value = alert_html(error)
+
+
+def facts_table(one: Trial, two: Trial, history: History) -> str:
+    """Returns score, costs and time of both, and by how much they differ."""
+    names = dict.fromkeys([*one.costs, *two.costs])
+    rows = [(history.objective, one.score, two.score)]
+    rows += [(name, one.costs.get(name), two.costs.get(name)) for name in names]
+    rows += [
+        ("epochs", one.epochs, two.epochs),
+        ("seconds", round(one.duration_s, 1), round(two.duration_s, 1)),
+    ]
+    header = ("", f"trial {one.number}", f"trial {two.number}", "difference")
+    cells = ((name, _told(a), _told(b), _difference(a, b)) for name, a, b in rows)
+    return table("What they are worth", header, cells)
+
+
+def differences_table(one: Trial, two: Trial) -> str:
+    """Returns the choices in which they differ."""
+    names = dict.fromkeys([*one.values, *two.values])
+    pairs = [(name, one.values.get(name), two.values.get(name)) for name in names]
+    differ = [pair for pair in pairs if pair[1] != pair[2]]
+    if not differ:
+        return "<p>They make the same choices.</p>"
+    caption = f"{len(differ)} of {len(pairs)} choices differ"
+    header = ("choice", f"trial {one.number}", f"trial {two.number}")
+    cells = (
+        (n, *("none" if v is None else value_text(v) for v in values)) for n, *values in differ
+    )
+    return table(caption, header, cells)
+
+
+def _told(number: float | None) -> str:
+    if number is None:
+        return ""
+    if float(number).is_integer():
+        return f"{number:,.0f}"
+    return f"{number:,.1f}" if round(number, 1) == number else number_text(number)
+
+
+def _difference(one: float | None, two: float | None) -> str:
+    if one is None or two is None:
+        return ""
+    apart = round(one - two, 4)
+    return "0" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
+
+
+_KEPT = 32
+_MARGIN = 0.3
+
+
+class Drawings:
+    """What has to be built to be shown: pictures of models, and their source.
+
+    Args:
+        search: The search whose architectures are drawn.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def diagram(self, trial: Trial) -> str:
+        """Returns the architecture's diagram as an `<img>`, or why there is none."""
+        return self._made("diagram", trial, self._draw)
+
+    def code(self, trial: Trial) -> str:
+        """Returns the Keras source of the architecture, or why there is none."""
+        return self._made("code", trial, self._write)
+
+    def _made(self, kind: str, trial: Trial, make: Callable[[Trial], str]) -> str:
+        key = (kind, trial.key)
+        if key not in self._kept:
+            try:
+                self._kept[key] = make(trial)
+            except Exception as error:  # noqa: BLE001 - the user's build function may raise anything
+                told = html.escape(f"{type(error).__name__}: {error}")
+                self._kept[key] = f"<p>There is no {kind} of trial {trial.number}: {told}</p>"
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def _draw(self, trial: Trial) -> str:
+        layout = self._search.space.architecture(trial.values).layout()
+        width, height = layout.width + _MARGIN, layout.height + _MARGIN
+        figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+        FigureCanvasAgg(figure)
+        draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
+        alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}."
+        return image(drawing.png(figure), alt, width, height)
+
+    def _write(self, trial: Trial) -> str:
+        from nas_nb.evaluate.seeds import seeded
+        from nas_nb.export.keras_source import keras_source
+
+        with seeded(trial.seed or 0):
+            source = keras_source(self._search.space.build_values(trial.values))
+        return f'<pre tabindex="0" class="nas-code">{html.escape(source)}</pre>'
+
+
+def diagram_text(layout: Layout) -> str:
+    """Returns what a diagram shows, from top to bottom: 'input (8, 8, 1), then Dense 32 relu'."""
+    boxes = sorted(layout.boxes, key=lambda box: (box.y, box.x))
+    return ", then ".join(" ".join(box.label.split()) for box in boxes)

@@ -1,0 +1,283 @@
+"""Axes and figures, colours, artists that move, the scale of scores."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from IPython import get_ipython
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+
+    from nas_nb.record.history import History
+
+Points = tuple[tuple[float, float], ...]
+
+# Okabe and Ito's palette, which readers with any kind of colour vision can tell apart.
+BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#595959"
+ORANGE, GREEN, PURPLE = "#E69F00", "#009E73", "#CC79A7"
+INK, RULE = "#333333", "#E4E4E4"
+SCALE = "viridis"
+"""The colours of scores: as dark as bad, and readable without seeing colours."""
+
+_LEGEND: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1),
+    "borderaxespad": 0.2,
+    "borderpad": 0,
+    "handlelength": 1.6,
+    "handletextpad": 0.4,
+    "columnspacing": 1.2,
+}
+LIGHTEST = 0.92
+"""The last colours of the scale are too pale on white."""
+_OURS = "nas_nb: "
+_MOST_STEPS = 5
+"""Of the vertical scale: each costs a rule and a label at every draw."""
+
+
+def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
+    """Puts a line's points where they are now; an empty one shows in no legend.
+
+    Moving costs a third of drawing anew: the live picture lives from that.
+
+    Args:
+        ax: Where.
+        gid: The line's name.
+        points: Its points.
+        **style: Its look, as of a `Line2D`; a label is needed.
+    """
+    line = next((line for line in ax.lines if line.get_gid() == gid), None)
+    if line is None:
+        line = Line2D([], [], gid=gid)
+        style.setdefault("transform", ax.transData)
+        ax.add_line(line)
+    if not points:
+        style["label"] = f"_{style['label']}"
+    line.set(data=tuple(zip(*points, strict=True)) or ([], []), **style)
+    return line
+
+
+def mark_ours(ax: Axes, *artists: Artist) -> None:
+    """Marks artists as drawn by us, to be taken away by the next `wipe`."""
+    for artist in artists:
+        artist.set_gid(f"{_OURS}{artist.get_gid() or ''}")
+
+
+def remove_ours(ax: Axes) -> None:
+    """Takes away what an earlier call marked with `anew`, and nothing of the caller's."""
+    for artist in [*ax.get_children()]:
+        if (artist.get_gid() or "").startswith(_OURS):
+            artist.remove()
+
+
+def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
+    """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn.
+
+    Args:
+        ax: The Axes.
+        title: What it shows.
+        x: The name of the horizontal axis.
+        y: The name of the vertical axis.
+        empty: What to say in the middle while there is nothing to draw.
+    """
+    if style_axes(ax, title):
+        ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
+        ax.set_axisbelow(True)
+    ax.set_xlabel(x, fontsize=10, color=INK)
+    ax.set_ylabel(y, fontsize=10, color=INK)
+    lines = any(np.size(line.get_xdata()) for line in ax.lines)
+    say_empty(ax, "" if lines or ax.collections or ax.patches else empty)
+    ax.relim()
+    ax.margins(x=0.04, y=0.12)
+    ax.autoscale_view()
+    legend(ax)
+    return ax
+
+
+def style_axes(ax: Axes, title: str) -> bool:
+    """Gives the Axes its title, and the look that all ours have; returns False if it has them."""
+    if ax.get_title(loc="left") == title:
+        return False  # to style ticks again costs more than to draw the data
+    # With a height of its own: else every draw measures all ticks to find one.
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=22, y=1.0)
+    ax.tick_params(labelsize=9, colors=INK, length=3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(GREY)
+    return True
+
+
+def say_empty(ax: Axes, words: str) -> None:
+    """Says that nothing is there yet, instead of inventing a scale; '' takes that back."""
+    shown = next((text for text in ax.texts if text.get_gid() == "empty"), None)
+    if shown is None:
+        shown = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center", color=GREY)
+        shown.set_gid("empty")
+    shown.set(text=words, visible=bool(words))
+    if words:
+        ax.set(xticks=[], yticks=[], ylabel="")
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(_MOST_STEPS, steps=[1, 2, 2.5, 5, 10]))
+
+
+def whole_ticks(ax: Axes) -> None:
+    """Puts ticks of the horizontal axis at whole numbers: a trial and an half there is not."""
+    if not any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
+def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
+    """Puts the legend between title and picture, where it hides nothing and never jumps."""
+    handles, labels = ax.get_legend_handles_labels()
+    told = repr([(id(handle), label) for handle, label in zip(handles, labels, strict=True)])
+    old = ax.get_legend()
+    if old is not None and old.get_gid() == told:
+        return
+    if old is not None:
+        old.remove()
+    if handles:
+        order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
+        shown = ([handles[place] for place in order], [labels[place] for place in order])
+        ax.legend(*shown, fontsize=9, ncols=6, frameon=False, **_LEGEND).set_gid(told)
+
+
+def score_key(ax: Axes, objective: str) -> None:
+    """Says what the colours of scores mean, at the upper right, in place of an earlier key."""
+    ramp = ax.inset_axes((0.80, 1.035, 0.12, 0.028))
+    colors = np.linspace(0, LIGHTEST, 64)[None, :]
+    ramp.imshow(colors, aspect="auto", cmap=SCALE, vmin=0, vmax=1)
+    ramp.set_axis_off()
+    style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "color": INK, "va": "center"}
+    worse = ax.text(0.79, 1.049, f"{objective}: worse", ha="right", **style)
+    better = ax.text(0.93, 1.049, "better", ha="left", **style)
+    mark_ours(ax, ramp, worse, better)
+
+
+# Scores this many times further from the median than the best one is leave the scale.
+_OFF_SCALE = 30
+_ENOUGH = 5
+
+
+class ScoreScale(NamedTuple):
+    """The scale of a history's scores.
+
+    Attributes:
+        limit: The score from which on a trial is off the scale; None where none is.
+        edge: Where the bad ones are: 0 at the lower edge, 1 at the upper.
+    """
+
+    limit: float | None
+    edge: int
+
+    def beyond(self, score: float) -> bool:
+        """Tells whether a score is off the scale."""
+        if self.limit is None:
+            return False
+        return score < self.limit if self.edge == 0 else score > self.limit
+
+
+def scored_trials(history: History) -> list[tuple[int, float]]:
+    """Returns (trial, score) of the completed trials with a finite score, in time order."""
+    return [
+        (trial.number, trial.score)
+        for trial in history.completed
+        if trial.score is not None and math.isfinite(trial.score)
+    ]
+
+
+def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
+    """Returns the scale on which the better part of the scores can be told apart.
+
+    Shares, such as accuracies, are always on the scale: their readers know it.
+
+    Args:
+        scores: Finite scores.
+        direction: Which are better: "max" or "min".
+    """
+    edge = 0 if direction == "max" else 1
+    if len(scores) < _ENOUGH or all(0 <= score <= 1 for score in scores):
+        return ScoreScale(None, edge)
+    middle = median(scores)
+    best = max(scores) if direction == "max" else min(scores)
+    return ScoreScale(middle - _OFF_SCALE * (best - middle) if best != middle else None, edge)
+
+
+def goodness(scores: Sequence[float], direction: str) -> tuple[float, ...]:
+    """Returns where each score stands between the worst, 0, and the best, 1, for its colour.
+
+    The worst is the lower quartile, less what lies between it and the best: a few bad scores
+    don't take all colours.
+    """
+    if not scores:
+        return ()
+    sign = 1 if direction == "max" else -1
+    signed = [sign * score for score in scores]
+    best, quartile = max(signed), sorted(signed)[len(signed) // 4]
+    worst = max(min(signed), quartile - (best - quartile))
+    if best == worst:
+        return (1.0,) * len(signed)
+    return tuple(min(1.0, max(0.0, (one - worst) / (best - worst))) for one in signed)
+
+
+_DPI = 100
+_TO_SHOW: list[Figure] = []
+
+
+class ShownAxes(Axes):
+    """Axes whose figure the cell shows at its end, once, as it does with pyplot's figures.
+
+    At the end, so that what the cell changes about the Axes is in the picture.
+    """
+
+    def _ipython_display_(self) -> None:
+        show_after_cell(self.figure)
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """Returns Axes in a figure of so many inches that the running cell will show."""
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot(axes_class=ShownAxes)
+    show_after_cell(figure)
+    return ax
+
+
+def show_after_cell(figure: Any) -> None:
+    """Shows a figure when the running cell ends; does nothing where there is no notebook."""
+    shell = get_ipython()
+    if not hasattr(shell, "kernel"):
+        return
+    if not _TO_SHOW:
+        shell.events.register("post_execute", _show_all)
+    if figure not in _TO_SHOW:
+        _TO_SHOW.append(figure)
+
+
+def png(figure: Figure, dpi: float | None = None) -> bytes:
+    """Returns the picture as PNG; quickly rather than small, and without touching the layout."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi or "figure", pil_kwargs={"compress_level": 1})
+    return buffer.getvalue()
+
+
+def _show_all() -> None:
+    from IPython.display import publish_display_data
+
+    get_ipython().events.unregister("post_execute", _show_all)
+    while _TO_SHOW:
+        figure = _TO_SHOW.pop(0)
+        width = round(figure.get_figwidth() * _DPI)
+        publish_display_data(
+            {"image/png": png(figure, dpi=1.5 * _DPI), "text/plain": repr(figure)},
+            {"image/png": {"width": width}},
+        )

@@ -1,0 +1,152 @@
+"""Score against cost; trials by fidelity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.drawing import BLUE, VERMILLION, Points, scale_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nas_nb.record.history import History
+
+_DOTS = {"linestyle": "none", "marker": "o"}
+_MANY = 500
+# A range of costs whose ends are further apart is drawn on a logarithmic scale.
+_WIDE = 8
+
+
+class ParetoInfo(NamedTuple):
+    """Score against cost.
+
+    Attributes:
+        objective: The name of the score.
+        cost: The name of the cost.
+        direction: Which scores are better: "max" or "min".
+        completed: (cost, score) of each completed trial that has both, on the scale.
+        front: (cost, score) of those that no other beats, cheapest first.
+        trials: The numbers of the front's trials.
+        chosen: (cost, score) of the chosen trial, if it has both.
+    """
+
+    objective: str
+    cost: str
+    direction: str
+    completed: Points
+    front: Points
+    trials: tuple[int, ...]
+    chosen: Points
+
+
+def pareto_info(history: History, cost: str = "params", chosen: int | None = None) -> ParetoInfo:
+    """Returns what `draw_pareto` draws; nothing, if no trial has a cost of that name."""
+    known = [t for t in history.completed if t.score is not None and cost in t.costs]
+    scale = scale_of([t.score or 0.0 for t in known], history.direction)
+    points = {t.number: (t.costs[cost], t.score or 0.0) for t in known}
+    shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
+    best = history.pareto_front("score", cost) if known else ()
+    front = sorted((shown[t.number], t.number) for t in best if t.number in shown)
+    return ParetoInfo(
+        history.objective,
+        cost,
+        history.direction,
+        tuple(shown.values()),
+        tuple(at for at, _ in front),
+        tuple(number for _, number in front),
+        (shown[chosen],) if chosen in shown else (),
+    )
+
+
+def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
+    """Draws a dot for each trial and the front as steps, or moves what an earlier call drew."""
+    many = len(info.completed) >= _MANY
+    look = {**_DOTS, "markersize": 2.5 if many else 5.0, "mew": 0.0 if many else 1.0}
+    steps = {"drawstyle": "steps-post", "linewidth": 2, "marker": "o", "markersize": 6}
+    front = {**steps, "label": "front", "color": VERMILLION, "zorder": 3}
+    drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.6, label="trial", **look)
+    drawing.put_line(ax, "front", info.front, **front)
+    ring = {**_DOTS, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
+    drawing.put_line(ax, "chosen", info.chosen, color="black", label="chosen", **ring)
+    costs = [cost for cost, _ in info.completed if cost > 0]
+    wide = len(costs) == len(info.completed) > 0 and max(costs) > _WIDE * min(costs)
+    ax.set_xscale("log" if wide else "linear")
+    if wide:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    title = f"Score against {info.cost}"
+    drawing.finish_axes(
+        ax, title, info.cost, info.objective, empty=f"no completed trial with {info.cost} yet"
+    )
+    return ax
+
+
+def describe_pareto(info: ParetoInfo) -> str:
+    """Returns in words what `draw_pareto` draws."""
+    text = f"{info.objective} against {info.cost} of {len(info.completed)} trials"
+    if not info.front:
+        return text
+    (low, at_low), (high, at_high) = info.front[0], info.front[-1]
+    return (
+        f"{text}; {len(info.front)} of them form the front, from {at_low:.4g} at {low:,.0f} "
+        f"to {at_high:.4g} at {high:,.0f}"
+    )
+
+
+class FunnelInfo(NamedTuple):
+    """How many trials reached each fidelity.
+
+    Attributes:
+        levels: (epochs, how many trials were trained for as many or more), fewest epochs first,
+            one for each number of epochs that some trial was granted.
+    """
+
+    levels: tuple[tuple[int, int], ...]
+
+
+def funnel_info(history: History) -> FunnelInfo:
+    """Returns what `draw_funnel` draws."""
+    granted = sorted({t.epochs_granted for t in history.completed if t.epochs_granted})
+    reached = [trial.epochs for trial in history.completed]
+    counts = ((level, sum(epochs >= level for epochs in reached)) for level in granted)
+    return FunnelInfo(tuple((level, count) for level, count in counts if count))
+
+
+def draw_funnel(info: FunnelInfo, ax: Axes) -> Axes:
+    """Draws a bar a fidelity, widest at the top, in place of what an earlier call drew."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, "Funnel of fidelities")
+    drawing.say_empty(ax, "" if info.levels else "no completed trial yet")
+    if not info.levels:
+        return ax
+    rows = range(len(info.levels))
+    counts = [count for _, count in info.levels]
+    bars = ax.barh(rows, counts, left=[-count / 2 for count in counts], color=BLUE, alpha=0.85)
+    style: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 9,
+        "color": "white",
+        "fontweight": "bold",
+    }
+    texts = [
+        ax.text(0, row, f"{count:,}", **style) for row, count in zip(rows, counts, strict=True)
+    ]
+    drawing.mark_ours(ax, *bars, *texts)
+    ax.set_ylim(len(counts) - 0.5, -0.5)
+    ax.set_xlim(-max(counts) / 2 * 1.05, max(counts) / 2 * 1.05)
+    ax.set_yticks(rows, [f"{epochs} epoch{'s' if epochs > 1 else ''}" for epochs, _ in info.levels])
+    ax.set(xticks=[], xlabel="trials trained so far or further", ylabel="")
+    ax.xaxis.label.set_fontsize(9)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    return ax
+
+
+def describe_funnel(info: FunnelInfo) -> str:
+    """Returns in words what `draw_funnel` draws."""
+    parts = [f"{count} trained for {epochs} epochs or more" for epochs, count in info.levels]
+    return f"funnel of fidelities: {', '.join(parts) or 'no completed trial yet'}"

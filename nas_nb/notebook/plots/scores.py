@@ -1,0 +1,248 @@
+"""Score per trial; learning curves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from nas_nb.notebook.log import steering_text
+from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Points,
+    ScoreScale,
+    scale_of,
+    scored_trials,
+)
+from nas_nb.record.trial import TrialStatus
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+
+_DOT_STYLE = {"linestyle": "none", "marker": "o", "markersize": 5.5}
+_MANY = 500
+_CLOCK = ("pause", "resume")
+
+
+class ScoresInfo(NamedTuple):
+    """Score per trial.
+
+    Attributes:
+        objective: The name of the score.
+        completed: (trial, score) of each completed trial whose score is on the scale.
+        off_scale: (trial, 0 or 1) of those far worse: at the lower or the upper edge.
+        failed: The failed trials' numbers.
+        running: (trial, objective so far) of the running trial; empty before its first epoch.
+        incumbent: The corners (trial, score) of the incumbent's line, in time order.
+        steered: (trial, what was done) of each steering action but pauses; half a trial after the
+            last that had started.
+        chosen: (trial, score) of the chosen trial, if it is on the scale.
+    """
+
+    objective: str
+    completed: Points
+    off_scale: Points
+    failed: tuple[int, ...]
+    running: Points
+    incumbent: Points
+    steered: tuple[tuple[float, str], ...] = ()
+    chosen: Points = ()
+
+
+def scores_info(history: History, chosen: int | None = None) -> ScoresInfo:
+    """Returns what `draw_scores` draws."""
+    known = scored_trials(history)
+    scale = scale_of([score for _, score in known], history.direction)
+    off = tuple((number, scale.edge) for number, score in known if scale.beyond(score))
+    on = tuple((number, score) for number, score in known if not scale.beyond(score))
+    return ScoresInfo(
+        history.objective,
+        on,
+        off,
+        tuple(t.number for t in history.finished if t.status is TrialStatus.FAILED),
+        _so_far(history),
+        _incumbent_line(history, scale),
+        _steered(history),
+        tuple(point for point in on if point[0] == chosen),
+    )
+
+
+def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
+    """Draws score per trial and the incumbent's step line, or moves what an earlier call drew."""
+    size = 5.5 if len(info.completed) < _MANY else 2.5
+    # Thousands of dots without edges take half the time.
+    dots = {**_DOT_STYLE, "markersize": size, "mew": 1.0 if size > 3 else 0.0}
+    edge_marker = "v" if not info.off_scale or info.off_scale[0][1] == 0 else "^"
+    at_edge = tuple((number, 0.03 + 0.94 * edge) for number, edge in info.off_scale)
+    failed = tuple((number, 0.04) for number in info.failed)
+    line = {"color": VERMILLION, "linewidth": 2, "drawstyle": "steps-post", "zorder": 2}
+    drawing.put_line(ax, "incumbent", info.incumbent, label="incumbent", **line)
+    drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.75, label="trial", **dots)
+    drawing.put_line(
+        ax, "running", info.running, color=BLUE, mfc="white", label="running", **_DOT_STYLE
+    )
+    edge_style = {**dots, "marker": edge_marker, "transform": ax.get_xaxis_transform()}
+    drawing.put_line(ax, "off scale", at_edge, color=SKY, label="far worse", **edge_style)
+    cross = {**dots, "marker": "x", "mew": 1.8, "transform": ax.get_xaxis_transform()}
+    drawing.put_line(ax, "failed", failed, color=GREY, label="failed", **cross)
+    ring = {**_DOT_STYLE, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
+    drawing.put_line(ax, "chosen", info.chosen, color="black", label="chosen", **ring)
+    _draw_steering(info, ax)
+    drawing.finish_axes(ax, "Score per trial", "trial", info.objective)
+    drawing.whole_ticks(ax)
+    return ax
+
+
+def describe_scores(info: ScoresInfo) -> str:
+    """Returns in words what `draw_scores` draws."""
+    counts = f"{len(info.completed) + len(info.off_scale)} completed"
+    if info.failed:
+        counts += f" and {len(info.failed)} failed"
+    text = f"{info.objective} per trial, {counts} trials"
+    if info.incumbent:
+        text += f", best {info.incumbent[-1][1]:.4g}"
+    if info.steered:
+        times = "once" if len(info.steered) == 1 else f"{len(info.steered)} times, at last"
+        text += f", steered {times}: {info.steered[-1][1]}"
+    return text
+
+
+def _draw_steering(info: ScoresInfo, ax: Axes) -> None:
+    """Draws a mark at the upper edge and a thin line below it for each steering action."""
+    style = {"color": PURPLE, "transform": ax.get_xaxis_transform()}
+    heads = tuple((place, 0.985) for place, _ in info.steered)
+    drawing.put_line(
+        ax, "steered", heads, label="steered", **{**_DOT_STYLE, "marker": "v"}, **style
+    )
+    # One line with gaps, however many actions there were.
+    gaps = [((place, 0.0), (place, 0.985), (math.nan, math.nan)) for place, _ in info.steered]
+    stems = tuple(point for three in gaps for point in three)
+    thin = {"linewidth": 1, "linestyle": (0, (2, 2)), "alpha": 0.7, "zorder": 1}
+    drawing.put_line(ax, "steered, stems", stems, label="_stems", **thin, **style)
+
+
+def _incumbent_line(history: History, scale: ScoreScale) -> Points:
+    """Returns the corners, with an end half a trial past the latest, so that each level shows."""
+    path = tuple(corner for corner in history.incumbent_path if not scale.beyond(corner[1]))
+    if not path:
+        return ()
+    latest = max(trial.number for trial in history.finished)
+    return (*path, (max(latest, path[-1][0]) + 0.5, path[-1][1]))
+
+
+def _so_far(history: History) -> Points:
+    trial = history.running
+    if trial is None or not trial.curve:
+        return ()
+    score = trial.curve[-1].get(history.objective)
+    return ((trial.number, score),) if score is not None and math.isfinite(score) else ()
+
+
+def _steered(history: History) -> tuple[tuple[float, str], ...]:
+    actions = [event for event in history.steering if event["action"] not in _CLOCK]
+    if not actions:
+        return ()
+    starts = sorted((t.started, t.number) for t in history.trials if t.started is not None)
+    marks, place, at = [], -1, 0
+    for event in actions:
+        while at < len(starts) and starts[at][0] <= event["time"]:
+            place, at = max(place, starts[at][1]), at + 1
+        marks.append((place + 0.5, steering_text(event)))
+    return tuple(marks)
+
+
+# Up to so many epochs each one gets a dot of its own.
+_MOST_DOTS = 20
+_COLORS = {"best": VERMILLION, "running": BLUE, "chosen": BLUE, "other": GREEN}
+
+
+class Curve(NamedTuple):
+    """One trial's learning curve.
+
+    Attributes:
+        role: Why it is shown: "best", "running", "chosen" or "other".
+        trial: Its number.
+        train: (epoch, objective on the training part); empty where it is not measured.
+        validation: (epoch, objective on the validation part); empty where it is not measured.
+    """
+
+    role: str
+    trial: int
+    train: Points
+    validation: Points
+
+
+class CurvesInfo(NamedTuple):
+    """Learning curves, in the order of the legend."""
+
+    objective: str
+    curves: tuple[Curve, ...]
+
+    def of(self, role: str) -> Curve | None:
+        """Returns the curve shown for a reason, or None."""
+        return next((curve for curve in self.curves if curve.role == role), None)
+
+
+def curves_info(history: History) -> CurvesInfo:
+    """Returns the curves of the incumbent and of the running trial."""
+    return _info(history, best=history.incumbent, running=history.running)
+
+
+def chosen_curves_info(history: History, chosen: int | None, other: int | None) -> CurvesInfo:
+    """Returns the curves of the chosen trial and of one to compare it with."""
+    known = {"chosen": chosen, "other": other if other != chosen else None}
+    trials = {
+        role: history[number] if number is not None and number < len(history) else None
+        for role, number in known.items()
+    }
+    return _info(history, **trials)
+
+
+def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
+    """Draws the learning curves, or moves what an earlier call drew."""
+    # One dashed line of them explains what dashes mean.
+    explained = info.curves[0].role if info.curves else None
+    for role, color in _COLORS.items():
+        known = info.of(role) or Curve(role, -1, (), ())
+        dots = "o" if len(known.validation) <= _MOST_DOTS else ""
+        solid = {"color": color, "linewidth": 2, "marker": dots, "markersize": 4}
+        dashed = {"color": color, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.85}
+        name = "training" if role == explained else "_"
+        drawing.put_line(ax, f"{role}, training", known.train, label=name, **dashed)
+        label = (
+            f"trial {known.trial}"
+            if role in ("chosen", "other")
+            else f"{role}: trial {known.trial}"
+        )
+        drawing.put_line(ax, role, known.validation, label=label, **solid)
+    drawing.finish_axes(ax, "Learning curves", "epoch", info.objective.removeprefix("val_"))
+    drawing.whole_ticks(ax)
+    return ax
+
+
+def describe_curves(info: CurvesInfo) -> str:
+    """Returns in words whose curves `draw_curves` draws."""
+    shown = [f"{curve.role} trial {curve.trial}" for curve in info.curves]
+    return f"learning curves of {' and '.join(shown) or 'no trial yet'}"
+
+
+def _info(history: History, **trials: Trial | None) -> CurvesInfo:
+    curves = [_curve(role, t, history.objective) for role, t in trials.items() if t is not None]
+    return CurvesInfo(history.objective, tuple(curves))
+
+
+def _curve(role: str, trial: Trial, objective: str) -> Curve:
+    train = objective.removeprefix("val_")
+    parts = (
+        tuple((epoch, logs[name]) for epoch, logs in enumerate(trial.curve, 1) if name in logs)
+        for name in (train, f"val_{train}")
+    )
+    return Curve(role, trial.number, *parts)

@@ -1,0 +1,189 @@
+"""The search as a notebook has it: the same, with a panel, plots and a report."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nas_nb.notebook import output, wording
+from nas_nb.notebook.tables import ranking
+from nas_nb.search import search
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from nas_nb.notebook.panel.painter import Painter
+    from nas_nb.notebook.plots.figures import Plots
+    from nas_nb.notebook.proxies import ProxyTable
+    from nas_nb.notebook.report import Report
+    from nas_nb.search.run import Run
+
+
+class Search(search.Search):  # noqa: D101 - as documented below it
+    __doc__ = search.Search.__doc__
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._painter: Painter | None = None
+        super().__init__(*args, **kwargs)
+
+    def panel(self) -> None:
+        """Shows the panel in the running cell, at any time and as often as wanted.
+
+        When the search ends, what the cell shows is replaced by the report, which the saved
+        notebook keeps. In a terminal the state is printed.
+
+        A page that is loaded again shows the panel again while the kernel lives. A notebook that
+        was saved before the search's end and is opened when its kernel is gone shows the report as
+        it was at most a minute before, in JupyterLab and Notebook 7; other front ends may say
+        "model not found". `nas.open(directory)`, with the folder that `search.directory` named,
+        shows every finished trial, and its `resume()` goes on.
+        """
+        if not output.in_notebook():
+            output.say(self._as_text())
+            return
+        live = self.state.live
+        self._made_painter().show(follows=live)
+
+    @property
+    def plot(self) -> Plots:
+        """The plots, each a method that returns matplotlib Axes: `search.plot.scores()`.
+
+        `.curves()`, `.pareto("params")`, `.parallel()`, `.map()`, `.importance()`, `.funnel()`.
+        """
+        from nas_nb.notebook.plots.figures import Plots
+
+        return Plots(self)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Returns all trials, best first; those without a score come last."""
+        best = [trial.number for trial in ranking(self.history)]
+        rest = [trial.number for trial in self.history.trials if trial.score is None]
+        return self.trials.loc[[*best, *rest]]
+
+    def proxies(self, most: int = 50) -> ProxyTable:
+        """Measures what the zero-cost proxies are worth on this search's own candidates.
+
+        Completed trials of the full fidelity are rebuilt with their seeds, as they were before
+        training; every proxy sees each with one batch of the training samples. The table has
+        Kendall's tau of each proxy with the score, for how many candidates it is defined, and what
+        it took. Proxies mislead as often as they help: `params` and `flops`, which come first, are
+        the baselines to beat. `.frame()` is a `pandas.DataFrame`, `.plot()` matplotlib Axes.
+
+        Args:
+            most: Candidates to measure, 5 or more; of more trials a sample by the search's seed.
+                Small nets take some tenths of a second each, recurrent ones seconds.
+
+        Raises:
+            SearchError: Fewer than 5 such trials have completed.
+        """
+        from nas_nb.notebook.proxies import proxy_table
+
+        return proxy_table(self, most)
+
+    def report(self) -> Report:
+        """Returns the record of the search so far, readable without a kernel: HTML or text."""
+        from nas_nb.notebook.report import Report
+
+        return Report(self)
+
+    def configure(self, **changes: Any) -> None:  # noqa: D102 - as documented below it
+        super().configure(**changes)
+        if self._painter is not None:
+            self._painter.panel.controls.sync()
+            self._painter.poke()
+
+    configure.__doc__ = search.Search.configure.__doc__
+
+    def wait(self, timeout: float | None = None) -> None:  # noqa: D102 - likewise
+        try:
+            if output.in_notebook() or not sys.stdout.isatty():
+                super().wait(timeout)
+            else:
+                output.wait_with_line(self, super().wait, timeout)
+        finally:
+            self._settle()
+
+    wait.__doc__ = search.Search.wait.__doc__
+
+    def run(self) -> Search:  # noqa: D102 - likewise
+        try:
+            return super().run()
+        finally:
+            self._settle()
+
+    run.__doc__ = search.Search.run.__doc__
+
+    async def _wait_async(self) -> None:
+        try:
+            await super()._wait_async()
+        finally:
+            self._settle()
+
+    def _begin(self) -> Run:
+        run = super()._begin()
+        if self._painter is not None:
+            if output.in_colab():
+                run.control.on_checkpoint = self._painter.paint_due
+            else:
+                self._painter.start()
+        return run
+
+    def _launch(self) -> None:
+        if not output.in_colab():
+            super()._launch()
+            return
+        try:
+            self._work_here()
+        finally:
+            self._settle()
+
+    def _on_steered(self) -> None:
+        if self._painter is not None:
+            self._painter.panel.controls.sync()
+            self._painter.poke()
+
+    def _settle(self) -> None:
+        """Lets the last paint be part of the cell that waited."""
+        if self._painter is not None and (not self.state.live or self.state == "paused"):
+            self._painter.settle()
+
+    def _made_painter(self) -> Painter:
+        """Returns the painter with its panel; a new one if somebody has closed the widgets."""
+        from nas_nb.notebook.panel.painter import Painter
+
+        if self._painter is None or self._painter.panel.closed:
+            self._painter = Painter(self)
+        return self._painter
+
+    def _ipython_display_(self) -> None:
+        if not output.in_notebook():
+            output.say(self._as_text())
+        elif self._run is not None and not self.state.live:
+            from IPython.display import display
+
+            display(self.report())
+        else:
+            self.panel()
+
+    def _as_text(self) -> str:
+        lines = [repr(self), wording.status_line(self), wording.budget_text(self)]
+        if not self.state.live:
+            lines.append("Start it with `search.start()` or `%nas start`, and wait for it with")
+            lines.append("`search.wait()` or `%nas wait`.")
+        return "\n".join(lines)
+
+
+def open_search(directory: str | Path, **given: Any) -> Search:
+    """Opens a search again, by its folder alone where its journal says enough: `nas.open`.
+
+    Args:
+        directory: The project folder.
+        **given: Arguments of `Search` that the journal can't hold: `space` where it is a
+            `build(hp)` function, `data` where `nas.load` does not know it, a `strategy` function.
+
+    Raises:
+        SearchError: There is no search in the folder, or one of these is needed.
+    """
+    return Search.open(directory, **given)

@@ -1,1 +1,0 @@
-"""The parts of the panel that steer a search while it runs."""

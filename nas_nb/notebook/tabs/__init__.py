@@ -1,1 +1,0 @@
-"""The tabs of the panel: what each shows, and the inputs that belong to it."""

@@ -1,0 +1,367 @@
+"""A `kt.Oracle` whose only memory is the journal."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import keras_tuner as kt
+from keras_tuner.src.engine import oracle as kt_oracle
+from keras_tuner.src.engine import trial as kt_trial
+
+from nas_nb.errors import StrategyError
+from nas_nb.oracles.trial_recorder import (
+    KT_STATUS,
+    OUR_STATUS,
+    TrialRecorder,
+    failure_sentence,
+    past_trials,
+)
+from nas_nb.record.events import EventKind
+from nas_nb.record.journal import Journal, read_history
+from nas_nb.space.hyperparameters import from_hyperparameter
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+
+
+class JournalOracle(kt.Oracle):  # type: ignore[misc]
+    """Takes what trials measure and how they end, and writes it into a journal.
+
+    Without a journal of its own a tuner's project folder gets one, when the first trial is asked
+    for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its
+    lock stays held when a method under it raises, so this class has its own.
+
+    Args:
+        journal: Where everything is written down; None for the tuner's project, or memory.
+        seed: 0 or more; None for that of the journal, or a random one.
+        epochs: Epochs of a full training, for the journal, or None.
+        objective: A metric's name, a `kt.Objective`, or None.
+        max_trials: Trials to propose at most, or None.
+        hyperparameters: The space, if it is known.
+
+    Attributes:
+        checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
+        durations_s: Seconds of a trial without pauses, likewise; else the clock's.
+        from_epoch: Tells how many epochs of a trial need not be trained again, since a state of
+            its own or of its parent was kept; a tuner that keeps states sets it.
+    """
+
+    objective: kt.Objective
+    hyperparameters: kt.HyperParameters
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        seed: int | None,
+        epochs: int | None,
+        objective: str | kt.Objective | None,
+        max_trials: int | None,
+        hyperparameters: kt.HyperParameters | None,
+    ) -> None:
+        self._owns_journal = journal is None
+        self._file: Path | None = None
+        self._writing = False
+        self._asked = (seed, objective)
+        journal = Journal.in_memory() if journal is None else journal
+        known = known_seed(seed, journal.history)
+        named = one_objective(objective, journal.history)
+        # For none given, and 0 counts as that, KerasTuner would draw from the user's `random`.
+        super().__init__(named, max_trials, hyperparameters, seed=known or 1)
+        self.seed = known
+        self.verbose = 0
+        self.checkpoints: dict[str, str | None] = {}
+        self.durations_s: dict[str, float] = {}
+        self.from_epoch: Callable[[Trial], int] = _from_the_start
+        self._recorder = TrialRecorder(journal, self.seed, epochs)
+        self._guard = threading.RLock()
+        self._restore()
+
+    @property
+    def journal(self) -> Journal:
+        """Where everything is written down."""
+        return self._recorder.journal
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.journal.history
+
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: float = 0
+    ) -> kt_trial.Trial:
+        """Takes what a trial measured.
+
+        It is written down as one more epoch, unless the tuner writes the epochs itself.
+
+        Args:
+            trial_id: Which trial.
+            metrics: Names and numbers; the objective has to be among them.
+            step: Which epoch. Numbers for a step that is known already are averaged with it.
+
+        Raises:
+            ValueError: The objective is missing.
+        """
+        self._check_objective_found(metrics)
+        with self._guard:
+            trial = self.trials[trial_id]
+            for name, value in metrics.items():
+                if not trial.metrics.exists(name):
+                    known = self.objective.direction if name == self.objective.name else None
+                    trial.metrics.register(name, direction=known)
+                trial.metrics.update(name, value, step=step)
+            self._recorder.measure(int(trial_id), metrics, step)
+            return trial
+
+    def end_trial(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial and writes down how it ended.
+
+        A trial that completed without a finite score has failed.
+
+        Args:
+            trial: With its `status`: `COMPLETED`, `INVALID` or `FAILED` (the same here: there are
+                no retries), or `STOPPED` (to be taken up again). `RUNNING` counts as completed.
+        """
+        with self._guard:
+            mine = self.trials[trial.trial_id]
+            mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
+            mine.status = trial.status
+            self.update_space(mine.hyperparameters)
+            self._record_space()
+            if mine.status in (KT_STATUS.COMPLETED, KT_STATUS.RUNNING):
+                self._score(mine)
+            elif mine.status == KT_STATUS.INVALID:
+                mine.status = KT_STATUS.FAILED
+            if mine.status != KT_STATUS.STOPPED:
+                self.end_order.append(mine.trial_id)
+            completed = mine.status == KT_STATUS.COMPLETED
+            self._recorder.end(
+                int(mine.trial_id),
+                OUR_STATUS[mine.status],
+                score=float(mine.score) if completed else None,
+                reason=None if completed else failure_sentence(mine.message),
+                checkpoint=self.checkpoints.pop(mine.trial_id, None),
+                duration_s=self.durations_s.pop(mine.trial_id, None),
+            )
+            for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
+                del self.ongoing_trials[tuner_id]
+
+    def save(self) -> None:
+        """Does nothing: the journal is the record."""
+
+    def reload(self) -> None:
+        """Takes trials and space from the journal of the tuner's project, and not its lock.
+
+        Raises:
+            StrategyError: The project holds another search, or no journal and the space is
+                unknown, since a tuner that reloads doesn't look for it.
+        """
+        if self._file is not None and self._file.is_file():
+            self._take(read_project(self._file))
+        if not self.hyperparameters.space:
+            raise unknown_space()
+
+    def close(self) -> None:
+        """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
+        kt_oracle.LOCKS.pop(self, None)
+        kt_oracle.THREADS.pop(self, None)
+        if self._owns_journal:
+            self.journal.close()
+
+    def _save_trial(self, trial: kt_trial.Trial) -> None:
+        """Does nothing: the journal is the record."""
+
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Learns where the tuner's project is; the tuner may still empty that folder."""
+        super()._set_project_dir(directory, project_name)
+        if self._owns_journal and not self.history.opened:
+            self._file = project_file(directory, project_name)
+
+    def _open_project(self) -> None:
+        """Opens the journal of the tuner's project to write, if there is a tuner."""
+        if self._file is None or self._writing:
+            return
+        journal = write_project(self._file)
+        try:
+            self._take(journal)
+        except StrategyError:
+            journal.close()
+            raise
+        self._writing = True
+
+    def _release_project(self) -> None:
+        """Lets others write the tuner's project, until the next trial is asked for."""
+        if self._writing and not self.ongoing_trials:
+            self.journal.close()
+            self._writing = False
+
+    def _take(self, journal: Journal) -> None:
+        """Goes on with what a project's journal holds."""
+        assert self._file is not None
+        past, (seed, objective) = journal.history, self._asked
+        if past.opened:
+            mine = (self.objective.name, self.objective.direction)
+            check_same_project(past, None if objective is None else mine, seed, self._file)
+            self.seed, self.objective = past.seed, kt.Objective(past.objective, past.direction)
+        if (known := recorded_space(past)) is not None:
+            check_same_space(self.hyperparameters, known, self._file)
+            self.hyperparameters = known
+        self._recorder = TrialRecorder(journal, self.seed, self._recorder.epochs)
+        self._restore()
+
+    def _record_space(self) -> None:
+        """Writes the space of a tuner's project down, as far as it is known by now."""
+        if self._writing:
+            record_space(self.journal, "space", self.hyperparameters)
+
+    def _restore(self) -> None:
+        """Shows KerasTuner the trials that the journal holds."""
+        for done in past_trials(self.history.finished, self.hyperparameters):
+            if done.trial_id in self.trials:
+                continue
+            self.trials[done.trial_id] = done
+            self.start_order.append(done.trial_id)
+            self.end_order.append(done.trial_id)
+
+    def _score(self, trial: kt_trial.Trial) -> None:
+        """Scores a trial, or fails it if it has no finite score."""
+        name = self.objective.name
+        trial.status = KT_STATUS.FAILED
+        if not trial.metrics.exists(name):
+            trial.message = f"It ended without a value of {name}."
+            return
+        self.score_trial(trial)
+        if math.isfinite(trial.score):
+            trial.status = KT_STATUS.COMPLETED
+        else:
+            trial.message = f"{name} is {trial.score}, not a finite number."
+
+
+def _from_the_start(trial: Trial) -> int:
+    return 0
+
+
+_SPACE = "space"
+_WRITTEN: WeakValueDictionary[Path, Journal] = WeakValueDictionary()
+
+
+def project_file(directory: str | Path, project_name: str) -> Path:
+    """Returns where the journal of a tuner's project is."""
+    return Path(directory, project_name, "journal.jsonl").absolute()
+
+
+def read_project(path: Path) -> Journal:
+    """Returns what a project's journal holds, without its lock: nothing is to be written to it."""
+    journal = Journal.in_memory()
+    journal.history = read_history(path)
+    return journal
+
+
+def write_project(path: Path) -> Journal:
+    """Opens a project's journal to write.
+
+    An oracle of this kernel that writes it gives it up: a cell that was interrupted and runs
+    again makes a second tuner while the first is still there.
+
+    Raises:
+        JournalError: Another kernel writes it, or it can't be read.
+    """
+    if (earlier := _WRITTEN.get(path)) is not None:
+        earlier.close()
+    journal = _WRITTEN[path] = Journal.open(path)
+    return journal
+
+
+def record_space(journal: Journal, strategy: str, space: kt.HyperParameters) -> None:
+    """Writes the space down, if it is not what was written last: a tuner that reloads needs it."""
+    known = _recorded(journal.history)
+    if known is None or len(known["space"]) != len(space.space):
+        detail = space.get_config()
+        journal.append(EventKind.PREPARED, strategy=strategy, what=_SPACE, detail=detail)
+
+
+def recorded_space(history: History) -> kt.HyperParameters | None:
+    """Returns the space that was written down last, or None."""
+    known = _recorded(history)
+    # KerasTuner changes the configuration that it reads, and the history's can't be.
+    return None if known is None else kt.HyperParameters.from_config(json.loads(json.dumps(known)))
+
+
+def _recorded(history: History) -> dict[str, Any] | None:
+    spaces = (event["detail"] for event in reversed(history.prepared) if event["what"] == _SPACE)
+    return next(spaces, None)
+
+
+def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path: Path) -> None:
+    """Checks that a project's trials are points of the space that is given.
+
+    Raises:
+        StrategyError: A hyperparameter is another one.
+    """
+    earlier = [from_hyperparameter(parameter) for parameter in known.space]
+    for parameter in given.space:
+        if from_hyperparameter(parameter) not in earlier:
+            raise other_search_error("space", f"without '{parameter.name}' as it is now", "", path)
+
+
+def check_same_project(
+    past: History, objective: tuple[str, str] | None, seed: int | None, path: Path
+) -> None:
+    """Checks that a project's trials can be compared with new ones; None is whatever it was.
+
+    Raises:
+        StrategyError: The objective's name or direction, or the seed, is another one.
+    """
+    known = {"objective": (past.objective, past.direction), "seed": past.seed}
+    for what, now in {"objective": objective, "seed": seed}.items():
+        if now is not None and now != known[what]:
+            raise other_search_error(what, repr(known[what]), f", now {now!r}", path)
+
+
+def unknown_space() -> StrategyError:
+    """Returns what is raised where a tuner that reloads can't know the space."""
+    return StrategyError(
+        "Expected an oracle that knows the space, to go on with an earlier project. "
+        "Received: neither a journal in the project, nor `hyperparameters`, nor a strategy "
+        "with a domain. Pass `hyperparameters`, or start anew with overwrite=True or "
+        "another project_name."
+    )
+
+
+def other_search_error(what: str, was: str, now: str, path: Path) -> StrategyError:
+    """Returns what is raised where a project was made for another search."""
+    return StrategyError(
+        f"Expected the {what} of the search that the project {path.parent} holds. Received: "
+        f"another one ({was}{now}). Its trials could not be compared with new ones: give another "
+        "project_name, overwrite=True, or make the search as it was."
+    )
+
+
+def one_objective(objective: Any, history: History) -> Any:
+    """Returns the objective as KerasTuner takes it: one, and by default that of the journal.
+
+    Raises:
+        StrategyError: There are several.
+    """
+    if isinstance(objective, list) or hasattr(objective, "objectives"):
+        raise StrategyError(
+            "Expected one objective, a metric's name or a kt.Objective. Received: several "
+            f"({objective}). Choose the one to compare trials by."
+        )
+    if objective is None and history.opened:
+        return kt.Objective(history.objective, history.direction)
+    return objective
+
+
+def known_seed(seed: int | None, history: History) -> int:
+    """Returns the seed that was given, or that of the journal, or a random one."""
+    if seed is None:
+        return history.seed if history.opened else random.randrange(2**31)
+    return seed

@@ -1,0 +1,372 @@
+"""Trials into the journal and as KerasTuner's; why one failed, in a line."""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
+from itertools import dropwhile
+from typing import TYPE_CHECKING
+
+from keras_tuner.src.engine import trial as kt_trial
+
+from nas_nb.evaluate.seeds import trial_seed
+from nas_nb.record.events import EventKind
+from nas_nb.record.trial import TrialStatus
+from nas_nb.strategy.base import Proposal, RandomSubstitute
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+
+    from nas_nb.record.history import History
+    from nas_nb.record.journal import Journal
+    from nas_nb.record.trial import Trial, Value
+    from nas_nb.strategy.base import Strategy
+
+
+class TrialRecorder:
+    """Keeps the journal of an oracle's trials.
+
+    Args:
+        journal: Where everything is written down.
+        seed: The search's seed, 0 or more.
+        epochs: Epochs that each trial is granted, or None if nobody knows.
+    """
+
+    def __init__(self, journal: Journal, seed: int, epochs: int | None = None) -> None:
+        self.journal = journal
+        self.seed = seed
+        self.epochs = epochs
+        self._steps: dict[int, list[float]] = {}
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.journal.history
+
+    def open(
+        self, strategy: Strategy, objective: str, direction: str, max_trials: int | None
+    ) -> None:
+        """Opens the journal, if nobody has."""
+        if self.history.opened:
+            return
+        self.journal.append(
+            EventKind.SEARCH_OPENED,
+            objective=objective,
+            direction=direction,
+            seed=self.seed,
+            strategy=strategy.name,
+            options=strategy.options,
+            space=strategy.domain.to_json(),
+            budget={"max_trials": max_trials},
+            session=1,
+            **({} if self.epochs is None else {"fidelity": {"epochs": self.epochs}}),
+        )
+
+    def waiting(self, taken: Collection[int]) -> int | None:
+        """Returns the first trial that is proposed but neither finished nor `taken`, if any."""
+        free = (trial.number for trial in self.history.unfinished if trial.number not in taken)
+        return next(free, None)
+
+    def propose(self, number: int, proposal: Proposal, origin: str) -> None:
+        """Writes down a proposal, and in its origin if it had to be replaced."""
+        if isinstance(proposal, RandomSubstitute):
+            origin = f"{origin} (repeated trial {proposal.repeated}: random instead)"
+        more = {"fidelity": proposal.fidelity or None, "parent": proposal.parent}
+        self.journal.append(
+            EventKind.TRIAL_PROPOSED,
+            trial=number,
+            values=dict(proposal.values),
+            origin=origin,
+            **{name: field for name, field in more.items() if field is not None},
+        )
+
+    def start(self, number: int, from_epoch: int = 0) -> Trial:
+        """Writes down that the next attempt at a trial begins, and returns the trial.
+
+        Args:
+            number: Which trial.
+            from_epoch: Epochs that count on, of its attempt before or of its parent.
+        """
+        self._steps[number] = []
+        trial = self.history[number]
+        self.journal.append(
+            EventKind.TRIAL_STARTED,
+            trial=number,
+            attempt=trial.attempt + 1,
+            seed=trial_seed(self.seed, self.history.root_of(number)),
+            epochs=trial.fidelity.get("epochs", self.epochs),
+            from_epoch=from_epoch,
+        )
+        return self.history[number]
+
+    def measure(self, number: int, metrics: Mapping[str, float], step: float) -> None:
+        """Writes down one epoch, unless its step is known or the tuner writes the epochs itself."""
+        steps = self._steps.setdefault(number, [])
+        if step in steps or self.history[number].epochs > len(steps):
+            return
+        steps.append(step)
+        logs = {name: float(value) for name, value in metrics.items()}
+        self.journal.append(EventKind.EPOCH_ENDED, trial=number, epoch=len(steps), logs=logs)
+
+    def end(
+        self,
+        number: int,
+        status: TrialStatus,
+        *,
+        score: float | None = None,
+        reason: str | None = None,
+        checkpoint: str | None = None,
+        duration_s: float | None = None,
+    ) -> None:
+        """Writes down how an attempt ended, unless the tuner did that itself."""
+        self._steps.pop(number, None)
+        trial = self.history[number]
+        if trial.status != TrialStatus.RUNNING:
+            return
+        now = time.time()
+        self.journal.append(
+            EventKind.TRIAL_ENDED,
+            trial=number,
+            status=str(status),
+            score=score,
+            reason=reason,
+            duration_s=now - (trial.started or now) if duration_s is None else duration_s,
+            checkpoint=checkpoint,
+        )
+
+
+KT_STATUS = kt_trial.TrialStatus
+OUR_STATUS = {
+    KT_STATUS.COMPLETED: TrialStatus.COMPLETED,
+    KT_STATUS.FAILED: TrialStatus.FAILED,
+    KT_STATUS.STOPPED: TrialStatus.STOPPED,
+}
+"""The ends of a trial, in our words."""
+
+
+def trial_id(number: int) -> str:
+    """Returns KerasTuner's name of a trial."""
+    return f"{number:06d}"
+
+
+def running_trial(
+    trial: Trial, space: kt.HyperParameters, history: History, from_epoch: int
+) -> kt_trial.Trial:
+    """Returns KerasTuner's trial of one that begins.
+
+    Args:
+        trial: Ours.
+        space: A copy of the hyperparameters, for this trial.
+        history: Holds its parent.
+        from_epoch: Epochs of it that need not be trained again.
+    """
+    space.values = {**trial.values, **fidelity_values(trial, history, from_epoch)}
+    _fill(space)
+    return kt_trial.Trial(space, trial_id(trial.number), KT_STATUS.RUNNING)
+
+
+def past_trials(trials: Iterable[Trial], space: kt.HyperParameters) -> Iterable[kt_trial.Trial]:
+    """Yields KerasTuner's trials of those that are over.
+
+    Args:
+        trials: Completed and failed.
+        space: The hyperparameters.
+    """
+    for trial in trials:
+        # A shallow copy: a deep one for each of 10,000 trials would take many seconds.
+        filled = copy.copy(space)
+        filled.values = dict(trial.values)
+        _fill(filled)
+        done = kt_trial.Trial(filled, trial_id(trial.number))
+        completed = trial.status == TrialStatus.COMPLETED
+        done.status = KT_STATUS.COMPLETED if completed else KT_STATUS.FAILED
+        done.score, done.message = trial.score, trial.reason
+        yield done
+
+
+def _fill(hyperparameters: kt.HyperParameters) -> None:
+    """Gives what is active, and has no value, its default.
+
+    Such is what a build function asked for the first time after the trial was proposed: the
+    journal has no value of it, and the model got, or gets, the default.
+    """
+    values = hyperparameters.values
+    for asked in hyperparameters.space:
+        if asked.name not in values and all(c.is_active(values) for c in asked.conditions):
+            values[asked.name] = asked.default
+
+
+def fidelity_values(trial: Trial, history: History, from_epoch: int) -> dict[str, Value]:
+    """Returns the trial's epochs and parent as KerasTuner's Hyperband has them among the values.
+
+    A tuner that keeps no states (`from_epoch` is 0) but loads the parent's weights, as
+    KerasTuner's Hyperband does, goes on after the epochs that the parent was granted.
+    """
+    if "epochs" not in trial.fidelity:
+        return {}
+    told: dict[str, Value] = {
+        "tuner/epochs": int(trial.fidelity["epochs"]),
+        "tuner/initial_epoch": from_epoch,
+    }
+    if trial.parent is not None:
+        parent = history[trial.parent]
+        told["tuner/trial_id"] = trial_id(parent.number)
+        if parent.values == trial.values:
+            told["tuner/initial_epoch"] = from_epoch or int(parent.fidelity.get("epochs", 0))
+    return told
+
+
+_LIMIT = 300
+_SHORT = 170
+_TRACE = "Traceback (most recent call last):"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ERROR = re.compile(r"(?:[\w<>]+\.)*(\w+)(?:: ?(.*))?$")
+_CALLED = re.compile(r"Exception encountered when calling (\w+)\.call\(\)\.$")
+_INFERRED = re.compile(
+    r"Could not automatically infer .* \(of type (\w+)\)\. .*Error encountered:$"
+)
+# What Keras and TensorFlow say around the cause: the way there, and the advice after it.
+_AROUND = re.compile(
+    r"Graph execution error:|Detected at node |File \"|\[\[\{\{|Hint: |Arguments received by |•"
+    r"|Stack trace for op|\d+ root error|\d+ (successful|derived)|in user code:"
+)
+_NODES = re.compile(
+    r"\{\{function_node [^}]*\}\} ?| \[Op:.*$| \[\[\{\{.*$| for '?\{\{node.*$| on /job:.*$"
+    r"| \[\w+ \([\w/:]+\) = \].*$"
+)
+_STATUS = re.compile(r"^\(\d+\) [\w ]+: |^[A-Z]+_[A-Z_]+: ")
+
+
+def failure_sentence(message: str | None) -> str:
+    """Returns the sentence of a failure.
+
+    KerasTuner keeps a whole stack trace as a trial's message. What counts is the error that it
+    ends in: its class, the layer that Keras was calling, and the first line that tells the cause,
+    without what TensorFlow says about its graph. Any other message gives its first line.
+
+    Args:
+        message: A sentence, a stack trace, or None.
+
+    Returns:
+        One line of at most 300 characters, and mostly 150; "It gave no reason." for an empty
+        message.
+    """
+    lines = [line for line in _COLOURS.sub("", message or "").splitlines() if line.strip()]
+    if not lines:
+        return "It gave no reason."
+    traces = [number for number, line in enumerate(lines) if line == _TRACE]
+    own = list(dropwhile(_is_frame, lines[traces[-1] + 1 :])) if traces else []
+    line = _told(own) if own else lines[0].strip()
+    return line if len(line) <= _LIMIT else line[: _LIMIT - 1] + "…"
+
+
+def _is_frame(line: str) -> bool:
+    return line.startswith(" ")
+
+
+def _told(own: list[str]) -> str:
+    """Tells an error by the lines that a stack trace ends with."""
+    named = _ERROR.match(own[0])
+    kind, first = (named[1], named[2] or "") if named else ("", own[0])
+    layer, cause = _cause([first, *own[1:]])
+    hint = failure_hint(kind, cause)
+    if hint is not None:
+        return hint
+    where = f"{kind} in {layer}.call()" if layer else kind
+    return ": ".join(part for part in (where, _shortened(cause, _SHORT - len(where))) if part)
+
+
+def _cause(lines: list[str]) -> tuple[str, str]:
+    """Returns the class of the layer that was called, or "", and the first line with a cause."""
+    layer = ""
+    for line in map(str.strip, lines):
+        called = _CALLED.match(line) or _INFERRED.match(line)
+        if called:
+            layer = called[1]
+        elif line and not _AROUND.match(line):
+            return layer, _STATUS.sub("", _NODES.sub("", line)).strip()
+    return layer, ""
+
+
+def _shortened(cause: str, length: int) -> str:
+    """Leaves whole sentences away from the end, but for the first, until the rest is short."""
+    while len(cause) > length and (end := cause.rstrip(".").rfind(". ")) > 0:
+        cause = cause[: end + 1]
+    return cause
+
+
+_MEMORY = re.compile(
+    r"OOM when allocating|out of memory|unable to allocate|failed to allocate", re.IGNORECASE
+)
+_MEMORY_KINDS = ("ResourceExhaustedError", "MemoryError", "_ArrayMemoryError")
+_TENSOR = re.compile(r"shape ?[\[(]([\d, ]+)[\])]")
+_LABEL = re.compile(
+    r"Received a label value of (-?\d+) which is outside the valid range of \[0, (\d+)\)"
+)
+_INPUT = re.compile(
+    r"Input \d+ (?:with name .* )?of layer '?([\w.]+)'? is incompatible with the layer: "
+    r"expected (.+?)[,.] (?:but received input with|but received|found|Full).*?"
+    r"shape(?: received:)? (\(.*\))$"
+)
+_TOO_SMALL = re.compile(
+    r"Computed output size would be zero or negative\. Received:? "
+    r"`inputs[ .]shape=(?P<input>[^`]+)`, `(?P<what>kernel|pool)[ _](?:shape|size)=(?P<size>[^`]+)`"
+    r"(?:, `dilation_rate=[\[(]1(?:,? 1)*,?[\])]`)?, `strides"
+)
+
+
+def failure_hint(kind: str, cause: str) -> str | None:
+    """Returns a common failure as one sentence that says what to change.
+
+    Args:
+        kind: The error's class.
+        cause: What it says, in one line.
+
+    Returns:
+        The sentence, of nothing but what the error says; None for an error that isn't known here.
+    """
+    if kind in _MEMORY_KINDS or _MEMORY.search(cause):
+        return _out_of_memory(cause)
+    if label := _LABEL.search(cause):
+        return _label(int(label[1]), int(label[2]))
+    if small := _TOO_SMALL.search(cause):
+        return (
+            f"An input of shape {_shape(small['input'])} is too small for the {small['what']} of "
+            f"{_shape(small['size'])}: take a smaller one, padding='same' or fewer layers."
+        )
+    if given := _INPUT.search(cause):
+        return (
+            f"Layer '{given[1]}' expects {_wanted(given[2])}, and got an input of shape {given[3]}"
+            ": change the layer before it, or the shape in keras.Input."
+        )
+    return None
+
+
+def _out_of_memory(cause: str) -> str:
+    tensor = _TENSOR.search(cause)
+    what = f" for a tensor of shape {_shape(tensor[1])}" if tensor else ""
+    return f"Out of memory{what}: take smaller layers or a smaller batch."
+
+
+def _label(value: int, outputs: int) -> str:
+    # Which label came first depends on the order of the samples: one fault has one sentence.
+    if value < 0:
+        return "A label is below 0: the loss takes whole numbers from 0."
+    return (
+        f"A label is {outputs} or more, and the model has {outputs} outputs: the last layer needs "
+        "a unit for every class."
+    )
+
+
+def _wanted(text: str) -> str:
+    text = re.sub(r"^(min_)?ndim=(\d+)$", r"\2 dimensions\1", text)
+    text = text.replace("dimensionsmin_", "dimensions or more")
+    return re.sub(r"^axis (-?\d+) of input shape to have value (\d+)$", r"\2 in axis \1", text)
+
+
+def _shape(text: str) -> str:
+    """Writes a shape in the one way: "[None 8 8 1]" as "(None, 8, 8, 1)"."""
+    sizes = re.findall(r"\w+", text)
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

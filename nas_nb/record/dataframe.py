@@ -1,0 +1,89 @@
+"""The trials as a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Values
+
+# Only where a trial, or the search, has something to say of them.
+GRANTS = ("fraction", "resolution", "repeats", "spread", "parent")
+FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
+
+
+def trials_frame(
+    history: History,
+    names: Sequence[str] = (),
+    implied: Callable[[Values], Values] | None = None,
+) -> pd.DataFrame:
+    """Returns one row a trial, indexed by its number ("trial").
+
+    Columns: one for each name of the values, first in the order of `names` (empty
+    where the name was not active; "NAME (value)" where NAME is one of the following), then
+    status, score, epochs, params, duration_s (s), reason, origin, note. Where trials were granted
+    less than all data, or more than one training, there follow fraction, resolution, repeats and
+    spread (the score's sample standard deviation over the repeats); where some started from
+    others, parent. Whole numbers stay whole: columns with gaps are pandas' nullable ones.
+
+    Args:
+        history: What happened.
+        names: The order of the columns of values.
+        implied: Returns what follows from a trial's values and is none of them; it is shown as if
+            it were. Default: nothing does.
+    """
+    trials = history.trials
+    shown = [{**(implied(t.values) if implied else {}), **t.values} for t in trials]
+    seen = dict.fromkeys(name for values in shown for name in values)
+    ordered = [name for name in names if name in seen]
+    taken = (*FACTS, *GRANTS)
+    columns = {
+        f"{name} (value)" if name in taken else name: _column(
+            [values.get(name) for values in shown]
+        )
+        for name in dict.fromkeys([*ordered, *seen])
+    }
+    columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}
+    columns["score"] = columns["score"].astype("float64")
+    for name in GRANTS:
+        cells = [_grant(trial, name, history) for trial in trials]
+        if any(cell is not None for cell in cells):
+            columns[name] = _column(cells)
+    index = pd.RangeIndex(len(trials), name="trial")
+    return pd.DataFrame(columns).set_index(index)
+
+
+def _fact(trial: Trial, name: str) -> Any:
+    if name == "params":
+        return trial.costs.get("params")
+    value = getattr(trial, name)
+    return str(value) if name == "status" else value
+
+
+def _grant(trial: Trial, name: str, history: History) -> Any:
+    if name == "parent":
+        return trial.parent
+    if name == "spread":
+        return _spread(trial, history.objective)
+    return trial.fidelity.get(name, history.granted.get(name))
+
+
+def _spread(trial: Trial, objective: str) -> float | None:
+    """What the repeats differed by in the epoch that made the score."""
+    best = (logs for logs in trial.curve if logs.get(objective) == trial.score)
+    return next(best, {}).get(f"{objective}_spread")
+
+
+def _column(cells: list[Any]) -> pd.Series[Any]:
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds == {int}:
+        return pd.Series(cells, dtype="Int64" if None in cells else "int64")
+    if kinds == {bool}:
+        return pd.Series(cells, dtype="boolean" if None in cells else "bool")
+    if kinds == {float}:
+        return pd.Series(cells, dtype="float64")
+    return pd.Series(cells, dtype="object")

@@ -1,0 +1,275 @@
+"""The state behind a history, changed in O(1) by each event; the queue that steering fills."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas_nb.record.events import USER, Event, EventKind, SteerAction, is_known_parent
+from nas_nb.record.trial import (
+    EMPTY,
+    FrozenDict,
+    Trial,
+    TrialDraft,
+    TrialStatus,
+    Value,
+    freeze,
+    plain_values,
+    values_key,
+)
+
+SESSION_ENDED = "the session ended before the trial did"
+
+
+def comparable_score(score: float | None) -> float | None:
+    """Returns the score if it can be compared: a finite number; else None."""
+    return score if score is not None and math.isfinite(score) else None
+
+
+class HistoryState:
+    """The books of a search: one entry a trial, and the sums that are read at every proposal.
+
+    It takes every event as legal (see `rules`) and knows no threads (see `History`).
+    """
+
+    def __init__(self) -> None:
+        self.objective = "score"
+        self.direction = "max"
+        self.seed = 0
+        self.drafts: list[TrialDraft] = []
+        self.changed: set[int] = set()
+        self.numbers: dict[str, list[int]] = {}
+        self.completed: dict[int, Trial] = {}
+        self.finished: dict[int, Trial] = {}
+        self.unfinished: dict[int, None] = {}
+        self.running: dict[int, None] = {}
+        self.path: list[tuple[int, float]] = []
+        self.failures: tuple[int, str | None] = (0, None)
+        self.opened: list[Event] = []
+        self.prepared: list[Event] = []
+        self.steering: list[Event] = []
+        self.steered_at: list[int] = []
+        self.steering_before = 0
+        self.wishes = SteeringQueue()
+        self.epochs_spent = 0
+        self.busy_s = 0.0
+        self.steps: dict[str, Callable[[Event], None]] = {
+            EventKind.SEARCH_OPENED: self._open,
+            EventKind.PREPARED: self._prepare,
+            EventKind.TRIAL_PROPOSED: self._propose,
+            EventKind.TRIAL_STARTED: self._start,
+            EventKind.TRIAL_BUILT: self._build,
+            EventKind.EPOCH_ENDED: self._end_epoch,
+            EventKind.TRIAL_ENDED: self._end,
+            EventKind.STEERED: self._steer,
+            EventKind.SEARCH_CLOSED: self._close,
+        }
+
+    def beats(self, a: float | None, b: float | None) -> bool:
+        """Tells whether score `a` is better than `b`; one that can't be compared beats nothing."""
+        first, second = comparable_score(a), comparable_score(b)
+        if first is None or second is None:
+            return first is not None
+        return first > second if self.direction == "max" else first < second
+
+    @property
+    def full_epochs(self) -> int | None:
+        """The epochs that the search grants a trial in full, or None if the journal is silent."""
+        fidelity = self.opened[-1].get("fidelity") if self.opened else None
+        return fidelity.get("epochs") if isinstance(fidelity, dict) else None
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """The gradient steps of an epoch, or None if the journal is silent."""
+        return self.opened[-1].get("steps_per_epoch") if self.opened else None
+
+    def _granted(self, draft: TrialDraft, name: str, usual: int) -> int:
+        """What a trial was granted of something: its proposal says it, or the search."""
+        fidelity = (self.opened[-1].get("fidelity") if self.opened else None) or {}
+        return int(draft.fidelity.get(name) or fidelity.get(name) or usual)
+
+    def _open(self, event: Event) -> None:
+        self._cut_off()
+        self.objective, self.direction = event["objective"], event["direction"]
+        self.seed = event["seed"]
+        self.failures = (0, None)
+        self.opened.append(freeze(event))
+        self.steering_before = len(self.steering)
+
+    def _prepare(self, event: Event) -> None:
+        self.prepared.append(freeze(event))
+
+    def _propose(self, event: Event) -> None:
+        number, values = event["trial"], FrozenDict(event["values"])
+        draft = TrialDraft(number, values, event["origin"])
+        draft.fidelity = FrozenDict(event.get("fidelity") or EMPTY)
+        # Journals of old may name a parent that never was: the trial then begins anew.
+        draft.parent = event.get("parent") if is_known_parent(event.get("parent"), number) else None
+        self.drafts.append(draft)
+        self.wishes.proposed(draft)
+        self.numbers.setdefault(values_key(values), []).append(number)
+        self.unfinished[number] = None
+        self.changed.add(number)
+
+    def _start(self, event: Event) -> None:
+        draft = self._entry(event)
+        draft.attempt = event.get("attempt") or draft.attempt + 1
+        draft.seed = event.get("seed")
+        draft.epochs_granted = event.get("epochs")
+        draft.last_epoch = event.get("from_epoch") or 0
+        if draft.parent is not None and len(draft.curve) < draft.last_epoch:
+            draft.curve = list(self.drafts[draft.parent].curve)
+        del draft.curve[draft.last_epoch :]
+        draft.status = TrialStatus.RUNNING
+        draft.score = draft.reason = draft.note = draft.checkpoint = draft.ended = None
+        draft.costs, draft.duration_s = EMPTY, 0.0
+        draft.started = event.get("time")
+        self.finished.pop(draft.number, None)
+        self.unfinished[draft.number] = None
+        self.running.pop(draft.number, None)
+        self.running[draft.number] = None
+
+    def _build(self, event: Event) -> None:
+        draft = self._entry(event)
+        draft.costs = FrozenDict(event["costs"])
+        draft.note = event.get("note")
+
+    def _end_epoch(self, event: Event) -> None:
+        draft = self._entry(event)
+        duration_s = event.get("duration_s") or 0.0
+        draft.curve.append(FrozenDict(event["logs"]))
+        draft.last_epoch = event["epoch"]
+        draft.duration_s += duration_s
+        self.busy_s += duration_s
+        self.epochs_spent += self._granted(draft, "repeats", 1)
+
+    def _end(self, event: Event) -> None:
+        draft = self._entry(event)
+        draft.status = TrialStatus(event["status"])
+        draft.score, draft.reason = event.get("score"), event.get("reason")
+        draft.checkpoint, draft.ended = event.get("checkpoint"), event.get("time")
+        duration_s = event.get("duration_s")
+        if duration_s is not None:
+            # The epochs of this attempt are in the sum already.
+            self.busy_s += duration_s - draft.duration_s
+            draft.duration_s = duration_s
+        self.running.pop(draft.number, None)
+        self.wishes.ended(draft)
+        if draft.status != TrialStatus.STOPPED:
+            self._finish(draft)
+
+    def _finish(self, draft: TrialDraft) -> None:
+        number, score = draft.number, draft.score
+        del self.unfinished[number]
+        trial = self.finished[number] = draft.freeze()
+        if draft.status == TrialStatus.FAILED:
+            count, reason = self.failures
+            self.failures = (count + 1 if reason == draft.reason else 1, draft.reason)
+            return
+        self.failures = (0, None)
+        self.completed[number] = trial
+        if score is not None and self.beats(score, self.path[-1][1] if self.path else None):
+            self.path.append((number, score))
+
+    def _steer(self, event: Event) -> None:
+        action, detail = event["action"], event.get("detail") or {}
+        self.steering.append(freeze(event))
+        self.steered_at.append(len(self.drafts))
+        self.wishes.take(action, detail, self.drafts, self.full_epochs or 0)
+        if action == SteerAction.RESUME:
+            self.failures = (0, None)
+        if action == SteerAction.MORE_EPOCHS:
+            self.changed.add(detail["trial"])
+
+    def _close(self, event: Event) -> None:
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        for number in self.running:
+            draft = self.drafts[number]
+            draft.status, draft.reason = TrialStatus.STOPPED, SESSION_ENDED
+            self.changed.add(number)
+        self.running.clear()
+
+    def _entry(self, event: Event) -> TrialDraft:
+        number: int = event["trial"]
+        self.changed.add(number)
+        return self.drafts[number]
+
+
+@dataclass(frozen=True)
+class QueuedCandidate:
+    """A candidate that the user asked for, and that is not proposed yet."""
+
+    values: dict[str, Value] = field(hash=False)
+    """The architecture's choices."""
+    fidelity: dict[str, float] = field(default_factory=lambda: EMPTY, hash=False)
+    """What it is granted where that differs from the search's grant."""
+    parent: int | None = None
+    """The trial that it continues."""
+
+
+class SteeringQueue:
+    """Folds what was asked for, and what became of it, into what still waits.
+
+    Attributes:
+        queue: The candidates that wait, the next one first.
+        grants: The epochs in all of each unfinished trial that got more.
+    """
+
+    def __init__(self) -> None:
+        self.queue: deque[QueuedCandidate] = deque()
+        self.grants: dict[int, int] = {}
+
+    def take(
+        self, action: str, detail: dict[str, Any], drafts: Sequence[TrialDraft], full_epochs: int
+    ) -> None:
+        """Takes a `steered` event into account; `check_steering` has passed it.
+
+        Args:
+            action: What was asked for.
+            detail: Of what.
+            drafts: All trials.
+            full_epochs: What the search grants a trial; 0 if nobody knows.
+        """
+        if action == SteerAction.QUEUE:
+            self.queue.append(QueuedCandidate(FrozenDict(plain_values(detail["values"]))))
+        elif action == SteerAction.UNQUEUE:
+            self.queue.clear()
+        elif action == SteerAction.STOP_TRIAL:
+            self.grants.pop(detail["trial"], None)
+        elif action == SteerAction.MORE_EPOCHS:
+            self._grant(drafts[detail["trial"]], detail["epochs"], full_epochs)
+
+    def proposed(self, draft: TrialDraft) -> None:
+        """Takes a proposal into account: of the first that waits, if it is its."""
+        first = self.queue[0] if self.queue else None
+        if first is None or draft.origin != USER or draft.parent != first.parent:
+            return
+        if values_key(draft.values) == values_key(first.values):
+            self.queue.popleft()
+
+    def ended(self, draft: TrialDraft) -> None:
+        """Takes the end of a trial into account: what came too late for it is not lost."""
+        granted = self.grants.get(draft.number)
+        if granted is None or draft.status == TrialStatus.STOPPED:
+            return
+        del self.grants[draft.number]
+        if draft.status == TrialStatus.COMPLETED and len(draft.curve) < granted:
+            self._continue(draft, granted)
+
+    def _grant(self, draft: TrialDraft, more: int, full_epochs: int) -> None:
+        if draft.status == TrialStatus.COMPLETED:
+            self._continue(draft, len(draft.curve) + more)
+        elif draft.status != TrialStatus.FAILED:
+            granted = draft.fidelity.get("epochs") or draft.epochs_granted or full_epochs
+            self.grants[draft.number] = total = int(granted) + more
+            draft.fidelity = FrozenDict({**draft.fidelity, "epochs": total})
+            draft.epochs_granted = total
+
+    def _continue(self, draft: TrialDraft, epochs: int) -> None:
+        fidelity = FrozenDict({**draft.fidelity, "epochs": epochs})
+        self.queue.append(QueuedCandidate(draft.values, fidelity, draft.number))

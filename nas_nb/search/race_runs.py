@@ -1,0 +1,320 @@
+"""The runs of a race: searches, or look-ups in a table."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras_tuner as kt
+import numpy as np
+from keras_tuner.src.engine import trial as kt_trial
+
+from nas_nb.errors import SearchError
+from nas_nb.evaluate.tabular import (
+    HistoryTable,
+    ScoreTable,
+    TableLike,
+    TabularBenchmark,
+    history_of,
+)
+from nas_nb.oracles.strategy_oracle import StrategyOracle
+from nas_nb.record.journal import JOURNAL_FILE, Journal
+from nas_nb.record.trial import values_key
+from nas_nb.search.project import read_history
+from nas_nb.search.settings import SpaceLike, as_space
+from nas_nb.space.domain import Domain
+from nas_nb.space.encoding import Encoding
+from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.strategy.registry import StrategyLike, make_strategy
+from nas_nb.workers.control import SearchState
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Value
+    from nas_nb.search.budget import Budget
+    from nas_nb.search.search import Search
+
+_END = (SearchState.FINISHED, SearchState.FAILED)
+
+
+class RaceRun(ABC):
+    """A strategy's run with one seed.
+
+    Args:
+        label: The strategy's name in the race.
+        strategy: Who proposes.
+        seed: Decides all that is drawn.
+        folder: Where its journal is.
+
+    Attributes:
+        history: What happened so far; it grows while the lane runs.
+        reason: Why it ended, or None.
+    """
+
+    def __init__(self, label: str, strategy: StrategyLike, seed: int, folder: Path) -> None:
+        self.label = label
+        self.strategy = strategy
+        self.seed = seed
+        self.folder = folder
+        self.reason: str | None = None
+        self._past = read_history(folder)
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self._past
+
+    @abstractmethod
+    def run(self) -> bool:
+        """Runs, or goes on, to the end; returns False if it was stopped before that."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Asks it to end within a batch or a second. From any thread."""
+
+
+class TrainedRun(RaceRun):
+    """A lane in which every candidate is trained.
+
+    Args:
+        *args: As for `RaceRun`.
+        search: Makes the search, from strategy, seed and directory.
+    """
+
+    def __init__(self, *args: Any, search: Callable[..., Search]) -> None:
+        super().__init__(*args)
+        self._make = search
+        self._search: Search | None = None
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        search = self._search
+        return self._past if search is None else search.history
+
+    def run(self) -> bool:
+        """Runs, or goes on, to the end; returns False if it was stopped before that."""
+        search = self._make(strategy=self.strategy, seed=self.seed, directory=self.folder)
+        self._search = search
+        try:
+            search.run()
+        finally:
+            # Only what happened is kept: models, data and threads of past lanes cost memory.
+            self._past, self._search = search.history, None
+        self.reason = search.reason
+        return search.state in _END
+
+    def stop(self) -> None:
+        """Asks it to end within a batch or a second."""
+        search = self._search
+        if search is not None and search.state.live:
+            search.stop()
+
+
+@dataclass(frozen=True)
+class RaceTask:
+    """What a race over known scores is run on.
+
+    Attributes:
+        table: What is known.
+        domain: The space.
+        objective: What is compared, with its direction.
+        budget: Of each lane; its time is that of the table.
+        name: What the table is called.
+    """
+
+    table: TabularBenchmark
+    domain: Domain
+    objective: kt.Objective
+    budget: Budget
+    name: str
+
+
+class TabularRun(RaceRun):
+    """A lane in which nothing is trained: the scores are known.
+
+    Args:
+        *args: As for `RaceRun`.
+        task: What the race is run on.
+    """
+
+    def __init__(self, *args: Any, task: RaceTask) -> None:
+        super().__init__(*args)
+        self._course = task
+        self._stop = threading.Event()
+        self._journal: Journal | None = None
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        journal = self._journal
+        return self._past if journal is None else journal.history
+
+    def stop(self) -> None:
+        """Asks it to end before the next trial."""
+        self._stop.set()
+
+    def run(self) -> bool:
+        """Runs, or goes on, to the end; returns False if it was stopped before that."""
+        self._stop.clear()
+        if self._spent(self._past):
+            return True
+        with Journal.open(self.folder / JOURNAL_FILE) as journal:
+            self._journal = journal
+            journal.synced = False  # a power cut would cost what the table still knows
+            oracle = self._opened(journal)
+            try:
+                while not self._stop.is_set() and not self._spent(journal.history):
+                    if not self._trial(oracle, journal.history):
+                        return True
+            finally:
+                oracle.close()
+                state = "stopped" if self._stop.is_set() else "finished"
+                journal.append("search_closed", state=state, reason=self.reason)
+                self._past, self._journal = journal.history, None
+        return not self._stop.is_set()
+
+    def _spent(self, history: History) -> bool:
+        self.reason = self._course.budget.spent(history, history.busy_s)
+        return self.reason is not None
+
+    def _opened(self, journal: Journal) -> StrategyOracle:
+        task = self._course
+        made = make_strategy(self.strategy, task.domain)
+        space = task.domain.to_json()
+        opened = journal.history.opened
+        if opened and (opened[-1].get("space"), opened[-1].get("data")) != (space, task.name):
+            raise SearchError(
+                f"The folder {self.folder} holds a race over another space or table: give another "
+                "`directory`."
+            )
+        journal.append(
+            "search_opened",
+            objective=task.objective.name,
+            direction=task.objective.direction,
+            seed=self.seed,
+            strategy=made.name,
+            options=made.options,
+            space=space,
+            data=task.name,
+            budget=task.budget.to_json(),
+            fidelity={"epochs": task.table.epochs} if task.table.epochs else None,
+            session=len(opened) + 1,
+        )
+        options: dict[str, Any] = {
+            "hyperparameters": to_hyperparameters(task.domain),
+            "seed": self.seed,
+            "journal": journal,
+            "epochs": task.table.epochs,
+        }
+        if task.table.points is None:
+            return StrategyOracle(made, task.objective, **options)
+        return TabularOracle(
+            made, task.objective, domain=task.domain, points=task.table.points, **options
+        )
+
+    def _trial(self, oracle: StrategyOracle, history: History) -> bool:
+        """Runs one trial; returns False if there is none left."""
+        trial = oracle.create_trial("race")
+        if trial.status != "RUNNING":
+            self.reason = oracle.reason
+            return False
+        own = history[int(trial.trial_id)]
+        epochs = own.fidelity.get("epochs")
+        measured = self._course.table.measure(own.values, None if epochs is None else int(epochs))
+        oracle.durations_s[trial.trial_id] = measured.duration_s
+        if measured.score is None:
+            trial.status, trial.message = "FAILED", measured.reason
+        else:
+            name = self._course.objective.name
+            oracle.update_trial(trial.trial_id, {name: measured.score})
+            trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+        return True
+
+
+def race_task(
+    space: SpaceLike | Domain | None, table: TableLike, budget: Budget, direction: str
+) -> RaceTask:
+    """Returns the course that all strategies of a race over a table run.
+
+    Args:
+        space: The space that the table has scores of; None where the table knows it.
+        table: As for `NotebookRace`.
+        budget: What each search may spend.
+        direction: Which scores of a table are better, "max" or "min".
+
+    Raises:
+        SearchError: The space is not given, and the table does not know it.
+    """
+    history = history_of(table)
+    if history is None:
+        if space is None:
+            raise SearchError("Expected the space that the table has scores of, got none.")
+        domain = _domain(space)
+        known: TabularBenchmark = ScoreTable(table)
+        objective = kt.Objective("score", direction)
+        name = getattr(table, "name", None) or getattr(table, "__name__", type(table).__name__)
+        return RaceTask(known, domain, objective, budget, str(name))
+    opening = history.opened[-1] if history.opened else {}
+    if space is None and "space" not in opening:
+        raise SearchError("Expected a journal that holds its space, got none: pass the space.")
+    domain = Domain.from_json(opening["space"]) if space is None else _domain(space)
+    objective = kt.Objective(history.objective, history.direction)
+    return RaceTask(HistoryTable(history), domain, objective, budget, str(opening.get("data")))
+
+
+def _domain(space: SpaceLike | Domain) -> Domain:
+    if isinstance(space, Domain):
+        return space
+    return space.domain if isinstance(space, SearchSpace) else as_space(space).domain
+
+
+class TabularOracle(StrategyOracle):
+    """Takes, for each proposal, the nearest known architecture that was not tried.
+
+    The strategy sees that one in the history, with its own score: so nothing is made up, and each
+    strategy chooses from the same pool.
+
+    Args:
+        *args: As for `StrategyOracle`.
+        domain: The space.
+        points: What is known of it.
+        **kwargs: As for `StrategyOracle`.
+    """
+
+    def __init__(
+        self, *args: Any, domain: Domain, points: Sequence[dict[str, Value]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._points = points
+        self._numbers = {values_key(point): n for n, point in enumerate(points)}
+        self._coding = Encoding(domain)
+        self._rows = self._coding.rows(points)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Asks the strategy, and answers with the nearest architecture of the pool."""
+        answer = super().populate_space(trial_id)
+        if answer["values"] is None:
+            return answer
+        assert self._proposal is not None
+        point = self._nearest(self._proposal.values, free=self._proposal.parent is None)
+        if point is None:
+            self.reason = f"all {len(self._points)} architectures of the table are tried"
+            return {"status": kt_trial.TrialStatus.STOPPED, "values": None}
+        self._proposal = replace(self._proposal, values=dict(point))
+        return {**answer, "values": self._proposal.values}
+
+    def _nearest(self, values: dict[str, Value], *, free: bool) -> dict[str, Value] | None:
+        """Returns the nearest point; `free` leaves out those that were tried."""
+        gaps = ((self._rows - self._coding.rows([values])[0]) ** 2).sum(axis=1)
+        if free:
+            tried = [self._numbers[t.key] for t in self.history.trials if t.key in self._numbers]
+            gaps[tried] = np.inf
+        best = int(np.argmin(gaps))
+        return self._points[best] if np.isfinite(gaps[best]) else None

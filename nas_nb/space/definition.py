@@ -1,0 +1,325 @@
+"""What a space is made of: domain, build, recipe; and the head of each model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.space.restriction import SubspaceSpec, cut_domain
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+    import numpy as np
+
+    from nas_nb.data.dataset import DataSpec
+    from nas_nb.record.trial import Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.graph import Graph
+
+
+class SpaceDefinition(ABC):
+    """One way to make a search space; `SearchSpace` asks it and adds KerasTuner's protocol."""
+
+    @property
+    @abstractmethod
+    def domain(self) -> Domain:
+        """The legal values."""
+
+    @abstractmethod
+    def build(self, point: Values) -> keras.Model:
+        """Returns the compiled model of a canonical `point` of the domain.
+
+        Raises:
+            SpaceError: The blueprint needs data and has none.
+        """
+
+    def for_data(self, spec: DataSpec) -> SpaceDefinition:
+        """Returns the blueprint for data of this shape and task; itself where that is no matter.
+
+        Raises:
+            SpaceError: Nothing in the space can take such data.
+        """
+        return self
+
+    @property
+    def hypermodel(self) -> kt.HyperModel | None:
+        """The user's HyperModel, whose own `fit` a tuner has to call; None where there is none."""
+        return None
+
+    def read(self, text: str) -> Values:
+        """Returns the values of an architecture that is written in a published form.
+
+        Raises:
+            SpaceError: The space has no such form, or `text` isn't of it.
+        """
+        raise SpaceError(
+            f"Expected the values of an architecture as a dictionary, got the text {text!r}: "
+            "only cells have a published form as text."
+        )
+
+    def write(self, point: Values) -> str | None:
+        """Returns the published form of a canonical point; None where the space has none."""
+        return None
+
+    def graph(self, point: Values) -> Graph | None:
+        """Returns what to draw of a canonical point; None to draw the layers of its model."""
+        return None
+
+    def implied(self, point: Values) -> dict[str, Value]:
+        """Returns what follows from a point's choices and is no choice itself, by name."""
+        return {}
+
+    def costs(self, point: Values) -> dict[str, int]:
+        """Returns the costs of a canonical point that are known without a model, by name."""
+        return {}
+
+    def path_code(self, point: Values) -> np.ndarray:
+        """Returns a row with a 1 for each way from input to output that the cell has.
+
+        Raises:
+            SpaceError: The space is not one of cells.
+        """
+        raise SpaceError(
+            "Expected a space of cells for the path encoding, got one without paths: "
+            "leave `form` out."
+        )
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What makes the blueprint again, as JSON; None where that needs code of the user's."""
+        return None
+
+    @property
+    @abstractmethod
+    def identity(self) -> object:
+        """What makes two blueprints build the same models: hashable, compared by ``==``."""
+
+
+@dataclass(frozen=True)
+class Subspace(SpaceDefinition):
+    """What is left of a blueprint when choices are pinned and values left out.
+
+    Attributes:
+        whole: The blueprint of the whole space.
+        wanted: What is left of it.
+    """
+
+    whole: SpaceDefinition
+    wanted: SubspaceSpec
+
+    def __post_init__(self) -> None:
+        # What can't be cut is refused here, not by the first question.
+        cut_domain(self.whole.domain, self.wanted)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The legal values that are left."""
+        return cut_domain(self.whole.domain, self.wanted)
+
+    @property
+    def hypermodel(self) -> kt.HyperModel | None:
+        """The user's HyperModel, if the whole space has one."""
+        return self.whole.hypermodel
+
+    @property
+    def identity(self) -> object:
+        """The whole's identity, and what is left."""
+        return self.whole.identity, self.wanted
+
+    def for_data(self, spec: DataSpec) -> Subspace:
+        """Returns the part of the whole that takes such data."""
+        bound = self.whole.for_data(spec)
+        return self if bound is self.whole else Subspace(bound, self.wanted)
+
+    def build(self, point: Values) -> keras.Model:
+        """Returns the model that the whole space builds of the point."""
+        return self.whole.build(point)
+
+    def read(self, text: str) -> Values:
+        """Returns the values of a published form."""
+        return self.whole.read(text)
+
+    def write(self, point: Values) -> str | None:
+        """Returns the published form of a point."""
+        return self.whole.write(point)
+
+    def graph(self, point: Values) -> Graph | None:
+        """Returns what to draw of a point."""
+        return self.whole.graph(point)
+
+    def implied(self, point: Values) -> dict[str, Value]:
+        """Returns what follows from a point's choices."""
+        return self.whole.implied(point)
+
+    def costs(self, point: Values) -> dict[str, int]:
+        """Returns the costs of a point that are known without a model."""
+        return self.whole.costs(point)
+
+    def path_code(self, point: Values) -> np.ndarray:
+        """Returns the path encoding of a point: as long as in the whole space."""
+        return self.whole.path_code(point)
+
+
+def check_images(spec: DataSpec | None, what: str) -> DataSpec:
+    """Returns the spec, if it is one of images.
+
+    Args:
+        spec: What the data is, or None for a space that was not given any.
+        what: What the space consists of, for the message: ``"cells"``.
+
+    Raises:
+        SpaceError: There is no data, or its samples aren't ``(height, width, channels)``.
+    """
+    if spec is None:
+        raise SpaceError(
+            "Expected a space that knows the data's shape to build a model, got one without "
+            "data: take space.for_data(data.spec), or pass the data to the search."
+        )
+    if len(spec.input_shape) != 3:
+        raise SpaceError(
+            f"Expected samples of shape (height, width, channels) for a space of {what}, got "
+            f"samples of shape {spec.input_shape}: {reshape_advice(spec.input_shape)}, or take "
+            "another space."
+        )
+    return spec
+
+
+def reshape_advice(shape: tuple[int, ...]) -> str:
+    """Returns what to do with samples that are no images, in words."""
+    if len(shape) == 2:
+        return "give grey images a channel with x[..., np.newaxis]"
+    return "reshape the data"
+
+
+_HEADS: dict[str, tuple[str | None, str, str]] = {
+    # task: activation of the output, loss, metric
+    "binary": ("sigmoid", "binary_crossentropy", "accuracy"),
+    "multiclass": ("softmax", "sparse_categorical_crossentropy", "accuracy"),
+    "multilabel": ("sigmoid", "binary_crossentropy", "accuracy"),
+    "regression": (None, "mse", "mae"),
+    "forecasting": (None, "mse", "mae"),
+}
+
+_F1 = ("f1", "f1_score")
+
+
+def output_layer(spec: DataSpec) -> keras.layers.Layer:
+    """Returns the dense layer whose outputs are the predictions of the task.
+
+    Shapes: ``(samples, features)`` to ``(samples, spec.outputs)``, probabilities but for
+    quantities.
+    """
+    activation, _, _ = _HEADS[spec.task]
+    return keras.layers.Dense(spec.outputs, activation=activation)
+
+
+def compile_for(
+    model: keras.Model, spec: DataSpec, *, optimizer: str = "adam", learning_rate: float = 0.001
+) -> keras.Model:
+    """Compiles the model with the loss and the metrics of the data, and returns it.
+
+    They are the task's own, but for the `loss` of the data, and the `metrics` that it adds.
+
+    Args:
+        model: A model that ends in `output_layer(spec)`.
+        spec: What the data is.
+        optimizer: Keras's name of an optimiser.
+        learning_rate: Its constant learning rate.
+
+    Raises:
+        SpaceError: The data asks for a loss or a metric that Keras doesn't know.
+    """
+    _, loss, own = _HEADS[spec.task]
+    metrics = [own, *(name for name in spec.metrics if name != own)]
+    chosen = keras.optimizers.get(
+        {"class_name": optimizer, "config": {"learning_rate": float(learning_rate)}}
+    )
+    model.compile(
+        optimizer=chosen,
+        loss=loss if spec.loss is None else _known("loss", spec.loss, keras.losses),
+        metrics=[_metric(name, spec) for name in metrics],
+    )
+    return model
+
+
+def _metric(name: str, spec: DataSpec) -> Any:
+    if name in _F1:
+        if spec.task.has_quantities:
+            raise SpaceError(
+                f"Expected metrics of quantities for {spec.task}, got {name!r}: say "
+                "'mae' or another metric of distances."
+            )
+        if spec.task != "multilabel":
+            return SparseF1(classes=max(2, spec.outputs))
+        return keras.metrics.F1Score(average="macro", threshold=0.5)
+    if name == "accuracy" and spec.task == "multilabel":
+        # Keras would take "accuracy" for the categorical one here; the log keeps the name.
+        return keras.metrics.BinaryAccuracy(name=name)
+    return name if name in ("accuracy", "acc") else _known("metric", name, keras.metrics)
+
+
+def _known(what: str, name: str, module: Any) -> str:
+    """Returns the name if the module of Keras gives something for it."""
+    try:
+        found = module.get(name)
+    except ValueError:
+        found = None
+    if not callable(found):
+        names = [each for each in dir(module) if not each.startswith("_")]
+        raise SpaceError(f"Expected Keras's name of a {what}, got {name!r}." + nearest(name, names))
+    return name
+
+
+@keras.saving.register_keras_serializable(package="nas_nb")
+class SparseF1(keras.metrics.Metric):  # type: ignore[misc]
+    """The F1 score for labels that are class numbers.
+
+    Of two classes it is the F1 score of class 1; of several the mean over the classes, each on
+    its own ("macro"), where a class that neither occurs nor is predicted counts as 0.
+
+    Args:
+        classes: How many there are, 2 or more. A model of 2 classes returns 1 probability.
+        name: Its name in the logs. Default: "f1_score".
+        dtype: Of the counts. Default: Keras's own.
+    """
+
+    def __init__(self, classes: int, name: str = "f1_score", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.classes = classes
+        self.hits = self._counts("hits")
+        self.labelled = self._counts("labelled")
+        self.predicted = self._counts("predicted")
+
+    def _counts(self, name: str) -> Any:
+        return self.add_variable((self.classes,), initializer="zeros", name=name)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch: class numbers (samples,) or (samples, 1), and probabilities."""
+        one_output = y_pred.shape[-1] == 1
+        chosen = y_pred[..., 0] > 0.5 if one_output else ops.argmax(y_pred, axis=-1)
+        labelled = self._one_hot(ops.reshape(y_true, (-1,)))
+        predicted = self._one_hot(chosen)
+        weight = 1.0
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1))
+        self.hits.assign_add(ops.sum(weight * labelled * predicted, axis=0))
+        self.labelled.assign_add(ops.sum(weight * labelled, axis=0))
+        self.predicted.assign_add(ops.sum(weight * predicted, axis=0))
+
+    def _one_hot(self, numbers: Any) -> Any:
+        return ops.one_hot(ops.cast(numbers, "int32"), self.classes, dtype=self.dtype)
+
+    def result(self) -> Any:
+        """Returns the score, from 0 to 1."""
+        scores = 2 * self.hits / (self.labelled + self.predicted + keras.config.epsilon())
+        return scores[1] if self.classes == 2 else ops.mean(scores)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what it was made with."""
+        return {**super().get_config(), "classes": self.classes}

@@ -1,0 +1,269 @@
+"""What the ready spaces share: options, families, from input to loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
+
+import keras
+import numpy as np
+
+from nas_nb.data.preprocessing import Vocabulary
+from nas_nb.errors import SpaceError, nearest
+from nas_nb.record.trial import plain
+from nas_nb.space.definition import SpaceDefinition, compile_for, output_layer, reshape_advice
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.ranges import Interval
+
+if TYPE_CHECKING:
+    from nas_nb.data.dataset import DataSpec
+    from nas_nb.record.trial import Values
+
+Tensor: TypeAlias = Any
+"""A ``keras.KerasTensor``: what a layer returns while a model is written down."""
+
+
+@dataclass(frozen=True)
+class ReadySpace(SpaceDefinition):
+    """A space for one kind of data: families of architectures, each with choices of its own.
+
+    Attributes:
+        families: The families that the first choice is among.
+        learning_rates: Of Adam.
+        dropouts: Shares dropped before the output layer.
+        spec: The data that models are built for; ``None`` until `for_data`.
+    """
+
+    families: tuple[str, ...]
+    learning_rates: Choices
+    dropouts: Choices
+    spec: DataSpec | None
+
+    name: ClassVar[str]
+    """As in ``nas.spaces``."""
+    expected: ClassVar[str]
+    """The shape of a sample, in words."""
+
+    @abstractmethod
+    def takes(self, spec: DataSpec) -> bool:
+        """Says whether the models of the space can take such data."""
+
+    @abstractmethod
+    def features(self, point: Values, spec: DataSpec, x: Tensor) -> Tensor:
+        """Returns the tensor of shape (samples, features) that the output layer reads."""
+
+    @property
+    def identity(self) -> object:
+        """The options and the data."""
+        return self
+
+    def for_data(self, spec: DataSpec) -> Self:
+        """Returns the space for this data.
+
+        Raises:
+            SpaceError: Its samples have another shape than the space is for.
+        """
+        if not self.takes(spec):
+            raise SpaceError(
+                f"Expected {self.expected} for nas.spaces.{self.name}, got samples of shape "
+                f"{spec.input_shape}: {self._advice(spec)}."
+            )
+        return replace(self, spec=spec)
+
+    def build(self, point: Values) -> keras.Model:
+        """Returns the compiled model of a point.
+
+        Raises:
+            SpaceError: The space has not been given data.
+        """
+        if self.spec is None:
+            raise SpaceError(
+                "Expected a space that knows the data's shape to build a model, got one without "
+                "data: take space.for_data(data.spec), or pass the data to the search."
+            )
+        inputs = keras.Input(self.spec.input_shape)
+        x = self.features(point, self.spec, inputs)
+        if rate := point.get("dropout"):
+            x = keras.layers.Dropout(rate)(x)
+        outputs = in_own_units(output_layer(self.spec)(x), self.spec)
+        rate = cast("float", point["learning_rate"])
+        return compile_for(keras.Model(inputs, outputs), self.spec, learning_rate=rate)
+
+    def _advice(self, spec: DataSpec) -> str:
+        if isinstance(spec.raw, Vocabulary):
+            return "take nas.spaces.text() for texts"
+        suitable = {1: "tabular", 2: "timeseries", 3: "image"}.get(len(spec.input_shape))
+        other = f"take nas.spaces.{suitable}() for them" if suitable else "reshape the data"
+        if self.name == "image" and suitable == "timeseries":
+            return f"{reshape_advice(spec.input_shape)}, or {other}"
+        return other
+
+    @property
+    def common(self) -> tuple[Parameter, ...]:
+        """The parameters that every family has: its name first."""
+        return (
+            option_parameter("family", self.families),
+            option_parameter("dropout", self.dropouts),
+            option_parameter("learning_rate", self.learning_rates),
+        )
+
+    def of(self, *families: str) -> tuple[Condition, ...]:
+        """Returns the condition that the family is one of these; none if there are no others."""
+        if set(self.families) <= set(families):
+            return ()
+        return (Condition("family", families),)
+
+    def having(self, parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+        """Returns the parameters that some family of the space can have."""
+        return tuple(
+            parameter
+            for parameter in parameters
+            if all(
+                condition.parent != "family" or set(condition.values) & set(self.families)
+                for condition in parameter.conditions
+            )
+        )
+
+
+def in_own_units(outputs: Tensor, spec: DataSpec) -> Tensor:
+    """Returns predictions of quantities in the units of the labels; anything else as it is."""
+    statistics = spec.statistics
+    if not spec.task.has_quantities or statistics is None:
+        return outputs
+    mean, deviation = statistics.target_mean, statistics.target_deviation
+    if np.allclose(mean, 0, atol=1e-3) and np.allclose(deviation, 1, atol=1e-3):
+        return outputs  # they are standardised already, or there are none
+    if len(mean) == 1:
+        return keras.layers.Rescaling(deviation[0], mean[0])(outputs)
+    return keras.layers.Rescaling(list(deviation), list(mean))(outputs)
+
+
+def standardised(x: Tensor, spec: DataSpec) -> Tensor:
+    """Returns samples whose features have mean 0 and variance 1 over the training rows."""
+    statistics = spec.statistics
+    if statistics is None:
+        return x
+    layer = keras.layers.Normalization(
+        mean=list(statistics.mean), variance=list(statistics.variance)
+    )
+    return layer(x)
+
+
+def shared_options(
+    families: Any, known: Iterable[str], learning_rates: Any, dropouts: Any
+) -> dict[str, Any]:
+    """Returns the fields of `ReadySpace`, from the options that every ready space has.
+
+    Raises:
+        SpaceError: An option offers nothing, or something that can't be.
+    """
+    return {
+        "families": read_words("families", families, known),
+        "learning_rates": read_numbers("learning_rates", learning_rates, 1e-9, 10),
+        "dropouts": read_numbers("dropouts", dropouts, 0, 1),
+        "spec": None,
+    }
+
+
+def option_parameter(
+    name: str, values: Choices, conditions: tuple[Condition, ...] = ()
+) -> Parameter:
+    """Returns the parameter of an option."""
+    if isinstance(values, Interval):
+        return Parameter(
+            name,
+            ParameterKind.FLOAT,
+            low=values.low,
+            high=values.high,
+            log=values.log,
+            conditions=conditions,
+        )
+    kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
+    return Parameter(name, kind, choices=values, conditions=conditions)
+
+
+Choices = tuple[Any, ...] | Interval
+"""The values that an option offers: each one, or all numbers of an interval."""
+
+
+def check_whole_option(name: str, value: object, low: int = 1, high: int | None = None) -> int:
+    """Returns `value`, if it is a whole number from `low` to `high`.
+
+    Raises:
+        SpaceError: It isn't.
+    """
+    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
+    if legal and (high is None or cast("int", value) <= high):
+        return cast("int", value)
+    wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
+    raise SpaceError(f"Expected `{name}` to be a whole number {wanted}, got {value!r}.")
+
+
+def read_words(
+    option: str, given: Any, known: Iterable[str], *, in_order: bool = False
+) -> tuple[str, ...]:
+    """Returns the words that an option offers.
+
+    Args:
+        option: What it is called.
+        given: What the user gave: words, or one.
+        known: What may be given.
+        in_order: Whether to return them in the order of `known`. Default: as they were given.
+
+    Raises:
+        SpaceError: It offers none, or one that isn't known.
+    """
+    known = tuple(known)
+    listed = _listed(option, given)
+    for word in listed:
+        if word not in known:
+            raise SpaceError(
+                f"Expected {option} among {', '.join(known)}, got {word!r}."
+                + nearest(str(word), known)
+            )
+    return tuple(sorted(listed, key=known.index)) if in_order else listed
+
+
+def read_counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
+    """Returns the whole numbers that an option offers.
+
+    Raises:
+        SpaceError: It offers none, or something else, or a number below the least.
+    """
+    listed = _listed(option, given)
+    for value in listed:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SpaceError(
+                f"Expected {option} to be whole numbers of {least} or more, got {value!r}."
+            )
+    return listed
+
+
+def read_numbers(option: str, given: Any, low: float, high: float) -> Choices:
+    """Returns the numbers, or the interval, that an option offers.
+
+    Raises:
+        SpaceError: It offers none, or something else, or a number outside ``[low, high)``.
+    """
+    ends = (given.low, given.high) if isinstance(given, Interval) else None
+    listed = _listed(option, given) if ends is None else ends
+    for value in listed:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value < high:
+            raise SpaceError(
+                f"Expected {option} to be numbers from {low:g} to below {high:g}, got {value!r}."
+            )
+    return given if isinstance(given, Interval) else tuple(map(float, listed))
+
+
+def _listed(option: str, given: Any) -> tuple[Any, ...]:
+    given = plain(given)
+    listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
+    if not listed:
+        raise SpaceError(f"Expected {option} to offer at least one value, got none.")
+    for number, value in enumerate(listed):
+        if value in listed[:number]:
+            raise SpaceError(f"Expected the values of {option} to differ, got {value!r} twice.")
+    return listed

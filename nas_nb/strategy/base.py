@@ -1,0 +1,374 @@
+"""`Strategy`, `Proposal`; new samples and mutants; the trials to learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from heapq import nsmallest
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+import numpy as np
+
+from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.record.trial import plain
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.training_state import TrainingControl
+    from nas_nb.record.history import History
+    from nas_nb.record.journal import Journal
+    from nas_nb.record.trial import Trial, Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.search_space import SearchSpace
+
+_DRAWS = 256
+_DRAWS_OF_INFINITE = 4096
+_POOL = 4096
+
+
+class SpaceExhausted(StrategyError):  # noqa: N818 - it is an end, not a mistake
+    """Every architecture of the space has been tried: the search is over."""
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """Proposes the next architecture from what happened so far.
+
+    A strategy has no state. All it may use is the history, its options (the fields of the
+    dataclass) and the generator that it is handed, which is derived from the search's seed and
+    the trial's number. So resuming a search is replaying it, and the strategy may be changed
+    half-way.
+
+    Subclasses are frozen dataclasses whose fields are the options, with the paper's names.
+
+    Args:
+        domain: The space to propose from. Usually left out, and bound later by `over`.
+    """
+
+    name: ClassVar[str]
+    needs_data: ClassVar[bool] = False
+    """Whether it can't propose before `prepare`: only a `Search` has data, an oracle has none."""
+
+    domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
+
+    @abstractmethod
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
+        """Returns the values of the next architecture: legal, and never tried before.
+
+        A strategy that works with fidelities returns a `Proposal`; then the same values may come
+        again, at another fidelity.
+
+        Args:
+            history: What happened so far; only read.
+            rng: The only source of chance.
+
+        Returns:
+            Values of the active parameters of `domain`.
+
+        Raises:
+            SpaceExhausted: No architecture is left that was not tried.
+        """
+
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training: a `Search` does."""
+        return False
+
+    def check_space(self, space: SearchSpace) -> None:  # noqa: B027 - most take any space
+        """Raises a `StrategyError` if it can't search a space; a `Search` asks before it runs.
+
+        Args:
+            space: The search's space, bound to the data.
+        """
+
+    def prepare(  # noqa: B027 - most strategies have nothing to prepare
+        self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
+    ) -> None:
+        """Does what has to be done once, on the data, before the first proposal.
+
+        A proposal is a function of the history, so whatever is found out here goes into the
+        journal, as `prepared` events. The search calls it at each start: what the history holds
+        already is not done again. By default there is nothing to do.
+
+        Args:
+            space: The search's space, bound to the data.
+            data: What the search trains on.
+            journal: Where to write; its history says what is known already.
+            control: To be asked now and then; True means: leave at once.
+            seed: The search's seed.
+        """
+
+    def reason(self, history: History) -> str | None:
+        """Returns why it proposes as it does, in a sentence; None where its name says enough.
+
+        Args:
+            history: Of the search; one that was not opened yet will do.
+        """
+        return None
+
+    @property
+    def inherits(self) -> bool:
+        """Whether its trials start from the weights of others: then more of these are kept."""
+        return False
+
+    def over(self, domain: Domain) -> Self:
+        """Returns a copy of this strategy that proposes from `domain`, each architecture once."""
+        return dataclasses.replace(self, domain=domain.distinct)
+
+    @property
+    def options(self) -> dict[str, Value | None]:
+        """The options by name, as the journal keeps them."""
+        return {name: getattr(self, name) for name in self.option_names()}
+
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """The names of the options."""
+        return tuple(option.name for option in dataclasses.fields(cls) if option.name != "domain")
+
+
+def sample_new(
+    domain: Domain | None, history: History, rng: np.random.Generator, tries: int | None = None
+) -> dict[str, Value]:
+    """Returns a random architecture that was never tried.
+
+    It draws until it meets a new one. When `tries` draws met none, the space is nearly used up:
+    then it goes through a finite space in order, so that the last architectures are found, and
+    found to be the last. That can't be done in an infinite one, so that there it draws longer:
+    what is free may be a corner that chance seldom meets.
+
+    Args:
+        domain: The space to draw from.
+        history: What was tried, whatever came of it.
+        rng: The source of chance.
+        tries: Draws before the space is searched in order, 0 or more; by default 256, and 4,096
+            where it is infinite.
+
+    Raises:
+        SpaceExhausted: Nothing new is left (in an infinite space: nothing new was met).
+        StrategyError: There is no space: the strategy was not bound to one.
+    """
+    if domain is None:
+        raise StrategyError(
+            "Expected a strategy that is bound to a space. Received: one without. Bind it with "
+            "`strategy.over(space.domain)`, or leave that to Search."
+        )
+    finite = isinstance(domain.size, int)
+    tries = (_DRAWS if finite else _DRAWS_OF_INFINITE) if tries is None else tries
+    for _ in range(tries):
+        values = domain.sample(rng)
+        if not history.has_tried(values):
+            return values
+    if not finite:
+        raise SpaceExhausted(
+            f"{tries} draws from the space met no architecture that is new. Its free part "
+            "seems used up: widen the space, or end the search here."
+        )
+    untried = (values for values in domain.enumerate() if not history.has_tried(values))
+    # The pool bounds the memory: it matters for huge spaces whose draws all fall in one corner.
+    pool = list(islice(untried, _POOL))
+    if not pool:
+        raise SpaceExhausted(
+            f"All {domain.size} architectures of the space have been tried. The search is "
+            "complete: widen the space to go on."
+        )
+    return pool[int(rng.integers(len(pool)))]
+
+
+def refuse_without_data(strategy: Strategy) -> None:
+    """Raises a `StrategyError` if the strategy can't run where there is no data."""
+    if strategy.needs_data:
+        raise StrategyError(
+            f"Expected a strategy that proposes from scores alone. Received: '{strategy.name}', "
+            "which first trains on data, and here there is no data: run it as "
+            f"nas.Search(space, data, strategy='{strategy.name}')."
+        )
+
+
+def refuse_without_epochs(strategy: Strategy) -> None:
+    """Raises a `StrategyError` if the strategy has to be told the epochs of a full training."""
+    if strategy.needs_epochs:
+        raise StrategyError(
+            f"Strategy '{strategy.name}' expected the option max_epochs=..., the epochs of a full "
+            "training, since an oracle is not told them by a search. Received: none. It also takes "
+            'a tuner that trains a trial for the epochs in its value "tuner/epochs", such as '
+            "nas.FastTuner."
+        )
+
+
+def proposal_rng(seed: int, number: int) -> np.random.Generator:
+    """Returns the generator for a trial's proposal: a function of seed and number alone.
+
+    Args:
+        seed: The search's seed, 0 or more.
+        number: The trial's number, from 0.
+    """
+    return np.random.default_rng(np.random.SeedSequence([seed, number]))
+
+
+def whole_number(owner: str, option: str, value: object, low: int, high: int | None = None) -> None:
+    """Raises a `StrategyError` unless `value` is an int in [low, high].
+
+    Args:
+        owner: The strategy's name, for the message.
+        option: The option's name, for the message.
+        value: What the user gave.
+        low: The least legal value.
+        high: The greatest legal value, or None for no limit.
+    """
+    legal = isinstance(value, int) and not isinstance(value, bool)
+    if legal and low <= cast("int", value) and (high is None or cast("int", value) <= high):
+        return
+    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
+    raise StrategyError(
+        f"Strategy '{owner}' expected `{option}` to be a whole number, {wanted}. "
+        f"Received: {option}={value!r}."
+    )
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a strategy asks for where the architecture alone would not say it.
+
+    A strategy that trains every architecture in full returns plain values. One that works with
+    fidelities returns a proposal: a low fidelity first, and for what is promoted a new trial whose
+    `parent` is the earlier one.
+
+    Args:
+        values: The architecture's choices.
+        fidelity: What differs from the search's own grant: "epochs" (in all, those of the
+            parent that is continued included), "fraction" (of the training samples, above 0 to 1),
+            "resolution" (of images, above 0 to 1), "repeats" (trainings from different seeds).
+        parent: The trial whose weights it starts from, or None. With the same values it is
+            continued, optimizer's state included; with others it inherits what overlaps.
+
+    Raises:
+        StrategyError: There is no such fidelity, or it is out of its range.
+    """
+
+    values: dict[str, Value]
+    fidelity: dict[str, float] = field(default_factory=dict)
+    parent: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fidelity, Mapping):
+            raise StrategyError(
+                "Expected the fidelity of a proposal to be a dict, as in {'epochs': 3}. "
+                f"Received: {self.fidelity!r} (of type {type(self.fidelity).__name__})."
+            )
+        for name, given in self.fidelity.items():
+            amount = plain(given)
+            if name in WHOLE_FIDELITIES:
+                legal = isinstance(amount, int) and not isinstance(amount, bool) and amount >= 1
+                wanted = "a whole number, 1 or more"
+            elif name in SHARE_FIDELITIES:
+                legal = isinstance(amount, (int, float)) and 0 < amount <= 1
+                wanted = "a number above 0 and at most 1"
+            else:
+                legal, wanted = False, f"one of {', '.join((*WHOLE_FIDELITIES, *SHARE_FIDELITIES))}"
+            if not legal:
+                raise StrategyError(
+                    f"Expected a fidelity that is {wanted}. Received: {name}={given!r}."
+                )
+
+
+@dataclass(frozen=True)
+class RandomSubstitute(Proposal):
+    """A random architecture in place of one that was proposed again: the record shows it so.
+
+    Args:
+        repeated: The trial whose architecture was proposed again.
+    """
+
+    repeated: int = 0
+
+
+WHOLE_FIDELITIES = ("epochs", "repeats")
+SHARE_FIDELITIES = ("fraction", "resolution")
+
+_MUTATIONS = 64
+
+
+def new_mutant(
+    domain: Domain, parent: Values, history: History, rng: np.random.Generator
+) -> dict[str, Value]:
+    """Returns a mutant of `parent` that was never tried.
+
+    The first half of the attempts is one change away; the second walks on from mutant to mutant,
+    away from the parent; when that fails too, it is a random architecture.
+
+    Raises:
+        SpaceExhausted: No architecture is left that was not tried.
+    """
+    try:
+        child = dict(parent)
+        for mutation in range(_MUTATIONS):
+            child = domain.mutate(parent if mutation < _MUTATIONS // 2 else child, rng)
+            if not history.has_tried(child):
+                return child
+    except SpaceError:  # there is nothing to change
+        return sample_new(domain, history, rng)
+    return sample_new(domain, history, rng)
+
+
+def select_informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial]:
+    """Returns up to `window` trials: the best of the older ones, and the latest half of it.
+
+    Args:
+        trials: In the order in which they ended.
+        sign: 1 where larger scores are better, -1 where smaller are.
+        window: How many to return at most, 2 or more.
+    """
+    if len(trials) <= window:
+        return list(trials)
+    older, latest = trials[: -(window // 2)], trials[-(window // 2) :]
+    scored = [trial for trial in older if trial.score is not None]
+    best = nsmallest(window - len(latest), scored, key=lambda trial: -sign * (trial.score or 0.0))
+    return [*best, *latest]
+
+
+def is_continuation(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
+    """Says whether `trials` are the `earlier` ones and perhaps some more, without looking at all.
+
+    The first and the last of the earlier ones tell: a history grows at its end, and where a trial
+    is taken out, to be trained on, those after it move up.
+
+    Args:
+        trials: Of a history, in the order in which they ended.
+        earlier: What a history returned before.
+    """
+    count = len(earlier)
+    if not count or len(trials) < count:
+        return not count
+    return trials[0] is earlier[0] and trials[count - 1] is earlier[-1]
+
+
+def single_blas_thread() -> AbstractContextManager[Any]:
+    """Returns a context in which the libraries of linear algebra use a single thread.
+
+    With matrices as small as those of a proposal, threads only wait for each other, a hundred
+    times longer than they work on a busy machine; and the last digits would depend on how many
+    there are.
+    """
+    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return limited
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    """Found once: looking for the loaded libraries takes milliseconds."""
+    import scipy.linalg  # noqa: F401 - so that its library is among those that are loaded
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
+
+
+def best_of(trials: Sequence[Trial], count: int, direction: str) -> list[Trial]:
+    """Returns the best trials, the best first, and of equals the earlier ones: top_k."""
+    sign = -1.0 if direction == "max" else 1.0
+    return sorted(trials, key=lambda trial: sign * (trial.score or 0.0))[:count]

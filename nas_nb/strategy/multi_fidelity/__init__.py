@@ -1,0 +1,1 @@
+"""Strategies that train many a little and few in full."""

@@ -1,0 +1,271 @@
+"""BOHB and its kernel density."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.space.encoding import from_position, is_listed, is_ordered, to_position
+from nas_nb.space.isomorphism import DistinctDomain
+from nas_nb.strategy.base import sample_new, select_informative, whole_number
+from nas_nb.strategy.multi_fidelity.hyperband import Hyperband
+from nas_nb.strategy.rungs import granted
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
+
+_WINDOW = 500
+
+
+@dataclass(frozen=True)
+class Bohb(Hyperband):
+    """Runs Hyperband's brackets, and draws their architectures near those that were good.
+
+    Use it as `hyperband`, when there is time for several brackets: then it learns where good
+    architectures are. Don't use it for a budget of one bracket, which is random but for the last
+    few; or where `asha` with proposer="predictor" is at hand, whose model is better at choices.
+
+    The model is the paper's: one density of the good and one of the others, of the highest
+    fidelity that has enough trials. Where an architecture lacks a choice, the paper's code draws
+    it; here the kernel tells the presence of the choice from its absence. What was tried is not
+    proposed again.
+
+    Paper: Falkner, Klein & Hutter, BOHB: Robust and Efficient Hyperparameter Optimization at
+    Scale, ICML 2018, Algorithm 2 (inside of Hyperband's Algorithm 1).
+
+    Args:
+        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
+        max_epochs: R, the epochs of the last round; by default what the search grants.
+        hyperband_iterations: How often to go through all brackets, 1 or more; by default until
+            the budget is spent.
+        rho: Fraction of random architectures, 0 to 1.
+        q: Fraction of the trials that count as good, above 0 and below 1.
+        n_samples: N_s, how many are drawn to choose the best ratio from, 1 or more.
+        n_min: N_min, how many trials a density needs; by default one more than parameters.
+        bandwidth_factor: b_w, how much wider to draw than the density is, above 0.
+    """
+
+    name: ClassVar[str] = "bohb"
+
+    rho: float = 1 / 3
+    q: float = 0.15
+    n_samples: int = 64
+    n_min: int | None = None
+    bandwidth_factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self.name, "n_samples", self.n_samples, 1)
+        if self.n_min is not None:
+            whole_number(self.name, "n_min", self.n_min, 2)
+        for option, legal, wanted in (
+            ("rho", 0 <= self.rho <= 1, "a fraction, 0 to 1"),
+            ("q", 0 < self.q < 1, "a fraction, above 0 and below 1"),
+            ("bandwidth_factor", self.bandwidth_factor > 0, "above 0"),
+        ):
+            if not legal:
+                raise StrategyError(
+                    f"Strategy 'bohb' expected `{option}` to be {wanted}. Received: "
+                    f"{option}={getattr(self, option)!r}."
+                )
+
+    def configuration(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns a new architecture for a first round: Algorithm 2."""
+        # Algorithm 2, line 1: if rand() < rho then return random configuration
+        if rng.random() < self.rho:
+            return sample_new(self.domain, history, rng)
+        # Lines 2, 3: b = argmax {D_b : |D_b| >= N_min + 2}; if none, return random configuration
+        n_min = self.n_min or len(self._positions.parameters) + 1
+        observed = self._observations(history, n_min + 2)
+        if not observed:
+            return sample_new(self.domain, history, rng)
+        # Line 4, eq. (2), (3): fit l and g to the N_b,l = max(N_min, q * N_b) best and to the
+        # N_b,g = max(N_min, N_b - N_b,l) worst
+        good = max(n_min, int(self.q * len(observed)))
+        rows = self._positions.rows([trial.values for trial in observed])
+        promising = KernelDensity(self._positions, rows[:good])
+        others = KernelDensity(self._positions, rows[-max(n_min, len(rows) - good) :])
+        # Lines 5, 6: draw N_s samples from l'(x); return the one with the highest l(x) / g(x).
+        drawn = [
+            self._positions.point(promising.draw(self.bandwidth_factor, rng), rng)
+            for _ in range(self.n_samples)
+        ]
+        new = [point for point in drawn if not history.has_tried(point)]
+        if not new:
+            return sample_new(self.domain, history, rng)
+        places = self._positions.rows(new)
+        ratio = promising.log(places) - others.log(places)
+        return new[int(ratio.argmax())]
+
+    @cached_property
+    def _positions(self) -> PositionTable:
+        return PositionTable(self.domain)
+
+    def _observations(self, history: History, enough: int) -> list[Trial]:
+        """The trials of the highest fidelity that has enough of them, the best first."""
+        full = self.max_epochs or history.full_epochs or 0
+        budgets: dict[int, list[Trial]] = defaultdict(list)
+        for trial in history.completed:
+            budgets[granted(trial, full)].append(trial)
+        sign = 1.0 if history.direction == "max" else -1.0
+        for _, trials in sorted(budgets.items(), reverse=True):
+            known = [
+                t
+                for t in select_informative(trials, sign, _WINDOW)
+                if self.domain.contains(t.values)
+            ]
+            if len(known) >= enough:
+                return sorted(known, key=lambda trial: -sign * (trial.score or 0.0))
+        return []
+
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+_NARROWEST = 1e-3
+_ABSENT = 0.1
+
+
+class PositionTable:
+    """Points as rows of positions, 0 to 1, one column a parameter; NaN where one has no part.
+
+    Args:
+        domain: The space.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.parameters = tuple(p for p in domain.parameters if p.count > 1)
+        self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
+        self.counts = np.array([float(p.count) for p in self.parameters])
+        self._columns = tuple((p.name, p, _places(p)) for p in self.parameters)
+
+    def rows(self, points: Sequence[Values]) -> Matrix:
+        """Returns the positions, of shape (points, parameters)."""
+        rows = np.array([self._row(point) for point in points], dtype=np.float64)
+        return rows.reshape(len(points), len(self.parameters))
+
+    def _row(self, point: Values) -> list[float]:
+        row = []
+        for name, parameter, places in self._columns:
+            value = point.get(name)
+            at = places.get((type(value), value))
+            row.append(_position(parameter, value) if at is None else at)
+        return row
+
+    def point(self, row: Vector, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the point at the positions; what they don't say is drawn."""
+        told = {
+            p.name: from_position(p, at * (p.count - 1) + 0.5 if is_listed(p) else at)
+            for p, at in zip(self.parameters, row.tolist(), strict=True)
+            if not math.isnan(at)
+        }
+        drawn = self._whole.sample(rng)
+        try:
+            return self.domain.complete({**drawn, **told})
+        except SpaceError:  # not all that single choices allow is in every space
+            return self.domain.representative(drawn)
+
+    @property
+    def _whole(self) -> Domain:
+        """The domain with all twins: it need not look for the one that stands for the others."""
+        return self.domain.whole if isinstance(self.domain, DistinctDomain) else self.domain
+
+
+class KernelDensity:
+    """A product of kernels around each of some points.
+
+    Numbers have a Gaussian kernel, unordered choices that of Aitchison and Aitken: 1 - lambda for
+    the same, lambda / (c - 1) for each other. The bandwidths are by the normal reference rule,
+    1.06 * deviation * n^(-1 / (4 + d)), as in the paper's code.
+
+    Args:
+        positions: How points are written.
+        points: Positions to put the kernels at, of shape (points, parameters), at least one.
+    """
+
+    def __init__(self, positions: PositionTable, points: Matrix) -> None:
+        self.positions = positions
+        self.points = points
+
+    @cached_property
+    def bandwidths(self) -> Vector:
+        """One for each parameter; of an unordered choice it is lambda."""
+        n, d = self.points.shape
+        present = ~np.isnan(self.points)
+        known = np.where(present, self.points, 0.0)
+        many = np.maximum(present.sum(0), 1)
+        mean = known.sum(0) / many
+        deviation = np.sqrt((np.where(present, known - mean, 0.0) ** 2).sum(0) / many)
+        # BOHB's rule of thumb, Falkner et al. 2018, section 4.1.
+        widths = np.maximum(1.06 * deviation * n ** (-1.0 / (4 + d)), _NARROWEST)
+        # Above 1 - 1/c the same choice would be less likely than another.
+        most = np.where(self.positions.ordered, np.inf, 1.0 - 1.0 / self.positions.counts)
+        result: Vector = np.minimum(widths, most)
+        return result
+
+    def log(self, rows: Matrix) -> Vector:
+        """Returns the logarithm of the density at each row, of shape (rows,)."""
+        total = np.zeros((len(rows), len(self.points)))
+        for column, width in enumerate(self.bandwidths):
+            gaps = rows[:, column, None] - self.points[None, :, column]
+            if self.positions.ordered[column]:
+                factor = -0.5 * (gaps / width) ** 2 - math.log(width)
+            else:
+                others = self.positions.counts[column] - 1
+                factor = np.where(np.abs(gaps) < 1e-9, 1.0 - width, width / others)
+                factor = np.log(factor)
+            one = np.isnan(rows[:, column, None]) ^ np.isnan(self.points[None, :, column])
+            total += np.where(np.isnan(gaps), np.where(one, math.log(_ABSENT), 0.0), factor)
+        highest = total.max(1)
+        result: Vector = highest + np.log(np.exp(total - highest[:, None]).mean(1))
+        return result
+
+    def draw(self, wider: float, rng: np.random.Generator) -> Vector:
+        """Draws positions: around one of the points, with bandwidths that many times as wide."""
+        row = self.points[int(rng.integers(len(self.points)))].tolist()
+        for column, (ordered, count, width) in enumerate(self._kernels):
+            if math.isnan(row[column]):
+                continue
+            if ordered:
+                row[column] = _reflected(rng.normal(row[column], width * wider))
+            elif rng.random() < min(width * wider, 1.0 - 1.0 / count):
+                row[column] = rng.integers(int(count)) / (count - 1)
+        return np.array(row)
+
+    @cached_property
+    def _kernels(self) -> list[tuple[bool, float, float]]:
+        """Of each parameter: whether it is ordered, its count, and its bandwidth."""
+        columns = self.positions.ordered, self.positions.counts, self.bandwidths
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _places(parameter: Parameter) -> dict[tuple[type, Value | None], float]:
+    """Returns the position of each value of a list by type and value: True is not 1."""
+    if not is_listed(parameter):
+        return {}
+    return {(type(value), value): _position(parameter, value) for value in parameter.values()}
+
+
+def _position(parameter: Parameter, value: Value | None) -> float:
+    if value is None or not parameter.contains(value):
+        return math.nan
+    at = to_position(parameter, value)
+    return at / (parameter.count - 1) if is_listed(parameter) else float(at)
+
+
+def _reflected(position: float) -> float:
+    """Back into 0 to 1 from beyond an end, at most once; the rest stops at the end."""
+    inside = abs(position)
+    inside = 2.0 - inside if inside > 1 else inside
+    return min(max(inside, 0.0), 1.0)

@@ -1,0 +1,300 @@
+"""Successive halving and Hyperband."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, ClassVar
+
+from nas_nb.record.trial import TrialStatus
+from nas_nb.strategy.base import (
+    Proposal,
+    SpaceExhausted,
+    Strategy,
+    best_of,
+    sample_new,
+    whole_number,
+)
+from nas_nb.strategy.rungs import full_epochs, ladder, promotion_proposal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Value
+
+
+@dataclass(frozen=True)
+class Halving(Strategy):
+    """Runs one bracket of successive halving after the other.
+
+    Args:
+        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
+        max_epochs: R, the epochs of the last round; by default what the search grants.
+    """
+
+    factor: int = 3
+    max_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "factor", self.factor, 2)
+        if self.max_epochs is not None:
+            whole_number(self.name, "max_epochs", self.max_epochs, 1)
+
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether somebody has to tell it the epochs of a full training."""
+        return self.max_epochs is None
+
+    @abstractmethod
+    def brackets(self, most: int) -> Iterator[Bracket]:
+        """Yields the brackets to run, in order.
+
+        Args:
+            most: R, the epochs of a full training.
+        """
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Returns the next promotion of a bracket, or a new architecture for the latest."""
+        most = full_epochs(self.name, history, self.max_epochs)
+        plan = self.brackets(most)
+        races = replay_brackets(history, self.name, plan)
+        filling = races[-1] if races and races[-1].has_room else None
+        # Hyperband's Algorithm 1, lines 4 to 8: for each i run all t in T, then T = top_k(T, L).
+        promotion = self._promotion([race for race in races if race is not filling], history, most)
+        if promotion is not None:
+            return promotion
+        # Line 3: T = get_hyperparameter_configuration(n).
+        bracket = filling.bracket if filling else next(plan, None)
+        if bracket is None:
+            raise SpaceExhausted(
+                f"All the brackets that '{self.name}' was asked for are done. Ask for more, or "
+                "end the search here."
+            )
+        try:
+            return Proposal(self.configuration(history, rng), {"epochs": bracket.epochs[0]})
+        except SpaceExhausted:
+            # The last bracket is run with as many as there are.
+            promotion = self._promotion(races, history, most)
+            if promotion is None:
+                raise
+            return promotion
+
+    def configuration(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns a new architecture for a first round."""
+        return sample_new(self.domain, history, rng)
+
+    def _promotion(
+        self, races: Sequence[BracketRun], history: History, most: int
+    ) -> Proposal | None:
+        for race in races:
+            for trial, epochs in race.promotions(history.direction):
+                if (
+                    due := promotion_proposal(trial, epochs, history, self.domain, most)
+                ) is not None:
+                    return due
+        return None
+
+
+@dataclass(frozen=True)
+class Hyperband(Halving):
+    """Successive halving with several answers to how early the bad ones can be told.
+
+    Use it when few epochs tell something about many, and nobody knows how much: its first bracket
+    begins with many architectures and few epochs, the last trains a few in full, as random search
+    does. Don't use it with a budget below one bracket, about R * (1 + log_eta R) epochs; `asha`
+    needs less to have its first result.
+
+    The brackets are those of `keras_tuner.Hyperband`. Unlike there, nothing is lost when the
+    kernel dies, no architecture is drawn twice, and it begins again when all brackets are done,
+    until the budget is spent. In a `Search` what is promoted is continued from where it stopped. A
+    `kt.Tuner` has to train for the value "tuner/epochs", as KerasTuner's Hyperband does.
+
+    Paper: Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar, Hyperband: A Novel Bandit-Based
+    Approach to Hyperparameter Optimization, JMLR 18, 2018, Algorithm 1.
+
+    Args:
+        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
+        max_epochs: R, the epochs of the last round; by default what the search grants.
+        hyperband_iterations: How often to go through all brackets, 1 or more; by default until
+            the budget is spent.
+    """
+
+    name: ClassVar[str] = "hyperband"
+
+    hyperband_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hyperband_iterations is not None:
+            whole_number(self.name, "hyperband_iterations", self.hyperband_iterations, 1)
+
+    def brackets(self, most: int) -> Iterator[Bracket]:
+        """Yields the brackets s_max, ..., 0, and again."""
+        # Algorithm 1, line 1: for s in {s_max, s_max - 1, ..., 0} do
+        iteration = hyperband_brackets(most, self.factor)
+        times = self.hyperband_iterations
+        return chain.from_iterable(repeat(iteration) if times is None else repeat(iteration, times))
+
+
+@dataclass(frozen=True)
+class SuccessiveHalving(Halving):
+    """Trains n architectures a little, the best third of them longer, and so on; then n others.
+
+    Use it when the ranking after few epochs resembles the ranking after many, and to see the idea
+    at its plainest. Don't use it when you can't tell how many epochs tell enough: `hyperband`
+    tries several answers. `asha` does not wait for a round to end, and so has its first fully
+    trained architecture sooner.
+
+    In a `Search` what is promoted is continued from where it stopped. A `kt.Tuner` has to train
+    for the value "tuner/epochs", as KerasTuner's Hyperband does.
+
+    Papers: Jamieson & Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
+    Optimization, AISTATS 2016 (Successive Halving); with R and eta as in Li et al., A System for
+    Massively Parallel Hyperparameter Tuning, MLSys 2020, Algorithm 1.
+
+    Args:
+        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
+            The paper of 2016 takes 2; 3 is Hyperband's.
+        max_epochs: R, the epochs of the last round; by default what the search grants.
+        n: Architectures of the first round, 1 or more; by default as many as leave one that is
+            trained in full.
+        min_epochs: r, the epochs of the first round, 1 or more.
+    """
+
+    name: ClassVar[str] = "successive_halving"
+
+    n: int | None = None
+    min_epochs: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self.name, "min_epochs", self.min_epochs, 1, self.max_epochs)
+        if self.n is not None:
+            whole_number(self.name, "n", self.n, 1)
+
+    def brackets(self, most: int) -> Iterator[Bracket]:
+        """Yields the same bracket again and again."""
+        # Algorithm 1 of Li et al.: r_i = r * eta^(i + s) up to R; here s is 0.
+        epochs = ladder(min(self.min_epochs, most), most, self.factor)
+        last = len(epochs) - 1
+        n = self.n or self.factor**last  # so many leave one that is allocated R
+        # Likewise: n_i = floor(n * eta^-i); here at least 1.
+        sizes = tuple(max(n // self.factor**i, 1) for i in range(last + 1))
+        return repeat(Bracket(sizes, epochs))
+
+
+_OVER = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """How many architectures are trained for how long, round after round.
+
+    Attributes:
+        sizes: n_i, how many are trained in round i.
+        epochs: r_i, for how many epochs in all.
+    """
+
+    sizes: tuple[int, ...]
+    epochs: tuple[int, ...]
+
+
+def hyperband_brackets(max_epochs: int, factor: int) -> tuple[Bracket, ...]:
+    """Returns the brackets of one iteration of Hyperband, s = s_max, ..., 0.
+
+    Li et al. 2018, Algorithm 1, has s_max = floor(log_eta R), n = ceil((s_max + 1) / (s + 1) *
+    eta^s) and r = R * eta^-s, and rounds down in each round. Where R is no power of eta, we round
+    as KerasTuner does, so that the brackets are the same: up, with 1 + log_eta R rounded up in
+    the place of s_max + 1.
+
+    Args:
+        max_epochs: R, 1 or more.
+        factor: eta, 2 or more.
+    """
+    rounds = 0
+    left = float(max_epochs)
+    while left >= 1:
+        left /= factor
+        rounds += 1
+    return tuple(_bracket(s, max_epochs, factor) for s in reversed(range(rounds)))
+
+
+def _bracket(s: int, max_epochs: int, factor: int) -> Bracket:
+    last = math.ceil(1 + math.log(max_epochs, factor)) / (s + 1)  # Algorithm 1, line 2: n / eta^s
+    return Bracket(
+        tuple(math.ceil(last * factor ** (s - i)) for i in range(s + 1)),  # line 5: n_i
+        tuple(math.ceil(max_epochs / factor ** (s - i)) for i in range(s + 1)),  # line 6: r_i
+    )
+
+
+@dataclass
+class BracketRun:
+    """One bracket as far as it was run.
+
+    Attributes:
+        bracket: What it is to be.
+        rounds: The trials of each round so far.
+    """
+
+    bracket: Bracket
+    rounds: list[list[Trial]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rounds = [[] for _ in self.bracket.sizes]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether its first round lacks architectures."""
+        return len(self.rounds[0]) < self.bracket.sizes[0]
+
+    def promotions(self, direction: str) -> Iterator[tuple[Trial, int]]:
+        """Yields who is to be trained on, and for how many epochs in all, the first due first.
+
+        A round is decided when all its trials are over. What failed is not promoted.
+        """
+        later = zip(self.bracket.sizes[1:], self.bracket.epochs[1:], strict=True)
+        for (size, epochs), below, above in zip(later, self.rounds, self.rounds[1:], strict=False):
+            if not all(trial.status in _OVER for trial in below):
+                return
+            done = [trial for trial in below if trial.status is TrialStatus.COMPLETED]
+            promoted = {trial.parent for trial in above}
+            # Algorithm 1, line 8: T = top_k(T, L, floor(n_i / eta)).
+            for trial in best_of(done, size, direction):
+                if trial.number not in promoted:
+                    yield trial, epochs
+
+
+def replay_brackets(history: History, origin: str, brackets: Iterator[Bracket]) -> list[BracketRun]:
+    """Returns the races of a strategy, as its trials in the history tell.
+
+    A trial without a parent in a race is new: it fills the first round of the latest bracket, or
+    begins the next. The others stand one round above their parent.
+
+    Args:
+        history: What happened so far.
+        origin: The name of the strategy: the trials of others are in no race.
+        brackets: The brackets that are to be run, in order.
+    """
+    races: list[BracketRun] = []
+    # Not one dictionary of pairs: thousands of new objects a proposal set off the garbage collector
+    # again and again, until it goes through all that TensorFlow keeps, which takes 0.3 s.
+    race_of: dict[int | None, BracketRun] = {}
+    round_of: dict[int | None, int] = {}
+    for trial in history.trials:
+        if trial.origin != origin:
+            continue
+        race, place = race_of.get(trial.parent), round_of.get(trial.parent, -1) + 1
+        if race is None or place == len(race.rounds):
+            if not races or not races[-1].has_room:
+                bracket = next(brackets, None)
+                if bracket is None:
+                    break
+                races.append(BracketRun(bracket))
+            race, place = races[-1], 0
+        race.rounds[place].append(trial)
+        race_of[trial.number], round_of[trial.number] = race, place
+    return races

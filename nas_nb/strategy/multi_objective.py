@@ -1,0 +1,296 @@
+"""Score against a cost: NSGA-II, ours and Optuna's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nas_nb.errors import SpaceError, StrategyError, nearest
+from nas_nb.strategy.base import Strategy, best_of, new_mutant, sample_new, whole_number
+from nas_nb.strategy.optuna_samplers import OptunaStrategy, Translation, told_trials
+
+if TYPE_CHECKING:
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Value, Values
+    from nas_nb.space.search_space import SearchSpace
+
+_WINDOW = 500
+_DEAR = 1e300
+_UNCHANGED = 0.5
+
+
+@dataclass(frozen=True)
+class Pareto(Strategy):
+    """Breeds architectures that trade the score against a cost, spread along the Pareto front.
+
+    Use it when a good score is not all: small and fast models count too, and you want to choose
+    among the trade-offs afterwards (`history.pareto_front("score", "params")`). Don't use it when
+    only the score counts: half of its trials go to cheap architectures.
+
+    The cost is what the trials record when they are built. Where no trial has it, this is
+    elitist evolution on the score alone, and `reason(history)` says so. Two things are unlike
+    the paper's. Generations overlap: each trial is one child of the best that are known by then.
+    And half of the children (`elite`) have parents among the N/2 best by the score alone, since a
+    front of a few dozen trials is mostly cheap and bad architectures, and their children would
+    be, too.
+
+    Paper: Deb, Pratap, Agarwal & Meyarivan, A Fast and Elitist Multiobjective Genetic Algorithm:
+    NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
+
+    Args:
+        cost: The name of the cost, as the trials record it; less is better.
+        population: N, how many of the best are parents, 2 or more. The paper takes 100, which
+            would be most of a notebook's search.
+        crossover: Probability that a child has two parents, 0 to 1. The paper takes 0.9.
+        elite: Probability that a child's parents are the best by the score alone, 0 to 1. The
+            paper takes 0.
+    """
+
+    name: ClassVar[str] = "pareto"
+
+    cost: str = "params"
+    population: int = 20
+    crossover: float = 0.9
+    elite: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_cost(self.name, self.cost)
+        whole_number(self.name, "population", self.population, 2)
+        for option in ("crossover", "elite"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise StrategyError(
+                    f"Strategy 'pareto' expected `{option}` to be a probability, 0 to 1. Received: "
+                    f"{option}={getattr(self, option)!r}."
+                )
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` for a cost that a search doesn't measure."""
+        refuse_unmeasured(self.name, self.cost)
+
+    def reason(self, history: History) -> str | None:
+        """Returns that only the score counts, once the trials show that none tells the cost."""
+        return untold(self.cost, history)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns a new child of two parents that won a tournament each."""
+        known = [
+            trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
+        ]
+        few = (self.population + 1) // 2
+        # Section III-C: a random parent population P_0 of size N is created.
+        if len(known) < few:
+            return sample_new(self.domain, history, rng)
+        if rng.random() < self.elite:
+            parents = best_of(known, few, history.direction)
+        elif len(known) < self.population:
+            return sample_new(self.domain, history, rng)
+        else:
+            parents = self._fittest(known, history.direction)
+        return self._child([trial.values for trial in parents], history, rng)
+
+    def _child(
+        self, parents: Sequence[Values], history: History, rng: np.random.Generator
+    ) -> dict[str, Value]:
+        """Returns a new child of two of the parents, which come the fittest first."""
+        # III-C: binary tournament selection; parents are in the order of the crowded comparison.
+        first, second = (parents[min(rng.integers(len(parents), size=2))] for _ in range(2))
+        # III-C: recombination and mutation make the child.
+        child = dict(first)
+        if rng.random() < self.crossover:
+            child = self._crossed(first, second, rng)
+        # Half of the children are crossed only: the paper's mutation, of each choice with
+        # probability 1/n, leaves a good third of them as they are.
+        if rng.random() < _UNCHANGED and not history.has_tried(child):
+            return child
+        return new_mutant(self.domain, child, history, rng)
+
+    def _fittest(self, trials: Sequence[Trial], direction: str) -> list[Trial]:
+        """The N first by non-domination and crowding, the fittest first."""
+        sign = -1.0 if direction == "max" else 1.0
+        points = np.array([[sign * (t.score or 0.0), self._cost(t)] for t in trials])
+        return [trials[position] for position in crowded_order(points)[: self.population]]
+
+    def _cost(self, trial: Trial) -> float:
+        """The cost; one that isn't known is the same for all, so that only the score counts."""
+        cost = trial.costs.get(self.cost, math.inf)
+        return cost if math.isfinite(cost) else _DEAR
+
+    def _crossed(self, first: Values, second: Values, rng: np.random.Generator) -> dict[str, Value]:
+        """Takes each value from either parent; what only one has, and counts, from that one."""
+        either = {
+            name: first[name] if name in first and rng.random() < 0.5 else second[name]
+            for name in second
+        }
+        try:
+            return self.domain.complete({**first, **either})
+        except SpaceError:  # a space may refuse combinations that its parameters allow
+            return dict(first)
+
+
+@dataclass(frozen=True)
+class Nsga2(OptunaStrategy):
+    """Breeds generations that trade the score against a cost.
+
+    Use it to compare with `pareto`, which is the same idea and needs no further package. Don't
+    use it when only the score counts.
+
+    Parents are chosen among the better half by the score alone (`elite`): a front of a few dozen
+    trials is mostly cheap and bad architectures, and with their children the search was behind
+    random search by the score.
+
+    Paper: Deb, Pratap, Agarwal & Meyarivan, NSGA-II, IEEE Transactions on Evolutionary
+    Computation 6(2), 2002, Section III. Code: `optuna.samplers.NSGAIISampler`.
+
+    Args:
+        window: How many trials the study is told, 20 or more.
+        population_size: Trials of a generation, 2 or more. The paper takes 100 and Optuna 50,
+            which would be most of a notebook's search.
+        cost: The name of the cost, as the trials record it; where no trial has it, only the score
+            counts.
+        elite: Fraction of the trials, the best by the score, that may be parents, above 0 to 1.
+            In the paper it is 1.
+    """
+
+    name: ClassVar[str] = "nsga2"
+
+    population_size: int = 20
+    cost: str = "params"
+    elite: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_cost(self.name, self.cost)
+        whole_number(self.name, "population_size", self.population_size, 2)
+        if not 0 < self.elite <= 1:
+            raise StrategyError(
+                f"Strategy 'nsga2' expected `elite` to be above 0, and 1 at most. Received: "
+                f"elite={self.elite!r}."
+            )
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` for a cost that a search doesn't measure."""
+        refuse_unmeasured(self.name, self.cost)
+
+    def reason(self, history: History) -> str | None:
+        """Returns that only the score counts, once the trials show that none tells the cost."""
+        return untold(self.cost, history)
+
+    def told(self, translation: Translation, history: History) -> list[Any]:
+        """Returns the elite of the history as Optuna's trials, in generations."""
+        told = told_trials(translation, history, self.window, self.cost)
+        told = told or told_trials(translation, history, self.window)
+        sign = 1.0 if history.direction == "max" else -1.0
+        ranked = sorted(range(len(told)), key=lambda number: -sign * told[number].values[0])
+        elite = sorted(ranked[: math.ceil(self.elite * len(told))])
+        for place, number in enumerate(elite):
+            generation = place // self.population_size
+            told[number].system_attrs["NSGAIISampler:generation"] = generation
+        return [told[number] for number in elite]
+
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether the first generation is whole."""
+        return len(told) >= self.population_size
+
+    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+        """Returns Optuna's `NSGAIISampler`."""
+        import optuna
+
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=self.population_size)
+
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+
+def crowded_order(points: Matrix) -> list[int]:
+    """Returns the positions of the points by the crowded comparison, the fittest first.
+
+    A lower front comes first; within a front, the less crowded (Deb et al. 2002, Section III-B).
+
+    Args:
+        points: Finite, every column minimised, of shape (points, objectives).
+    """
+    order: list[int] = []
+    for members in fronts(points):
+        crowding = crowding_distance(points[members])
+        order += members[np.argsort(-crowding, kind="stable")].tolist()
+    return order
+
+
+def fronts(points: Matrix) -> list[Positions]:
+    """Returns the non-dominated fronts, the best first (fast non-dominated sort, III-A)."""
+    dominates = np.all(points[:, None] <= points[None], axis=2)
+    dominates &= np.any(points[:, None] < points[None], axis=2)
+    dominators = dominates.sum(axis=0)  # n_p, how many dominate p
+    found: list[Positions] = []
+    left = np.ones(len(points), dtype=bool)
+    while left.any():
+        members = np.flatnonzero(left & (dominators == 0))
+        left[members] = False
+        # For each p in F_i, for each q in S_p: n_q = n_q - 1.
+        dominators = dominators - dominates[members].sum(axis=0)
+        found.append(members)
+    return found
+
+
+def crowding_distance(points: Matrix) -> Vector:
+    """Returns how far apart the neighbours of each point are along the front (III-B).
+
+    The ends of the front have an infinite distance.
+    """
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = np.argsort(column, kind="stable")
+        spread = float(column[order[-1]] - column[order[0]]) or 1.0
+        distance[order[[0, -1]]] = np.inf
+        # For i = 2 to l - 1 add (I[i+1].m - I[i-1].m) / (f_m^max - f_m^min).
+        distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / spread
+    return distance
+
+
+COSTS = ("params", "flops", "latency_s")
+"""What a `Search` measures. Trials that others record may tell other costs."""
+
+ENOUGH = 3
+"""Completed trials that should tell the cost if any does."""
+
+
+def check_cost(owner: str, cost: object) -> None:
+    """Raises a `StrategyError` unless an option `cost` is a name.
+
+    Args:
+        owner: The strategy's name, for the message.
+        cost: What the user gave.
+    """
+    if not isinstance(cost, str) or not cost:
+        raise StrategyError(
+            f"Strategy '{owner}' expected `cost` to be the name of a cost, such as "
+            f"{', '.join(COSTS)}. Received: cost={cost!r}."
+        )
+
+
+def refuse_unmeasured(owner: str, cost: str) -> None:
+    """Raises a `StrategyError` if a `Search` does not measure a cost.
+
+    Args:
+        owner: The strategy's name, for the message.
+        cost: The name of the cost.
+    """
+    if cost not in COSTS:
+        raise StrategyError(
+            f"Strategy '{owner}' expected `cost` to be one that a search measures: "
+            f"{', '.join(COSTS)}. Received: cost={cost!r}.{nearest(cost, COSTS)}"
+        )
+
+
+def untold(cost: str, history: History) -> str | None:
+    """Returns that no trial tells the cost, as a sentence; None if one does, or few are known."""
+    known = len(history.completed)
+    if known < ENOUGH or any(cost in trial.costs for trial in history.completed):
+        return None
+    return f"by the score alone, because none of {known} completed trials tells the cost '{cost}'."

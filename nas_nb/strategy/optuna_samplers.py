@@ -1,0 +1,353 @@
+"""Optuna's samplers: TPE, CMA-ES; the history as a study."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import logging
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.space.encoding import from_position, is_listed, to_position
+from nas_nb.space.parameter import is_next_active
+from nas_nb.strategy.base import Strategy, new_mutant, sample_new, select_informative, whole_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Value, Values
+    from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
+
+_REPEATS = 16
+
+
+@dataclass(frozen=True)
+class OptunaStrategy(Strategy):
+    """Tells a new study in memory what happened, and asks its sampler.
+
+    What the sampler proposes a second time it is asked again for, up to 16 times; then a new
+    mutant of its last proposal takes the place. Needs `pip install "nas_nb[optuna]"`.
+
+    Args:
+        window: How many trials the study is told, 20 or more: the latest half of it, and the
+            best of those before. Telling them takes most of a proposal's time, 0.1 ms each.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("optuna",)
+
+    window: int = 120
+
+    def __post_init__(self) -> None:
+        whole_number(self.name, "window", self.window, 20)
+        require(self.name, *self.packages)
+
+    @abstractmethod
+    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+        """Returns the sampler.
+
+        Args:
+            seed: For its generator.
+            told: The trials that the study is told.
+        """
+
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether the trials that the study is told let the sampler do more than draw."""
+        return bool(told)
+
+    def told(self, translation: Translation, history: History) -> list[Any]:
+        """Returns what the history holds as Optuna's trials."""
+        return told_trials(translation, history, self.window)
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
+        """Returns the sampler's next suggestion that is new."""
+        if not history.completed:
+            return sample_new(self.domain, history, rng)
+        translation = Translation(self.domain)
+        told = self.told(translation, history)
+        if not self.suffices(told):
+            return sample_new(self.domain, history, rng)
+        with warnings.catch_warnings():  # that an option is experimental is our risk
+            warnings.simplefilter("ignore")
+            sampler = self.sampler(int(rng.integers(2**31)), told)
+        study = told_study(sampler, history.direction, told)
+        values = None
+        for _ in range(_REPEATS):
+            try:
+                values = self.domain.canonical(translation.ask(study))
+            except SpaceError:  # a space may refuse combinations that its parameters allow
+                continue
+            if not history.has_tried(values):
+                return values
+        if values is None:
+            return sample_new(self.domain, history, rng)
+        return new_mutant(self.domain, values, history, rng)
+
+
+def require(strategy: str, *packages: str) -> None:
+    """Raises a `StrategyError` that says what to install, unless all packages are there."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise StrategyError(
+            f"Strategy '{strategy}' needs {' and '.join(missing)}, which isn't installed. Run "
+            '`pip install "nas_nb[optuna]"`.'
+        )
+
+
+class Translation:
+    """Parameters as Optuna's distributions, and points as its `params`, both ways.
+
+    An unordered choice is a categorical of positions, an ordered one an integer position, a long
+    or continuous range a float, 0 to 1 on the parameter's own scale. Parameters that share a
+    name are told apart by their number.
+
+    Args:
+        domain: The space.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.distributions = {
+            f"{number}:{parameter.name}": _distribution(parameter)
+            for number, parameter in enumerate(domain.parameters)
+        }
+
+    def params(self, values: Values) -> dict[str, Any]:
+        """Returns the params of a canonical point."""
+        known: dict[str, Value] = {}
+        params: dict[str, Any] = {}
+        for key, parameter in zip(self.distributions, self.domain.parameters, strict=True):
+            if is_next_active(parameter, known):
+                value = known[parameter.name] = values[parameter.name]
+                params[key] = to_position(parameter, value)
+        return params
+
+    def ask(self, study: Any) -> dict[str, Value]:
+        """Returns the values that the study's sampler suggests, parents first."""
+        trial = study.ask()
+        values: dict[str, Value] = {}
+        for (key, distribution), parameter in zip(
+            self.distributions.items(), self.domain.parameters, strict=True
+        ):
+            if is_next_active(parameter, values):
+                values[parameter.name] = from_position(
+                    parameter, _suggest(trial, key, distribution)
+                )
+        return values
+
+
+def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
+    """Returns a study in memory that was told these trials, and says nothing.
+
+    Args:
+        sampler: An Optuna sampler, seeded.
+        direction: Of the score, "max" or "min"; further objectives are minimised.
+        told: Optuna's trials, at least one.
+    """
+    import optuna
+
+    # Each study announces itself; a search would print one line for each proposal.
+    logging.getLogger("optuna.storages").setLevel(logging.WARNING)
+    maximised, minimised = (
+        optuna.study.StudyDirection.MAXIMIZE,
+        optuna.study.StudyDirection.MINIMIZE,
+    )
+    directions = [maximised if direction == "max" else minimised]
+    directions += [minimised] * (len(told[0].values) - 1)
+    study = optuna.create_study(sampler=sampler, directions=directions)
+    study.add_trials(told)
+    return study
+
+
+def told_trials(
+    translation: Translation, history: History, window: int, cost: str | None = None
+) -> list[Any]:
+    """Returns what the history holds as Optuna's trials, by number.
+
+    Args:
+        translation: How points are written.
+        history: What happened so far.
+        window: The most trials to tell: the latest half of it, and the best of those before.
+        cost: The name of a cost to tell beside the score; trials without it are left out.
+    """
+    sign = 1.0 if history.direction == "max" else -1.0
+    chosen = select_informative(history.completed, sign, window)
+    told = []
+    for trial in sorted(chosen, key=lambda trial: trial.number):
+        asked = [trial.score] + ([trial.costs.get(cost)] if cost else [])
+        numbers = [number for number in asked if number is not None and math.isfinite(number)]
+        if len(numbers) < len(asked) or not translation.domain.contains(trial.values):
+            continue
+        params = translation.params(trial.values)
+        told.append(_completed(params, translation.distributions, numbers))
+    return told
+
+
+def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[float]) -> Any:
+    """Returns Optuna's trial of one that is over; `known` holds the distributions."""
+    from optuna.trial import TrialState
+
+    now = datetime.now()
+    return _told_trial()(
+        number=-1,
+        trial_id=-1,
+        state=TrialState.COMPLETE,
+        value=None,
+        values=numbers,
+        datetime_start=now,
+        datetime_complete=now,
+        params=params,
+        distributions={key: known[key] for key in params},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+@lru_cache(maxsize=1)
+def _told_trial() -> type[Any]:
+    """The class of trials that are told: nothing in them is changed any more.
+
+    A study copies each trial that it is told, in depth; that would take half of a proposal's time.
+    """
+    from optuna.trial import FrozenTrial
+
+    class Told(FrozenTrial):  # type: ignore[misc, unused-ignore]
+        def __deepcopy__(self, memo: object) -> Told:
+            return copy.copy(self)
+
+    return Told
+
+
+def _distribution(parameter: Parameter) -> Any:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if not is_listed(parameter):
+        return FloatDistribution(0.0, 1.0)
+    last = cast("int", parameter.count) - 1
+    if parameter.ordered or not parameter.choices:
+        return IntDistribution(0, last)
+    return CategoricalDistribution(tuple(range(last + 1)))
+
+
+def is_number(distribution: Any) -> bool:
+    """Says whether it is one of numbers, more than one of them."""
+    return hasattr(distribution, "low") and not distribution.single()
+
+
+def _suggest(trial: Any, key: str, distribution: Any) -> Any:
+    kind = type(distribution).__name__
+    if kind == "CategoricalDistribution":
+        return trial.suggest_categorical(key, distribution.choices)
+    suggest = trial.suggest_int if kind == "IntDistribution" else trial.suggest_float
+    return suggest(key, distribution.low, distribution.high)
+
+
+@dataclass(frozen=True)
+class Tpe(OptunaStrategy):
+    """Draws from a density of the good trials, relative to that of the bad ones.
+
+    Use it for mixed and conditional spaces with a budget of tens to hundreds of trials. Don't use
+    it when a trial takes milliseconds.
+
+    Paper: Bergstra, Bardenet, Bengio & Kegl, Algorithms for Hyper-Parameter Optimization, NeurIPS
+    2011, Section 4. Code: `optuna.samplers.TPESampler`.
+
+    Args:
+        window: How many trials the study is told, 20 or more.
+        n_startup_trials: Random trials before the first model, 1 or more.
+        multivariate: Whether the density is one over all parameters, or one for each.
+    """
+
+    name: ClassVar[str] = "tpe"
+
+    n_startup_trials: int = 10
+    multivariate: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self.name, "n_startup_trials", self.n_startup_trials, 1)
+
+    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+        """Returns Optuna's `TPESampler`."""
+        import optuna
+
+        return optuna.samplers.TPESampler(
+            seed=seed,
+            n_startup_trials=self.n_startup_trials,
+            multivariate=self.multivariate,
+            # Parameters that are active together make a group; otherwise they'd be drawn alone.
+            group=self.multivariate and any(p.conditions for p in self.domain.parameters),
+        )
+
+
+_PLANE = 2
+
+
+@dataclass(frozen=True)
+class Cma(OptunaStrategy):
+    """Draws from a normal distribution that fits the best tenth of the trials.
+
+    Use it for spaces of numbers, two or more that are always active. Don't use it for unordered
+    choices, which it draws at random.
+
+    Each proposal is a warm start: mean and covariance come from the trials, not from the path of
+    the search, because a strategy has no state.
+
+    Papers: Hansen, The CMA Evolution Strategy: A Tutorial, 2016; Nomura et al., Warm Starting
+    CMA-ES for Hyperparameter Optimization, AAAI 2021. Code: `optuna.samplers.CmaEsSampler`.
+
+    Args:
+        window: How many trials the study is told, 20 or more.
+        n_startup_trials: Random trials before the first fit, 10 or more, so that the best tenth is
+            one at least. Optuna takes 1.
+    """
+
+    name: ClassVar[str] = "cma"
+    packages: ClassVar[tuple[str, ...]] = ("optuna", "cmaes")
+
+    n_startup_trials: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self.name, "n_startup_trials", self.n_startup_trials, 10)
+
+    def told(self, translation: Translation, history: History) -> list[Any]:
+        """Returns what the history holds as Optuna's trials: the numbers that all have."""
+        told = super().told(translation, history)
+        common = [
+            key
+            for key, distribution in translation.distributions.items()
+            if is_number(distribution) and all(key in trial.params for trial in told)
+        ]
+        for trial in told:
+            trial.distributions = {key: trial.distributions[key] for key in common}
+            trial.params = {key: trial.params[key] for key in common}
+        return told
+
+    def suffices(self, told: Sequence[Any]) -> bool:
+        """Says whether there are trials enough, and numbers enough, for a covariance."""
+        return len(told) >= self.n_startup_trials and len(told[0].params) >= _PLANE
+
+    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+        """Returns Optuna's `CmaEsSampler`."""
+        import optuna
+
+        return optuna.samplers.CmaEsSampler(
+            seed=seed,
+            n_startup_trials=self.n_startup_trials,
+            source_trials=list(told),
+            warn_independent_sampling=False,
+        )

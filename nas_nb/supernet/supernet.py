@@ -1,0 +1,421 @@
+"""`Supernet` (one-shot): trained by sampled paths, scores any architecture."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import tensorflow as tf
+
+from nas_nb.errors import MeasureError
+from nas_nb.evaluate.backend import require_tensorflow
+from nas_nb.evaluate.compiled.program import on_device
+from nas_nb.evaluate.compiled.training import SLICE_S
+from nas_nb.evaluate.layer_graph import LayerCall, LayerCalls, layer_calls
+from nas_nb.evaluate.trainer import steps_per_epoch
+from nas_nb.evaluate.training_state import TrainingResult
+from nas_nb.space.chain_options import CONVOLUTIONS
+from nas_nb.space.chain_space import ChainSpace
+from nas_nb.space.definition import Subspace
+from nas_nb.space.parameter import holds
+from nas_nb.spaces.nasbench201 import NasBench201Space
+from nas_nb.spaces.nasbench201_net import KERNELS
+from nas_nb.supernet.cell_net import CellNet
+from nas_nb.supernet.chain_net import ChainNet, check_pooling
+from nas_nb.supernet.choices import PathChoices, mixed_choices
+from nas_nb.supernet.layers import SharedNet, SharedWeights
+from nas_nb.supernet.program import PathAdam, SupernetProgram
+
+if TYPE_CHECKING:
+    import keras
+
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.training_state import OnEpoch, TrainingControl
+    from nas_nb.record.trial import Value, Values
+    from nas_nb.space.architecture import Architecture
+    from nas_nb.space.parameter import Parameter
+    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.supernet.choices import Code
+
+CALIBRATION_ROWS = 256
+"""Training samples from which a path's batch statistics are taken before it is measured."""
+
+_MEASURED_ROWS = 1024
+
+
+class Supernet:
+    """One net with the weights of every architecture of a space, each trained as a part of it.
+
+    An architecture is a path through the net. In training every batch goes along one path, drawn
+    uniformly, and changes the weights of that path alone. Afterwards any architecture is measured
+    with the weights that it inherits, in a few milliseconds: good for telling kinds of
+    architectures apart, less so for neighbours.
+
+    All paths share one trace: choices are numbers in a tensor.
+
+    Spaces of chains (with any widths, depths and operations; choices of the optimizer and the
+    learning rate make no difference to the scores) and of NAS-Bench-201's cells.
+
+    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
+    ECCV 2020. Statistics of batch normalisation are taken anew for each path that is measured,
+    as there, from training samples.
+
+    Args:
+        space: The space.
+        data: What it is trained and measured on.
+        seed: Decides the first weights, the paths and the order of the samples; 0 or more.
+        learning_rate: Of Adam, which leaves alone what a step doesn't use.
+
+    Raises:
+        MeasureError: The space is not one of these.
+
+    Example:
+        >>> supernet = Supernet(space, data)
+        >>> supernet.train(epochs=20)
+        >>> max(candidates, key=supernet.score)
+    """
+
+    def __init__(
+        self, space: SearchSpace, data: Data, *, seed: int = 0, learning_rate: float = 0.002
+    ) -> None:
+        self.space = space.for_data(data.spec)
+        self.data = data
+        self.seed = seed
+        self.weights = SharedWeights(seed)
+        self.net = shared_net(self.space, self.weights)
+        self.weights.close()
+        self.optimizer = PathAdam(self.weights.flat, learning_rate)
+        self.program = SupernetProgram(self.net, self.weights, self.optimizer)
+        self.epochs = 0
+
+    def train(
+        self,
+        *,
+        epochs: int,
+        batch_size: int = 64,
+        fair: bool = False,
+        on_epoch: OnEpoch | None = None,
+        control: TrainingControl | None = None,
+    ) -> TrainingResult:
+        """Trains the shared weights; a second call goes on.
+
+        Args:
+            epochs: Passes over the training samples, 1 or more.
+            batch_size: Samples a batch, 1 or more.
+            fair: Let each batch go along several paths in which every option of a choice comes
+                equally often (FairNAS); an epoch takes as many times longer. Default: one path,
+                drawn uniformly.
+            on_epoch: Called after each epoch with its number, `loss` and its seconds.
+            control: Asked every half second; True ends the training.
+
+        Returns:
+            How the training ended.
+        """
+        rng = np.random.default_rng([self.seed, self.epochs])
+        sampler = (FairPaths if fair else UniformPaths)(self.net.choices, rng)
+        steps = steps_per_epoch(len(self.data.x_train), batch_size)
+        for _ in range(epochs):
+            began = time.perf_counter()
+            loss = self._epoch(sampler.draw(steps), batch_size, control)
+            if loss is None:
+                return TrainingResult(stopped=True)
+            self.epochs += 1
+            if on_epoch is not None:
+                on_epoch(self.epochs, {"loss": loss}, time.perf_counter() - began)
+        return TrainingResult(stopped=False)
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        """Measures an architecture with the weights that it inherits, on the validation samples.
+
+        Returns:
+            `val_loss` and the metrics of the data, under the names that `fit` gives them.
+        """
+        code = self.net.choices.encode(self.space.domain.canonical(architecture.values))
+        training, validation = on_device(self.data)
+        known = training.x[:CALIBRATION_ROWS]
+        self.program.task.reset()
+        total = 0.0
+        metrics: dict[str, float] = {}
+        for start in range(0, validation.samples, _MEASURED_ROWS):
+            x, y = (part[start : start + _MEASURED_ROWS] for part in (validation.x, validation.y))
+            loss, metrics = self.program.measure(x, y, known, code)
+            total += loss * len(x)
+        logs = {"loss": total / validation.samples, **metrics}
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def score(self, architecture: Architecture, objective: str | None = None) -> float:
+        """Returns one measure of an architecture with the weights that it inherits.
+
+        Args:
+            architecture: One of the space.
+            objective: Its name, as `evaluate` gives it. Default: `val_accuracy` for classes,
+                `val_loss` for numbers.
+
+        Raises:
+            MeasureError: There is no measure of that name.
+        """
+        measured = self.evaluate(architecture)
+        default = "val_accuracy" if "val_accuracy" in measured else "val_loss"
+        name = objective or default
+        if name not in measured:
+            raise MeasureError(f"Expected one of {', '.join(measured)} to score by, got {name!r}.")
+        return measured[name]
+
+    def build(self, architecture: Architecture) -> keras.Model:
+        """Returns a new compiled model of an architecture, with the weights that it inherits."""
+        model = self.space.build_values(architecture.values)
+        extract(self.net, self.space.domain.canonical(architecture.values), model)
+        calibrate(model, self.data.x_train[:CALIBRATION_ROWS])
+        return model
+
+    def _epoch(self, paths: Any, batch_size: int, control: TrainingControl | None) -> float | None:
+        """Runs one epoch in slices; returns its mean loss, None if it was cut."""
+        training, _ = on_device(self.data)
+        scalars: dict[str, Any] = {
+            "key": tf.constant([self.seed, self.epochs], tf.int64),
+            "size": tf.constant(batch_size),
+        }
+        batch, total = 0, 0.0
+        while batch < len(paths):
+            if control is not None and control.checkpoint():
+                return None
+            scalars["start"] = tf.constant(batch)
+            scalars["deadline"] = tf.constant(time.time() + SLICE_S, tf.float64)
+            batch, loss = self.program.train(training.x, training.y, paths, **scalars)
+            total += loss
+        return total / len(paths)
+
+
+def calibrate(model: keras.Model, x: Any) -> None:
+    """Sets the moving statistics of batch normalisations to those of one batch."""
+    norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    if not norms:
+        return
+    momenta: Mapping[int, float] = {id(layer): layer.momentum for layer in norms}
+    for layer in norms:
+        layer.momentum = 0.0
+    try:
+        model(x, training=True)
+    finally:
+        for layer in norms:
+            layer.momentum = momenta[id(layer)]
+
+
+_MOST_PATHS = 12
+
+
+class UniformPaths:
+    """One path a step, every choice drawn by itself with equal chances.
+
+    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
+    ECCV 2020: the supernet is trained by uniform path sampling.
+
+    Args:
+        choices: The choices of the space.
+        rng: The source of chance.
+    """
+
+    paths_per_step = 1
+
+    def __init__(self, choices: PathChoices, rng: np.random.Generator) -> None:
+        self._choices = choices
+        self._rng = rng
+
+    def draw(self, steps: int) -> Code:
+        """Returns the codes of the paths of some steps, ``(steps, paths, choices)``."""
+        domain = self._choices.domain
+        codes = [self._choices.encode(domain.sample(self._rng)) for _ in range(steps)]
+        return np.stack(codes)[:, None, :]
+
+
+class FairPaths:
+    """Several paths a step, in which every option of a choice comes equally often.
+
+    The options of each choice are dealt like cards, from a shuffled pack that is shuffled anew
+    when it is empty. The step has as many paths as it takes for all packs to be empty at its end,
+    if these are at most 12; else as many as the largest pack has cards, but 12 at most, and all
+    options have been used equally often at the end of each pack. A choice that a path doesn't make
+    deals no card.
+
+    Paper: Chu, Zhang & Xu, FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural
+    Architecture Search, ICCV 2021: strict fairness, figure 4. There all choices have as many
+    options, and the gradients of the step's paths are added before the weights are changed.
+
+    Args:
+        choices: The choices of the space.
+        rng: The source of chance.
+    """
+
+    def __init__(self, choices: PathChoices, rng: np.random.Generator) -> None:
+        self._choices = choices
+        self._rng = rng
+        self._packs: dict[str, list[Value]] = {}
+        sizes = [len(choice.values) for choice in choices.listed.values() if choice.values]
+        multiple = math.lcm(*sizes)
+        few = multiple <= _MOST_PATHS
+        self.paths_per_step = multiple if few else min(max(sizes), _MOST_PATHS)
+
+    def draw(self, steps: int) -> Code:
+        """Returns the codes of the paths of some steps, ``(steps, paths, choices)``."""
+        paths = self.paths_per_step
+        codes = [self._choices.encode(self._deal()) for _ in range(steps * paths)]
+        return np.stack(codes).reshape(steps, paths, -1)
+
+    def _deal(self) -> dict[str, Value]:
+        point: dict[str, Value] = {}
+        for parameter in self._choices.domain.parameters:
+            if holds(parameter.conditions, point):
+                point[parameter.name] = self._card(parameter)
+        return self._choices.domain.canonical(point)
+
+    def _card(self, parameter: Parameter) -> Value:
+        choice = self._choices[parameter.name]
+        if not choice.values:
+            return parameter.sample(self._rng)
+        pack = self._packs.setdefault(parameter.name, [])
+        if not pack:
+            pack += [choice.values[place] for place in self._rng.permutation(len(choice.values))]
+        return pack.pop()
+
+
+def shared_net(space: SearchSpace, weights: SharedWeights) -> SharedNet:
+    """Returns the shared net of a space that has been given data.
+
+    Raises:
+        MeasureError: The space is neither one of chains nor one of cells, or has no data; or Keras
+            does not run on TensorFlow.
+    """
+    require_tensorflow("a supernet")
+    definition = _shareable(space)
+    if definition.spec is None:
+        raise MeasureError(
+            "Expected a space that knows the data for a supernet, got one without: take "
+            "space.for_data(data.spec)."
+        )
+    if isinstance(definition, ChainSpace):
+        return ChainNet(space.domain, definition.spec, weights)
+    return CellNet(space.domain, definition.skeleton, definition.spec, weights)
+
+
+def check_shareable(space: SearchSpace, *, mixed: bool = False) -> None:
+    """Checks that a space has a shared net, without making one.
+
+    Args:
+        space: The space.
+        mixed: Whether the net is to hold a mixture of all choices, not one path at a time.
+
+    Raises:
+        MeasureError: It has none.
+    """
+    definition = _shareable(space)
+    choices = PathChoices.of(space.domain)
+    if isinstance(definition, ChainSpace):
+        check_pooling(choices)
+    if mixed:
+        mixed_choices(choices)
+
+
+def _shareable(space: SearchSpace) -> ChainSpace | NasBench201Space:
+    definition = space.definition
+    while isinstance(definition, Subspace):
+        definition = definition.whole
+    if isinstance(definition, ChainSpace | NasBench201Space):
+        return definition
+    raise MeasureError(
+        "Expected a space of chains (a dictionary of layers) or of NAS-Bench-201's cells for "
+        f"a supernet, got one of {type(definition).__name__}: take a strategy that trains "
+        "every candidate by itself, such as 'evolution'."
+    )
+
+
+_NORMS = {"BatchNormalization": "batch", "LayerNormalization": "layer"}
+
+
+def extract(net: SharedNet, point: Values, model: keras.Model) -> None:
+    """Gives a model the weights of its path.
+
+    Args:
+        net: The shared net.
+        point: The architecture's values, canonical.
+        model: A new model of it.
+    """
+    if isinstance(net, CellNet):
+        _extract_cell(net, point, model)
+    else:
+        _extract_chain(cast("ChainNet", net), point, model)
+
+
+def _extract_cell(net: CellNet, point: Values, model: keras.Model) -> None:
+    """Copies by the names of layers, which say their places."""
+    for layer in model.layers:
+        name = layer.name
+        if not layer.weights:
+            continue
+        if type(layer).__name__ == "Dense":
+            head = net.layers["head"]
+            _assign(layer, kernel=head.kernel, bias=head.bias)
+            continue
+        place, _, role = name.rpartition("_")
+        edge = "edge_" + "_".join(place.split("_")[-2:])
+        if place.startswith("stage_") and point.get(edge) in KERNELS:
+            place = f"{place}_{point[edge]}"
+        own = net.layers[f"{place}_{role}"]
+        if role == "conv":
+            _assign(layer, kernel=own.kernel)
+        else:
+            _assign(layer, gamma=own.gamma, beta=own.beta)
+
+
+def _extract_chain(net: ChainNet, point: Values, model: keras.Model) -> None:
+    """Copies in the order of the chain."""
+    steps = layer_calls(model)
+    past = _shortcuts(steps)
+    main = iter([step.layer for step in steps.steps if step.weighted and step not in past])
+    shortcuts = iter(past)
+    inflow = net.spec.input_shape[-1]
+    flat = False
+    for place in net.positions[: cast("int", point["depth"])]:
+        units = cast("int", point[place.units])
+        kind = str(point.get(f"layer_{place.number}", "Dense"))
+        role = "convolution" if kind in CONVOLUTIONS else "dense" if flat else "entry"
+        layer = next(main)
+        own = getattr(place, role)
+        cropped = own.crop(inflow, units, *_side(layer, role))
+        _assign(layer, kernel=cropped, bias=own.bias[:units])
+        if str(point.get("normalization", _only(net, "normalization"))) != "none":
+            normal = next(main)
+            shared = place.norm(role, _NORMS[type(normal).__name__])
+            _assign(normal, gamma=shared.gamma[:units], beta=shared.beta[:units])
+        given = inflow * int(np.prod(place.grid)) if role == "entry" else inflow
+        if past and bool(point.get("skip", _only(net, "skip"))) and given != units:
+            shared = place.shortcut(role)
+            _assign(
+                next(shortcuts).layer, kernel=shared.crop(inflow, units), bias=shared.bias[:units]
+            )
+        inflow, flat = units, role != "convolution"
+    head = net.heads["flat" if flat else "grid", cast("int", point["depth"])]
+    _assign(next(main), kernel=head.crop(inflow, net.spec.outputs), bias=head.bias)
+
+
+def _side(layer: Any, role: str) -> tuple[int, ...]:
+    return (int(layer.kernel.shape[0]),) if role == "convolution" else ()
+
+
+def _only(net: ChainNet, name: str) -> Any:
+    """Returns the value of a choice that the space has made."""
+    return net.choices[name].values[0] if name in net.choices else "" if name == "skip" else "none"
+
+
+def _shortcuts(steps: LayerCalls) -> list[LayerCall]:
+    """Returns the layers past others: what an addition takes second, if it has weights."""
+    made = {step.output: step for step in steps.steps}
+    seconds = [made.get(step.inputs[1]) for step in steps.steps if step.kind == "Add"]
+    return [step for step in seconds if step is not None and step.weighted]
+
+
+def _assign(layer: Any, **values: Any) -> None:
+    for name, value in values.items():
+        getattr(layer, name).assign(np.asarray(value))

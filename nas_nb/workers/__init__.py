@@ -1,0 +1,1 @@
+"""WHERE trials run: in the kernel's own thread; (later) processes and Dask."""

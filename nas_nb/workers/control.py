@@ -1,0 +1,184 @@
+"""`SearchState`; pause, resume, stop, deadline: flags that a worker obeys."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Control:
+    """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away).
+
+    Setting a flag returns at once and is safe from any thread, widget callbacks included.
+
+    Args:
+        on_paused: Called by the worker with True when it begins to wait and False when it goes on.
+        time_left_s: Seconds that may still be spent, pauses left out; None for no limit.
+    """
+
+    def __init__(self, on_paused: Callable[[bool], None], time_left_s: float | None = None) -> None:
+        self._on_paused = on_paused
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+        self._clock = Stopwatch()
+        self.time_left_s = time_left_s
+        self.pause_reason: str | None = None
+        self.stopped_trial: int | None = None
+        """The trial that was asked to end, while the search goes on."""
+        self.patient = True
+        """Whether somebody can resume: else a pause that has a reason is a stop."""
+        self.on_checkpoint: Callable[[], None] = _nothing
+        """Called by the worker at each checkpoint: where the search has the kernel's main thread,
+        what follows it has no other time."""
+
+    def pause(self, reason: str | None = None) -> None:
+        """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
+        self.pause_reason = reason
+        if reason is not None and not self.patient:
+            self._stop.set()
+            return
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Lets the worker go on."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """Asks the worker to end at its next checkpoint, also when it waits."""
+        self._stop.set()
+        self._go.set()
+
+    def stop_trial(self, number: int) -> None:
+        """Asks one trial to end at its next checkpoint, and no other."""
+        self.stopped_trial = number
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether the worker waits, or will at its next checkpoint."""
+        return not self._go.is_set()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the end was asked for."""
+        return self._stop.is_set()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the control was made, waiting left out."""
+        return self._clock.elapsed_s
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time that was left is spent."""
+        return self.time_left_s is not None and self.elapsed_s >= self.time_left_s
+
+    def checkpoint(self) -> bool:
+        """Waits while paused; returns True when the worker has to end. Called by the worker."""
+        self.on_checkpoint()
+        if not self._go.is_set() and not self._stop.is_set():
+            self.wait()
+        return self._stop.is_set() or self.out_of_time
+
+    def wait(self) -> None:
+        """Waits until `resume` or `stop`. Called by the worker."""
+        if self._stop.is_set():
+            return
+        self._clock.hold()
+        self._on_paused(True)
+        self._go.wait()
+        self._clock.go()
+        if not self._stop.is_set():
+            self._on_paused(False)
+
+    def end(self) -> None:
+        """Stops the clock for good. Called by the worker, last."""
+        self._clock.hold()
+
+
+def _nothing() -> None:
+    """Does nothing."""
+
+
+class Stopwatch:
+    """Measures seconds, those left out in which it was held. One thread holds, any may read."""
+
+    def __init__(self) -> None:
+        self._since: float | None = time.monotonic()
+        self._before_s = 0.0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds measured so far."""
+        since = self._since
+        return self._before_s + (time.monotonic() - since if since is not None else 0.0)
+
+    def hold(self) -> None:
+        """Stops measuring."""
+        self._before_s, self._since = self.elapsed_s, None
+
+    def go(self) -> None:
+        """Goes on measuring."""
+        self._since = time.monotonic()
+
+
+class TrialDeadline:
+    """The search's control, for one trial whose time may be limited.
+
+    Args:
+        control: The search's.
+        limit_s: Seconds for the trial, pauses left out; None for no limit.
+        number: Which trial.
+    """
+
+    def __init__(self, control: Control, limit_s: float | None, number: int) -> None:
+        self.limit_s = limit_s
+        self._number = number
+        self._control = control
+        self._began_s = control.elapsed_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the trial's time is up."""
+        return self.limit_s is not None and self._control.elapsed_s - self._began_s > self.limit_s
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the user asked for the end of this trial, and of no other."""
+        return self._control.stopped_trial == self._number
+
+    def checkpoint(self) -> bool:
+        """Waits while paused; returns True when the training has to end."""
+        return self._control.checkpoint() or self.is_stopped or self.is_over
+
+
+class TrialError(Exception):
+    """A candidate that can't be evaluated; its text is the reason in the trial's row."""
+
+
+class TrialStoppedError(Exception):
+    """The control ended the training before its last epoch."""
+
+
+class SearchState(StrEnum):
+    """What a search is doing, and so what may be asked of it."""
+
+    NEW = "new"
+    """Made and not yet started."""
+    RUNNING = "running"
+    """A trial is being evaluated, or is about to be."""
+    PAUSED = "paused"
+    """Waits, the trial in its place, until `resume()` or `stop()`."""
+    STOPPED = "stopped"
+    """Ended early by its user; `resume()` goes on with the trial that was cut off."""
+    FINISHED = "finished"
+    """The budget is spent or the space exhausted; a larger budget lets it go on."""
+    FAILED = "failed"
+    """Ended by an error of the search itself, not of a trial; `reason` says which."""
+
+    @property
+    def live(self) -> bool:
+        """Whether a worker is at work on the search."""
+        return self in (SearchState.RUNNING, SearchState.PAUSED)
