@@ -86,8 +86,8 @@ def _sample(search: SearchStatus, most: int) -> list[Trial]:
     if len(trials) < FEWEST_CANDIDATES:
         raise SearchError(
             f"Expected at least {FEWEST_CANDIDATES} completed trials of the full fidelity, to "
-            f"compare the proxies with. Received: {len(trials)} in the search '{search.name}', which is "
-            f"{search.state}. Let it train more, then ask again."
+            f"compare the proxies with. Received: {len(trials)} in the search '{search.name}', "
+            f"which is {search.state}. Let it train more, then ask again."
         )
     if len(trials) <= most:
         return trials
