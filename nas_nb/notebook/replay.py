@@ -13,7 +13,8 @@ from IPython.display import DisplayHandle, display
 from nas_nb.notebook import output, tables, wording
 from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.output import css_with_keys, live_bundle, record_bundle
-from nas_nb.notebook.plots.figures import PlotContext, overview
+from nas_nb.notebook.plots.figures import overview
+from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.replay import Playback
 

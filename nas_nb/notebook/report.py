@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
-from nas_nb.notebook.plots.figures import Picture, PlotContext, overview
+from nas_nb.notebook.plots.figures import Picture, overview
+from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.tables import steering_table
 
 if TYPE_CHECKING:

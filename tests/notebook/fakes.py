@@ -10,6 +10,11 @@ from typing import Any
 from nas_nb.data.task import Task
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.notebook.panel.drawings import Drawings
+from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
+from nas_nb.notebook.panel.settings_form import SettingsForm
+from nas_nb.notebook.panel.tabs import PanelContext
+from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget, parse_duration
 from nas_nb.search.steering_state import active_steering
@@ -193,3 +198,13 @@ class FakeSearch:
             raise SearchError(self.refusal)
         self.asked.append(action)
         self.state = then
+
+
+def plot_context(history: History, **more: Any) -> PlotContext:
+    return PlotContext(history, DOMAIN, **more)
+
+
+def panel_context(search: Any, on_input: Any = lambda: None) -> PanelContext:
+    selection, controls = TrialSelection(on_input), SettingsForm(search, on_input)
+    chooser = TrialChooser(search, selection)
+    return PanelContext(search, selection, chooser, controls, Drawings(search), on_input)

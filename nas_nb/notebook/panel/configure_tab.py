@@ -20,24 +20,19 @@ from nas_nb.search.settings import as_objective
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
-    from nas_nb.notebook.panel.settings_form import SettingsForm
-    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.notebook.panel.tabs import PanelContext
     from nas_nb.search.search import Search
     from nas_nb.strategy.base import Strategy
 
 
 class ConfigureTab(Tab):
-    """The controls, with what they come to.
-
-    Args:
-        context: What it works with.
-        controls: The settings.
-    """
+    """The controls, with what they come to."""
 
     title = "Configure"
 
-    def __init__(self, context: TabContext, controls: SettingsForm) -> None:
-        self._context = context
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        controls = context.controls
         self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
         self.widget = widgets.VBox(
             [self._coverage, controls.widget, self._about, controls.folder, self._code]

@@ -16,7 +16,7 @@ from nas_nb.notebook.tables import ranking, trials_table
 from nas_nb.notebook.wording import number_text, values_text
 
 if TYPE_CHECKING:
-    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.notebook.panel.tabs import PanelContext
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value
 
@@ -30,16 +30,12 @@ _SORTS: dict[str, Callable[[History], list[Trial]]] = {
 
 
 class LeaderboardTab(Tab):
-    """Twenty trials at a time, with a filter, and a way to choose one of them.
-
-    Args:
-        context: What it works with.
-    """
+    """Twenty trials at a time, with a filter, and a way to choose one of them."""
 
     title = "Leaderboard"
 
-    def __init__(self, context: TabContext) -> None:
-        self._context = context
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
         self._page, self._pages = 0, 1
         self._seen: tuple[object, ...] = ()
         self.filter = widgets.Text(placeholder=HELP, **named("Filter", 470))

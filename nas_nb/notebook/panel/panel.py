@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets as widgets
 import psutil
@@ -26,26 +26,29 @@ from nas_nb.notebook.output import (
     stand_in_bundle,
 )
 from nas_nb.notebook.panel.configure_tab import ConfigureTab
+from nas_nb.notebook.panel.drawings import Drawings
 from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection
 from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
 from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.steer_tab import SteerTab
-from nas_nb.notebook.panel.tabs import (
-    MAP,
-    PARALLEL,
-    ImportanceTab,
-    ParetoTab,
-    PlotTab,
-    Tab,
-    TabContext,
-    WatchTab,
-)
-from nas_nb.notebook.panel.trial_tabs import CompareTab, Drawings, TrialTab
+from nas_nb.notebook.panel.tabs import PLOT_TABS, PanelContext, Tab, WatchTab
+from nas_nb.notebook.panel.trial_tabs import CompareTab, TrialTab
 from nas_nb.notebook.report import html_record, text_record
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
+
+TABS: tuple[Callable[[PanelContext], Tab], ...] = (
+    ConfigureTab,
+    WatchTab,
+    LeaderboardTab,
+    TrialTab,
+    CompareTab,
+    *PLOT_TABS,
+    SteerTab,
+)
+"""The panel's tabs, from left to right."""
 
 
 class Panel:
@@ -73,7 +76,13 @@ class Panel:
         self.controls = SettingsForm(search, self._noticed)
         self.buttons = Buttons(search, self._noticed)
         self.selection = TrialSelection(self._noticed)
-        self.watch = self._made_tabs()
+        chooser = TrialChooser(search, self.selection)
+        drawings = Drawings(search)
+        context = PanelContext(
+            search, self.selection, chooser, self.controls, drawings, self._noticed
+        )
+        self.tabs: dict[str, Tab] = {tab.title: tab for tab in (make(context) for make in TABS)}
+        self.watch = cast("WatchTab", self.tabs["Watch"])
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
         self._clock = widgets.HTML()
         titles = list(self.tabs)
@@ -170,28 +179,6 @@ class Panel:
         self.watch.draw()
         html_text = html_record(self._search, self.watch.picture)
         return record_bundle(html_text, self.watch.picture.png, text_record(self._search))
-
-    def _made_tabs(self) -> WatchTab:
-        search = self._search
-        context = TabContext(
-            search, self.selection, TrialChooser(search, self.selection), self._noticed
-        )
-        drawings = Drawings(search)
-        watch = WatchTab(context)
-        tabs: list[Tab] = [
-            ConfigureTab(context, self.controls),
-            watch,
-            LeaderboardTab(context),
-            TrialTab(context, drawings),
-            CompareTab(context, drawings),
-            ParetoTab(context),
-            PlotTab(context, PARALLEL),
-            PlotTab(context, MAP),
-            ImportanceTab(context),
-            SteerTab(context),
-        ]
-        self.tabs = {tab.title: tab for tab in tabs}
-        return watch
 
     def _noticed(self) -> None:
         self.inputs += 1

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from nas_nb.errors import NasError, SearchError, StrategyError
-from nas_nb.notebook.panel.inputs import alert_html, named, row, sides
+from nas_nb.notebook.panel.inputs import alert_html, named, row
 from nas_nb.notebook.panel.settings_form import OptionsForm
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
@@ -24,52 +24,13 @@ from nas_nb.space.restriction import Rule, RuleKind, names_meant, restrict
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
-    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.notebook.panel.tabs import PanelContext
     from nas_nb.record.trial import Value, Values
     from nas_nb.search.steering import Steering
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter
 
 SHOWN = 20
-
-
-class SteerTab(Tab):
-    """Everything that can be steered, and what was.
-
-    Args:
-        context: What it works with.
-
-    Attributes:
-        narrow: Rules for the space.
-        candidate: Hand-made trials.
-        training: Single trials.
-        strategy: Who proposes.
-        budget: What may be spent.
-    """
-
-    title = "Steer"
-
-    def __init__(self, context: TabContext) -> None:
-        self._context = context
-        self.narrow = RestrictSection(context)
-        self.candidate = CandidateSection(context)
-        self.training = TrainingSection(context)
-        self.strategy = StrategySection(context)
-        self.budget = BudgetSection(context)
-        self._done = widgets.HTML()
-        ahead = sides(self.strategy.widget, self.budget.widget)
-        parts = [self.narrow.widget, self.candidate.widget, self.training.widget, ahead]
-        self.widget = widgets.VBox([*parts, self._done])
-
-    def paint(self, *, pictures: bool = True) -> None:
-        """Brings every section, and the list of what was done, up to date."""
-        for section in self._sections():
-            section.paint()
-        # Each action is in the journal, so a resumed search goes on as it was steered.
-        self._done.value = steering_table(self._context.search.history, SHOWN)
-
-    def _sections(self) -> tuple[SteerSection, ...]:
-        return (self.narrow, self.candidate, self.training, self.strategy, self.budget)
 
 
 class SteerSection(ABC):
@@ -85,7 +46,7 @@ class SteerSection(ABC):
     title: ClassVar[str]
     widget: Any
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         self.context = context
         self.refusal = widgets.HTML()
 
@@ -131,15 +92,11 @@ _RULES = {
 
 
 class RestrictSection(SteerSection):
-    """Rules about single choices, with what each would leave of the space, before it holds.
-
-    Args:
-        context: What it works with.
-    """
+    """Rules about single choices, with what each would leave of the space, before it holds."""
 
     title = "Narrow the space"
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self._domain = context.search.space.domain
         self._previewed: tuple[Any, str] = (None, "")
@@ -252,7 +209,7 @@ class CandidateSection(SteerSection):
 
     title = "Queue a candidate of your own"
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self._domain = context.search.space.domain
         self._changing = False
@@ -387,7 +344,7 @@ class StrategySection(SteerSection):
 
     title = "Change the strategy"
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self.options = OptionsForm(lambda: None)
         now = context.search.strategy
@@ -421,15 +378,11 @@ class StrategySection(SteerSection):
 
 
 class BudgetSection(SteerSection):
-    """Raises or lowers what the search may spend.
-
-    Args:
-        context: What it works with.
-    """
+    """Raises or lowers what the search may spend."""
 
     title = "Change the budget"
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         budget = context.search.budget
         self.trials = widgets.BoundedIntText(
@@ -455,15 +408,11 @@ class BudgetSection(SteerSection):
 
 
 class TrainingSection(SteerSection):
-    """Stops the running trial, and grants epochs to the chosen one.
-
-    Args:
-        context: What it works with.
-    """
+    """Stops the running trial, and grants epochs to the chosen one."""
 
     title = "Trials"
 
-    def __init__(self, context: TabContext) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self.stop = self.button("Stop this trial", self.steer.stop_trial, 170)
         self.epochs = widgets.BoundedIntText(value=10, min=1, max=10**6, **named("Epochs", 130))
@@ -488,3 +437,39 @@ class TrainingSection(SteerSection):
         if trial is None:
             raise SearchError("Expected a trial to train longer: there is none yet.")
         self.steer.more_epochs(trial.number, self.epochs.value)
+
+
+SECTIONS: tuple[type[SteerSection], ...] = (
+    RestrictSection,
+    CandidateSection,
+    TrainingSection,
+    StrategySection,
+    BudgetSection,
+)
+"""What can be steered, from top to bottom."""
+
+
+class SteerTab(Tab):
+    """Everything that can be steered, and what was.
+
+    Args:
+        context: What it works with.
+
+    Attributes:
+        sections: What can be steered.
+    """
+
+    title = "Steer"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        self.sections = [section(context) for section in SECTIONS]
+        self._done = widgets.HTML()
+        self.widget = widgets.VBox([*(section.widget for section in self.sections), self._done])
+
+    def paint(self, *, pictures: bool = True) -> None:
+        """Brings every section, and the list of what was done, up to date."""
+        for section in self.sections:
+            section.paint()
+        # Each action is in the journal, so a resumed search goes on as it was steered.
+        self._done.value = steering_table(self._context.search.history, SHOWN)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ipywidgets as widgets
@@ -12,28 +11,39 @@ import ipywidgets as widgets
 from nas_nb.notebook import tables
 from nas_nb.notebook.log import log_html
 from nas_nb.notebook.panel.inputs import named
-from nas_nb.notebook.plots.figures import Picture, PlotContext, cost_names, overview
+from nas_nb.notebook.plots.figures import Picture, cost_names, overview
+from nas_nb.notebook.plots.importance import IMPORTANCE
+from nas_nb.notebook.plots.parallel import PARALLEL
+from nas_nb.notebook.plots.pareto import FUNNEL, PARETO
+from nas_nb.notebook.plots.plot import Plot, PlotContext
+from nas_nb.notebook.plots.space_map import MAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nas_nb.notebook.panel.drawings import Drawings
     from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
+    from nas_nb.notebook.panel.settings_form import SettingsForm
     from nas_nb.search.search import Search
 
 
-class TabContext(NamedTuple):
-    """What every tab works with.
+class PanelContext(NamedTuple):
+    """What every tab and every section works with.
 
     Attributes:
         search: The search to show and steer.
         selection: The trial that is looked at.
         chooser: Where it is chosen.
+        controls: The settings.
+        drawings: Diagrams and source of trials.
         on_input: To be called after a click or a change, so that the painter follows.
     """
 
     search: Search
     selection: TrialSelection
     chooser: TrialChooser
+    controls: SettingsForm
+    drawings: Drawings
     on_input: Callable[[], None]
 
     def plot_context(self, cost: str = "params") -> PlotContext:
@@ -52,6 +62,9 @@ class TabContext(NamedTuple):
 class Tab(ABC):
     """One tab. Its inputs are written by the browser, its outputs by the painter alone.
 
+    Args:
+        context: What it works with.
+
     Attributes:
         title: What the tab says.
         widget: What it shows.
@@ -59,6 +72,9 @@ class Tab(ABC):
 
     title: str
     widget: Any
+
+    def __init__(self, context: PanelContext) -> None:
+        self._context = context
 
     @abstractmethod
     def paint(self, *, pictures: bool = True) -> None:
@@ -84,8 +100,8 @@ class WatchTab(Tab):
 
     title = "Watch"
 
-    def __init__(self, context: TabContext) -> None:
-        self._context = context
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
         self.picture = overview()
         self._funnel: Picture | None = None
         parts = (widgets.HTML() for _ in range(5))
@@ -122,84 +138,38 @@ class WatchTab(Tab):
         if len({t.epochs_granted for t in history.completed}) < 2:
             return
         if self._funnel is None:
-            self._funnel = Picture("funnel", height=2.6, margins={"left": 0.12, "bottom": 0.16})
+            self._funnel = Picture(FUNNEL, height=FUNNEL.height, margins=FUNNEL.margins)
         if self._funnel.draw(self._context.plot_context()):
             self._funnel_image.value = self._funnel.html()
 
 
-class PlotTabSpec(NamedTuple):
-    """What tells one such tab from another.
-
-    Attributes:
-        title: The tab's title.
-        view: The view's name.
-        about: How to read the picture.
-        height: Of the picture, in inches.
-        margins: Where its Axes end, in shares of the picture, where not as usual.
-    """
-
-    title: str
-    view: str
-    about: str
-    height: float = 4.2
-    margins: Mapping[str, float] = MappingProxyType({})
-
-
-PARETO = PlotTabSpec(
-    "Pareto", "pareto", "The front: trials that no other beats in both score and cost."
-)
-PARALLEL = PlotTabSpec(
-    "Parallel",
-    "parallel",
-    "Each line is a trial, each axis a choice. Where bright lines meet, good architectures agree.",
-    4.6,
-    {"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
-)
-MAP = PlotTabSpec(
-    "Map",
-    "map",
-    "Architectures that are alike stand close. A place belongs to an architecture for good: "
-    "nothing moves when the search goes on.",
-    5.0,
-    {"left": 0.02, "right": 0.985, "bottom": 0.09, "top": 0.88},
-)
-IMPORTANCE = PlotTabSpec(
-    "Importance",
-    "importance",
-    "A random forest learns the scores from the choices. A choice matters as much as the "
-    "forest errs on unseen trials when that choice is shuffled among them.",
-    4.4,
-    {"left": 0.16, "right": 0.97, "bottom": 0.14, "top": 0.88},
-)
-
-
 class PlotTab(Tab):
-    """One view, with the chosen trial marked in it.
+    """One plot, with the chosen trial marked in it.
 
     Args:
         context: What it works with.
-        spec: Which view.
+        plot: Which.
     """
 
-    def __init__(self, context: TabContext, spec: PlotTabSpec) -> None:
-        self.title = spec.title
-        self._context = context
-        self._spec = spec
+    def __init__(self, context: PanelContext, plot: Plot) -> None:
+        super().__init__(context)
+        self.title = plot.title
+        self._plot = plot
         self._picture: Picture | None = None
         self._image = widgets.HTML()
-        about = widgets.HTML(f'<p class="nas-about">{spec.about}</p>')
+        about = widgets.HTML(f'<p class="nas-about">{plot.hint}</p>')
         self.widget = widgets.VBox([*self._inputs(), about, self._image])
 
     def paint(self, *, pictures: bool = True) -> None:
-        """Says which trial is looked at, and draws the view anew if it would look different."""
+        """Says which trial is looked at, and draws the plot anew if it would look different."""
         self._context.chooser.paint()
         if pictures:
             self._draw()
 
     def _draw(self) -> None:
         if self._picture is None:
-            spec = self._spec
-            self._picture = Picture(spec.view, height=spec.height, margins=spec.margins)
+            plot = self._plot
+            self._picture = Picture(plot, height=plot.height, margins=plot.margins)
         if self._picture.draw(self._plot_context()):
             self._image.value = self._picture.html()
 
@@ -211,14 +181,7 @@ class PlotTab(Tab):
 
 
 class ParetoTab(PlotTab):
-    """Score against a cost that its user chooses.
-
-    Args:
-        context: What it works with.
-    """
-
-    def __init__(self, context: TabContext) -> None:
-        super().__init__(context, PARETO)
+    """Score against a cost that its user chooses."""
 
     def paint(self, *, pictures: bool = True) -> None:
         """Offers the costs that trials record, and draws."""
@@ -239,15 +202,9 @@ class ParetoTab(PlotTab):
 
 
 class ImportanceTab(PlotTab):
-    """Which choices the score depends on.
+    """Which choices the score depends on."""
 
-    Args:
-        context: What it works with.
-    """
-
-    def __init__(self, context: TabContext) -> None:
-        super().__init__(context, IMPORTANCE)
-        self._learned = 0
+    _learned = 0
 
     def _draw(self) -> None:
         """Learns again when there are a tenth more trials than the last time, or at the end."""
@@ -260,3 +217,11 @@ class ImportanceTab(PlotTab):
 
     def _inputs(self) -> list[Any]:
         return []
+
+
+PLOT_TABS: tuple[Callable[[PanelContext], Tab], ...] = (
+    partial(ParetoTab, plot=PARETO),
+    partial(PlotTab, plot=PARALLEL),
+    partial(PlotTab, plot=MAP),
+    partial(ImportanceTab, plot=IMPORTANCE),
+)

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import html
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from nas_nb.errors import NasError
 from nas_nb.notebook.panel.inputs import alert_html, number_field, read_number, row, sides
 from nas_nb.notebook.panel.tabs import Tab
-from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.diagram import draw_layout
-from nas_nb.notebook.plots.figures import Picture, image
+from nas_nb.notebook.plots.figures import Picture
+from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import table, values_tables
 from nas_nb.notebook.wording import number_text, value_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.search.budget import describe_duration
 
 if TYPE_CHECKING:
-    from nas_nb.notebook.panel.tabs import TabContext
+    from nas_nb.notebook.panel.tabs import PanelContext
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
-    from nas_nb.search.search import Search
-    from nas_nb.space.graph import Layout
 
 _MARGINS = {"left": 0.12, "top": 0.8}
 
 
 class TrialTab(Tab):
-    """The chosen trial.
-
-    Args:
-        context: What it works with.
-        drawings: Where diagrams and code come from.
-    """
+    """The chosen trial."""
 
     title = "Trial"
 
-    def __init__(self, context: TabContext, drawings: Drawings) -> None:
-        self._context = context
-        self._drawings = drawings
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
         self._picture: Picture | None = None
         self.code = widgets.ToggleButton(
             description="Show its Keras code", layout={"width": "180px"}
@@ -68,16 +54,16 @@ class TrialTab(Tab):
             return
         # The slow part, after which all is shown together; a diagram takes a model to be built.
         curve = self._drawn() if pictures else self._curve.value
-        diagram = self._drawings.diagram(trial)
+        diagram = self._context.drawings.diagram(trial)
         self._facts.value = values_tables(
             f"Trial {trial.number}", trial_facts(trial, history), trial
         )
         self._curve.value, self._diagram.value = curve, diagram
-        self._code.value = self._drawings.code(trial) if self.code.value else ""
+        self._code.value = self._context.drawings.code(trial) if self.code.value else ""
 
     def _drawn(self) -> str:
         if self._picture is None:
-            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+            self._picture = Picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
         self._picture.draw(self._context.plot_context()._replace(other=None))
         return self._picture.html()
 
@@ -106,18 +92,12 @@ def _status(trial: Trial) -> str:
 
 
 class CompareTab(Tab):
-    """The chosen trial and another one.
-
-    Args:
-        context: What it works with.
-        drawings: Where diagrams come from.
-    """
+    """The chosen trial and another one."""
 
     title = "Compare"
 
-    def __init__(self, context: TabContext, drawings: Drawings) -> None:
-        self._context = context
-        self._drawings = drawings
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
         self._picture: Picture | None = None
         self.other = number_field("With trial", "the best other one", 210)
         self._refusal, self._table, self._curves = (widgets.HTML() for _ in range(3))
@@ -148,12 +128,13 @@ class CompareTab(Tab):
 
     def _drawn(self) -> str:
         if self._picture is None:
-            self._picture = Picture("chosen curves", width=5.6, height=3.2, margins=_MARGINS)
+            self._picture = Picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
         self._picture.draw(self._context.plot_context())
         return self._picture.html()
 
     def _diagram(self, trial: Trial) -> str:
-        return f'<p class="nas-caption">Trial {trial.number}</p>{self._drawings.diagram(trial)}'
+        diagram = self._context.drawings.diagram(trial)
+        return f'<p class="nas-caption">Trial {trial.number}</p>{diagram}'
 
     def _typed(self) -> None:
         try:
@@ -206,62 +187,3 @@ def _difference(one: float | None, two: float | None) -> str:
         return ""
     apart = round(one - two, 4)
     return "0" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
-
-
-_KEPT = 32
-_MARGIN = 0.3
-
-
-class Drawings:
-    """What has to be built to be shown: pictures of models, and their source.
-
-    Args:
-        search: The search whose architectures are drawn.
-    """
-
-    def __init__(self, search: Search) -> None:
-        self._search = search
-        self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
-
-    def diagram(self, trial: Trial) -> str:
-        """Returns the architecture's diagram as an `<img>`, or why there is none."""
-        return self._made("diagram", trial, self._draw)
-
-    def code(self, trial: Trial) -> str:
-        """Returns the Keras source of the architecture, or why there is none."""
-        return self._made("code", trial, self._write)
-
-    def _made(self, kind: str, trial: Trial, make: Callable[[Trial], str]) -> str:
-        key = (kind, trial.key)
-        if key not in self._kept:
-            try:
-                self._kept[key] = make(trial)
-            except Exception as error:  # noqa: BLE001 - the user's build function may raise anything
-                told = html.escape(f"{type(error).__name__}: {error}")
-                self._kept[key] = f"<p>There is no {kind} of trial {trial.number}: {told}</p>"
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
-
-    def _draw(self, trial: Trial) -> str:
-        layout = self._search.space.architecture(trial.values).layout()
-        width, height = layout.width + _MARGIN, layout.height + _MARGIN
-        figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
-        FigureCanvasAgg(figure)
-        draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
-        alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}."
-        return image(drawing.png(figure), alt, width, height)
-
-    def _write(self, trial: Trial) -> str:
-        from nas_nb.evaluate.seeds import seeded
-        from nas_nb.export.keras_source import keras_source
-
-        with seeded(trial.seed or 0):
-            source = keras_source(self._search.space.build_values(trial.values))
-        return f'<pre tabindex="0" class="nas-code">{html.escape(source)}</pre>'
-
-
-def diagram_text(layout: Layout) -> str:
-    """Returns what a diagram shows, from top to bottom: 'input (8, 8, 1), then Dense 32 relu'."""
-    boxes = sorted(layout.boxes, key=lambda box: (box.y, box.x))
-    return ", then ".join(" ".join(box.label.split()) for box in boxes)

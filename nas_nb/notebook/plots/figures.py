@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,13 +13,33 @@ from matplotlib.figure import Figure
 from nas_nb.errors import SearchError, nearest
 from nas_nb.notebook.plots import drawing, importance, mixing, parallel, pareto, scores, space_map
 from nas_nb.notebook.plots.drawing import new_axes
+from nas_nb.notebook.plots.plot import Plot, PlotContext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.record.history import History
     from nas_nb.search.search import Search
-    from nas_nb.space.domain import Domain
+
+
+PLOTS: dict[str, Plot] = {
+    plot.name: plot
+    for plot in (
+        scores.SCORES,
+        scores.CURVES,
+        scores.CHOSEN_CURVES,
+        pareto.PARETO,
+        pareto.FUNNEL,
+        parallel.PARALLEL,
+        space_map.MAP,
+        importance.IMPORTANCE,
+        mixing.MIXING,
+    )
+}
+"""All pictures of a search, by name."""
+
+
+_USUAL = (6.0, 3.4)
 
 
 class Plots:
@@ -35,13 +55,9 @@ class Plots:
     def __init__(self, search: Search) -> None:
         self._search = search
 
-    def scores(self, ax: Axes | None = None) -> Axes:
-        """Draws the score of each trial, with the incumbent's as a line and failures marked."""
-        return self._draw("scores", ax, 7.2, 3.4)
+    if TYPE_CHECKING:
 
-    def curves(self, ax: Axes | None = None) -> Axes:
-        """Draws the learning curves of the incumbent and of the running trial."""
-        return self._draw("curves", ax, 6, 3.4)
+        def __getattr__(self, name: str) -> Callable[..., Axes]: ...
 
     def pareto(self, cost: str = "params", ax: Axes | None = None) -> Axes:
         """Draws score against a cost, and the front of the trials that no other beats in both.
@@ -59,36 +75,29 @@ class Plots:
                 f"Expected a cost that trials record: {', '.join(known)}. "
                 f"Received: {cost!r}.{nearest(cost, known)}"
             )
-        return self._draw("pareto", ax, 6, 3.6, cost=cost)
+        return self._draw(pareto.PARETO, ax, cost=cost)
 
-    def parallel(self, ax: Axes | None = None) -> Axes:
-        """Draws each of the 200 best trials as a line through its choices."""
-        return self._draw("parallel", ax, 9, 4)
-
-    def map(self, ax: Axes | None = None) -> Axes:
-        """Draws the explored part of the space, where what is alike stands close."""
-        return self._draw("map", ax, 7, 5)
-
-    def importance(self, ax: Axes | None = None) -> Axes:
-        """Draws how much the score depends on each choice."""
-        return self._draw("importance", ax, 7, 4)
-
-    def mixing(self, ax: Axes | None = None) -> Axes:
-        """Draws the mixing weights of a search with the strategy `gradient`, epoch by epoch."""
-        return self._draw("mixing", ax, 7, 4)
-
-    def funnel(self, ax: Axes | None = None) -> Axes:
-        """Draws how many trials were trained how far."""
-        return self._draw("funnel", ax, 6, 3)
-
-    def _draw(self, name: str, ax: Axes | None, width: float, height: float, **more: Any) -> Axes:
-        search, view = self._search, PLOTS[name]
-        info = view.info(PlotContext(search.history, search.space.domain, **more))
-        return view.draw(info, new_axes(width, height) if ax is None else ax)
+    def _draw(self, plot: Plot, ax: Axes | None, **more: Any) -> Axes:
+        search = self._search
+        info = plot.info(PlotContext(search.history, search.space.domain, **more))
+        return plot.draw(info, new_axes(*(plot.size or _USUAL)) if ax is None else ax)
 
     def __repr__(self) -> str:
         names = [name for name in vars(type(self)) if not name.startswith("_")]
         return f"<Plots: {', '.join(f'.{name}()' for name in names)}>"
+
+
+def _method(plot: Plot) -> Callable[..., Axes]:
+    def method(self: Plots, ax: Axes | None = None) -> Axes:
+        return self._draw(plot, ax)
+
+    method.__name__, method.__doc__ = plot.name, plot.about
+    return method
+
+
+for _plot in PLOTS.values():
+    if _plot.size and not hasattr(Plots, _plot.name):
+        setattr(Plots, _plot.name, _method(_plot))
 
 
 def cost_names(history: History) -> tuple[str, ...]:
@@ -108,7 +117,7 @@ class Picture:
     """Some views as one PNG. Not thread-safe: one thread at a time may draw.
 
     Args:
-        names: The views, from left to right.
+        plots: What it shows, from left to right.
         ratios: Their widths, relative to each other. Default: all the same.
         width: Inches.
         height: Inches.
@@ -121,17 +130,17 @@ class Picture:
 
     def __init__(
         self,
-        *names: str,
+        *plots: Plot,
         ratios: Sequence[float] | None = None,
         width: float = _WIDTH,
         height: float = 3.4,
         margins: Mapping[str, float] | None = None,
     ) -> None:
-        self._views = [PLOTS[name] for name in names]
+        self._plots = plots
         self._size = (width, height)
         self._figure = Figure(figsize=self._size, dpi=_PICTURE_DPI, facecolor="white")
         FigureCanvasAgg(self._figure)
-        self._axes = self._figure.subplots(1, len(names), squeeze=False, width_ratios=ratios)[0]
+        self._axes = self._figure.subplots(1, len(plots), squeeze=False, width_ratios=ratios)[0]
         self._figure.subplots_adjust(**{**_MARGINS, **(margins or {})})
         for ax in self._axes:
             # In places of their own: else every draw measures all ticks to find one.
@@ -141,16 +150,16 @@ class Picture:
         self.alt = ""
         self.png = b""
 
-    def draw(self, plot_context: PlotContext) -> bool:
+    def draw(self, context: PlotContext) -> bool:
         """Draws what has happened so far; returns False if that looks as it did."""
-        infos = [view.info(plot_context) for view in self._views]
+        infos = [plot.info(context) for plot in self._plots]
         if infos == self._drawn:
             return False
         told = []
-        sides = _SIDES[len(self._views)]
-        for view, info, ax, side in zip(self._views, infos, self._axes, sides, strict=True):
-            view.draw(info, ax)
-            told.append(f"{side}{view.describe(info).removesuffix('.')}.")
+        sides = _SIDES[len(self._plots)]
+        for plot, info, ax, side in zip(self._plots, infos, self._axes, sides, strict=True):
+            plot.draw(info, ax)
+            told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
         self.png = drawing.png(self._figure)
         self._drawn = infos
@@ -172,94 +181,4 @@ def image(png: bytes, alt: str, width: float, height: float) -> str:
 
 def overview() -> Picture:
     """Returns the picture of what happens: scores beside learning curves."""
-    return Picture("scores", "curves", ratios=(5, 4))
-
-
-class PlotContext(NamedTuple):
-    """What a view may look at.
-
-    Attributes:
-        history: What happened.
-        domain: The space it happened in.
-        chosen: The chosen trial, or None.
-        other: The trial to compare it with, or None.
-        cost: The cost that scores are set against.
-    """
-
-    history: History
-    domain: Domain
-    chosen: int | None = None
-    other: int | None = None
-    cost: str = "params"
-
-
-class Plot(NamedTuple):
-    """One picture.
-
-    Attributes:
-        info: Computes what will be drawn, as a NamedTuple; changes nothing.
-        draw: Draws it on the caller's Axes, in place of what an earlier call drew there.
-        describe: Says it in words, for readers who don't see it.
-    """
-
-    info: Callable[[PlotContext], Any]
-    draw: Callable[[Any, Axes], Axes]
-    describe: Callable[[Any], str]
-
-
-PLOTS: dict[str, Plot] = {
-    "scores": Plot(
-        lambda plot_context: scores.scores_info(plot_context.history, plot_context.chosen),
-        scores.draw_scores,
-        scores.describe_scores,
-    ),
-    "curves": Plot(
-        lambda plot_context: scores.curves_info(plot_context.history),
-        scores.draw_curves,
-        scores.describe_curves,
-    ),
-    "chosen curves": Plot(
-        lambda plot_context: scores.chosen_curves_info(
-            plot_context.history, plot_context.chosen, plot_context.other
-        ),
-        scores.draw_curves,
-        scores.describe_curves,
-    ),
-    "funnel": Plot(
-        lambda plot_context: pareto.funnel_info(plot_context.history),
-        pareto.draw_funnel,
-        pareto.describe_funnel,
-    ),
-    "pareto": Plot(
-        lambda plot_context: pareto.pareto_info(
-            plot_context.history, plot_context.cost, plot_context.chosen
-        ),
-        pareto.draw_pareto,
-        pareto.describe_pareto,
-    ),
-    "parallel": Plot(
-        lambda plot_context: parallel.parallel_info(
-            plot_context.history, plot_context.domain, plot_context.chosen
-        ),
-        parallel.draw_parallel,
-        parallel.describe_parallel,
-    ),
-    "map": Plot(
-        lambda plot_context: space_map.map_info(
-            plot_context.history, plot_context.domain, plot_context.chosen
-        ),
-        space_map.draw_map,
-        space_map.describe_map,
-    ),
-    "importance": Plot(
-        lambda plot_context: importance.importance_info(plot_context.history, plot_context.domain),
-        importance.draw_importance,
-        importance.describe_importance,
-    ),
-    "mixing": Plot(
-        lambda plot_context: mixing.mixing_info(plot_context.history),
-        mixing.draw_mixing,
-        mixing.describe_mixing,
-    ),
-}
-"""All pictures of a search."""
+    return Picture(scores.SCORES, scores.CURVES, ratios=(5, 4))

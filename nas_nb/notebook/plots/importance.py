@@ -10,12 +10,12 @@ from nas_nb.explain.importance import FEWEST, choice_importance
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, scale_of, scored_trials
 from nas_nb.notebook.plots.parallel import choice_axes
+from nas_nb.notebook.plots.plot import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.record.history import History
-    from nas_nb.space.domain import Domain
+    from nas_nb.notebook.plots.plot import PlotContext
 
 LATEST = 250
 MOST_BARS = 14
@@ -37,9 +37,10 @@ class ImportanceInfo(NamedTuple):
     trials: int
 
 
-def importance_info(history: History, domain: Domain) -> ImportanceInfo:
+def importance_info(context: PlotContext) -> ImportanceInfo:
     """Returns what `draw_importance` draws, from the latest 250 trials."""
-    choices = choice_axes(domain)
+    history = context.history
+    choices = choice_axes(context.domain)
     known = scored_trials(history)[-LATEST:]
     scale = scale_of([score for _, score in known], history.direction)
     known = [pair for pair in known if not scale.beyond(pair[1])]
@@ -87,3 +88,17 @@ def _trust(info: ImportanceInfo) -> str:
     if info.explained <= 0.05:
         return f"{info.trials} trials are too few, or too noisy, to tell."
     return f"The choices explain {info.explained:.0%} of it, over {info.trials} trials."
+
+
+IMPORTANCE = Plot(
+    "importance",
+    importance_info,
+    draw_importance,
+    describe_importance,
+    "Draws how much the score depends on each choice.",
+    size=(7, 4),
+    title="Importance",
+    hint="Permutation importance of a random forest fitted to the scores (held-out trials).",
+    height=4.4,
+    margins={"left": 0.16, "right": 0.97, "bottom": 0.14, "top": 0.88},
+)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.plot import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from nas_nb.notebook.plots.plot import PlotContext
     from nas_nb.record.events import Event
     from nas_nb.record.history import History
 
@@ -57,9 +59,9 @@ class MixingInfo(NamedTuple):
         return tuple(dict.fromkeys(option.choice for option in self.options))
 
 
-def mixing_info(history: History) -> MixingInfo:
+def mixing_info(context: PlotContext) -> MixingInfo:
     """Returns what `draw_mixing` draws."""
-    epochs = [event["detail"]["mixing"] for event in _latest(history)]
+    epochs = [event["detail"]["mixing"] for event in _latest(context.history)]
     options: list[Option] = []
     left_out = 0
     for choice, last in epochs[-1].items() if epochs else ():
@@ -149,3 +151,13 @@ def _draw_key(ax: Axes) -> None:
     low = ax.text(0.79, 1.049, "weight: 0", ha="right", **style)
     high = ax.text(0.93, 1.049, "1, bold: wins", ha="left", **style)
     drawing.mark_ours(ax, ramp, low, high)
+
+
+MIXING = Plot(
+    "mixing",
+    mixing_info,
+    draw_mixing,
+    describe_mixing,
+    "Draws the mixing weights of a search with the strategy `gradient`, epoch by epoch.",
+    size=(7, 4),
+)

@@ -11,12 +11,13 @@ from matplotlib.collections import LineCollection
 
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
+from nas_nb.notebook.plots.plot import Plot
 from nas_nb.space.encoding import unit_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.record.history import History
+    from nas_nb.notebook.plots.plot import PlotContext
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter
@@ -68,9 +69,10 @@ class ParallelInfo(NamedTuple):
     chosen: ParallelLine | None
 
 
-def parallel_info(history: History, domain: Domain, chosen: int | None = None) -> ParallelInfo:
+def parallel_info(context: PlotContext) -> ParallelInfo:
     """Returns what `draw_parallel` draws: the 200 best trials, on up to 14 choices."""
-    choices = choice_axes(domain)
+    history, chosen = context.history, context.chosen
+    choices = choice_axes(context.domain)
     shown = choices[:MOST_AXES]
     sign = 1 if history.direction == "max" else -1
     known = sorted(scored_trials(history), key=lambda pair: sign * pair[1])
@@ -233,3 +235,18 @@ def _length(parameter: Parameter) -> float:
 def _short(value: Value) -> str:
     text = f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
     return text if len(text) <= 14 else f"{text[:13]}…"
+
+
+PARALLEL = Plot(
+    "parallel",
+    parallel_info,
+    draw_parallel,
+    describe_parallel,
+    "Draws each of the 200 best trials as a line through its choices.",
+    size=(9, 4),
+    title="Parallel",
+    hint="Each line is a trial, each axis a choice. Where bright lines meet, good architectures "
+    "agree.",
+    height=4.6,
+    margins={"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
+)

@@ -8,11 +8,12 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, VERMILLION, Points, scale_of
+from nas_nb.notebook.plots.plot import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.record.history import History
+    from nas_nb.notebook.plots.plot import PlotContext
 
 _DOTS = {"linestyle": "none", "marker": "o"}
 _MANY = 500
@@ -42,8 +43,9 @@ class ParetoInfo(NamedTuple):
     chosen: Points
 
 
-def pareto_info(history: History, cost: str = "params", chosen: int | None = None) -> ParetoInfo:
+def pareto_info(context: PlotContext) -> ParetoInfo:
     """Returns what `draw_pareto` draws; nothing, if no trial has a cost of that name."""
+    history, cost, chosen = context.history, context.cost, context.chosen
     known = [t for t in history.completed if t.score is not None and cost in t.costs]
     scale = scale_of([t.score or 0.0 for t in known], history.direction)
     points = {t.number: (t.costs[cost], t.score or 0.0) for t in known}
@@ -108,10 +110,11 @@ class FunnelInfo(NamedTuple):
     levels: tuple[tuple[int, int], ...]
 
 
-def funnel_info(history: History) -> FunnelInfo:
+def funnel_info(context: PlotContext) -> FunnelInfo:
     """Returns what `draw_funnel` draws."""
-    granted = sorted({t.epochs_granted for t in history.completed if t.epochs_granted})
-    reached = [trial.epochs for trial in history.completed]
+    completed = context.history.completed
+    granted = sorted({t.epochs_granted for t in completed if t.epochs_granted})
+    reached = [trial.epochs for trial in completed]
     counts = ((level, sum(epochs >= level for epochs in reached)) for level in granted)
     return FunnelInfo(tuple((level, count) for level, count in counts if count))
 
@@ -150,3 +153,25 @@ def describe_funnel(info: FunnelInfo) -> str:
     """Returns in words what `draw_funnel` draws."""
     parts = [f"{count} trained for {epochs} epochs or more" for epochs, count in info.levels]
     return f"funnel of fidelities: {', '.join(parts) or 'no completed trial yet'}"
+
+
+PARETO = Plot(
+    "pareto",
+    pareto_info,
+    draw_pareto,
+    describe_pareto,
+    "Draws score against a cost, and the front of the trials that no other beats in both.",
+    size=(6, 3.6),
+    title="Pareto",
+    hint="The front: trials that no other beats in both score and cost.",
+)
+FUNNEL = Plot(
+    "funnel",
+    funnel_info,
+    draw_funnel,
+    describe_funnel,
+    "Draws how many trials were trained how far.",
+    size=(6, 3),
+    height=2.6,
+    margins={"left": 0.12, "bottom": 0.16},
+)

@@ -19,11 +19,13 @@ from nas_nb.notebook.plots.drawing import (
     scale_of,
     scored_trials,
 )
+from nas_nb.notebook.plots.plot import Plot
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from nas_nb.notebook.plots.plot import PlotContext
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
@@ -57,8 +59,9 @@ class ScoresInfo(NamedTuple):
     chosen: Points = ()
 
 
-def scores_info(history: History, chosen: int | None = None) -> ScoresInfo:
+def scores_info(context: PlotContext) -> ScoresInfo:
     """Returns what `draw_scores` draws."""
+    history = context.history
     known = scored_trials(history)
     scale = scale_of([score for _, score in known], history.direction)
     off = tuple((number, scale.edge) for number, score in known if scale.beyond(score))
@@ -71,7 +74,7 @@ def scores_info(history: History, chosen: int | None = None) -> ScoresInfo:
         _so_far(history),
         _incumbent_line(history, scale),
         _steered(history),
-        tuple(point for point in on if point[0] == chosen),
+        tuple(point for point in on if point[0] == context.chosen),
     )
 
 
@@ -191,14 +194,16 @@ class CurvesInfo(NamedTuple):
         return next((curve for curve in self.curves if curve.role == role), None)
 
 
-def curves_info(history: History) -> CurvesInfo:
+def curves_info(context: PlotContext) -> CurvesInfo:
     """Returns the curves of the incumbent and of the running trial."""
+    history = context.history
     return _info(history, best=history.incumbent, running=history.running)
 
 
-def chosen_curves_info(history: History, chosen: int | None, other: int | None) -> CurvesInfo:
+def chosen_curves_info(context: PlotContext) -> CurvesInfo:
     """Returns the curves of the chosen trial and of one to compare it with."""
-    known = {"chosen": chosen, "other": other if other != chosen else None}
+    history, other = context.history, context.other
+    known = {"chosen": context.chosen, "other": other if other != context.chosen else None}
     trials = {
         role: history[number] if number is not None and number < len(history) else None
         for role, number in known.items()
@@ -246,3 +251,28 @@ def _curve(role: str, trial: Trial, objective: str) -> Curve:
         for name in (train, f"val_{train}")
     )
     return Curve(role, trial.number, *parts)
+
+
+SCORES = Plot(
+    "scores",
+    scores_info,
+    draw_scores,
+    describe_scores,
+    "Draws the score of each trial, with the incumbent's as a line and failures marked.",
+    size=(7.2, 3.4),
+)
+CURVES = Plot(
+    "curves",
+    curves_info,
+    draw_curves,
+    describe_curves,
+    "Draws the learning curves of the incumbent and of the running trial.",
+    size=(6, 3.4),
+)
+CHOSEN_CURVES = Plot(
+    "chosen curves",
+    chosen_curves_info,
+    draw_curves,
+    describe_curves,
+    "Draws the learning curves of the selected trial and of one to compare it with.",
+)

@@ -16,12 +16,14 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
+from nas_nb.notebook.plots.plot import Plot
 from nas_nb.space.encoding import Encoding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.notebook.plots.drawing import Points
+    from nas_nb.notebook.plots.plot import PlotContext
     from nas_nb.record.history import History
     from nas_nb.record.trial import Values
     from nas_nb.space.domain import Domain
@@ -58,8 +60,9 @@ class MapInfo(NamedTuple):
     chosen: MapPoint | None
 
 
-def map_info(history: History, domain: Domain, chosen: int | None = None) -> MapInfo:
+def map_info(context: PlotContext) -> MapInfo:
     """Returns what `draw_map` draws: the 200 best trials and the 300 latest."""
+    history, domain, chosen = context.history, context.domain, context.chosen
     plane = embedding_of(domain)
     sign = 1 if history.direction == "max" else -1
     known = sorted(scored_trials(history), key=lambda pair: sign * pair[1])
@@ -245,3 +248,17 @@ def _correlation(wanted: Matrix, places: Matrix) -> float:
 
 def _points(places: Matrix) -> Points:
     return tuple((float(x), float(y)) for x, y in places)
+
+
+MAP = Plot(
+    "map",
+    map_info,
+    draw_map,
+    describe_map,
+    "Draws the explored part of the space: similar architectures are close.",
+    size=(7, 5),
+    title="Map",
+    hint="2-D embedding: similar architectures are close; positions stay fixed.",
+    height=5.0,
+    margins={"left": 0.02, "right": 0.985, "bottom": 0.09, "top": 0.88},
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
 from nas_nb.notebook.panel.steer_tab import (
     BudgetSection,
     CandidateSection,
@@ -16,8 +15,7 @@ from nas_nb.notebook.panel.steer_tab import (
     nearest_legal,
     values_offered,
 )
-from nas_nb.notebook.panel.tabs import TabContext
-from tests.notebook.fakes import DOMAIN, RUNNING, FakeSearch, add_trial, tell
+from tests.notebook.fakes import DOMAIN, RUNNING, FakeSearch, add_trial, panel_context, tell
 
 
 @pytest.fixture
@@ -29,8 +27,7 @@ def search():
 
 @pytest.fixture
 def context(search):
-    selection = TrialSelection(lambda: None)
-    return TabContext(search, selection, TrialChooser(search, selection), lambda: None)
+    return panel_context(search)
 
 
 def test_choices_of_all_layers_are_offered_as_one():

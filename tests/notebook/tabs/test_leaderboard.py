@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
 from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
-from nas_nb.notebook.panel.tabs import TabContext
-from tests.notebook.fakes import FAILED, FakeSearch, add_trial
+from tests.notebook.fakes import FAILED, FakeSearch, add_trial, panel_context
 
 
 @pytest.fixture
@@ -15,12 +13,10 @@ def search():
 
 @pytest.fixture
 def tab(search):
-    selection = TrialSelection(lambda: None)
-
     def paint() -> None:
         tab.paint()
 
-    tab = LeaderboardTab(TabContext(search, selection, TrialChooser(search, selection), paint))
+    tab = LeaderboardTab(panel_context(search, paint))
     tab.paint()
     return tab
 
@@ -72,10 +68,7 @@ def test_a_trial_on_the_page_is_chosen_for_all_views(search, tab):
 def test_a_better_trial_that_ends_leaves_the_places_of_the_others_in_the_choice():
     # The page reports a choice by its place: were it to shift, another trial would be chosen.
     search = FakeSearch(0.5, 0.6)
-    selection = TrialSelection(lambda: None)
-    tab = LeaderboardTab(
-        TabContext(search, selection, TrialChooser(search, selection), lambda: None)
-    )
+    tab = LeaderboardTab(panel_context(search))
     tab.paint()
     before = [number for _, number in tab.pick.options]
     add_trial(search.history, 0.9)

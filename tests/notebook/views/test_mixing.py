@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from nas_nb.notebook.plots.mixing import MOST_ROWS, describe_mixing, draw_mixing, mixing_info
 from nas_nb.record.history import History
-from tests.notebook.fakes import history_of, tell
+from tests.notebook.fakes import history_of, plot_context, tell
 
 
 def learned(epochs: int = 4, choices: int = 2) -> History:
@@ -22,7 +22,7 @@ def learned(epochs: int = 4, choices: int = 2) -> History:
 
 
 def test_each_option_has_its_weights_and_the_greatest_at_the_end_wins() -> None:
-    info = mixing_info(learned())
+    info = mixing_info(plot_context(learned()))
     assert [(one.choice, one.value, one.wins) for one in info.options] == [
         ("edge_0_0", "none", False),
         ("edge_0_0", "conv", True),
@@ -38,20 +38,20 @@ def test_the_latest_training_counts() -> None:
     for epoch in (1, 2):
         detail = {"epoch": epoch, "epochs": 2, "mixing": {"depth": [[1, 0.3], [2, 0.7]]}}
         tell(history, "prepared", strategy="gradient", what="mixing", detail=detail)
-    info = mixing_info(history)
+    info = mixing_info(plot_context(history))
     assert info.choices == ("depth",)
     assert info.epochs == 2
 
 
 def test_large_spaces_are_shown_in_part_and_said_to_be() -> None:
-    info = mixing_info(learned(1, choices=40))
+    info = mixing_info(plot_context(learned(1, choices=40)))
     assert len(info.options) == MOST_ROWS
     assert info.left_out == 10
     assert "10 more choices" in describe_mixing(info)
 
 
 def test_winners_are_in_bold_and_the_rest_is_not() -> None:
-    ax = draw_mixing(mixing_info(learned()), Figure().add_subplot())
+    ax = draw_mixing(mixing_info(plot_context(learned())), Figure().add_subplot())
     ax.figure.canvas.draw()
     weights = {label.get_text(): label.get_fontweight() for label in ax.get_yticklabels()}
     assert weights["edge_0_0  conv"] == "bold"
@@ -61,5 +61,5 @@ def test_winners_are_in_bold_and_the_rest_is_not() -> None:
 
 
 def test_it_is_told_in_words() -> None:
-    assert "surest edge_0_0 conv with 0.90" in describe_mixing(mixing_info(learned()))
-    assert "no mixture" in describe_mixing(mixing_info(history_of(0.5)))
+    assert "surest edge_0_0 conv with 0.90" in describe_mixing(mixing_info(plot_context(learned())))
+    assert "no mixture" in describe_mixing(mixing_info(plot_context(history_of(0.5))))

@@ -10,7 +10,7 @@ from nas_nb.notebook.plots.parallel import ABSENT, choice_axes, parallel_info
 from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
 from nas_nb.notebook.plots.space_map import map_info
 from nas_nb.record.history import History
-from tests.notebook.fakes import DOMAIN, FAILED, add_trial, history_of, tell
+from tests.notebook.fakes import DOMAIN, FAILED, add_trial, history_of, plot_context, tell
 
 
 def trained(history, score, params, epochs=1, granted=1):
@@ -29,7 +29,7 @@ def test_the_front_are_the_trials_that_no_other_beats():
     history = history_of()
     for score, params in ((0.5, 100), (0.8, 1000), (0.7, 2000), (0.9, 3000)):
         trained(history, score, params)
-    info = pareto_info(history, "params", chosen=2)
+    info = pareto_info(plot_context(history, cost="params", chosen=2))
     assert info.trials == (0, 1, 3)
     assert info.chosen == ((2000, 0.7),)
     assert "3 of them form the front, from 0.5 at 100 to 0.9 at 3,000" in describe_pareto(info)
@@ -37,7 +37,7 @@ def test_the_front_are_the_trials_that_no_other_beats():
 
 
 def test_a_cost_that_no_trial_has_makes_an_empty_picture():
-    assert pareto_info(history_of(0.5), "flops").completed == ()
+    assert pareto_info(plot_context(history_of(0.5), cost="flops")).completed == ()
 
 
 def test_a_choice_that_is_not_made_has_a_place_below_the_others():
@@ -51,7 +51,7 @@ def test_a_choice_that_is_not_made_has_a_place_below_the_others():
 
 def test_of_parallel_lines_the_best_is_drawn_last_and_the_chosen_one_is_never_left_out():
     history = history_of(*[0.9] * 250, 0.1)
-    info = parallel_info(history, DOMAIN, chosen=250)
+    info = parallel_info(plot_context(history, chosen=250))
     assert len(info.strands) == 201
     assert info.chosen.trial == 250
     assert info.strands[-1].good == 1.0
@@ -60,26 +60,26 @@ def test_of_parallel_lines_the_best_is_drawn_last_and_the_chosen_one_is_never_le
 def test_trials_keep_their_place_on_the_map_when_others_come():
     history = history_of()
     add_trial(history, 0.5, depth=1, layer_1="Dense", units_1=10)
-    (before,) = map_info(history, DOMAIN).spots
+    (before,) = map_info(plot_context(history)).spots
     for units in range(20, 60):
         add_trial(history, 0.7, depth=1, layer_1="Conv2D", units_1=units)
-    after = next(spot for spot in map_info(history, DOMAIN).spots if spot.trial == 0)
+    after = next(spot for spot in map_info(plot_context(history)).spots if spot.trial == 0)
     assert (before.x, before.y) == (after.x, after.y)
 
 
 def test_trials_from_outside_of_the_space_are_not_on_the_map():
     history = history_of()
     add_trial(history, 0.5, something="else")
-    assert map_info(history, DOMAIN).spots == ()
+    assert map_info(plot_context(history)).spots == ()
 
 
 def test_importance_waits_for_enough_trials_and_names_what_decides():
     history = history_of()
-    assert importance_info(history, DOMAIN).bars == ()
+    assert importance_info(plot_context(history)).bars == ()
     for number in range(60):
         kind = "Conv2D" if number % 2 else "Dense"
         add_trial(history, 0.5 + 0.3 * (number % 2), depth=1, layer_1=kind, units_1=number % 7 + 1)
-    info = importance_info(history, DOMAIN)
+    info = importance_info(plot_context(history))
     assert info.bars[0][0] == "layer_1"
     assert info.explained > 0.9
 
@@ -88,8 +88,8 @@ def test_the_funnel_counts_how_many_trials_got_how_far():
     history = history_of(FAILED)
     for epochs in (1, 1, 1, 3, 9):
         trained(history, 0.5, 10, epochs=epochs, granted=epochs)
-    assert funnel_info(history).levels == ((1, 5), (3, 2), (9, 1))
-    assert funnel_info(History()).levels == ()
+    assert funnel_info(plot_context(history)).levels == ((1, 5), (3, 2), (9, 1))
+    assert funnel_info(plot_context(History())).levels == ()
 
 
 def test_colours_are_not_used_up_by_a_few_bad_scores():
