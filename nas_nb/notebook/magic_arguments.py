@@ -15,6 +15,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 from IPython.core.error import UsageError
 
 from nas_nb.errors import nearest
+from nas_nb.search.budget import LIMITS, LimitKind
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -130,15 +131,13 @@ class _Option(argparse.Action):
         setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), name: value})
 
 
-_LIMITS: dict[str, tuple[type, str, str]] = {
-    "max-trials": (int, "N", "trials that may end"),
-    "max-time": (str, "TIME", "time for the search: '2 min', 90s"),
-    "max-epochs": (int, "N", "epochs of training over all trials"),
-    "max-params": (int, "N", "weights of one model; larger ones fail without training"),
-    "max-flops": (int, "N", "multiply-adds of one model for one sample, likewise"),
-    "max-latency": (str, "TIME", "time of one model for one sample: '5 ms', likewise"),
-    "max-time-per-trial": (str, "TIME", "time for one trial; a longer one is cut off"),
-    "max-memory": (str, "BYTES", "memory of the kernel at which the search pauses: '1.8 GB'"),
+_KINDS: dict[LimitKind, tuple[type, str]] = {
+    LimitKind.COUNT: (int, "N"),
+    LimitKind.DURATION: (str, "TIME"),
+    LimitKind.BYTES: (str, "BYTES"),
+}
+_SETTINGS: dict[str, tuple[type, str, str]] = {
+    **{limit.name.replace("_", "-"): (*_KINDS[limit.kind], limit.about) for limit in LIMITS},
     "epochs": (int, "N", "epochs that a trial is granted"),
     "batch-size": (int, "N", "samples a batch"),
     "fraction": (float, "SHARE", "of the training samples that trials are trained on"),
@@ -182,8 +181,8 @@ def cell_parser() -> Parser:
         "--option", action=_Option, metavar="NAME=VALUE", help="of the strategy; may be repeated"
     )
     parser.add_argument("--objective", metavar="NAME", help="what is compared: val_accuracy, ...")
-    for name, (kind, metavar, text) in _LIMITS.items():
-        parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    for name, (kind, metavar, text) in _SETTINGS.items():
+        parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text.replace("%", "%%"))
     about = "end trials early whose learning curve can't reach the best"
     parser.add_argument("--stop-early", action="store_true", default=None, help=about)
     parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")

@@ -72,16 +72,7 @@ def choice_text(search: Search) -> str:
 
 def budget_text(search: Search) -> str:
     """Returns what may be spent, and on each trial."""
-    budget = search.budget
-    limits = [
-        f"{budget.max_trials:,} trials" if budget.max_trials is not None else "",
-        describe_duration(budget.max_time_s) if budget.max_time_s is not None else "",
-        f"{budget.max_epochs:,} epochs" if budget.max_epochs is not None else "",
-    ]
-    text = " or ".join(limit for limit in limits if limit)
-    if budget.max_params is not None:
-        text += f"; at most {budget.max_params:,} params a model"
-    return f"{text}; {search.settings.fidelity.epochs} epochs a trial"
+    return f"{search.budget.described()}; {search.settings.fidelity.epochs} epochs a trial"
 
 
 def folder_text(search: Search) -> str:

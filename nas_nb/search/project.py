@@ -16,6 +16,7 @@ from nas_nb.errors import DataError, SearchError
 from nas_nb.record import journal
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE
+from nas_nb.search import budget
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import STRATEGIES
 
@@ -108,18 +109,6 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
             )
 
 
-_LIMITS = {
-    "max_trials": "max_trials",
-    "max_time_s": "max_time",
-    "max_epochs": "max_epochs",
-    "max_params": "max_params",
-    "max_flops": "max_flops",
-    "max_time_per_trial_s": "max_time_per_trial",
-    "max_memory_bytes": "max_memory",
-    "max_latency_s": "max_latency",
-}
-
-
 def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:
     """Returns what `Search` has to be given to go on with the search in a project folder.
 
@@ -148,7 +137,7 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
         "objective": _objective(opening),
         "seed": opening["seed"],
         **opening.get("fidelity", {}),
-        **{_LIMITS[name]: limit for name, limit in asked.get("budget", {}).items()},
+        **budget.recorded_arguments(asked.get("budget") or {}),
     }
     if "space" not in given:
         found["space"] = _space(opening, folder)

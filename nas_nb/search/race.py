@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nas_nb.errors import SearchError
-from nas_nb.search.budget import Budget, Duration, parse_duration
+from nas_nb.search.budget import Budget, Duration
 from nas_nb.search.project import RUNS_FOLDER
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
 from nas_nb.search.search import Search
@@ -78,7 +78,7 @@ class Race:
         directory: str | Path | None = None,
         **options: Any,
     ) -> None:
-        budget = Budget(max_trials, parse_duration(max_time))
+        budget = Budget.parse(max_trials=max_trials, max_time=max_time)
         racers = label_strategies(strategies)
         self.directory = _folder(directory)
         self.seeds = _seeds(seeds)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Generator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import BudgetError, SearchError
+from nas_nb.errors import BudgetError, SearchError, nearest
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.budget import Budget, Duration, parse_bytes, parse_duration
+from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.project import (
     check_free,
     check_same_search,
@@ -238,6 +239,7 @@ class SearchLife(SearchStatus):
             run.ended.set()
 
 
+@shows_limits
 class Search(SearchLife):
     """A neural architecture search: who proposes, on which space and data, within which budget.
 
@@ -254,16 +256,6 @@ class Search(SearchLife):
         options: Options of a strategy that is given by name.
         objective: What is compared, a name in the logs ("val_accuracy") or a `kt.Objective`;
             default: `val_accuracy` for classes, `val_loss` for numbers.
-        max_trials: Trials that may end.
-        max_time: Time for the search: "2 min", seconds or a timedelta.
-        max_epochs: Epochs of training over all trials together.
-        max_params: Weights of one candidate; larger ones fail without training.
-        max_flops: Multiply-adds of one candidate for one sample; larger ones fail likewise.
-        max_latency: Time that one candidate takes to predict from one sample, "5 ms" or seconds;
-            slower ones fail likewise. It is measured, so what else the machine does is in it.
-        max_time_per_trial: Time for one trial; a longer one is cut off and fails.
-        max_memory: Memory of the kernel at which the search pauses with advice: "1.8 GB" or
-            bytes; default: 90 % of what the container gives, if it limits it.
         epochs: Epochs that each trial is granted, 1 or more.
         batch_size: Samples a batch, 1 or more.
         fraction: Share of the training samples that trials are trained on, above 0 to 1; every
@@ -279,6 +271,7 @@ class Search(SearchLife):
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
+        **limits: What may be spent; one that ends the search is needed.
 
     Raises:
         NasError: Something does not fit; said in one sentence before anything runs.
@@ -292,14 +285,6 @@ class Search(SearchLife):
         strategy: str | Strategy | Callable[..., Any] = "auto",
         options: Mapping[str, Any] | None = None,
         objective: str | kt.Objective | None = None,
-        max_trials: int | None = None,
-        max_time: Duration | None = None,
-        max_epochs: int | None = None,
-        max_params: int | None = None,
-        max_flops: int | None = None,
-        max_latency: Duration | None = None,
-        max_time_per_trial: Duration | None = None,
-        max_memory: str | float | None = None,
         epochs: int = 10,
         batch_size: int = 32,
         fraction: float = 1.0,
@@ -311,7 +296,9 @@ class Search(SearchLife):
         seed: int = 0,
         directory: str | Path | None = None,
         name: str | None = None,
+        **limits: Any,
     ) -> None:
+        self._refuse_unknown(limits)
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
         settings = Settings(
@@ -320,16 +307,7 @@ class Search(SearchLife):
             data=known,
             strategy=as_strategy(strategy, bound, options),
             objective=as_objective(objective, known.task, bound),
-            budget=Budget(
-                max_trials,
-                parse_duration(max_time),
-                max_epochs,
-                max_params,
-                max_flops,
-                parse_duration(max_time_per_trial, "max_time_per_trial"),
-                parse_bytes(max_memory),
-                parse_duration(max_latency, "max_latency"),
-            ),
+            budget=Budget.parse(**limits),
             fidelity=Fidelity(
                 epochs,
                 batch_size,
@@ -347,6 +325,12 @@ class Search(SearchLife):
         check_same_search(history, settings.opening(), folder)
         steering_state = SteeringState(requested_settings(settings))
         super().__init__(resumed_settings(settings, history), folder, history, steering_state)
+
+    def _refuse_unknown(self, limits: Mapping[str, Any]) -> None:
+        known = inspect.signature(type(self)).parameters
+        for name in limits:
+            if name not in known:
+                raise SearchError(f"A search takes no argument '{name}'.{nearest(name, known)}")
 
     @classmethod
     def open(cls, directory: str | Path, **given: Any) -> Self:
@@ -369,9 +353,9 @@ class Search(SearchLife):
         """Changes the strategy or the budget of a search that is not running.
 
         Args:
-            **changes: As for the constructor: `strategy`, `options`, `max_trials`, `max_time`,
-                `max_epochs`, `max_params`, `max_flops`, `max_latency` (None lifts a limit); before
-                the first start also `objective`, `epochs`, `batch_size`, `seed` and `directory`.
+            **changes: As for the constructor: `strategy`, `options` and every limit (None lifts
+                it); before the first start also `objective`, `epochs`, `batch_size`, `seed` and
+                `directory`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SearchError
+from nas_nb.search.budget import recorded_arguments
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
@@ -97,8 +98,6 @@ def end_running(timeout_s: float = 10.0) -> None:
 
 
 _WHO = ("strategy", "options")
-_UNITS = ("_s", "_bytes")
-"""Ends of names in a journal that the names of arguments don't have."""
 
 
 def setting_differences(
@@ -110,12 +109,14 @@ def setting_differences(
         then: What the running search was asked for, as `given_of` returns it.
         now: What the cell asks for now.
     """
-    pairs = {name: (then.get(name), now.get(name)) for name in _WHO}
-    limits = {**(then.get("budget") or {}), **(now.get("budget") or {})}
-    for name in limits:
-        both = (then.get("budget") or {}).get(name), (now.get("budget") or {}).get(name)
-        pairs[_argument(name)] = both
+    before, after = _asked(then), _asked(now)
+    pairs = {name: (before.get(name), after.get(name)) for name in before | after}
     return {name: both for name, both in pairs.items() if both[0] != both[1]}
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    who = {name: given.get(name) for name in _WHO}
+    return {**who, **recorded_arguments(given.get("budget") or {})}
 
 
 def edited_cell_advice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -144,12 +145,6 @@ def _calls(changed: Mapping[str, tuple[Any, Any]], now: Mapping[str, Any]) -> li
         given = ", ".join(f"{name}={value!r}" for name, value in limits.items())
         calls.append(f"{steer}.budget({given})")
     return calls
-
-
-def _argument(name: str) -> str:
-    for unit in _UNITS:
-        name = name.removesuffix(unit)
-    return name
 
 
 POLL_S = 0.1

@@ -16,7 +16,7 @@ from nas_nb.data.datasets import default_data, load
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, check_whole, share
 from nas_nb.evaluate.trainer import steps_per_epoch
-from nas_nb.search.budget import Budget, parse_bytes, parse_duration
+from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import make_strategy
 
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
-_COUNTED = ("max_trials", "max_epochs", "max_params", "max_flops")
-_TIMED = ("max_time", "max_time_per_trial", "max_latency")
 _GRANTS = tuple(field.name for field in fields(Fidelity))
 _CHOSEN = ("strategy", "options", "objective", "seed")
-LIMITS = (*_COUNTED, *_TIMED, "max_memory")
-CHANGEABLE = (*_CHOSEN, *LIMITS, *_GRANTS)
+_LIMITED = tuple(limit.name for limit in LIMITS)
+CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
 _RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 
@@ -144,12 +142,7 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
             f"{nearest(unknown[0], CHANGEABLE)}"
         )
     rest = dict(changes)
-    limits: dict[str, Any] = {name: rest.pop(name) for name in _COUNTED if name in rest}
-    for name in _TIMED:
-        if name in rest:
-            limits[f"{name}_s"] = parse_duration(rest.pop(name), name)
-    if "max_memory" in rest:
-        limits["max_memory_bytes"] = parse_bytes(rest.pop("max_memory"))
+    limits = {name: rest.pop(name) for name in _LIMITED if name in rest}
     grants = {name: rest.pop(name) for name in _GRANTS if name in rest}
     options = rest.pop("options", None) or {}
     if "strategy" in rest or options:
@@ -159,7 +152,7 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         rest["objective"] = as_objective(rest["objective"], settings.data.task, settings.space)
     return replace(
         settings,
-        budget=replace(settings.budget, **limits),
+        budget=settings.budget.replaced(**limits),
         fidelity=replace(settings.fidelity, **grants),
         **rest,
     )

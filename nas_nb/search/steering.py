@@ -10,11 +10,11 @@ from nas_nb.evaluate.fidelity import check_whole
 from nas_nb.record.events import SteerAction
 from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.search.settings import LIMITS, as_strategy, with_changes
+from nas_nb.search.budget import LIMITS
+from nas_nb.search.settings import as_strategy
 from nas_nb.search.steering_state import (
     ActiveSteering,
     active_steering,
-    recorded_limits,
     with_rules,
 )
 from nas_nb.space.architecture import Architecture
@@ -199,20 +199,16 @@ class Steering:
         """Changes limits of the budget; those that are not named stay.
 
         Args:
-            **limits: `max_trials`, `max_time`, `max_epochs`, `max_params`, `max_flops`,
-                `max_latency`, `max_time_per_trial`, `max_memory`, as for `Search`; None lifts one.
+            **limits: `max_trials`, `max_time` and the others of `Search`; None lifts one.
 
         Raises:
             SearchError: There is no such limit.
             BudgetError: A limit makes no sense, or none would be left.
         """
-        for name in limits:
-            if name not in LIMITS:
-                hint = nearest(name, LIMITS) or f" They are: {', '.join(LIMITS)}."
-                raise SearchError(f"A budget has no limit '{name}'.{hint}")
-        new = with_changes(self._search.settings, limits)
+        new = self._search.budget.replaced(**limits)
         if self._started and limits:
-            self._write(SteerAction.BUDGET, recorded_limits(new.budget, limits))
+            said = {each.field: getattr(new, each.field) for each in LIMITS if each.name in limits}
+            self._write(SteerAction.BUDGET, said)
         self._search.reconfigure(limits)
 
     def __repr__(self) -> str:

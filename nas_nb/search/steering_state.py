@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError
 from nas_nb.record.events import SteerAction
+from nas_nb.search.budget import LIMITS
 from nas_nb.space.restriction import Rule, RuleKind, rules_of
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
     from nas_nb.record.history import History
-    from nas_nb.search.budget import Budget
     from nas_nb.search.settings import Settings
     from nas_nb.strategy.base import Strategy
 
@@ -108,21 +108,12 @@ def resumed_settings(settings: Settings, history: History) -> Settings:
     kept: Mapping[str, Any] = {**(opening.get("budget") or {}), **plan.limits}
     before = then.get("budget") or {}
     limits = {
-        name: kept.get(name)
-        for name in asdict(settings.budget)
-        if now["budget"].get(name) == before.get(name) and opening.get("budget") is not None
+        limit.field: kept.get(limit.field)
+        for limit in LIMITS
+        if now["budget"].get(limit.field) == before.get(limit.field)
+        and opening.get("budget") is not None
     }
     return replace(settings, budget=replace(settings.budget, **limits))
-
-
-def recorded_limits(budget: Budget, names: Iterable[str]) -> dict[str, Any]:
-    """Returns these limits as a journal keeps them; None for no limit."""
-    limits = asdict(budget)
-    return {name: limits[name] for name in limits if name.removesuffix("_s") in _plain(names)}
-
-
-def _plain(names: Iterable[str]) -> set[str]:
-    return {"max_memory_bytes" if name == "max_memory" else name for name in names}
 
 
 def _strategy(left: tuple[Any, dict[str, Any]], settings: Settings) -> Strategy:

@@ -131,14 +131,14 @@ class TrialEvaluation:
         self.journal.append("trial_built", trial=self.number, costs=measured, note=note)
 
     def _check_limits(self, space: SearchSpace) -> None:
-        limits = self.settings.budget
-        if limits.max_params is None and limits.max_flops is None:
+        limits = self.settings.budget.cost_limits()
+        if not limits:
             return
         # Shapes alone are enough to count: a candidate that is too large costs no memory.
         with seeded(self.seed), without_weights():
             measured = costs(space.build_values(self.trial.values))
-        for name, limit in (("params", limits.max_params), ("flops", limits.max_flops)):
-            if limit is not None and measured.get(name, 0) > limit:
+        for name, limit in limits.items():
+            if measured.get(name, 0) > limit:
                 self._write_built(measured)
                 # The same words for all, so that failures for one reason are counted together.
                 raise TrialError(f"The model has more {name} than max_{name}={limit:,} allows.")
@@ -200,8 +200,9 @@ class TrialEvaluation:
 
     def _last_epoch(self) -> int:
         trial, granted = self.trial, self.granted
-        left = self.settings.budget.epochs_left(self.journal.history) / granted.repeats
-        return int(min(granted.epochs, trial.epochs + left))
+        left = self.settings.budget.epochs_left(self.journal.history)
+        most = min(left, granted.epochs * granted.repeats) // granted.repeats
+        return int(min(granted.epochs, trial.epochs + most))
 
     def _target(self) -> float | None:
         """The score that a trial has to reach to be among the best of its fidelity, if known."""

@@ -16,7 +16,7 @@ from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.tabs import PanelContext
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.record.history import History
-from nas_nb.search.budget import Budget, parse_duration
+from nas_nb.search.budget import Budget
 from nas_nb.search.steering_state import active_steering
 from nas_nb.space.domain import Domain
 from nas_nb.space.graph import chain_graph, lay_out
@@ -167,14 +167,7 @@ class FakeSearch:
         self.directory = changes["directory"]
         self.settings = SimpleNamespace(
             strategy=make_strategy(changes["strategy"]),
-            budget=Budget(
-                changes["max_trials"],
-                parse_duration(changes["max_time"]),
-                changes["max_epochs"],
-                changes["max_params"],
-                changes["max_flops"],
-                max_latency_s=parse_duration(changes["max_latency"]),
-            ),
+            budget=Budget.parse(**{n: changes[n] for n in changes if n.startswith("max_")}),
             fidelity=Fidelity(epochs=changes["epochs"], batch_size=changes["batch_size"]),
             objective=SimpleNamespace(name=objective) if isinstance(objective, str) else objective,
             data=self.settings.data,

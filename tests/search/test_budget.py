@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
+import json
 
 import pytest
 
-from nas_nb.errors import BudgetError
+from nas_nb.errors import BudgetError, SearchError
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
-from nas_nb.search.budget import Budget, describe_duration, parse_duration
+from nas_nb.search.budget import (
+    LIMITS,
+    Budget,
+    Limit,
+    LimitKind,
+    describe_duration,
+    parse_duration,
+    recorded_arguments,
+)
+from nas_nb.search.search import Search
 
 
 def history_of(trials: int, epochs: int = 1) -> History:
@@ -62,11 +73,13 @@ def test_durations_are_read_as_people_write_them(text: object, seconds: float):
 
 def test_a_duration_is_refused_under_its_own_name():
     assert parse_duration("5 ms", "max_latency") == 0.005
-    with pytest.raises(BudgetError, match="write max_latency='2 min'"):
+    with pytest.raises(BudgetError, match=r"`max_latency` to be a .*max_latency='fast'"):
         parse_duration("fast", "max_latency")
 
 
-@pytest.mark.parametrize("text", ["soon", "", "NaT", float("nan"), float("inf"), True, [1]])
+@pytest.mark.parametrize(
+    "text", ["soon", "", "NaT", "inf", "nan", float("nan"), float("inf"), 10**400, True, [1]]
+)
 def test_what_is_no_duration_is_refused(text: object):
     with pytest.raises(BudgetError):
         parse_duration(text)  # type: ignore[arg-type]
@@ -102,3 +115,61 @@ def test_there_is_no_eta_before_the_first_trial_ended():
 )
 def test_durations_are_told_in_words(seconds: float, words: str):
     assert describe_duration(seconds) == words
+
+
+GIVEN = {
+    LimitKind.COUNT: (7, 7),
+    LimitKind.DURATION: ("2 min 5 s", 125.0),
+    LimitKind.BYTES: ("1.5 GB", 1_500_000_000),
+}
+each_limit = pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+
+
+@each_limit
+def test_a_limit_is_the_same_as_argument_in_the_budget_in_the_journal_and_as_argument_again(
+    limit: Limit,
+):
+    given, kept = GIVEN[limit.kind]
+    budget = Budget.parse(**{"max_trials": 3, limit.name: given})
+    assert getattr(budget, limit.field) == kept
+    written = json.loads(json.dumps(budget.to_json()))
+    assert written[limit.field] == kept
+    assert Budget.parse(**recorded_arguments(written)) == budget
+    assert Budget.parse(**budget.arguments()) == budget
+
+
+@each_limit
+def test_a_limit_can_be_lifted_and_is_shown_by_name_and_value(limit: Limit):
+    budget = Budget.parse(max_trials=3, max_epochs=4)
+    limited = budget.replaced(**{limit.name: GIVEN[limit.kind][0]})
+    assert limit.text(GIVEN[limit.kind][1]) in limited.described()
+    assert getattr(limited.replaced(**{limit.name: None}), limit.field) is None
+
+
+@each_limit
+@pytest.mark.parametrize("value", [0, -1, True, [], {}, "some", float("nan")])
+def test_what_no_limit_can_be_is_refused_by_its_name(limit: Limit, value: object):
+    with pytest.raises(BudgetError, match=limit.name):
+        Budget.parse(**{"max_trials": 3, limit.name: value})
+
+
+@each_limit
+def test_a_search_shows_every_limit_in_its_signature_and_its_help(limit: Limit):
+    assert limit.name in inspect.signature(Search).parameters
+    assert f"{limit.name}: {limit.about}." in (inspect.getdoc(Search) or "")
+
+
+def test_a_limit_that_is_none_is_named_with_the_one_that_was_meant():
+    with pytest.raises(SearchError, match=r"no limit 'max_trails'\. Did you mean 'max_trials'"):
+        Budget.parse(max_trails=3)
+
+
+def test_a_count_beyond_floats_is_a_limit_like_any_other():
+    budget = Budget(max_epochs=10**400)
+    assert budget.progress(history_of(1), 1.0).fraction == 0
+    assert budget.epochs_left(history_of(1)) == 10**400 - 1
+
+
+def test_an_argument_that_a_search_does_not_take_is_named_with_the_one_that_was_meant():
+    with pytest.raises(SearchError, match=r"no argument 'max_tims'\. Did you mean 'max_time'"):
+        Search({}, max_tims="2 min")

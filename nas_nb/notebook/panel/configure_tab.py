@@ -98,8 +98,6 @@ def _time(search: Search) -> str:
     return f"about {describe_duration(max(1, needed))} by what was measured so far"
 
 
-_COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops", "max_memory_bytes")
-_TIMES = ("max_time_s", "max_time_per_trial_s", "max_latency_s")
 _LINE = 88
 
 
@@ -115,15 +113,7 @@ def code_arguments(search: Search) -> dict[str, Any]:
     usual = as_objective(None, settings.data.task)
     if settings.objective.name != usual.name:
         found["objective"] = str(settings.objective.name)
-    for name in _COUNTS:
-        if getattr(budget, name) is not None:
-            found[name.removesuffix("_bytes")] = getattr(budget, name)
-    for name in _TIMES:
-        seconds = getattr(budget, name)
-        if seconds is not None:
-            # A duration is written as people do where that loses nothing.
-            whole = float(seconds).is_integer() and seconds >= 1
-            found[name.removesuffix("_s")] = describe_duration(seconds) if whole else seconds
+    found |= budget.arguments()
     usual_fidelity = dataclasses.asdict(Fidelity())
     given = dataclasses.asdict(settings.fidelity)
     found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
