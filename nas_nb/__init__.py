@@ -13,6 +13,7 @@ import sys as _sys
 from typing import TYPE_CHECKING
 
 from nas_nb.lazy import lazy as _lazy
+from nas_nb.space.graph import register_drawer as _register_drawer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from nas_nb.oracles.strategy_oracle import oracle
     from nas_nb.search.session import current_search
     from nas_nb.space.architecture import Architecture
+    from nas_nb.space.graph import Drawer as _Drawer
     from nas_nb.space.ranges import log_uniform, uniform
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.steps import (
@@ -148,6 +150,13 @@ _HOMES = {
 
 # `open` is another name where it lives: there it would hide Python's own.
 __getattr__, __dir__ = _lazy(globals(), _HOMES, f"module '{__name__}' has no attribute '{{name}}'.")
+
+
+@_register_drawer
+def _load_drawer() -> _Drawer:
+    from nas_nb.notebook.plots.diagram import draw_layout
+
+    return draw_layout
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from nas_nb.lazy import lazy as _lazy
-
-# `nas_nb.errors` stands for `keras_tuner.errors`, too, in a program that was written for it.
-_HOMES = dict.fromkeys(
-    ("FailedTrialError", "FatalError", "FatalRuntimeError", "FatalTypeError", "FatalValueError"),
-    "keras_tuner.errors",
+_OF_KERAS_TUNER = (
+    "FailedTrialError",
+    "FatalError",
+    "FatalRuntimeError",
+    "FatalTypeError",
+    "FatalValueError",
 )
 
 
@@ -60,4 +60,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{matches[0]}'?" if matches else ""
 
 
-__getattr__ = _lazy(globals(), _HOMES, f"module '{__name__}' has no attribute '{{name}}'.")[0]
+def __getattr__(name: str) -> object:
+    """Lets `nas_nb.errors` stand for `keras_tuner.errors` in a program that was written for it."""
+    if name not in _OF_KERAS_TUNER:
+        near = nearest(name, _OF_KERAS_TUNER)
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'.{near}")
+    from keras_tuner import errors
+
+    return getattr(errors, name)

@@ -6,7 +6,6 @@ import argparse
 import ast
 import re
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -263,8 +262,9 @@ def _of_cell(words: list[str], names: dict[str, Any]) -> list[str]:
 
 def _choices() -> list[str]:
     """Returns the choices of the current search's space, ready for a value."""
-    session = sys.modules.get("nas_nb.search.session")
-    search = session.current_search() if session is not None else None
+    from nas_nb.search.session import current_search
+
+    search = current_search()
     return [] if search is None else [f"{name}=" for name in search.space.domain.names]
 
 
@@ -281,8 +281,7 @@ def _strategies() -> list[str]:
 
 
 def _data(names: dict[str, Any]) -> list[str]:
+    from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import DATASET_NAMES
 
-    # A variable can only hold our data once their module is loaded.
-    data = sys.modules["nas_nb.data"].Data
-    return [*DATASET_NAMES, *(name for name, value in names.items() if isinstance(value, data))]
+    return [*DATASET_NAMES, *(name for name, value in names.items() if isinstance(value, Data))]

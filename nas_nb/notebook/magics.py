@@ -127,12 +127,11 @@ class NasMagics(Magics):
 
 
 def _current() -> Search:
-    if "nas_nb.search.session" in sys.modules:
-        from nas_nb.search.session import current_search
+    from nas_nb.search.session import current_search
 
-        search = current_search()
-        if search is not None:
-            return search  # type: ignore[return-value]
+    search = current_search()
+    if search is not None:
+        return search  # type: ignore[return-value]
     raise UsageError("There is no search yet: make one with `%%nas NAME` or `nas.Search(...)`.")
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nas_nb.space.graph import Layout, lay_out
+from nas_nb.space.graph import Layout, draw, lay_out, model_graph
 
 if TYPE_CHECKING:
     import keras
@@ -89,8 +88,6 @@ class Architecture:
 
     def layout(self) -> Layout:
         """Returns the boxes and arrows of its picture: of the cell, or of its model's layers."""
-        from nas_nb.space.graph import model_graph
-
         graph = self._space.definition.graph(self._values)
         return lay_out(model_graph(self.outline()) if graph is None else graph)
 
@@ -103,10 +100,7 @@ class Architecture:
         Raises:
             SpaceError: The space needs data to build a model, and has none.
         """
-        # What draws is above us; only its name is known here, as in the package's front door.
-        drawing: Any = import_module("nas_nb.notebook.plots.diagram")
-        drawn: Axes = drawing.draw_layout(self.layout(), ax)
-        return drawn
+        return draw(self.layout(), ax)
 
     def diff(self, other: Architecture) -> dict[str, tuple[Value | None, Value | None]]:
         """Returns the choices that differ: (mine, the other's) by name; None for one not made.

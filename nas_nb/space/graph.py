@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.axes import Axes
 
     from nas_nb.space.domain import Domain
 
@@ -296,3 +297,18 @@ def domain_graph(domain: Domain) -> Graph:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+Drawer = Callable[[Layout, "Axes | None"], "Axes"]
+
+_drawers: list[Callable[[], Drawer]] = []
+
+
+def register_drawer(load: Callable[[], Drawer]) -> None:
+    """Sets what imports the function that draws: it lies above this layer."""
+    _drawers[:] = [load]
+
+
+def draw(layout: Layout, ax: Axes | None = None) -> Axes:
+    """Draws boxes and arrows on the Axes; default: a new figure, which the running cell shows."""
+    return _drawers[0]()(layout, ax)

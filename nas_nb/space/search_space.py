@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
@@ -15,7 +14,7 @@ from nas_nb.space.architecture import Architecture
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition, Subspace
 from nas_nb.space.encoding import Encoding, distance
-from nas_nb.space.graph import domain_graph, lay_out
+from nas_nb.space.graph import domain_graph, draw, lay_out
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.restriction import SubspaceSpec
 
@@ -220,10 +219,7 @@ class SearchSpace(kt.HyperModel):
         Args:
             ax: Where to draw. Default: a new figure, which the running cell shows.
         """
-        # What draws is above us; only its name is known here, as in the package's front door.
-        drawing: Any = import_module("nas_nb.notebook.plots.diagram")
-        drawn: Axes = drawing.draw_layout(lay_out(domain_graph(self.domain)), ax)
-        return drawn
+        return draw(lay_out(domain_graph(self.domain)), ax)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchSpace):
