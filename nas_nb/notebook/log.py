@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.notebook.wording import number_text, value_text, values_text
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
-from nas_nb.space.restriction import rules_of
+from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -107,7 +107,7 @@ def _paused(detail: Mapping[str, Any]) -> str:
 _TELL: dict[str, Callable[[Mapping[str, Any]], str]] = {
     SteerAction.PAUSE: _paused,
     SteerAction.RESUME: lambda detail: "resumed",
-    SteerAction.RESTRICT: lambda detail: f"restricted: {'; '.join(map(str, rules_of(detail)))}",
+    SteerAction.RESTRICT: lambda detail: f"restricted: {Rules.from_json(detail)}",
     SteerAction.RELEASE: _released,
     SteerAction.QUEUE: lambda detail: f"queued: {values_text(detail['values'])}",
     SteerAction.UNQUEUE: lambda detail: "queue emptied",

@@ -231,7 +231,7 @@ def steer_line(search: Search, action: str, words: Sequence[str]) -> None:
     """
     STEERING[action](search, words)
     asked = search.steer
-    rules = "; ".join(map(str, asked.rules)) or "nothing is restricted"
+    rules = str(asked.rules) or "nothing is restricted"
     left, size = search.space_left, search.space.domain.distinct.size
     text = f"{search.name}: {rules}; {left:,} of {size:,} architectures are left"
     waiting = len(asked.queued)

@@ -15,10 +15,9 @@ from nas_nb.search.settings import as_strategy
 from nas_nb.search.steering_state import (
     ActiveSteering,
     active_steering,
-    with_rules,
 )
 from nas_nb.space.architecture import Architecture
-from nas_nb.space.restriction import Rule, RuleKind, restrict
+from nas_nb.space.restriction import RuleKind, Rules
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value
@@ -50,14 +49,14 @@ class Steering:
         self._search = search
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> Rules:
         """What restricts the space, in the order in which it was asked for."""
         return self._plan().rules
 
     @property
     def domain(self) -> Domain:
         """What is left of the space to propose from."""
-        return restrict(self._search.space.domain, self.rules)
+        return self.rules.narrow(self._search.space.domain)
 
     @property
     def queued(self) -> tuple[QueuedCandidate, ...]:
@@ -212,7 +211,7 @@ class Steering:
         self._search.reconfigure(limits)
 
     def __repr__(self) -> str:
-        rules = "; ".join(map(str, self.rules)) or "nothing restricted"
+        rules = str(self.rules) or "nothing restricted"
         left, size = self._search.space_left, self._search.space.domain.distinct.size
         return f"<Steering: {rules}; {left:,} of {size:,} left; {len(self.queued)} queued>"
 
@@ -224,13 +223,12 @@ class Steering:
         return active_steering(self._search.history, self._search.steering_state.waiting)
 
     def _restrict(self, kind: RuleKind, choices: Mapping[str, Any]) -> None:
-        new = [Rule.read(kind, name, given) for name, given in choices.items()]
+        new = Rules.from_json({kind: choices})
         if not new:
             return
         # Together with those that hold: it is refused here, not by the next proposal.
-        restrict(self._search.space.domain, with_rules(self.rules, new))
-        said = {rule.name: list(rule.values) for rule in new}
-        self._write(SteerAction.RESTRICT, {str(kind): said})
+        self.rules.added(new).narrow(self._search.space.domain)
+        self._write(SteerAction.RESTRICT, new.to_json())
 
     def _running(self, action: str) -> int:
         trial = self._search.history.running

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.errors import SearchError
 from nas_nb.record.events import SteerAction
 from nas_nb.search.budget import LIMITS
-from nas_nb.space.restriction import Rule, RuleKind, rules_of
+from nas_nb.space.restriction import Rules
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ActiveSteering:
         limits: Limits of the budget that are not those of the opening; None for no limit.
     """
 
-    rules: tuple[Rule, ...] = ()
+    rules: Rules = field(default=Rules())
     strategy: tuple[str, dict[str, Any]] | None = field(default=None, hash=False)
     limits: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -43,13 +43,13 @@ def active_steering(history: History, more: Iterable[Event] = ()) -> ActiveSteer
         history: What happened so far.
         more: Steering that is not written down yet.
     """
-    rules: tuple[Rule, ...] = ()
+    rules = Rules()
     for event in (*history.steering, *more):
         detail = event.get("detail") or {}
         if event["action"] == SteerAction.RESTRICT:
-            rules = with_rules(rules, rules_of(detail))
+            rules = rules.added(Rules.from_json(detail))
         elif event["action"] == SteerAction.RELEASE:
-            rules = without_rules(rules, detail.get("names") or ())
+            rules = rules.lifted(detail.get("names") or ())
     strategy: tuple[str, dict[str, Any]] | None = None
     limits: dict[str, Any] = {}
     for event in history.session_steering:
@@ -59,25 +59,6 @@ def active_steering(history: History, more: Iterable[Event] = ()) -> ActiveSteer
         elif event["action"] == SteerAction.BUDGET:
             limits |= detail
     return ActiveSteering(rules, strategy, limits)
-
-
-def with_rules(rules: Iterable[Rule], new: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Returns the rules with new ones: a pin or bound replaces the one before, of the same name."""
-    by_place = {(rule.kind, rule.name): rule for rule in rules}
-    for rule in new:
-        before = by_place.pop((rule.kind, rule.name), None)
-        if before is not None and rule.kind is RuleKind.WITHOUT:
-            both = tuple(dict.fromkeys((*before.values, *rule.values)))
-            by_place[rule.kind, rule.name] = replace(rule, values=both)
-        else:
-            by_place[rule.kind, rule.name] = rule
-    return tuple(by_place.values())
-
-
-def without_rules(rules: Iterable[Rule], names: Iterable[str]) -> tuple[Rule, ...]:
-    """Returns the rules that are not about `names`; none without names."""
-    lifted = set(names)
-    return tuple(rule for rule in rules if lifted and rule.name not in lifted)
 
 
 def requested_settings(settings: Settings) -> dict[str, Any]:

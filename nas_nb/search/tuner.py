@@ -15,7 +15,6 @@ from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.events import USER
 from nas_nb.search.steering_state import ActiveSteering, active_steering
-from nas_nb.space.restriction import restrict
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
@@ -238,7 +237,7 @@ class SearchOracle(StrategyOracle):
             return
         who = plan.strategy
         strategy = self._opened_with if who is None else self._helm.strategy(*who)
-        self._strategy = confine(strategy, restrict(self._whole, plan.rules))
+        self._strategy = confine(strategy, plan.rules.narrow(self._whole))
         self._plan = plan
         if who is not None and self.prepare is not None:
             self.prepare(self._strategy)
@@ -247,7 +246,7 @@ class SearchOracle(StrategyOracle):
         """Says that the space is restricted, where that may be why nothing was proposed."""
         if not self._plan.rules:
             return
-        rules = "; ".join(map(str, self._plan.rules))
+        rules = str(self._plan.rules)
         hint = f"The search is restricted ({rules}): `search.steer.release()` lifts that."
         self.reason = f"{self.reason} {hint}"
         if isinstance(self.error, NasError):

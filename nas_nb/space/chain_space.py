@@ -77,8 +77,8 @@ class ChainSpace(SpaceDefinition):
         return cls(tuple(read_dict(choices).items()))
 
     @cached_property
-    def domain(self) -> Domain:
-        """The legal values."""
+    def whole_domain(self) -> Domain:
+        """The values that are legal without the rules."""
         named = dict(self.choices)
         once = [key for key, about in DICT_KEYS.items() if key in named and not about.per_layer]
         depths = sorted(cast("tuple[int, ...]", named["depth"].choices))

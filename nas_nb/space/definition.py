@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.space.restriction import SubspaceSpec, cut_domain
+from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -23,24 +23,36 @@ if TYPE_CHECKING:
     from nas_nb.space.graph import Graph
 
 
+@dataclass(frozen=True)
 class SpaceDefinition(ABC):
-    """One way to make a search space; `SearchSpace` asks it and adds KerasTuner's protocol."""
+    """One way to make a search space; `SearchSpace` asks it and adds KerasTuner's protocol.
+
+    Attributes:
+        rules: What is left of the space. Default: all.
+    """
+
+    rules: Rules = field(default=Rules(), kw_only=True)
 
     @property
     @abstractmethod
+    def whole_domain(self) -> Domain:
+        """The values that are legal without the rules."""
+
+    @cached_property
     def domain(self) -> Domain:
         """The legal values."""
+        return self.rules.narrow(self.whole_domain)
 
     @abstractmethod
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of a canonical `point` of the domain.
 
         Raises:
-            SpaceError: The blueprint needs data and has none.
+            SpaceError: It needs data and has none.
         """
 
     def for_data(self, spec: DataSpec) -> SpaceDefinition:
-        """Returns the blueprint for data of this shape and task; itself where that is no matter.
+        """Returns what builds for data of this shape and task; itself where that is no matter.
 
         Raises:
             SpaceError: Nothing in the space can take such data.
@@ -92,78 +104,13 @@ class SpaceDefinition(ABC):
 
     @property
     def recipe(self) -> dict[str, Any] | None:
-        """What makes the blueprint again, as JSON; None where that needs code of the user's."""
+        """What makes it again, as JSON; None where that needs code of the user's."""
         return None
 
     @property
     @abstractmethod
     def identity(self) -> object:
-        """What makes two blueprints build the same models: hashable, compared by ``==``."""
-
-
-@dataclass(frozen=True)
-class Subspace(SpaceDefinition):
-    """What is left of a blueprint when choices are pinned and values left out.
-
-    Attributes:
-        whole: The blueprint of the whole space.
-        wanted: What is left of it.
-    """
-
-    whole: SpaceDefinition
-    wanted: SubspaceSpec
-
-    def __post_init__(self) -> None:
-        # What can't be cut is refused here, not by the first question.
-        cut_domain(self.whole.domain, self.wanted)
-
-    @cached_property
-    def domain(self) -> Domain:
-        """The legal values that are left."""
-        return cut_domain(self.whole.domain, self.wanted)
-
-    @property
-    def hypermodel(self) -> kt.HyperModel | None:
-        """The user's HyperModel, if the whole space has one."""
-        return self.whole.hypermodel
-
-    @property
-    def identity(self) -> object:
-        """The whole's identity, and what is left."""
-        return self.whole.identity, self.wanted
-
-    def for_data(self, spec: DataSpec) -> Subspace:
-        """Returns the part of the whole that takes such data."""
-        bound = self.whole.for_data(spec)
-        return self if bound is self.whole else Subspace(bound, self.wanted)
-
-    def build(self, point: Values) -> keras.Model:
-        """Returns the model that the whole space builds of the point."""
-        return self.whole.build(point)
-
-    def read(self, text: str) -> Values:
-        """Returns the values of a published form."""
-        return self.whole.read(text)
-
-    def write(self, point: Values) -> str | None:
-        """Returns the published form of a point."""
-        return self.whole.write(point)
-
-    def graph(self, point: Values) -> Graph | None:
-        """Returns what to draw of a point."""
-        return self.whole.graph(point)
-
-    def implied(self, point: Values) -> dict[str, Value]:
-        """Returns what follows from a point's choices."""
-        return self.whole.implied(point)
-
-    def costs(self, point: Values) -> dict[str, int]:
-        """Returns the costs of a point that are known without a model."""
-        return self.whole.costs(point)
-
-    def path_code(self, point: Values) -> np.ndarray:
-        """Returns the path encoding of a point: as long as in the whole space."""
-        return self.whole.path_code(point)
+        """What makes two of them build the same models; hashable, compared by ``==``."""
 
 
 def check_images(spec: DataSpec | None, what: str) -> DataSpec:

@@ -1,8 +1,7 @@
-"""Points as rows of numbers, positions on a line, distances, cheap features."""
+"""Choices as axes, points as rows of numbers, distances, cheap features."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import typed
 from nas_nb.space.ranges import NumericRange
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
+    from nas_nb.space.parameter import Parameter
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -23,7 +23,77 @@ Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
 Columns = tuple[str, bool, "Callable[[Value], list[float]]", list[float]]
 
 _LONGEST_TABLE = 32
+
+LONGEST_LIST = 100
+"""Of more numbers than this a density takes a range, not a list."""
+
 _APART = float(np.sqrt(0.5))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A choice as numbers: by index where its values are listed, by position along a range.
+
+    Attributes:
+        name: Of the choice.
+        values: All its values in order; none for a range that is continuous or too long to list.
+        line: That range, or None.
+        ordered: Whether near values are alike.
+        conditional: Whether some points don't make the choice.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    line: NumericRange | None
+    ordered: bool
+    conditional: bool
+
+    @classmethod
+    def of(cls, parameter: Parameter, longest: int) -> Axis:
+        """Returns the axis of a parameter; a range is listed where it has at most `longest`."""
+        listed = bool(parameter.choices) or parameter.count <= longest
+        return cls(
+            parameter.name,
+            tuple(parameter.values()) if listed else (),
+            None if listed else parameter.range,
+            parameter.is_ordered,
+            bool(parameter.conditions),
+        )
+
+    @cached_property
+    def _indices(self) -> dict[tuple[bool, Value], int]:
+        return {typed(value): index for index, value in enumerate(self.values)}
+
+    def index(self, value: Value) -> int | None:
+        """Returns the place of a value in the list, from 0; None where it is not in it."""
+        return self._indices.get(typed(value))
+
+    def position(self, value: Value) -> float | None:
+        """Returns where a value stands, 0 to 1; None for one that a list or grid lacks.
+
+        The values of a list, and those of a grid, are even steps apart.
+        """
+        line = self.line
+        if line is not None and line.step is None:
+            within = min(max(cast("float", value), line.low), line.high)
+            return min(max(line.off_grid.to_unit(within), 0.0), 1.0)
+        index = self.index(value) if line is None else line.index_of(cast("float", value))
+        count = len(self.values) if line is None else cast("int", line.count)
+        return None if index is None else index / max(1, count - 1)
+
+    def value(self, position: float) -> Value:
+        """Returns the value at a position, 0 to 1, or the nearest to it."""
+        if self.line is None:
+            return self.values[int(position * (len(self.values) - 1) + 0.5)]
+        if self.line.step is not None:
+            return self.line.value_at(round(position * (cast("int", self.line.count) - 1)))
+        value = self.line.off_grid.from_unit(position)
+        return round(value) if self.line.integer else value
+
+
+def axes(domain: Domain, *, longest: int) -> tuple[Axis, ...]:
+    """Returns the axis of each parameter; ranges of more than `longest` values are no lists."""
+    return tuple(Axis.of(parameter, longest) for parameter in domain.parameters)
 
 
 @dataclass(frozen=True)
@@ -59,14 +129,13 @@ class Encoding:
     def _codes(self) -> tuple[Code, ...]:
         """Of each range: its name, its codes by value or its scale, and the code of absence."""
         codes: list[Code] = []
-        for alike in self._ranges:
-            parameter = alike[0]
-            if parameter.choices or parameter.count <= _LONGEST_TABLE:
-                table = _table(parameter)
-                absent = np.mean(list(table.values()), axis=0) * is_ordered(parameter)
-                codes.append((parameter.name, table, absent.tolist()))
+        for axis in (Axis.of(alike[0], _LONGEST_TABLE) for alike in self._ranges):
+            if axis.line is None:
+                table = _table(axis)
+                absent = np.mean(list(table.values()), axis=0) * axis.ordered
+                codes.append((axis.name, table, absent.tolist()))
             else:
-                codes.append((parameter.name, unit_scale(parameter), [0.5]))
+                codes.append((axis.name, axis.line.off_grid, [0.5]))
         return tuple(codes)
 
     @cached_property
@@ -128,11 +197,6 @@ class Encoding:
         return any(parameter in active for parameter in self._ranges[number])
 
 
-def is_ordered(parameter: Parameter) -> bool:
-    """Says whether near values of the parameter are alike."""
-    return parameter.kind in (ParameterKind.INT, ParameterKind.FLOAT) or bool(parameter.ordered)
-
-
 def _present(
     codes: dict[Value, list[float]] | NumericRange, flag: list[float]
 ) -> Callable[[Value], list[float]]:
@@ -141,26 +205,13 @@ def _present(
     return {value: code + flag for value, code in codes.items()}.__getitem__
 
 
-def _table(parameter: Parameter) -> dict[Value, list[float]]:
-    values = list(parameter.values())
-    if not is_ordered(parameter):
-        rows = (np.eye(len(values)) * _APART).tolist()
-        return dict(zip(values, rows, strict=True))
-    height = 1.0 / float(np.sqrt(len(values) - 1))
-    return {
-        value: [height * (step < index) for step in range(len(values) - 1)]
-        for index, value in enumerate(values)
-    }
-
-
-def unit_scale(parameter: Parameter) -> NumericRange:
-    """Returns the interval of a number, off its grid: `NumericRange.to_unit` places values."""
-    return NumericRange(
-        low=cast("float", parameter.low),
-        high=cast("float", parameter.high),
-        log=parameter.log,
-        reverse=parameter.reverse,
-    )
+def _table(axis: Axis) -> dict[Value, list[float]]:
+    """Returns the columns of each listed value: one-hot, or a thermometer."""
+    last = len(axis.values) - 1
+    if not axis.ordered:
+        return dict(zip(axis.values, (np.eye(last + 1) * _APART).tolist(), strict=True))
+    height = 1.0 / float(np.sqrt(last))
+    return {v: [height * (step < i) for step in range(last)] for i, v in enumerate(axis.values)}
 
 
 def distance(domain: Domain, one: Values, other: Values) -> float:
@@ -195,45 +246,13 @@ def distance(domain: Domain, one: Values, other: Values) -> float:
 def _between(parameter: Parameter, mine: Value, theirs: Value) -> float:
     if mine == theirs:
         return 0.0
-    if not is_ordered(parameter):
+    if not parameter.is_ordered:
         return 1.0
     if parameter.choices:
         steps = abs(parameter.index_of(mine) - parameter.index_of(theirs))
         return steps / (len(parameter.choices) - 1)
-    line = unit_scale(parameter)
+    line = parameter.range.off_grid
     return abs(line.to_unit(cast("float", mine)) - line.to_unit(cast("float", theirs)))
-
-
-_LONGEST_LIST = 100
-
-
-def is_listed(parameter: Parameter) -> bool:
-    """Says whether a parameter counts as a list: of choices, or of at most 100 numbers."""
-    return bool(parameter.choices) or parameter.count <= _LONGEST_LIST
-
-
-def to_position(parameter: Parameter, value: Value) -> int | float:
-    """Returns the position of a value: its number in a list, or 0 to 1 along a range."""
-    if is_listed(parameter):
-        return parameter.index_of(value)
-    if _on_a_grid(parameter):
-        return parameter.index_of(value) / (cast("int", parameter.count) - 1)
-    return min(max(unit_scale(parameter).to_unit(cast("float", value)), 0.0), 1.0)
-
-
-def from_position(parameter: Parameter, position: int | float) -> Value:
-    """Returns the value at a position, that `inward` returned or one between."""
-    if is_listed(parameter):
-        return parameter.value_at(int(position))
-    if _on_a_grid(parameter):
-        return parameter.value_at(round(position * (cast("int", parameter.count) - 1)))
-    value = unit_scale(parameter).from_unit(position)
-    return value if math.isinf(parameter.count) else round(value)
-
-
-def _on_a_grid(parameter: Parameter) -> bool:
-    """Whether its points are even on its own scale."""
-    return parameter.step is not None
 
 
 @runtime_checkable

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import keras_tuner as kt
@@ -22,14 +21,13 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
 
 
+@dataclass(frozen=True)
 class HyperModelSpace(SpaceDefinition):
     """The space of a function ``build(hp)``, or of a HyperModel.
 
-    Args:
-        build: Makes and compiles a model from `kt.HyperParameters`. It is called a few times, with
-            values that take its branches, to find out which parameters it has.
-
     Attributes:
+        source: Makes and compiles a model from `kt.HyperParameters`. It is called a few times, with
+            values that take its branches, to find out which parameters it has.
         input_shape: Shape of a sample of the data that models are built for; None until `for_data`.
 
     Raises:
@@ -37,36 +35,36 @@ class HyperModelSpace(SpaceDefinition):
             asks for no parameter, or for one that can't be.
     """
 
-    def __init__(self, build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> None:
-        self._source = build
-        self._domain = discover(build)
-        self.input_shape: tuple[int, ...] | None = None
+    source: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel
+    input_shape: tuple[int, ...] | None = None
+    found: Domain | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.found is None:
+            object.__setattr__(self, "found", discover(self.source))
 
     @property
-    def domain(self) -> Domain:
-        """The legal values."""
-        return self._domain
+    def whole_domain(self) -> Domain:
+        """The values that are legal without the rules."""
+        return cast("Domain", self.found)
 
     @property
     def identity(self) -> object:
         """The function: equal code in another function may read other variables."""
-        return self._source
+        return self.source
 
     @property
     def hypermodel(self) -> kt.HyperModel | None:
         """The HyperModel; None for a function."""
-        return self._source if isinstance(self._source, kt.HyperModel) else None
+        return self.source if isinstance(self.source, kt.HyperModel) else None
 
     def for_data(self, spec: DataSpec) -> HyperModelSpace:
         """Returns the same space, whose models are built for this data.
 
         Many functions leave the input's shape to the first batch; costs are counted before it.
         """
-        if self.input_shape == spec.input_shape:
-            return self
-        bound = copy(self)
-        bound.input_shape = spec.input_shape
-        return bound
+        same = self.input_shape == spec.input_shape
+        return self if same else replace(self, input_shape=spec.input_shape)
 
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of a point.
@@ -76,9 +74,9 @@ class HyperModelSpace(SpaceDefinition):
         """
         hp = kt.HyperParameters()
         hp.values = dict(point)
-        model = _function(self._source)(hp)
+        model = _function(self.source)(hp)
         if not isinstance(model, keras.Model):
-            raise _no_model(self._source, type(model))
+            raise _no_model(self.source, type(model))
         if self.input_shape is not None and not model.built:
             _build(model, self.input_shape)
         return model

@@ -108,8 +108,14 @@ class Parameter:
         """What tells it from other parameters: its name and conditions, as in KerasTuner."""
         return self.name, self.conditions
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether near values are alike."""
+        return self.kind in (ParameterKind.INT, ParameterKind.FLOAT) or bool(self.ordered)
+
     @cached_property
-    def _range(self) -> NumericRange:
+    def range(self) -> NumericRange:
+        """The range of a number (`INT`, `FLOAT`)."""
         return NumericRange(
             low=cast("float", self.low),
             high=cast("float", self.high),
@@ -121,12 +127,12 @@ class Parameter:
 
     @cached_property
     def _index(self) -> dict[tuple[bool, Value], int]:
-        return {_typed(choice): number for number, choice in enumerate(self.choices)}
+        return {typed(choice): number for number, choice in enumerate(self.choices)}
 
     @cached_property
     def count(self) -> int | float:
         """How many values it has: an int, or ``math.inf``."""
-        return len(self.choices) or self._range.count
+        return len(self.choices) or self.range.count
 
     def values(self) -> Iterator[Value]:
         """Yields every value of a finite parameter, in order."""
@@ -134,13 +140,13 @@ class Parameter:
 
     def value_at(self, index: int) -> Value:
         """Returns value number `index` (0-based), in order."""
-        return self.choices[index] if self.choices else self._range.value_at(index)
+        return self.choices[index] if self.choices else self.range.value_at(index)
 
     def index_of(self, value: Value) -> int:
         """Returns the number of a legal `value` of a finite parameter."""
         if self.choices:
-            return self._index[_typed(value)]
-        return cast("int", self._range.index_of(cast("float", value)))
+            return self._index[typed(value)]
+        return cast("int", self.range.index_of(cast("float", value)))
 
     @cached_property
     def _matched(self) -> dict[tuple[type, object], Value]:
@@ -164,14 +170,14 @@ class Parameter:
     def _match(self, value: object) -> Value | None:
         given = plain(value)
         if self.choices:
-            index = self._index.get(_typed(given)) if _hashable(given) else None
+            index = self._index.get(typed(given)) if _hashable(given) else None
             return None if index is None else self.choices[index]
         if isinstance(given, bool) or not isinstance(given, int | float):
             return None
         if math.isinf(self.count):
-            return self._range.clip(given)
-        index = self._range.index_of(given)
-        return None if index is None else self._range.value_at(index)
+            return self.range.clip(given)
+        index = self.range.index_of(given)
+        return None if index is None else self.range.value_at(index)
 
     def contains(self, value: object) -> bool:
         """Says whether `value` is legal."""
@@ -181,7 +187,7 @@ class Parameter:
         """Draws a value: uniform over choices and grids, else uniform or log-uniform."""
         if self.choices or self.step is not None:
             return self.value_at(int(rng.integers(cast("int", self.count))))
-        return self._range.from_unit(float(rng.random()))
+        return self.range.from_unit(float(rng.random()))
 
     def sample_other(self, value: Value, rng: np.random.Generator) -> Value:
         """Draws a value that differs from `value`. Needs a `count` above 1."""
@@ -202,7 +208,7 @@ class Parameter:
         """
         if self.count <= LISTED_ALTERNATIVES:
             return [other for other in self.values() if other != value]
-        near = self._range.nearby(cast("float", value))
+        near = self.range.nearby(cast("float", value))
         return [other for other in near if other != value]
 
     def range_text(self) -> str:
@@ -214,7 +220,8 @@ class Parameter:
         return f"{self.low} to {self.high}{step}{scale}"
 
 
-def _typed(value: Value) -> tuple[bool, Value]:
+def typed(value: Value) -> tuple[bool, Value]:
+    """Returns what tells a value from others."""
     # True == 1 in Python, yet a choice of 1 is not a choice of True.
     return isinstance(value, bool), value
 

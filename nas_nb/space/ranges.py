@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from nas_nb.errors import SpaceError
@@ -35,6 +36,11 @@ class NumericRange:
     log: bool = False
     reverse: bool = False
     integer: bool = False
+
+    @cached_property
+    def off_grid(self) -> NumericRange:
+        """The interval without its grid, whose positions `to_unit` and `from_unit` map."""
+        return replace(self, step=None, integer=False)
 
     @property
     def count(self) -> int | float:

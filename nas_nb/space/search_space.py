@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ import keras_tuner as kt
 from nas_nb.errors import SpaceError
 from nas_nb.space.architecture import Architecture
 from nas_nb.space.chain_space import ChainSpace
-from nas_nb.space.definition import SpaceDefinition, Subspace
+from nas_nb.space.definition import SpaceDefinition
 from nas_nb.space.encoding import Encoding, distance
 from nas_nb.space.graph import domain_graph, draw, lay_out
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.space.restriction import SubspaceSpec
+from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,8 @@ class SearchSpace(kt.HyperModel):
     ) -> None:
         super().__init__(name=name)
         self.definition = build if isinstance(build, SpaceDefinition) else _discovered(build)
+        if self.definition.rules:
+            _ = self.definition.domain  # a rule that makes no sense is refused here
 
     @classmethod
     def from_dict(cls, choices: Mapping[str, Any], *, name: str | None = None) -> SearchSpace:
@@ -77,12 +80,14 @@ class SearchSpace(kt.HyperModel):
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> SearchSpace:
         """Makes the space that a `recipe` describes."""
-        return cls(ChainSpace.from_recipe(recipe))
+        rules = Rules.from_json(recipe.get("rules") or {})
+        return cls(replace(ChainSpace.from_recipe(recipe), rules=rules))
 
     @property
     def recipe(self) -> dict[str, Any] | None:
         """What makes the space again, as JSON; None where that needs code of the user's."""
-        return self.definition.recipe
+        recipe, rules = self.definition.recipe, self.definition.rules
+        return {**recipe, "rules": rules.to_json()} if recipe and rules else recipe
 
     @property
     def domain(self) -> Domain:
@@ -148,25 +153,31 @@ class SearchSpace(kt.HyperModel):
 
     def subspace(
         self,
-        pins: Mapping[str, Value] | None = None,
-        without: Mapping[str, Iterable[Value]] | Iterable[Value] | None = None,
+        pin: Mapping[str, Value | Sequence[Value]] | None = None,
+        without: Mapping[str, Value | Sequence[Value]] | None = None,
+        at_least: Mapping[str, float] | None = None,
+        at_most: Mapping[str, float] | None = None,
     ) -> SearchSpace:
-        """Returns a part of the space.
+        """Returns a part of the space, in the words of `search.steer`.
+
+        What numbered choices share names them all: ``units`` is ``units_1``, ``units_2``, ...
 
         Args:
-            pins: Choices that are decided: ``{"optimizer": "adam"}``. Default: none.
-            without: Values that are left out: ``{"layer_1": ["Dense"]}``, or a list of values to
-                leave out wherever they may be chosen. Default: none.
+            pin: The value, or the only values, of choices: ``{"optimizer": "adam"}``.
+            without: Values that are left out: ``{"layer_1": "Dense"}``; one, or a list.
+            at_least: The smallest number that may be chosen: ``{"units": 64}``.
+            at_most: The largest number that may be chosen.
 
         Raises:
             SpaceError: A name is unknown, a value is illegal, or nothing is left of a choice.
 
         Example:
-            >>> cell().subspace(without=["none"]).size
+            >>> cell().subspace(without={"edge": "none"}).size
             4096
         """
-        part = Subspace(self.definition, SubspaceSpec.read(pins, without))
-        return SearchSpace(part, name=self.name)
+        new = Rules.read(pin=pin, without=without, at_least=at_least, at_most=at_most)
+        rules = self.definition.rules.narrowed(new)
+        return SearchSpace(replace(self.definition, rules=rules), name=self.name)
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -224,10 +235,11 @@ class SearchSpace(kt.HyperModel):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchSpace):
             return NotImplemented
-        return self is other or self.definition.identity == other.definition.identity
+        mine, theirs = self.definition, other.definition
+        return self is other or (mine.identity, mine.rules) == (theirs.identity, theirs.rules)
 
     def __hash__(self) -> int:
-        return hash(self.definition.identity)
+        return hash((self.definition.identity, self.definition.rules))
 
     def __repr__(self) -> str:
         return f"SearchSpace({len(self.domain.names)} parameters, size {self.size:,})"

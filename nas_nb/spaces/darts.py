@@ -56,14 +56,14 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
     operations: tuple[str, ...]
 
     @cached_property
-    def domain(self) -> DartsDomain:
+    def whole_domain(self) -> DartsDomain:
         """The pairs of cells, isomorphic ones included."""
         parameters = darts_parameters(self.nodes, self.operations)
         return DartsDomain(parameters, nodes=self.nodes, skeleton=self.skeleton)
 
     def features(self, inputs: Any, point: Values) -> Any:
         """Returns the net of a point up to its head, of shape ``(batch, features)``."""
-        return darts_net.features(inputs, *self.domain.cells(point), self.skeleton)
+        return darts_net.features(inputs, *self.whole_domain.cells(point), self.skeleton)
 
     def read(self, text: str) -> Values:
         """Returns the values of a published form."""
@@ -74,15 +74,15 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
                     f"Expected cells of {self.nodes} nodes, got a {kind} cell of {len(cell)}: make "
                     f"a space with nodes={len(cell)}."
                 )
-        return self.domain.point(*cells)
+        return self.whole_domain.point(*cells)
 
     def write(self, point: Values) -> str:
         """Returns the published form: ``Genotype(normal=[...], ...)``."""
-        return genotype(*self.domain.cells(point))
+        return genotype(*self.whole_domain.cells(point))
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
-        cells = self.domain.cells(point)
+        cells = self.whole_domain.cells(point)
         return {
             "params": darts_net.params(*cells, self.skeleton),
             "flops": darts_net.flops(*cells, self.skeleton),
@@ -93,7 +93,7 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
 
         Ways from either input count alike, as do a cell's nodes at the output.
         """
-        cells = self.domain.cells(point)
+        cells = self.whole_domain.cells(point)
         rows = [path_encoding(paths(cell), self.operations, 1, self.nodes) for cell in cells]
         return np.concatenate(rows)
 
@@ -101,7 +101,7 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
         """Returns both cells side by side."""
         nodes: list[Node] = []
         edges: list[Edge] = []
-        for kind, cell in zip(KINDS, self.domain.cells(point), strict=True):
+        for kind, cell in zip(KINDS, self.whole_domain.cells(point), strict=True):
             labels = [f"{kind}: last but one", f"{kind}: last", *map(str, range(self.nodes))]
             nodes += [
                 Node(f"{kind}{state}", label, "input" if state < INPUTS else "step")

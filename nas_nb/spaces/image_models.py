@@ -103,7 +103,7 @@ class ImageSpace(ReadySpace):
     expected: ClassVar[str] = "images of shape (height, width, channels)"
 
     @cached_property
-    def domain(self) -> Domain:
+    def whole_domain(self) -> Domain:
         """The legal values."""
         augmented = self.augmentations != ("none",)
         return Domain(

@@ -44,7 +44,7 @@ class MacroSpace(SkeletonSpace[Skeleton]):
     blocks: tuple[str, ...]
 
     @cached_property
-    def domain(self) -> MacroDomain:
+    def whole_domain(self) -> MacroDomain:
         """The legal values."""
         kind = ParameterKind.CHOICE if len(self.blocks) > 1 else ParameterKind.FIXED
         places = range(1, self.skeleton.cells * self.skeleton.stages + 1)
@@ -54,7 +54,7 @@ class MacroSpace(SkeletonSpace[Skeleton]):
     def features(self, inputs: Any, point: Values) -> Any:
         """Returns the net of a point up to its head, of shape ``(batch, features)``."""
         x = inputs
-        stages = self.domain.stages(point)
+        stages = self.whole_domain.stages(point)
         for number, (stage, width) in enumerate(zip(stages, self.skeleton.widths, strict=True)):
             x = normalised(x, width, 3, stride=2 if number else 1)
             for name in stage:
@@ -63,7 +63,7 @@ class MacroSpace(SkeletonSpace[Skeleton]):
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
-        stages = self.domain.stages(point)
+        stages = self.whole_domain.stages(point)
         return {
             "params": net_params(stages, self.skeleton),
             "flops": net_flops(stages, self.skeleton),
@@ -72,7 +72,7 @@ class MacroSpace(SkeletonSpace[Skeleton]):
     def graph(self, point: Values) -> Graph:
         """Returns the blocks in a row, without the identities."""
         labels = ["input"]
-        for stage, width in zip(self.domain.stages(point), self.skeleton.widths, strict=True):
+        for stage, width in zip(self.whole_domain.stages(point), self.skeleton.widths, strict=True):
             labels.append(f"stage of {width} channels")
             labels += [name for name in stage if name != IDENTITY]
         return chain_graph((*labels, "output"))

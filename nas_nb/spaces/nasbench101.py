@@ -56,7 +56,7 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
     operations: tuple[str, ...]
 
     @cached_property
-    def domain(self) -> NasBench101Domain:
+    def whole_domain(self) -> NasBench101Domain:
         """The cells, isomorphic ones included."""
         return NasBench101Domain(
             nasbench101_parameters(self.nodes, self.operations),
@@ -67,7 +67,7 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
 
     def features(self, inputs: Any, point: Values) -> Any:
         """Returns the net of a point up to its head, of shape ``(batch, features)``."""
-        return nasbench101_net.features(inputs, self.domain.cell(point), self.skeleton)
+        return nasbench101_net.features(inputs, self.whole_domain.cell(point), self.skeleton)
 
     def read(self, text: str) -> Values:
         """Returns the values of a cell's published form."""
@@ -77,15 +77,15 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
                 f"Expected a cell of up to {self.nodes} vertices, got one of {cell.last + 1}: "
                 "prune it, or make a space with more nodes."
             )
-        return self.domain.point(cell)
+        return self.whole_domain.point(cell)
 
     def write(self, point: Values) -> str:
         """Returns the published form of a cell, without what is on no way through it."""
-        return nasbench101_net.to_text(self.domain.cell(point))
+        return nasbench101_net.to_text(self.whole_domain.cell(point))
 
     def costs(self, point: Values) -> dict[str, int]:
         """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
-        cell = self.domain.cell(point)
+        cell = self.whole_domain.cell(point)
         return {
             "params": nasbench101_net.params(cell, self.skeleton),
             "flops": nasbench101_net.flops(cell, self.skeleton),
@@ -93,7 +93,7 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
 
     def graph(self, point: Values) -> Graph:
         """Returns the cell without what is on no way through it."""
-        cell = self.domain.cell(point)
+        cell = self.whole_domain.cell(point)
         inner = (Node(str(v), name) for v, name in enumerate(cell.operations, start=1))
         ends = Node("0", "input", "input"), Node(str(cell.last), "output", "output")
         return Graph(
@@ -103,7 +103,7 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
 
     def path_code(self, point: Values) -> np.ndarray:
         """Returns which sequences of operations lead from the input to the output."""
-        found = nasbench101_net.paths(self.domain.cell(point))
+        found = nasbench101_net.paths(self.whole_domain.cell(point))
         return path_encoding(found, self.operations, 0, self.nodes - 2)
 
 

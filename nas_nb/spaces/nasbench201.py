@@ -55,7 +55,7 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
     operations: tuple[str, ...]
 
     @cached_property
-    def domain(self) -> NasBench201Domain:
+    def whole_domain(self) -> NasBench201Domain:
         """The cells, isomorphic ones included."""
         parameters = nasbench201_parameters(self.nodes, self.operations)
         return NasBench201Domain(parameters, skeleton=self.skeleton)
@@ -67,12 +67,12 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
     def read(self, text: str) -> Values:
         """Returns the values of a cell's published string."""
         operations = nasbench201_net.from_string(text)
-        if len(operations) != len(self.domain.names):
+        if len(operations) != len(self.whole_domain.names):
             raise SpaceError(
                 f"Expected a cell of {self.nodes} nodes, got one of "
                 f"{nasbench201_net.nodes_of(len(operations))}: {text!r}."
             )
-        return dict(zip(self.domain.names, operations, strict=True))
+        return dict(zip(self.whole_domain.names, operations, strict=True))
 
     def write(self, point: Values) -> str:
         """Returns the published string of a cell."""
@@ -103,7 +103,7 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
 
     def path_code(self, point: Values) -> np.ndarray:
         """Returns which sequences of operations lead from the input to the output."""
-        live = nasbench201_net.live_edges(operations_of(self.domain.representative(point)))
+        live = nasbench201_net.live_edges(operations_of(self.whole_domain.representative(point)))
         choices = [name for name in self.operations if name != nasbench201_net.NONE]
         return path_encoding(_paths(live, 0, self.nodes - 1), choices, 1, self.nodes - 1)
 

@@ -85,7 +85,7 @@ class TabularSpace(ReadySpace):
     expected: ClassVar[str] = "rows of numbers"
 
     @cached_property
-    def domain(self) -> Domain:
+    def whole_domain(self) -> Domain:
         """The legal values."""
         return Domain(
             (

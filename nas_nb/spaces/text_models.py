@@ -100,7 +100,7 @@ class TextSpace(ReadySpace):
     expected: ClassVar[str] = "texts (see nas.Data.from_texts)"
 
     @cached_property
-    def domain(self) -> Domain:
+    def whole_domain(self) -> Domain:
         """The legal values."""
         of_a_family = [
             option_parameter("kernel_size", self.kernel_sizes, self.of("conv")),

@@ -89,7 +89,7 @@ class TimeSeriesSpace(ReadySpace):
     expected: ClassVar[str] = "windows of shape (time, channels)"
 
     @cached_property
-    def domain(self) -> Domain:
+    def whole_domain(self) -> Domain:
         """The legal values."""
         of_a_family = [
             option_parameter("kernel_size", self.kernel_sizes, self.of("tcn")),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from nas_nb.space.encoding import size_of, unit_scale
+from nas_nb.space.encoding import size_of
 from nas_nb.strategy.base import sample_new
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
 
 
 def _spread(parameter: Parameter) -> Iterator[Value]:
-    line = unit_scale(parameter)
+    line = parameter.range.off_grid
     return (line.from_unit((step + 0.5) / _LISTED) for step in range(_LISTED))
 
 
@@ -387,5 +387,5 @@ def _place(parameter: Parameter, likely: float, apart: float) -> Doubt:
         ranked = sorted(parameter.choices)
         place = {value: rank / (len(ranked) - 1) for rank, value in enumerate(ranked)}
         return lambda value: (place[value] - likely) / apart
-    line = unit_scale(parameter)
+    line = parameter.range.off_grid
     return lambda value: (line.to_unit(cast("float", value)) - likely) / apart

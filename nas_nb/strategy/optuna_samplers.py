@@ -8,14 +8,14 @@ import logging
 import math
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_nb.errors import SpaceError, StrategyError
-from nas_nb.space.encoding import from_position, is_listed, to_position
+from nas_nb.space.encoding import LONGEST_LIST, Axis, axes
 from nas_nb.space.parameter import is_next_active
 from nas_nb.strategy.base import Strategy, new_mutant, sample_new, select_informative, whole_number
 
@@ -115,33 +115,33 @@ class Translation:
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
+        self.axes = axes(domain, longest=LONGEST_LIST)
         self.distributions = {
-            f"{number}:{parameter.name}": _distribution(parameter)
-            for number, parameter in enumerate(domain.parameters)
+            f"{number}:{axis.name}": _distribution(axis) for number, axis in enumerate(self.axes)
         }
 
     def params(self, values: Values) -> dict[str, Any]:
         """Returns the params of a canonical point."""
         known: dict[str, Value] = {}
         params: dict[str, Any] = {}
-        for key, parameter in zip(self.distributions, self.domain.parameters, strict=True):
+        for key, axis, parameter in self._keyed():
             if is_next_active(parameter, known):
-                value = known[parameter.name] = values[parameter.name]
-                params[key] = to_position(parameter, value)
+                value = known[axis.name] = values[axis.name]
+                params[key] = axis.index(value) if axis.values else axis.position(value)
         return params
 
     def ask(self, study: Any) -> dict[str, Value]:
         """Returns the values that the study's sampler suggests, parents first."""
         trial = study.ask()
         values: dict[str, Value] = {}
-        for (key, distribution), parameter in zip(
-            self.distributions.items(), self.domain.parameters, strict=True
-        ):
+        for key, axis, parameter in self._keyed():
             if is_next_active(parameter, values):
-                values[parameter.name] = from_position(
-                    parameter, _suggest(trial, key, distribution)
-                )
+                at = _suggest(trial, key, self.distributions[key])
+                values[axis.name] = axis.values[int(at)] if axis.values else axis.value(at)
         return values
+
+    def _keyed(self) -> Iterator[tuple[str, Axis, Parameter]]:
+        return zip(self.distributions, self.axes, self.domain.parameters, strict=True)
 
 
 def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
@@ -227,17 +227,17 @@ def _told_trial() -> type[Any]:
     return Told
 
 
-def _distribution(parameter: Parameter) -> Any:
+def _distribution(axis: Axis) -> Any:
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
         IntDistribution,
     )
 
-    if not is_listed(parameter):
+    if axis.line is not None:
         return FloatDistribution(0.0, 1.0)
-    last = cast("int", parameter.count) - 1
-    if parameter.ordered or not parameter.choices:
+    last = len(axis.values) - 1
+    if axis.ordered:
         return IntDistribution(0, last)
     return CategoricalDistribution(tuple(range(last + 1)))
 

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.space.ranges import NumericRange
 from nas_nb.strategy.base import SpaceExhausted, Strategy, sample_new, whole_number
 
 if TYPE_CHECKING:
@@ -112,12 +111,6 @@ class Grid(Strategy):
     def _listed(self, parameter: Parameter) -> Parameter:
         if parameter.count != float("inf"):
             return parameter
-        scale = NumericRange(
-            low=cast("float", parameter.low),
-            high=cast("float", parameter.high),
-            log=parameter.log,
-            reverse=parameter.reverse,
-        )
         asked = [
             float(value)
             for other in self.domain.parameters
@@ -125,7 +118,8 @@ class Grid(Strategy):
             if condition.parent == parameter.name
             for value in condition.values
         ]
-        ends = [scale.from_unit(n / (self.points - 1)) for n in range(self.points)]
+        line, last = parameter.range.off_grid, self.points - 1
+        ends = [line.from_unit(number / last) for number in range(self.points)]
         listed = tuple(sorted({*map(float, ends), *filter(parameter.contains, asked)}))
         return dataclasses.replace(
             parameter,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, cast
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError
-from nas_nb.space.encoding import unit_scale
+from nas_nb.space.encoding import Axis, axes
 from nas_nb.space.parameter import is_next_active
 from nas_nb.strategy.base import Strategy, new_mutant, sample_new
 
@@ -122,7 +122,7 @@ class Policy:
     @classmethod
     def uniform(cls, domain: Domain) -> Self:
         """Returns the policy that prefers nothing."""
-        counts = np.array([_columns(parameter) for parameter in domain.parameters])
+        counts = np.array([len(axis.values) or _BINS for axis in axes(domain, longest=_LISTED)])
         return cls(domain, np.where(np.arange(counts.max()) < counts[:, None], 0.0, -np.inf))
 
     def moved(self, step: Matrix) -> Self:
@@ -150,15 +150,20 @@ class Policy:
         gradient[rows, columns[rows]] += 1.0
         return gradient
 
+    @cached_property
+    def _axes(self) -> tuple[Axis, ...]:
+        return axes(self.domain, longest=_LISTED)
+
     def draw(self, rng: np.random.Generator) -> dict[str, Value]:
         """Draws a point."""
         steps = self.probabilities.cumsum(axis=1)[:, :-1]
         for _ in range(_ATTEMPTS):
             columns = (rng.random((len(steps), 1)) > steps).sum(axis=1)
             values: dict[str, Value] = {}
-            for parameter, column in zip(self.domain.parameters, columns.tolist(), strict=True):
+            drawn = zip(self.domain.parameters, self._axes, columns.tolist(), strict=True)
+            for parameter, axis, column in drawn:
                 if is_next_active(parameter, values):
-                    values[parameter.name] = _value(parameter, column, rng)
+                    values[axis.name] = _value(axis, column, rng)
             try:
                 return self.domain.canonical(values)
             except SpaceError:  # a space may refuse combinations that its parameters allow
@@ -177,49 +182,35 @@ class PolicyEncoder:
     domain: Domain
 
     @cached_property
-    def _tables(self) -> tuple[dict[Value, int], ...]:
-        """Of each parameter the column of each value; empty where columns are bins."""
-        return tuple(
-            {value: column for column, value in enumerate(parameter.values())}
-            if _listed(parameter)
-            else {}
-            for parameter in self.domain.parameters
-        )
+    def _axes(self) -> tuple[Axis, ...]:
+        return axes(self.domain, longest=_LISTED)
 
     def columns(self, values: Values) -> Columns | None:
         """Returns the column of each parameter's value, -1 for inactive ones; None for no point."""
         known: dict[str, Value] = {}
-        columns = [-1] * len(self._tables)
-        for number, (parameter, table) in enumerate(
-            zip(self.domain.parameters, self._tables, strict=True)
+        columns = [-1] * len(self._axes)
+        for number, (parameter, axis) in enumerate(
+            zip(self.domain.parameters, self._axes, strict=True)
         ):
             if not is_next_active(parameter, known):
                 continue
             value = values.get(parameter.name)
             if value is None:
                 return None
-            column = table.get(value) if table else _bin(parameter, value)
+            column = axis.index(value) if axis.line is None else _bin(parameter, value)
             if column is None:
                 return None
             columns[number], known[parameter.name] = column, value
         return np.array(columns, dtype=np.intp)
 
 
-def _listed(parameter: Parameter) -> bool:
-    return bool(parameter.choices) or parameter.count <= _LISTED
-
-
-def _columns(parameter: Parameter) -> int:
-    return cast("int", parameter.count) if _listed(parameter) else _BINS
-
-
-def _value(parameter: Parameter, column: int, rng: np.random.Generator) -> Value:
-    if _listed(parameter):
-        return parameter.value_at(column)
+def _value(axis: Axis, column: int, rng: np.random.Generator) -> Value:
+    if axis.line is None:
+        return axis.values[column]
     position = (column + float(rng.random())) / _BINS
-    if isinstance(parameter.count, int):
-        return parameter.value_at(int(position * parameter.count))
-    return unit_scale(parameter).from_unit(position)
+    if isinstance(axis.line.count, int):
+        return axis.line.value_at(int(position * axis.line.count))
+    return axis.line.off_grid.from_unit(position)
 
 
 def _bin(parameter: Parameter, value: Value) -> int | None:
@@ -228,5 +219,5 @@ def _bin(parameter: Parameter, value: Value) -> int | None:
     if isinstance(parameter.count, int):
         position = parameter.index_of(value) / parameter.count
     else:
-        position = unit_scale(parameter).to_unit(cast("float", value))
+        position = parameter.range.off_grid.to_unit(cast("float", value))
     return min(int(position * _BINS), _BINS - 1)

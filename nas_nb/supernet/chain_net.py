@@ -238,7 +238,7 @@ def check_pooling(choices: PathChoices) -> None:
         raise MeasureError(
             "Expected chains that all pool or all don't for a supernet, got the choice "
             f"{', '.join(map(str, cast('Any', ways)))}: the sizes differ. Pin one, with "
-            "space.subspace(pins={'pooling': 'max'})."
+            "space.subspace(pin={'pooling': 'max'})."
         )
 
 

@@ -11,10 +11,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
+from nas_nb.space.encoding import axes
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
+    from nas_nb.space.encoding import Axis
     from nas_nb.space.parameter import Parameter
 
 Code = npt.NDArray[np.float32]
@@ -78,7 +80,8 @@ class PathChoices:
                 "Expected a space of chains or cells for a supernet, got one with several ranges "
                 "under one name."
             )
-        listed = {p.name: _choice(p, place) for place, p in enumerate(domain.parameters)}
+        every = zip(domain.parameters, axes(domain, longest=_MOST), strict=True)
+        listed = {p.name: _choice(p, axis, place) for place, (p, axis) in enumerate(every)}
         return cls(domain, listed)
 
     def encode(self, point: Values) -> Code:
@@ -100,12 +103,11 @@ class PathChoices:
         return name in self.listed
 
 
-def _choice(parameter: Parameter, place: int) -> PathChoice:
-    listed = bool(parameter.choices) or parameter.count <= _MOST
-    values = tuple(parameter.values()) if listed else ()
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    top = float(max(numbers, default=parameter.high or 0))
-    return PathChoice(parameter.name, values, top, place)
+def _choice(parameter: Parameter, axis: Axis, place: int) -> PathChoice:
+    numbers = [v for v in axis.values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return PathChoice(
+        axis.name, axis.values, float(max(numbers, default=parameter.high or 0)), place
+    )
 
 
 _MOST = 256

@@ -19,7 +19,6 @@ from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.evaluate.training_state import TrainingResult
 from nas_nb.space.chain_options import CONVOLUTIONS
 from nas_nb.space.chain_space import ChainSpace
-from nas_nb.space.definition import Subspace
 from nas_nb.space.parameter import holds
 from nas_nb.spaces.nasbench201 import NasBench201Space
 from nas_nb.spaces.nasbench201_net import KERNELS
@@ -320,8 +319,6 @@ def check_shareable(space: SearchSpace, *, mixed: bool = False) -> None:
 
 def _shareable(space: SearchSpace) -> ChainSpace | NasBench201Space:
     definition = space.definition
-    while isinstance(definition, Subspace):
-        definition = definition.whole
     if isinstance(definition, ChainSpace | NasBench201Space):
         return definition
     raise MeasureError(

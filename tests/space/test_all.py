@@ -84,7 +84,8 @@ SPACES: dict[str, Case] = {
     "nasbench101_cell": Case(lambda: nasbench101_cell(width=5, stages=2), DIGITS),
     "darts_cell": Case(lambda: darts_cell(nodes=2, layers=2, width=2), DIGITS),
     "part_of_cell": Case(
-        lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, ["none"]), DIGITS
+        lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, {"edge": "none"}),
+        DIGITS,
     ),
 }
 
@@ -97,7 +98,7 @@ SMALL: dict[str, Callable[[], SearchSpace]] = {
     "text": lambda: text(embeddings=16, widths=16),
     "tabular": lambda: tabular(widths=(16, 32)),
     "timeseries": lambda: timeseries(widths=8),
-    "part_of_cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, ["avg_pool_3x3"]),
+    "part_of_cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, {"edge": "avg_pool_3x3"}),
     "part_of_macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
 }
 

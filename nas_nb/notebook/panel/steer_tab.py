@@ -18,9 +18,8 @@ from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import budget_text, by_number, number_text, size_text, value_text
 from nas_nb.search.budget import describe_duration, parse_duration
-from nas_nb.search.steering_state import with_rules
 from nas_nb.space.parameter import ParameterKind
-from nas_nb.space.restriction import Rule, RuleKind, names_meant, restrict
+from nas_nb.space.restriction import RuleKind, Rules, names_meant
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
@@ -123,19 +122,19 @@ class RestrictSection(SteerSection):
         self._left.value = f"<p>{html.escape(self._previewed[1])}</p>"
         self.release.disabled = not rules
 
-    def _preview(self, rules: tuple[Rule, ...]) -> str:
+    def _preview(self, rules: Rules) -> str:
         whole = self._domain.distinct.size
-        left = restrict(self._domain, rules).distinct.size
-        held = f" ({'; '.join(map(str, rules))})" if rules else ""
+        left = rules.narrow(self._domain).distinct.size
+        held = f" ({rules})" if rules else ""
         text = f"{size_text(left)} of {_size(whole)} are left{held}." if rules else _all(whole)
         try:
-            then = restrict(self._domain, with_rules(rules, [self._rule()])).distinct.size
+            then = rules.added(self._rule()).narrow(self._domain).distinct.size
         except NasError as error:
             return f"{text} {error}"
         return f"{text} The rule would leave {_size(then)}."
 
-    def _rule(self) -> Rule:
-        return Rule.read(_RULES[self.kind.value], self.name.value, self._meant())
+    def _rule(self) -> Rules:
+        return Rules.from_json({_RULES[self.kind.value]: {self.name.value: self._meant()}})
 
     def _meant(self) -> Value:
         """Returns the value that is written in the field, as the space has it."""

@@ -9,7 +9,7 @@ import numpy as np
 from nas_nb.explain.importance import FEWEST, choice_importance
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, scale_of, scored_trials
-from nas_nb.notebook.plots.parallel import choice_axes
+from nas_nb.notebook.plots.parallel import axis_place, choice_axes
 from nas_nb.notebook.plots.plot import Plot
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def importance_info(context: PlotContext) -> ImportanceInfo:
     known = [pair for pair in known if not scale.beyond(pair[1])]
     if len(known) < FEWEST:
         return ImportanceInfo(history.objective, (), 0.0, len(known))
-    rows = [[c.place(history[number].values) for c in choices] for number, _ in known]
+    rows = [[axis_place(axis, history[number].values) for axis in choices] for number, _ in known]
     scores = np.array([score for _, score in known])
     found = choice_importance(np.array(rows).reshape(len(known), len(choices)), scores)
     names = [choice.name for choice in choices]

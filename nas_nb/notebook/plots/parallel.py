@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
@@ -12,7 +11,7 @@ from matplotlib.collections import LineCollection
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
 from nas_nb.notebook.plots.plot import Plot
-from nas_nb.space.encoding import unit_scale
+from nas_nb.space.encoding import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter
-    from nas_nb.space.ranges import NumericRange
 
 MOST_LINES = 200
 MOST_AXES = 14
 
 
-class Axis(NamedTuple):
+class DrawnAxis(NamedTuple):
     """One choice.
 
     Attributes:
@@ -62,7 +60,7 @@ class ParallelInfo(NamedTuple):
     """
 
     objective: str
-    axes: tuple[Axis, ...]
+    axes: tuple[DrawnAxis, ...]
     strands: tuple[ParallelLine, ...]
     left_out: int
     trials: int
@@ -88,7 +86,7 @@ def parallel_info(context: PlotContext) -> ParallelInfo:
     )
     return ParallelInfo(
         history.objective,
-        tuple(Axis(choice.name, choice.ticks, choice.conditional) for choice in shown),
+        tuple(DrawnAxis(axis.name, axis_ticks(axis), axis.conditional) for axis in shown),
         strands,
         len(choices) - len(shown),
         len(known),
@@ -96,10 +94,10 @@ def parallel_info(context: PlotContext) -> ParallelInfo:
     )
 
 
-def _place(choice: ChoiceAxis, trial: Trial, good: float) -> float:
+def _place(axis: Axis, trial: Trial, good: float) -> float:
     """Returns the trial's place; of those with the same listed value the better stand higher."""
-    spread = 0.0 if choice.line else min(0.05, 0.3 / len(choice.values))
-    return choice.place(trial.values) + spread * (2 * good - 1)
+    spread = 0.0 if axis.line else min(0.05, 0.3 / len(axis.values))
+    return axis_place(axis, trial.values) + spread * (2 * good - 1)
 
 
 def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
@@ -151,7 +149,7 @@ def _told(info: ParallelInfo, strand: ParallelLine) -> str:
     return ", ".join(parts)
 
 
-def _draw_axis(place: int, axis: Axis, ax: Axes) -> None:
+def _draw_axis(place: int, axis: DrawnAxis, ax: Axes) -> None:
     bottom = ABSENT if axis.conditional else 0
     (line,) = ax.plot([place, place], [bottom, 1], color=drawing.GREY, linewidth=1, zorder=3)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
@@ -170,46 +168,25 @@ ABSENT = -0.2
 """Where an architecture stands that does not make the choice."""
 
 
-@dataclass(frozen=True)
-class ChoiceAxis:
-    """One choice of a space, with one place for each value it may ever have.
-
-    Attributes:
-        name: Its name.
-        values: Its values in order; empty for a long or continuous range.
-        line: That range; None where values are listed.
-        conditional: Whether there are architectures that don't make it.
-    """
-
-    name: str
-    values: tuple[Value, ...]
-    line: NumericRange | None
-    conditional: bool
-
-    def place(self, values: Values) -> float:
-        """Returns where the architecture stands: from 0 to 1, or `ABSENT`."""
-        value = values.get(self.name)
-        if value is None:
-            return ABSENT
-        if self.line is not None and not isinstance(value, str):
-            return self.line.to_unit(min(max(value, self.line.low), self.line.high))
-        if value not in self.values:
-            return ABSENT
-        return self.values.index(value) / max(1, len(self.values) - 1)
-
-    @property
-    def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Places with what to write there."""
-        if self.line is None:
-            return tuple((self.place({self.name: v}), _short(v)) for v in self.values)
-        middle = self.line.from_unit(0.5)
-        return tuple(
-            (self.line.to_unit(v), f"{v:.3g}") for v in (self.line.low, middle, self.line.high)
-        )
+def axis_place(axis: Axis, values: Values) -> float:
+    """Returns where an architecture stands: from 0 to 1, or `ABSENT`."""
+    value = values.get(axis.name)
+    if value is None or (axis.line is not None and isinstance(value, str)):
+        return ABSENT
+    at = axis.position(value)
+    return ABSENT if at is None else at
 
 
-def choice_axes(domain: Domain) -> tuple[ChoiceAxis, ...]:
-    """Returns the choices of a space that have more than one value, in its order."""
+def axis_ticks(axis: Axis) -> tuple[tuple[float, str], ...]:
+    """Returns places with what to write there."""
+    line = axis.line
+    if line is None:
+        return tuple((axis_place(axis, {axis.name: v}), _short(v)) for v in axis.values)
+    return tuple((line.to_unit(v), f"{v:.3g}") for v in (line.low, line.from_unit(0.5), line.high))
+
+
+def choice_axes(domain: Domain) -> tuple[Axis, ...]:
+    """Returns the choices that have more than one value, in order: one axis a name."""
     named: dict[str, list[Parameter]] = {}
     for parameter in domain.parameters:
         named.setdefault(parameter.name, []).append(parameter)
@@ -217,15 +194,16 @@ def choice_axes(domain: Domain) -> tuple[ChoiceAxis, ...]:
     return tuple(choice for choice in choices if choice.line or len(choice.values) > 1)
 
 
-def _choice(name: str, parameters: list[Parameter]) -> ChoiceAxis:
+def _choice(name: str, parameters: list[Parameter]) -> Axis:
     conditional = all(parameter.conditions for parameter in parameters)
-    if all(p.choices or p.count <= _LISTED for p in parameters):
-        values = dict.fromkeys(value for p in parameters for value in p.values())
+    own = [Axis.of(parameter, _LISTED) for parameter in parameters]
+    if all(axis.line is None for axis in own):
+        values = dict.fromkeys(value for axis in own for value in axis.values)
         ordered = all(not isinstance(value, str) for value in values)
         listed = sorted(values) if ordered else list(values)
-        return ChoiceAxis(name, tuple(listed), None, conditional)
+        return Axis(name, tuple(listed), None, ordered, conditional)
     longest = max((p for p in parameters if not p.choices), key=_length)
-    return ChoiceAxis(name, (), unit_scale(longest), conditional)
+    return Axis(name, (), longest.range.off_grid, True, conditional)
 
 
 def _length(parameter: Parameter) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError
-from nas_nb.space.encoding import from_position, is_listed, is_ordered, to_position
+from nas_nb.space.encoding import LONGEST_LIST, Axis
 from nas_nb.space.isomorphism import DistinctDomain
 from nas_nb.strategy.base import sample_new, select_informative, whole_number
 from nas_nb.strategy.multi_fidelity.hyperband import Hyperband
@@ -146,9 +146,12 @@ class PositionTable:
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
         self.parameters = tuple(p for p in domain.parameters if p.count > 1)
-        self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
+        self.axes = tuple(Axis.of(parameter, LONGEST_LIST) for parameter in self.parameters)
+        self.ordered = np.array([axis.ordered for axis in self.axes], dtype=bool)
         self.counts = np.array([float(p.count) for p in self.parameters])
-        self._columns = tuple((p.name, p, _places(p)) for p in self.parameters)
+        self._columns = tuple(
+            (axis, p, _places(axis)) for axis, p in zip(self.axes, self.parameters, strict=True)
+        )
 
     def rows(self, points: Sequence[Values]) -> Matrix:
         """Returns the positions, of shape (points, parameters)."""
@@ -157,17 +160,17 @@ class PositionTable:
 
     def _row(self, point: Values) -> list[float]:
         row = []
-        for name, parameter, places in self._columns:
-            value = point.get(name)
+        for axis, parameter, places in self._columns:
+            value = point.get(axis.name)
             at = places.get((type(value), value))
-            row.append(_position(parameter, value) if at is None else at)
+            row.append(_position(axis, parameter, value) if at is None else at)
         return row
 
     def point(self, row: Vector, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the point at the positions; what they don't say is drawn."""
         told = {
-            p.name: from_position(p, at * (p.count - 1) + 0.5 if is_listed(p) else at)
-            for p, at in zip(self.parameters, row.tolist(), strict=True)
+            axis.name: axis.value(at)
+            for axis, at in zip(self.axes, row.tolist(), strict=True)
             if not math.isnan(at)
         }
         drawn = self._whole.sample(rng)
@@ -250,18 +253,15 @@ class KernelDensity:
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _places(parameter: Parameter) -> dict[tuple[type, Value | None], float]:
+def _places(axis: Axis) -> dict[tuple[type, Value | None], float]:
     """Returns the position of each value of a list by type and value: True is not 1."""
-    if not is_listed(parameter):
-        return {}
-    return {(type(value), value): _position(parameter, value) for value in parameter.values()}
+    return {(type(value), value): axis.position(value) or 0.0 for value in axis.values}
 
 
-def _position(parameter: Parameter, value: Value | None) -> float:
-    if value is None or not parameter.contains(value):
-        return math.nan
-    at = to_position(parameter, value)
-    return at / (parameter.count - 1) if is_listed(parameter) else float(at)
+def _position(axis: Axis, parameter: Parameter, value: Value | None) -> float:
+    match = None if value is None else parameter.match(value)
+    at = None if match is None else axis.position(match)
+    return math.nan if at is None else at
 
 
 def _reflected(position: float) -> float:

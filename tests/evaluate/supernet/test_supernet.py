@@ -195,7 +195,7 @@ def test_spaces_that_cannot_share_weights_are_refused_with_advice() -> None:
     with pytest.raises(MeasureError, match="space of chains"):
         Supernet(macro(), DATA)
     mixed = SearchSpace.from_dict({**CHAINS, "pooling": ["none", "max"]})
-    with pytest.raises(MeasureError, match="pins="):
+    with pytest.raises(MeasureError, match="pin="):
         Supernet(mixed, DATA)
-    pinned = mixed.for_data(DATA.spec).subspace(pins={"pooling": "none"})
+    pinned = mixed.for_data(DATA.spec).subspace(pin={"pooling": "none"})
     assert Supernet(pinned, DATA).net is not None

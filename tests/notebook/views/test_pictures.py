@@ -6,7 +6,13 @@ from matplotlib.figure import Figure
 
 from nas_nb.notebook.plots.drawing import goodness
 from nas_nb.notebook.plots.importance import importance_info
-from nas_nb.notebook.plots.parallel import ABSENT, choice_axes, parallel_info
+from nas_nb.notebook.plots.parallel import (
+    ABSENT,
+    axis_place,
+    axis_ticks,
+    choice_axes,
+    parallel_info,
+)
 from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
 from nas_nb.notebook.plots.space_map import map_info
 from nas_nb.record.history import History
@@ -43,10 +49,10 @@ def test_a_cost_that_no_trial_has_makes_an_empty_picture():
 def test_a_choice_that_is_not_made_has_a_place_below_the_others():
     choices = {choice.name: choice for choice in choice_axes(DOMAIN)}
     assert list(choices) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
-    assert choices["layer_2"].place({"depth": 1}) == ABSENT
-    assert choices["units_2"].place({"units_2": 64}) == 1.0
-    assert choices["units_1"].place({"units_1": 1}) == 0.0
-    assert choices["units_1"].ticks[-1] == (1.0, "2e+03")
+    assert axis_place(choices["layer_2"], {"depth": 1}) == ABSENT
+    assert axis_place(choices["units_2"], {"units_2": 64}) == 1.0
+    assert axis_place(choices["units_1"], {"units_1": 1}) == 0.0
+    assert axis_ticks(choices["units_1"])[-1] == (1.0, "2e+03")
 
 
 def test_of_parallel_lines_the_best_is_drawn_last_and_the_chosen_one_is_never_left_out():
