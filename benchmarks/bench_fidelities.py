@@ -38,7 +38,6 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "asha-evolution": ("asha", {**RUNGS, "proposer": "evolution"}),
     "asha-predictor": ("asha", {**RUNGS, "proposer": "predictor"}),
     "predictor-rungs": ("predictor", RUNGS),
-    "funnel": ("funnel", {"min_epochs": EARLY, "factor": 16}),
 }
 
 

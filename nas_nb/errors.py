@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import cast
 
 _OF_KERAS_TUNER = (
     "FailedTrialError",
@@ -52,6 +53,35 @@ class JournalWriteError(JournalError):
 
 class SearchError(NasError):
     """The search can't do that in the state it is in."""
+
+
+def check_whole(
+    owner: str,
+    name: str,
+    value: object,
+    low: int,
+    high: int | None = None,
+    *,
+    error: type[NasError] = NasError,
+) -> None:
+    """Raises an error unless `value` is an int from `low` to `high`.
+
+    Args:
+        owner: Who asks, as in "Strategy 'evolution'"; "" where the name says enough.
+        name: What the number is called.
+        value: What the user gave.
+        low: The least legal value.
+        high: The greatest legal value, or None for no limit.
+        error: The class to raise.
+    """
+    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
+    if legal and (high is None or cast("int", value) <= high):
+        return
+    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
+    raise error(
+        f"{owner + ' expected' if owner else 'Expected'} `{name}` to be a whole number, {wanted}. "
+        f"Received: {name}={value!r}."
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

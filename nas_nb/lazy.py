@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -24,9 +25,9 @@ def lazy(
         if name.startswith("__"):  # Python asks modules for these by itself
             raise AttributeError(unknown.format(name=name))
         if name not in homes:
-            from nas_nb.errors import nearest
-
-            raise AttributeError(unknown.format(name=name) + nearest(name, homes))
+            near = get_close_matches(name, homes, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise AttributeError(unknown.format(name=name) + hint)
         path, _, other = homes[name].partition(":")
         home = import_module(path)
         # A module stands for itself.

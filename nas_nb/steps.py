@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nas_nb.errors import NasError, nearest
-from nas_nb.evaluate.fidelity import check_whole
+from nas_nb.errors import NasError, check_whole, nearest
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
@@ -65,7 +64,7 @@ def generate_candidate_structures(
     Returns:
         At most `count` architectures, no two of them equal.
     """
-    check_whole("count", count, least=1)
+    check_whole("", "count", count, 1)
     candidates = as_space(space)
     rng = np.random.default_rng(seed)
     if candidates.size <= count:
@@ -96,7 +95,7 @@ def evaluate_performance(
         One score a candidate, higher is better: the best validation accuracy over the epochs, or
         minus the validation loss where numbers are predicted. NaN for one whose training diverges.
     """
-    check_whole("epochs", epochs, least=1)
+    check_whole("", "epochs", epochs, 1)
     known = as_data(data)
     return [
         _score(architecture, known, epochs, trial_seed(seed, number))
@@ -144,7 +143,7 @@ def optimize_structure(
     Raises:
         NasError: There is no such method, or the scores don't match the candidates.
     """
-    check_whole("max_neighbours", max_neighbours, least=1)
+    check_whole("", "max_neighbours", max_neighbours, 1)
     if method not in METHODS:
         raise NasError(
             f"Expected `method` to be one of {', '.join(METHODS)}. Received: method={method!r}."

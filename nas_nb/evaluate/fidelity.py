@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nas_nb.errors import DataError, NasError, SpaceError
+from nas_nb.errors import DataError, NasError, SpaceError, check_whole
 from nas_nb.evaluate.costs import without_weights
 from nas_nb.evaluate.seeds import seeded
 
@@ -49,9 +49,9 @@ class Fidelity:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "repeats"):
-            check_whole(name, getattr(self, name), least=1)
+            check_whole("", name, getattr(self, name), 1)
         if self.patience is not None:
-            check_whole("patience", self.patience, least=1)
+            check_whole("", "patience", self.patience, 1)
         for name in ("fraction", "resolution"):
             _check_number(
                 name, getattr(self, name), "above 0 and at most 1", 0 < _of(self, name) <= 1
@@ -89,18 +89,6 @@ def _of(fidelity: Fidelity, name: str) -> float:
 def _check_number(name: str, value: object, expected: str, legal: bool) -> None:
     if not legal:
         raise NasError(f"Expected `{name}` to be a number {expected}. Received: {name}={value!r}.")
-
-
-def check_whole(name: str, value: object, *, least: int) -> None:
-    """Checks a setting that counts something.
-
-    Raises:
-        NasError: It is no whole number, or too small.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise NasError(
-            f"Expected `{name}` to be a whole number, {least} or more. Received: {name}={value!r}."
-        )
 
 
 def subset(data: Data, fraction: float, seed: int) -> Data:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nas_nb.errors import SearchError
-from nas_nb.evaluate.fidelity import check_whole, nested_order
+from nas_nb.errors import SearchError, check_whole
+from nas_nb.evaluate.fidelity import nested_order
 from nas_nb.evaluate.proxies.ranking import (
     FEWEST_CANDIDATES,
     ProxyRank,
@@ -56,7 +56,7 @@ def measure_proxies(search: SearchStatus, most: int, on_candidate: OnCandidate) 
     Raises:
         SearchError: Fewer than 5 trials of the full fidelity have completed.
     """
-    check_whole("most", most, least=FEWEST_CANDIDATES)
+    check_whole("", "most", most, FEWEST_CANDIDATES)
     trials = _sample(search, most)
     space, data = search.settings.fidelity_cache.of(search.settings.fidelity)
     # A fair part of every class: arrays of the user's may be sorted by it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_tuner.src.engine import trial as kt_trial
 
+from nas_nb.errors import StrategyError, check_whole
 from nas_nb.oracles.journal_oracle import JournalOracle
 from nas_nb.oracles.trial_recorder import KT_STATUS, running_trial, trial_id
 from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
@@ -17,7 +18,6 @@ from nas_nb.strategy.base import (
     proposal_rng,
     refuse_without_data,
     refuse_without_epochs,
-    whole_number,
 )
 from nas_nb.strategy.registry import StrategyLike, make_strategy
 
@@ -67,10 +67,11 @@ class StrategyOracle(JournalOracle):
         epochs: int | None = None,
     ) -> None:
         made = make_strategy(strategy)
+        owner = f"Strategy '{made.name}'"
         if max_trials is not None:
-            whole_number(made.name, "max_trials", max_trials, 1)
+            check_whole(owner, "max_trials", max_trials, 1, error=StrategyError)
         if seed is not None:
-            whole_number(made.name, "seed", seed, 0)
+            check_whole(owner, "seed", seed, 0, error=StrategyError)
         if hyperparameters is None and made.domain is not None:
             hyperparameters = to_hyperparameters(made.domain)
         super().__init__(journal, seed, epochs, objective, max_trials, hyperparameters)
@@ -205,7 +206,7 @@ def oracle(
 ) -> StrategyOracle:
     """Returns a strategy as a KerasTuner oracle, for a `kt.Tuner` or a loop of your own.
 
-    Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, `funnel`, and
+    Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, and
     `predictor` with rungs) say in a trial's values how long to train it, as KerasTuner's Hyperband
     does: for "tuner/epochs" in all, from "tuner/initial_epoch" on, with the weights of
     "tuner/trial_id". `nas_nb.FastTuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:

@@ -18,7 +18,7 @@ from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE
 from nas_nb.search import budget
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.strategy.registry import STRATEGIES
+from nas_nb.strategy.registry import STRATEGIES, why_unknown
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
@@ -181,7 +181,7 @@ def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = opening.get("strategy", "")
     if name not in STRATEGIES:
         raise SearchError(
-            f"The strategy '{name}' of the search in {folder} is a function: pass it, or another "
-            f"one, as nas.open({str(folder)!r}, strategy=...)."
+            f"The strategy '{name}' of the search in {folder} {why_unknown(name)}: pass it, or "
+            f"another one, as nas.open({str(folder)!r}, strategy=...)."
         )
     return {"strategy": name, "options": opening.get("options") or {}}

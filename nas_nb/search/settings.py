@@ -13,8 +13,8 @@ import keras_tuner as kt
 
 from nas_nb.data.dataset import Data
 from nas_nb.data.datasets import default_data, load
-from nas_nb.errors import SearchError, nearest
-from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, check_whole, share
+from nas_nb.errors import SearchError, check_whole, nearest
+from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.space.search_space import SearchSpace
@@ -59,7 +59,7 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        check_whole("seed", self.seed, least=0)
+        check_whole("", "seed", self.seed, 0)
         if self.fidelity.resolution < 1:
             self.fidelity_cache.of(self.fidelity)  # refused now, where it makes no sense
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SearchError, nearest
-from nas_nb.evaluate.fidelity import check_whole
+from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.record.events import SteerAction
 from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
@@ -165,7 +164,7 @@ class Steering:
         Raises:
             SearchError: There is no such trial, or it failed.
         """
-        check_whole("epochs", epochs, least=1)
+        check_whole("", "epochs", epochs, 1)
         number = trial.number if isinstance(trial, Trial) else trial
         trials = self._search.history.trials
         if not isinstance(number, int) or number not in range(len(trials)):

@@ -12,7 +12,7 @@ from nas_nb.errors import SearchError
 from nas_nb.record.events import SteerAction
 from nas_nb.search.budget import LIMITS
 from nas_nb.space.restriction import Rules
-from nas_nb.strategy.registry import STRATEGIES, make_strategy
+from nas_nb.strategy.registry import STRATEGIES, make_strategy, why_unknown
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
@@ -101,8 +101,8 @@ def _strategy(left: tuple[Any, dict[str, Any]], settings: Settings) -> Strategy:
     name, options = left
     if name not in STRATEGIES:
         raise SearchError(
-            f"The search was left with the strategy '{name}', which is a function: pass it, or "
-            "another one, as `strategy`."
+            f"The search was left with the strategy '{name}', which {why_unknown(name)}: pass it, "
+            "or another one, as `strategy`."
         )
     return make_strategy(name, settings.space.domain, **options)
 
@@ -143,8 +143,8 @@ class SteeringState:
             return known
         if name not in STRATEGIES:
             raise SearchError(
-                f"The strategy '{name}' is a function of an earlier session: give it again with "
-                "`search.steer.strategy(...)`."
+                f"The strategy '{name}' of an earlier session {why_unknown(name)}: give it again, "
+                "or another one, with `search.steer.strategy(...)`."
             )
         return make_strategy(name, **options)
 

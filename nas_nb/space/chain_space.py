@@ -13,7 +13,13 @@ import keras
 from nas_nb.data.preprocessing import Vocabulary
 from nas_nb.errors import SpaceError
 from nas_nb.space.chain_options import CONVOLUTIONS, DICT_KEYS, NORMALIZATIONS, POOLINGS, read_dict
-from nas_nb.space.definition import SpaceDefinition, compile_for, output_layer, reshape_advice
+from nas_nb.space.definition import (
+    SpaceDefinition,
+    compile_for,
+    known_spec,
+    output_layer,
+    reshape_advice,
+)
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import (
     Condition,
@@ -156,12 +162,8 @@ class ChainSpace(SpaceDefinition):
         Raises:
             SpaceError: The space has not been given data.
         """
-        if self.spec is None:
-            raise SpaceError(
-                "Expected a space that knows the data's shape to build a model, got one without "
-                "data: take space.for_data(data.spec), or pass the data to the search."
-            )
-        return chain_model(point, self.spec)
+        spec = known_spec(self.spec)
+        return chain_model(point, spec)
 
 
 def _wrong_rank(layers: Parameter, shape: tuple[int, ...]) -> str:

@@ -113,6 +113,16 @@ class SpaceDefinition(ABC):
         """What makes two of them build the same models; hashable, compared by ``==``."""
 
 
+def known_spec(spec: DataSpec | None) -> DataSpec:
+    """Returns the spec; raises a `SpaceError` for a space that was not given any data."""
+    if spec is None:
+        raise SpaceError(
+            "Expected a space that knows the data's shape to build a model. Received: one without "
+            "data. Take space.for_data(data.spec), or pass the data to the search."
+        )
+    return spec
+
+
 def check_images(spec: DataSpec | None, what: str) -> DataSpec:
     """Returns the spec, if it is one of images.
 
@@ -123,11 +133,7 @@ def check_images(spec: DataSpec | None, what: str) -> DataSpec:
     Raises:
         SpaceError: There is no data, or its samples aren't ``(height, width, channels)``.
     """
-    if spec is None:
-        raise SpaceError(
-            "Expected a space that knows the data's shape to build a model, got one without "
-            "data: take space.for_data(data.spec), or pass the data to the search."
-        )
+    spec = known_spec(spec)
     if len(spec.input_shape) != 3:
         raise SpaceError(
             f"Expected samples of shape (height, width, channels) for a space of {what}, got "

@@ -11,9 +11,15 @@ import keras
 import numpy as np
 
 from nas_nb.data.preprocessing import Vocabulary
-from nas_nb.errors import SpaceError, nearest
+from nas_nb.errors import SpaceError, check_whole, nearest
 from nas_nb.record.trial import plain
-from nas_nb.space.definition import SpaceDefinition, compile_for, output_layer, reshape_advice
+from nas_nb.space.definition import (
+    SpaceDefinition,
+    compile_for,
+    known_spec,
+    output_layer,
+    reshape_advice,
+)
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.space.ranges import Interval
 
@@ -78,18 +84,14 @@ class ReadySpace(SpaceDefinition):
         Raises:
             SpaceError: The space has not been given data.
         """
-        if self.spec is None:
-            raise SpaceError(
-                "Expected a space that knows the data's shape to build a model, got one without "
-                "data: take space.for_data(data.spec), or pass the data to the search."
-            )
-        inputs = keras.Input(self.spec.input_shape)
-        x = self.features(point, self.spec, inputs)
+        spec = known_spec(self.spec)
+        inputs = keras.Input(spec.input_shape)
+        x = self.features(point, spec, inputs)
         if rate := point.get("dropout"):
             x = keras.layers.Dropout(rate)(x)
-        outputs = in_own_units(output_layer(self.spec)(x), self.spec)
+        outputs = in_own_units(output_layer(spec)(x), spec)
         rate = cast("float", point["learning_rate"])
-        return compile_for(keras.Model(inputs, outputs), self.spec, learning_rate=rate)
+        return compile_for(keras.Model(inputs, outputs), spec, learning_rate=rate)
 
     def _advice(self, spec: DataSpec) -> str:
         if isinstance(spec.raw, Vocabulary):
@@ -188,17 +190,10 @@ Choices = tuple[Any, ...] | Interval
 """The values that an option offers: each one, or all numbers of an interval."""
 
 
-def check_whole_option(name: str, value: object, low: int = 1, high: int | None = None) -> int:
-    """Returns `value`, if it is a whole number from `low` to `high`.
-
-    Raises:
-        SpaceError: It isn't.
-    """
-    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if legal and (high is None or cast("int", value) <= high):
-        return cast("int", value)
-    wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
-    raise SpaceError(f"Expected `{name}` to be a whole number {wanted}, got {value!r}.")
+def check_whole_option(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
+    """Returns `value`, if it is a whole number from `low` to `high`; else raises a `SpaceError`."""
+    check_whole("", name, value, low, high, error=SpaceError)
+    return cast("int", value)
 
 
 def read_words(

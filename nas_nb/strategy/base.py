@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.record.trial import plain
+from nas_nb.strategy.options import check_options, option_fields, option_help
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -45,7 +47,8 @@ class Strategy(ABC):
     the trial's number. So resuming a search is replaying it, and the strategy may be changed
     half-way.
 
-    Subclasses are frozen dataclasses whose fields are the options, with the paper's names.
+    Subclasses are frozen dataclasses. Their fields are the options, declared by `option`, with
+    the paper's names; what these mean becomes the `Args` of the class's docstring.
 
     Args:
         domain: The space to propose from. Usually left out, and bound later by `over`.
@@ -56,6 +59,16 @@ class Strategy(ABC):
     """Whether it can't propose before `prepare`: only a `Search` has data, an oracle has none."""
 
     domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
+
+    def __init_subclass__(cls) -> None:
+        """Lists the options in the docstring, where it does not list them itself."""
+        told = "".join(f"    {name}: {about}\n" for name, about in option_help(cls).items())
+        own = inspect.cleandoc(cls.__doc__ or "")
+        if told and "\nArgs:\n" not in own:
+            cls.__doc__ = f"{own}\n\nArgs:\n{told}"
+
+    def __post_init__(self) -> None:
+        check_options(type(self), self.name, self.options)
 
     @abstractmethod
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
@@ -78,7 +91,9 @@ class Strategy(ABC):
     @property
     def needs_epochs(self) -> bool:
         """Whether somebody has to tell it the epochs of a full training: a `Search` does."""
-        return False
+        if "max_epochs" not in self.options or self.options.get("min_epochs", 1) is None:
+            return False
+        return self.options["max_epochs"] is None
 
     def check_space(self, space: SearchSpace) -> None:  # noqa: B027 - most take any space
         """Raises a `StrategyError` if it can't search a space; a `Search` asks before it runs.
@@ -129,7 +144,7 @@ class Strategy(ABC):
     @classmethod
     def option_names(cls) -> tuple[str, ...]:
         """The names of the options."""
-        return tuple(option.name for option in dataclasses.fields(cls) if option.name != "domain")
+        return tuple(option_fields(cls))
 
 
 def sample_new(
@@ -209,26 +224,6 @@ def proposal_rng(seed: int, number: int) -> np.random.Generator:
         number: The trial's number, from 0.
     """
     return np.random.default_rng(np.random.SeedSequence([seed, number]))
-
-
-def whole_number(owner: str, option: str, value: object, low: int, high: int | None = None) -> None:
-    """Raises a `StrategyError` unless `value` is an int in [low, high].
-
-    Args:
-        owner: The strategy's name, for the message.
-        option: The option's name, for the message.
-        value: What the user gave.
-        low: The least legal value.
-        high: The greatest legal value, or None for no limit.
-    """
-    legal = isinstance(value, int) and not isinstance(value, bool)
-    if legal and low <= cast("int", value) and (high is None or cast("int", value) <= high):
-        return
-    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
-    raise StrategyError(
-        f"Strategy '{owner}' expected `{option}` to be a whole number, {wanted}. "
-        f"Received: {option}={value!r}."
-    )
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
-from nas_nb.errors import StrategyError
 from nas_nb.record.trial import plain_values
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Strategy, sample_new, whole_number
+from nas_nb.strategy.base import Strategy, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,26 +41,20 @@ class BayesianOptimization(Strategy):
 
     Paper: Srinivas, Krause, Kakade & Seeger, Gaussian Process Optimization in the Bandit Setting,
     ICML 2010, Algorithm 1. Code: `keras_tuner.oracles.BayesianOptimizationOracle`.
-
-    Args:
-        num_initial_points: Random trials before the first fit, 1 or more; by default three times
-            the number of parameters, at least 3.
-        alpha: Noise variance of the (standardised) scores, above 0.
-        beta: Weight of the deviation in the bound, 0 or more: the larger, the more it explores.
-            The paper's is sqrt(beta_t), which grows; KerasTuner's stays.
     """
 
     name: ClassVar[str] = "bayesian"
 
-    num_initial_points: int | None = None
-    alpha: float = 1e-4
-    beta: float = 2.6
-
-    def __post_init__(self) -> None:
-        if self.num_initial_points is not None:
-            whole_number(self.name, "num_initial_points", self.num_initial_points, 1)
-        _number("alpha", self.alpha, above=0.0)
-        _number("beta", self.beta, least=0.0)
+    num_initial_points: int | None = option(
+        None,
+        "Initial design: random trials before the first fit; by default 3 per parameter.",
+        low=1,
+    )
+    alpha: float = option(1e-4, "Noise variance of the standardised scores.", above=0)
+    # The paper's weight is sqrt(beta_t), which grows; KerasTuner's is constant.
+    beta: float = option(
+        2.6, "Exploration: weight of the standard deviation in the confidence bound.", low=0
+    )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
@@ -123,16 +116,3 @@ def best_and_recent(history: History) -> tuple[Trial, ...]:
     sign = -1.0 if history.direction == "max" else 1.0
     best = sorted(older, key=lambda trial: sign * (trial.score or 0.0))[:_BEST]
     return (*sorted(best, key=lambda trial: trial.number), *recent)
-
-
-def _number(option: str, value: object, *, above: float = -1.0, least: float = 0.0) -> None:
-    """Raises a `StrategyError` unless the option is a finite number, > `above` and >= `least`."""
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    number = float(cast("float", value)) if real else math.nan
-    if math.isfinite(number) and number > above and number >= least:
-        return
-    wanted = f"above {above:g}" if above >= least else f"of {least:g} or more"
-    raise StrategyError(
-        f"Strategy 'bayesian' expected `{option}` to be a number {wanted}. "
-        f"Received: {option}={value!r}."
-    )

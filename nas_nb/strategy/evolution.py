@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.base import Proposal, Strategy, new_mutant, sample_new, whole_number
+from nas_nb.strategy.base import Proposal, Strategy, new_mutant, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,27 +30,28 @@ class Evolution(Strategy):
 
     Paper: Real, Aggarwal, Huang & Le, Regularized Evolution for Image Classifier Architecture
     Search, AAAI 2019, Algorithm 1.
-
-    Args:
-        population: P, how many of the youngest completed trials are alive, 2 or more. The paper
-            takes 100 for 20,000 trials; 20 suits the hundreds of trials of a notebook.
-        sample: S, how many of them compete to be the parent, from 1 (drift without selection) to
-            `population`. The paper takes 25 of 100.
-        inherit: Whether a child starts from its parent's weights, as far as the two overlap: a
-            layer that is wider or new begins as its parent left it (Net2Net; Chen, Goodfellow &
-            Shlens, ICLR 2016). Scores get better sooner, and compare architectures worse: those
-            of late children were trained for longer. Only a `Search` keeps weights.
+    With inherited weights (Net2Net; Chen, Goodfellow & Shlens, ICLR 2016) scores get better sooner
+    and compare architectures worse, since late children were trained for longer. Only a `Search`
+    keeps weights.
     """
 
     name: ClassVar[str] = "evolution"
 
-    population: int = 20
-    sample: int = 10
-    inherit: bool = False
+    # The paper takes 100 and 25 for 20,000 trials; these suit the hundreds of a notebook.
+    population: int = option(
+        20, "Population size P: how many of the latest completed trials may be parents.", low=2
+    )
+    sample: int = option(
+        10,
+        "Tournament size S: how many of the population, drawn at random, compete to be the parent.",
+        low=1,
+    )
+    inherit: bool = option(
+        False, "Whether a child starts from its parent's weights, as far as the layers match."
+    )
 
     def __post_init__(self) -> None:
-        whole_number(self.name, "population", self.population, 2)
-        whole_number(self.name, "sample", self.sample, 1)
+        super().__post_init__()
         if self.sample > self.population:
             raise StrategyError(
                 f"Strategy 'evolution' expected `sample` to be at most `population`. Received: "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from nas_nb.record.trial import values_key
 from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import LISTED_ALTERNATIVES
-from nas_nb.strategy.base import Strategy, best_of, sample_new, whole_number
+from nas_nb.strategy.base import Strategy, best_of, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,23 +96,20 @@ class Greedy(Strategy):
     Algorithm: best-improvement (steepest-ascent) hill climbing with random restarts, e.g. Russell
     & Norvig, Artificial Intelligence, Section 4.1; as local search for architectures in White,
     Nolen & Savani, UAI 2021, Algorithm 1.
-
-    Args:
-        patience: How many neighbours to try without meeting a better one before it gives up and
-            starts again elsewhere, 1 or more; None to try them all.
-        starts: How many random architectures to draw for each climb, which begins at the best of
-            them, 1 or more.
     """
 
     name: ClassVar[str] = "greedy"
 
-    patience: int | None = None
-    starts: int = 10
-
-    def __post_init__(self) -> None:
-        whole_number(self.name, "starts", self.starts, 1)
-        if self.patience is not None:
-            whole_number(self.name, "patience", self.patience, 1)
+    patience: int | None = option(
+        None,
+        "How many neighbours in a row may be no better before it restarts; by default all of them.",
+        low=1,
+    )
+    starts: int = option(
+        10,
+        "How many random architectures a climb draws; it begins at their best.",
+        low=1,
+    )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""

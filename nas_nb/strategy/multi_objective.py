@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError, nearest
-from nas_nb.strategy.base import Strategy, best_of, new_mutant, sample_new, whole_number
+from nas_nb.strategy.base import Strategy, best_of, new_mutant, sample_new
+from nas_nb.strategy.options import option
 from nas_nb.strategy.optuna_samplers import OptunaStrategy, Translation, told_trials
 
 if TYPE_CHECKING:
@@ -40,32 +41,18 @@ class Pareto(Strategy):
 
     Paper: Deb, Pratap, Agarwal & Meyarivan, A Fast and Elitist Multiobjective Genetic Algorithm:
     NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
-
-    Args:
-        cost: The name of the cost, as the trials record it; less is better.
-        population: N, how many of the best are parents, 2 or more. The paper takes 100, which
-            would be most of a notebook's search.
-        crossover: Probability that a child has two parents, 0 to 1. The paper takes 0.9.
-        elite: Probability that a child's parents are the best by the score alone, 0 to 1. The
-            paper takes 0.
     """
 
     name: ClassVar[str] = "pareto"
 
-    cost: str = "params"
-    population: int = 20
-    crossover: float = 0.9
-    elite: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_cost(self.name, self.cost)
-        whole_number(self.name, "population", self.population, 2)
-        for option in ("crossover", "elite"):
-            if not 0 <= getattr(self, option) <= 1:
-                raise StrategyError(
-                    f"Strategy 'pareto' expected `{option}` to be a probability, 0 to 1. Received: "
-                    f"{option}={getattr(self, option)!r}."
-                )
+    cost: str = option("params", "The second objective, a cost to minimise.")
+    # The paper takes 100, which would be most of a notebook's search.
+    population: int = option(20, "Population size N: how many of the best may be parents.", low=2)
+    crossover: float = option(0.9, "Probability that a child has two parents.", low=0, high=1)
+    # The paper takes 0.
+    elite: float = option(
+        0.5, "Probability that the parents are the best by the score alone.", low=0, high=1
+    )
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises a `StrategyError` for a cost that a search doesn't measure."""
@@ -144,32 +131,15 @@ class Nsga2(OptunaStrategy):
 
     Paper: Deb, Pratap, Agarwal & Meyarivan, NSGA-II, IEEE Transactions on Evolutionary
     Computation 6(2), 2002, Section III. Code: `optuna.samplers.NSGAIISampler`.
-
-    Args:
-        window: How many trials the study is told, 20 or more.
-        population_size: Trials of a generation, 2 or more. The paper takes 100 and Optuna 50,
-            which would be most of a notebook's search.
-        cost: The name of the cost, as the trials record it; where no trial has it, only the score
-            counts.
-        elite: Fraction of the trials, the best by the score, that may be parents, above 0 to 1.
-            In the paper it is 1.
     """
 
     name: ClassVar[str] = "nsga2"
 
-    population_size: int = 20
-    cost: str = "params"
-    elite: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_cost(self.name, self.cost)
-        whole_number(self.name, "population_size", self.population_size, 2)
-        if not 0 < self.elite <= 1:
-            raise StrategyError(
-                f"Strategy 'nsga2' expected `elite` to be above 0, and 1 at most. Received: "
-                f"elite={self.elite!r}."
-            )
+    population_size: int = option(20, "Trials of a generation.", low=2)
+    cost: str = option("params", "The second objective, a cost to minimise.")
+    elite: float = option(
+        0.5, "Fraction of the trials, the best by the score, that may be parents.", above=0, high=1
+    )
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises a `StrategyError` for a cost that a search doesn't measure."""
@@ -258,20 +228,6 @@ COSTS = ("params", "flops", "latency_s")
 
 ENOUGH = 3
 """Completed trials that should tell the cost if any does."""
-
-
-def check_cost(owner: str, cost: object) -> None:
-    """Raises a `StrategyError` unless an option `cost` is a name.
-
-    Args:
-        owner: The strategy's name, for the message.
-        cost: What the user gave.
-    """
-    if not isinstance(cost, str) or not cost:
-        raise StrategyError(
-            f"Strategy '{owner}' expected `cost` to be the name of a cost, such as "
-            f"{', '.join(COSTS)}. Received: cost={cost!r}."
-        )
 
 
 def refuse_unmeasured(owner: str, cost: str) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.space.encoding import LONGEST_LIST, Axis, axes
 from nas_nb.space.parameter import is_next_active
-from nas_nb.strategy.base import Strategy, new_mutant, sample_new, select_informative, whole_number
+from nas_nb.strategy.base import Strategy, new_mutant, sample_new, select_informative
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _REPEATS = 16
 
+STARTUP_HELP = "Initial design: random trials before the first model."
+
 
 @dataclass(frozen=True)
 class OptunaStrategy(Strategy):
@@ -36,18 +39,17 @@ class OptunaStrategy(Strategy):
 
     What the sampler proposes a second time it is asked again for, up to 16 times; then a new
     mutant of its last proposal takes the place. Needs `pip install "nas_nb[optuna]"`.
-
-    Args:
-        window: How many trials the study is told, 20 or more: the latest half of it, and the
-            best of those before. Telling them takes most of a proposal's time, 0.1 ms each.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("optuna",)
 
-    window: int = 120
+    # Telling them takes most of a proposal's time, 0.1 ms each.
+    window: int = option(
+        120, "How many trials, the best and the latest, the sampler is told.", low=20
+    )
 
     def __post_init__(self) -> None:
-        whole_number(self.name, "window", self.window, 20)
+        super().__post_init__()
         require(self.name, *self.packages)
 
     @abstractmethod
@@ -264,21 +266,14 @@ class Tpe(OptunaStrategy):
 
     Paper: Bergstra, Bardenet, Bengio & Kegl, Algorithms for Hyper-Parameter Optimization, NeurIPS
     2011, Section 4. Code: `optuna.samplers.TPESampler`.
-
-    Args:
-        window: How many trials the study is told, 20 or more.
-        n_startup_trials: Random trials before the first model, 1 or more.
-        multivariate: Whether the density is one over all parameters, or one for each.
     """
 
     name: ClassVar[str] = "tpe"
 
-    n_startup_trials: int = 10
-    multivariate: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number(self.name, "n_startup_trials", self.n_startup_trials, 1)
+    n_startup_trials: int = option(10, STARTUP_HELP, low=1)
+    multivariate: bool = option(
+        True, "Whether one density spans all parameters, in place of one for each."
+    )
 
     def sampler(self, seed: int, told: Sequence[Any]) -> Any:
         """Returns Optuna's `TPESampler`."""
@@ -308,21 +303,13 @@ class Cma(OptunaStrategy):
 
     Papers: Hansen, The CMA Evolution Strategy: A Tutorial, 2016; Nomura et al., Warm Starting
     CMA-ES for Hyperparameter Optimization, AAAI 2021. Code: `optuna.samplers.CmaEsSampler`.
-
-    Args:
-        window: How many trials the study is told, 20 or more.
-        n_startup_trials: Random trials before the first fit, 10 or more, so that the best tenth is
-            one at least. Optuna takes 1.
     """
 
     name: ClassVar[str] = "cma"
     packages: ClassVar[tuple[str, ...]] = ("optuna", "cmaes")
 
-    n_startup_trials: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number(self.name, "n_startup_trials", self.n_startup_trials, 10)
+    # 10 at least, so that the best tenth is one; Optuna takes 1.
+    n_startup_trials: int = option(10, STARTUP_HELP, low=10)
 
     def told(self, translation: Translation, history: History) -> list[Any]:
         """Returns what the history holds as Optuna's trials: the numbers that all have."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nas_nb.errors import StrategyError
 from nas_nb.strategy.base import (
     Proposal,
     SpaceExhausted,
@@ -20,7 +19,6 @@ from nas_nb.strategy.base import (
     is_continuation,
     sample_new,
     single_blas_thread,
-    whole_number,
 )
 from nas_nb.strategy.initial_design import (
     Prior,
@@ -29,7 +27,16 @@ from nas_nb.strategy.initial_design import (
     near_candidate,
     unlike_candidate,
 )
-from nas_nb.strategy.rungs import Rungs, full_epochs, granted, ladder
+from nas_nb.strategy.options import option
+from nas_nb.strategy.rungs import (
+    FACTOR_HELP,
+    MAX_EPOCHS_HELP,
+    Rungs,
+    check_epochs,
+    full_epochs,
+    granted,
+    ladder,
+)
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -67,52 +74,30 @@ class Predictor(Strategy):
     Acquisition Functions with User Beliefs for Bayesian Optimization, ICLR 2022
     (section 3); Snoek, Larochelle & Adams, Practical Bayesian Optimization of Machine Learning
     Algorithms, NeurIPS 2012 (section 3.2).
-
-    Args:
-        t0: Trials before the model is asked, 2 or more; the paper's networks get 10. The first is
-            of a likely size (`first_candidate`), the others are random, nearer to the belief.
-            With `min_epochs` it is that many on each side; `next_training` says which in full.
-        candidates: c, how many the model chooses from, 8 or more. The paper's 100 are all mutants.
-        window: The model sees the best and the latest trials, so many in all, 20 or more. Its
-            cost grows with the cube.
-        beta: How many trials it takes until the belief (`Prior`) counts as much as the model,
-            0 or more; 0 is without belief after the first `t0` trials.
-        min_epochs: The epochs of the lowest rung, 1 or more; by default every training is full.
-        factor: With `min_epochs`: one of so many climbs to the next rung, of so many times the
-            epochs, 2 or more.
-        max_epochs: With `min_epochs`: those of a full training; by default what the search
-            grants.
     """
 
     name: ClassVar[str] = "predictor"
 
-    t0: int = 5
-    candidates: int = 160
-    window: int = 200
-    beta: float = 10.0
-    min_epochs: int | None = None
-    factor: int = 4
-    max_epochs: int | None = None
+    # With rungs it is that many on each side: see `next_training`. The paper's networks get 10.
+    t0: int = option(5, "Initial design: trials before the surrogate is used.", low=2)
+    candidates: int = option(
+        160, "How many candidates the surrogate ranks for each proposal.", low=8
+    )
+    window: int = option(
+        200, "How many trials, the best and the latest, the surrogate is fitted to.", low=20
+    )
+    beta: float = option(
+        10.0, "Prior strength: after so many trials the prior counts as much as the model.", low=0
+    )
+    min_epochs: int | None = option(
+        None, "Epochs of the lowest rung; empty to train every candidate in full.", low=1
+    )
+    factor: int = option(4, FACTOR_HELP, low=2)
+    max_epochs: int | None = option(None, MAX_EPOCHS_HELP, low=1)
 
     def __post_init__(self) -> None:
-        whole_number(self.name, "t0", self.t0, 2)
-        whole_number(self.name, "candidates", self.candidates, 8)
-        whole_number(self.name, "window", self.window, 20)
-        whole_number(self.name, "factor", self.factor, 2)
-        if not self.beta >= 0:
-            raise StrategyError(
-                f"Strategy '{self.name}' expected `beta` to be 0 or more. Received: "
-                f"beta={self.beta!r}."
-            )
-        if self.min_epochs is not None:
-            whole_number(self.name, "min_epochs", self.min_epochs, 1)
-        if self.max_epochs is not None:
-            whole_number(self.name, "max_epochs", self.max_epochs, self.min_epochs or 1)
-
-    @property
-    def needs_epochs(self) -> bool:
-        """Whether somebody has to tell it the epochs of a full training."""
-        return self.min_epochs is not None and self.max_epochs is None
+        super().__post_init__()
+        check_epochs(self.name, self.min_epochs, self.max_epochs)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the most promising new architecture; with rungs, what `next_training` says."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.base import SpaceExhausted, Strategy, sample_new, whole_number
+from nas_nb.strategy.base import SpaceExhausted, Strategy, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,19 +50,12 @@ class Grid(Strategy):
     `shuffle`, and goes on after the latest trial that it proposed itself, in whichever session.
     Both leave out what was tried. Continuous parameters are tried at `points` values, evenly
     spread on their own scale, both ends included.
-
-    Args:
-        points: Values of a continuous parameter, 2 or more; KerasTuner takes 10.
-        shuffle: Whether chance decides the order.
     """
 
     name: ClassVar[str] = "grid"
 
-    points: int = 10
-    shuffle: bool = True
-
-    def __post_init__(self) -> None:
-        whole_number(self.name, "points", self.points, 2)
+    points: int = option(10, "How many values of a continuous parameter are tried.", low=2)
+    shuffle: bool = option(True, "Whether the order is random.")
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a point that was not tried: any, or the next one, in which chance has no part."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import StrategyError, nearest
@@ -13,10 +12,11 @@ from nas_nb.strategy.bayesian import BayesianOptimization
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.function import FunctionStrategy, Propose
 from nas_nb.strategy.local_search import Greedy, LocalSearch
-from nas_nb.strategy.multi_fidelity.asha import Asha, Funnel
+from nas_nb.strategy.multi_fidelity.asha import Asha
 from nas_nb.strategy.multi_fidelity.bohb import Bohb
 from nas_nb.strategy.multi_fidelity.hyperband import Hyperband, SuccessiveHalving
 from nas_nb.strategy.multi_objective import Nsga2, Pareto
+from nas_nb.strategy.options import check_options
 from nas_nb.strategy.optuna_samplers import Cma, Tpe
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_grid import Grid, RandomSearch
@@ -44,7 +44,6 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Hyperband,
         Asha,
         Bohb,
-        Funnel,
         OneShot,
         Gradient,
         BayesianOptimization,
@@ -54,6 +53,13 @@ STRATEGIES: dict[str, type[Strategy]] = {
     )
 }
 """The strategies that `strategy="name"` reaches."""
+
+_WITHDRAWN = {"funnel": "'predictor' with min_epochs=1, which is nowhere behind it"}
+
+
+def why_unknown(name: str) -> str:
+    """Returns why a strategy that a journal names is not in `STRATEGIES`, as "is a function"."""
+    return f"was withdrawn (take {_WITHDRAWN[name]})" if name in _WITHDRAWN else "is a function"
 
 
 def make_strategy(strategy: StrategyLike, domain: Domain | None = None, **options: Any) -> Strategy:
@@ -74,6 +80,8 @@ def make_strategy(strategy: StrategyLike, domain: Domain | None = None, **option
         ```
     """
     if isinstance(strategy, str):
+        if strategy in _WITHDRAWN:
+            raise StrategyError(f"The strategy '{strategy}' {why_unknown(strategy)}.")
         if strategy not in STRATEGIES:
             known = ", ".join(f"'{name}'" for name in STRATEGIES)
             raise StrategyError(
@@ -91,11 +99,11 @@ def _with_options(
     """Makes the instance, with the options checked by name here and by value in the class."""
     if isinstance(strategy, type) and issubclass(strategy, Strategy):
         _check_names(strategy, options)
-        check_types(strategy, options)
+        check_options(strategy, strategy.name, options)
         return strategy(**options)
     if isinstance(strategy, Strategy):
         _check_names(type(strategy), options)
-        check_types(type(strategy), options)
+        check_options(type(strategy), strategy.name, options)
         return dataclasses.replace(strategy, **options)
     made = FunctionStrategy(strategy)
     if options:
@@ -116,43 +124,3 @@ def _check_names(strategy: type[Strategy], options: dict[str, Any]) -> None:
                 f"Strategy '{strategy.name}' has no option '{option}'.{nearest(option, known)} "
                 f"{offered}"
             )
-
-
-_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "int": ("a whole number", (int,)),
-    "float": ("a number", (int, float)),
-    "bool": ("True or False", (bool,)),
-    "str": ("text", (str,)),
-}
-_CHECKED_BY_CLASS = ("int", "str")
-"""Our own classes refuse these by themselves: they know the range, or the words."""
-
-
-def check_types(strategy: type[Strategy], options: Mapping[str, Any]) -> None:
-    """Raises a `StrategyError` for an option whose value is not of the type of its field.
-
-    Fields of other types than int, float, bool and str, or None beside them, take anything.
-
-    Args:
-        strategy: The class; its fields say the types.
-        options: Values by name, all of them fields of the class.
-    """
-    types = {field.name: _written(field.type) for field in dataclasses.fields(strategy)}
-    own = strategy.__module__.startswith("nas_nb.")
-    for option, value in options.items():
-        kind, _, optional = types[option].partition(" | ")
-        if kind not in _KINDS or optional not in ("", "None"):
-            continue
-        if (own and kind in _CHECKED_BY_CLASS) or (value is None and optional):
-            continue
-        wanted, legal = _KINDS[kind]
-        # True is an int to Python, and a mistake here.
-        if not isinstance(value, legal) or (isinstance(value, bool) and kind != "bool"):
-            raise StrategyError(
-                f"Strategy '{strategy.name}' expected `{option}` to be {wanted}"
-                f"{' or None' if optional else ''}. Received: {option}={value!r}."
-            )
-
-
-def _written(kind: Any) -> str:
-    return kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))

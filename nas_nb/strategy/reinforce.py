@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
 
-from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import Axis, axes
 from nas_nb.space.parameter import is_next_active
 from nas_nb.strategy.base import Strategy, new_mutant, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -39,29 +39,18 @@ class Reinforce(Strategy):
 
     Papers: Zoph & Le, Neural Architecture Search with Reinforcement Learning, ICLR 2017, Section
     3.2; Williams, Simple Statistical Gradient-Following Algorithms, Machine Learning 8, 1992.
-
-    Args:
-        learning_rate: Step along the gradient, above 0. The papers' 0.001 and less suit tens of
-            thousands of trials; in hundreds they are random search.
-        decay: Of the exponential moving average that is the baseline, 0 or more and below 1.
     """
 
     name: ClassVar[str] = "reinforce"
 
-    learning_rate: float = 0.1
-    decay: float = 0.95
-
-    def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < math.inf:
-            raise StrategyError(
-                "Strategy 'reinforce' expected `learning_rate` above 0. Received: "
-                f"learning_rate={self.learning_rate!r}."
-            )
-        if not 0 <= self.decay < 1:
-            raise StrategyError(
-                "Strategy 'reinforce' expected `decay` to be 0 or more and below 1. Received: "
-                f"decay={self.decay!r}."
-            )
+    # The papers' 0.001 and less suit tens of thousands of trials; in hundreds they draw at random.
+    learning_rate: float = option(0.1, "Step size of the policy's gradient ascent.", above=0)
+    decay: float = option(
+        0.95,
+        "Decay of the exponential moving average of scores that is the baseline.",
+        low=0,
+        below=1,
+    )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new architecture drawn from the policy that the history has trained."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from nas_nb.errors import MeasureError, StrategyError, nearest
+from nas_nb.errors import MeasureError, StrategyError
 from nas_nb.record.trial import values_key
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Strategy, sample_new, whole_number
+from nas_nb.strategy.base import Strategy, sample_new
+from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,32 +43,22 @@ class OneShot(Strategy):
     Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
     ECCV 2020. As there, candidates are found by evolution: half of the pool is drawn, the rest are
     mutants of the 10 best so far (without the paper's crossover).
-
-    Args:
-        epochs: Passes of the supernet's training over the data, 1 or more.
-        pool: How many candidates are scored, 1 or more; all of a space that has no more.
-        fair: Whether all options of a choice are trained equally often in each step (FairNAS), at
-            several times the cost.
     """
 
     name: ClassVar[str] = "one_shot"
     needs_data: ClassVar[bool] = True
 
-    epochs: int = 60
-    pool: int = 200
-    fair: bool = False
+    epochs: int = option(60, "Epochs of the supernet's training.", low=1)
+    pool: int = option(200, "How many candidates the supernet scores.", low=1)
+    fair: bool = option(
+        False,
+        "Whether each step trains all options of a choice equally often (FairNAS), at several "
+        "times the cost.",
+    )
 
     def __post_init__(self) -> None:
-        from nas_nb.evaluate.backend import require_tensorflow
-
-        require_tensorflow("strategy 'one_shot', whose net is shared", StrategyError)
-        whole_number(self.name, "epochs", self.epochs, 1)
-        whole_number(self.name, "pool", self.pool, 1)
-        if not isinstance(self.fair, bool):
-            raise StrategyError(
-                f"Strategy 'one_shot' expected `fair` to be True or False. Received: "
-                f"fair={self.fair!r}."
-            )
+        super().__post_init__()
+        require_tensorflow_for(self.name)
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises a `StrategyError` if the space has no shared net."""
@@ -124,7 +115,6 @@ class OneShot(Strategy):
         return None if detail is None else [tuple(pair) for pair in detail["candidates"]]
 
 
-_WORDS = {"relaxation": ("softmax", "gumbel"), "optimizer": ("adam", "sgd")}
 _DERIVATION_DRAWS = 256
 
 
@@ -144,49 +134,32 @@ class Gradient(Strategy):
     architectures drawn with the mixing weights as chances.
 
     Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019, Algorithm 1.
-
-    Args:
-        epochs: Passes over the data, 1 or more.
-        order: 1 or 2: whether the architecture's gradient sees how the weights would follow.
-        relaxation: ``"softmax"`` mixes all options; ``"gumbel"`` draws one of each choice for a
-            batch (GDAS, Dong & Yang, CVPR 2019).
-        optimizer: Of the architecture: ``"adam"`` or ``"sgd"``.
-        learning_rate: Of the weights, above 0.
-        arch_learning_rate: Of the architecture, above 0. The paper's 0.0003 is for some 20,000
-            steps.
     """
 
     name: ClassVar[str] = "gradient"
     needs_data: ClassVar[bool] = True
 
-    epochs: int = 50
-    order: int = 1
-    relaxation: str = "softmax"
-    optimizer: str = "adam"
-    learning_rate: float = 0.025
-    arch_learning_rate: float = 0.02
+    epochs: int = option(50, "Epochs of the supernet's training.", low=1)
+    order: int = option(
+        1,
+        "Order of the architecture gradient: 2 accounts for the weights' next step.",
+        low=1,
+        high=2,
+    )
+    # GDAS: Dong & Yang, CVPR 2019.
+    relaxation: str = option(
+        "softmax",
+        "Mix all options of a choice, or draw one for each batch (GDAS).",
+        words=("softmax", "gumbel"),
+    )
+    optimizer: str = option("adam", "Optimizer of the architecture weights.", words=("adam", "sgd"))
+    learning_rate: float = option(0.025, "Learning rate of the network weights.", above=0)
+    # The paper's 0.0003 is for some 20,000 steps.
+    arch_learning_rate: float = option(0.02, "Learning rate of the architecture weights.", above=0)
 
     def __post_init__(self) -> None:
-        from nas_nb.evaluate.backend import require_tensorflow
-
-        require_tensorflow("strategy 'gradient', whose net is shared", StrategyError)
-        whole_number(self.name, "epochs", self.epochs, 1)
-        whole_number(self.name, "order", self.order, 1, 2)
-        for option, words in _WORDS.items():
-            value = getattr(self, option)
-            if value not in words:
-                raise StrategyError(
-                    f"Strategy 'gradient' expected `{option}` to be {' or '.join(words)}. "
-                    f"Received: {option}={value!r}.{nearest(str(value), words)}"
-                )
-        for option in ("learning_rate", "arch_learning_rate"):
-            value = getattr(self, option)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 < value < float("inf"):
-                raise StrategyError(
-                    f"Strategy 'gradient' expected `{option}` to be a number above 0. "
-                    f"Received: {option}={value!r}."
-                )
+        super().__post_init__()
+        require_tensorflow_for(self.name)
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises a `StrategyError` if the space has no shared net."""
@@ -345,6 +318,13 @@ def _drawn(
         return domain.sample(rng)
     best = sorted(parents, key=lambda pair: -sign * pair[1])[:_PARENTS]
     return domain.mutate(best[int(rng.integers(len(best)))][0], rng)
+
+
+def require_tensorflow_for(owner: str) -> None:
+    """Raises a `StrategyError` unless Keras runs on TensorFlow."""
+    from nas_nb.evaluate.backend import require_tensorflow
+
+    require_tensorflow(f"strategy '{owner}', whose net is shared", StrategyError)
 
 
 def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -> None:

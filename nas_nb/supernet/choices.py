@@ -92,10 +92,6 @@ class PathChoices:
             code[choice.place] = choice.code(value)
         return code
 
-    def encode_all(self, points: Sequence[Values]) -> Code:
-        """Returns the codes of points, ``(points, choices)``."""
-        return np.stack([self.encode(point) for point in points])
-
     def __getitem__(self, name: str) -> PathChoice:
         return self.listed[name]
 

@@ -4,7 +4,8 @@ import ipywidgets as widgets
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_help, option_kinds
+from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_kinds
+from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 

@@ -56,5 +56,5 @@ def test_a_folder_without_a_search_is_named(tmp_path: Path):
     with pytest.raises(SearchError, match="no search to play back"):
         Playback.open(tmp_path)
     (tmp_path / "journal.jsonl").touch()
-    with pytest.raises(SearchError, match="got one without"):
+    with pytest.raises(SearchError, match="Received: one without"):
         Playback.open(tmp_path)

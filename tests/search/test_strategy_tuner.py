@@ -32,7 +32,6 @@ RUNGS: dict[str, dict[str, Any]] = {
     "successive_halving": {"max_epochs": 2, "factor": 2},
     "hyperband": {"max_epochs": 2, "factor": 2},
     "asha": {"max_epochs": 2, "factor": 2},
-    "funnel": {"max_epochs": 2, "factor": 2},
     "predictor": {"min_epochs": 1, "max_epochs": 2, "factor": 2},
     "bohb": {"max_epochs": 2, "factor": 2},
 }

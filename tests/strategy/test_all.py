@@ -38,7 +38,6 @@ OPTIONS: dict[str, dict[str, int]] = {
     "hyperband": {"max_epochs": 9},
     "bohb": {"max_epochs": 9, "n_min": 2},
     "asha": {"max_epochs": 9},
-    "funnel": {"max_epochs": 9},
     "predictor with rungs": {"min_epochs": 1, "max_epochs": 9},
 }
 # Their trials tell no cost here, of which they warn.

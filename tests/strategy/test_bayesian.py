@@ -95,9 +95,9 @@ def test_the_process_sees_the_latest_and_the_best_of_the_others() -> None:
     ("options", "sentence"),
     [
         ({"num_initial_points": 0}, "`num_initial_points` to be a whole number, 1 or more"),
-        ({"alpha": 0}, "`alpha` to be a number above 0. Received: alpha=0"),
+        ({"alpha": 0}, "`alpha` to be a number, above 0. Received: alpha=0"),
         ({"alpha": "small"}, "Received: alpha='small'"),
-        ({"beta": -1}, "`beta` to be a number of 0 or more. Received: beta=-1"),
+        ({"beta": -1}, "`beta` to be a number, 0 or more. Received: beta=-1"),
         ({"beta": float("inf")}, "Received: beta=inf"),
     ],
 )

@@ -78,3 +78,8 @@ def test_the_names_are_known_without_keras() -> None:
     code = f"import sys, nas_nb.strategy.registry; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_withdrawn_strategy_says_what_to_take() -> None:
+    with pytest.raises(StrategyError, match=r"was withdrawn .take 'predictor' with min_epochs=1"):
+        make_strategy("funnel")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.strategy.options import option_help
 from nas_nb.strategy.random_grid import RandomSearch
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
@@ -58,3 +59,10 @@ def test_options_of_a_users_own_class_are_checked_by_their_types() -> None:
     assert made.options["rate"] == 1
     with pytest.raises(StrategyError, match="`rounds` to be a whole number or None"):
         make_strategy(Own, rounds=2.5)
+
+
+def test_every_option_is_explained_in_the_docstring_of_its_class() -> None:
+    for kind in STRATEGIES.values():
+        for name, about in option_help(kind).items():
+            assert f"    {name}: {about}\n" in f"{kind.__doc__}\n"
+            assert about.endswith(".")

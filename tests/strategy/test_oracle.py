@@ -253,7 +253,6 @@ def test_each_trial_adds_four_events_to_the_journal() -> None:
         ("successive_halving", {}),
         ("asha", {}),
         ("bohb", {}),
-        ("funnel", {}),
         ("predictor", {"min_epochs": 1}),
     ],
 )

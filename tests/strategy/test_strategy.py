@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.record.trial import values_key
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
-from nas_nb.strategy.base import SpaceExhausted, proposal_rng, sample_new, whole_number
+from nas_nb.strategy.base import SpaceExhausted, proposal_rng, sample_new
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.random_grid import RandomSearch
 from tests.strategy.worlds import chain, choice, mixed, rng, told, twelve
@@ -77,9 +76,3 @@ def test_the_generator_depends_on_seed_and_number_alone() -> None:
     draws = {(s, n): proposal_rng(s, n).integers(2**60) for s in range(5) for n in range(5)}
     assert len(set(draws.values())) == 25
     assert proposal_rng(0, 3).integers(2**60) == draws[0, 3]
-
-
-@pytest.mark.parametrize("value", [0, 11, 2.0, "3", True, None, np.nan])
-def test_an_option_that_is_no_whole_number_in_its_range_is_refused(value: object) -> None:
-    with pytest.raises(StrategyError, match=r"'evolution' expected `sample` .* from 1 to 10"):
-        whole_number("evolution", "sample", value, 1, 10)

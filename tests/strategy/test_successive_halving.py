@@ -29,5 +29,5 @@ def test_an_exhausted_space_still_promotes_the_last_round() -> None:
 
 
 def test_a_rung_above_the_top_is_refused() -> None:
-    with pytest.raises(StrategyError, match=r"`min_epochs`.*from 1 to 9"):
+    with pytest.raises(StrategyError, match=r"`max_epochs`.*10 or more"):
         SuccessiveHalving(min_epochs=10, max_epochs=9)

@@ -17,6 +17,7 @@ from nas_nb.notebook.panel.inputs import alert_html, row
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration, parse_duration
 from nas_nb.strategy.multi_objective import COSTS
+from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
@@ -273,12 +274,11 @@ def _described(name: str, width: int = 230) -> dict[str, Any]:
     return {"description": name, **look}
 
 
-_ENTRY = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _MOST_OPTION = 10**9
 
 
 class OptionsForm:
-    """A field for each option of a strategy, with what its docstring says about it.
+    """A field for each option of a strategy, with the sentence that explains it.
 
     Args:
         on_change: Called after every change that its user makes.
@@ -368,24 +368,10 @@ def option_kinds(strategy: type[Strategy]) -> Mapping[str, str]:
     return {name: kinds[name] for name in names if kinds[name] in _FIELDS}
 
 
-def option_help(strategy: type[Strategy]) -> dict[str, str]:
-    """Returns what the docstrings of a strategy and its bases say about each option."""
-    told: dict[str, str] = {}
-    for kind in reversed(strategy.__mro__):
-        for name, text in _ENTRY.findall(_arguments(kind)):
-            told[name] = " ".join(text.replace("`", "").split())
-    return told
-
-
 def about(strategy: type[Strategy]) -> str:
     """Returns the first paragraphs of a strategy's docstring: what it does, and when to use it."""
     paragraphs = inspect.cleandoc(strategy.__doc__ or "").split("\n\n")
     return " ".join(" ".join(paragraph.split()) for paragraph in paragraphs[:2])
-
-
-def _arguments(kind: type) -> str:
-    text = inspect.cleandoc(kind.__doc__ or "")
-    return text.partition("\nArgs:\n")[2].partition("\n\n")[0]
 
 
 def _as_text(value: int | None) -> str:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nas_nb.errors import SpaceError, StrategyError
+from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import LONGEST_LIST, Axis
 from nas_nb.space.isomorphism import DistinctDomain
-from nas_nb.strategy.base import sample_new, select_informative, whole_number
+from nas_nb.strategy.base import sample_new, select_informative
 from nas_nb.strategy.multi_fidelity.hyperband import Hyperband
+from nas_nb.strategy.options import option
 from nas_nb.strategy.rungs import granted
 
 if TYPE_CHECKING:
@@ -42,42 +43,19 @@ class Bohb(Hyperband):
 
     Paper: Falkner, Klein & Hutter, BOHB: Robust and Efficient Hyperparameter Optimization at
     Scale, ICML 2018, Algorithm 2 (inside of Hyperband's Algorithm 1).
-
-    Args:
-        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
-        max_epochs: R, the epochs of the last round; by default what the search grants.
-        hyperband_iterations: How often to go through all brackets, 1 or more; by default until
-            the budget is spent.
-        rho: Fraction of random architectures, 0 to 1.
-        q: Fraction of the trials that count as good, above 0 and below 1.
-        n_samples: N_s, how many are drawn to choose the best ratio from, 1 or more.
-        n_min: N_min, how many trials a density needs; by default one more than parameters.
-        bandwidth_factor: b_w, how much wider to draw than the density is, above 0.
     """
 
     name: ClassVar[str] = "bohb"
 
-    rho: float = 1 / 3
-    q: float = 0.15
-    n_samples: int = 64
-    n_min: int | None = None
-    bandwidth_factor: float = 3.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number(self.name, "n_samples", self.n_samples, 1)
-        if self.n_min is not None:
-            whole_number(self.name, "n_min", self.n_min, 2)
-        for option, legal, wanted in (
-            ("rho", 0 <= self.rho <= 1, "a fraction, 0 to 1"),
-            ("q", 0 < self.q < 1, "a fraction, above 0 and below 1"),
-            ("bandwidth_factor", self.bandwidth_factor > 0, "above 0"),
-        ):
-            if not legal:
-                raise StrategyError(
-                    f"Strategy 'bohb' expected `{option}` to be {wanted}. Received: "
-                    f"{option}={getattr(self, option)!r}."
-                )
+    rho: float = option(1 / 3, "Fraction of architectures drawn at random.", low=0, high=1)
+    q: float = option(0.15, "Fraction of the trials that count as good.", above=0, below=1)
+    n_samples: int = option(64, "How many samples of the density compete (N_s).", low=1)
+    n_min: int | None = option(
+        None, "Trials that a density needs (N_min); by default one more than parameters.", low=2
+    )
+    bandwidth_factor: float = option(
+        3.0, "How much wider than the density samples are drawn (b_w).", above=0
+    )
 
     def configuration(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new architecture for a first round: Algorithm 2."""

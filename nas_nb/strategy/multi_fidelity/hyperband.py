@@ -10,15 +10,17 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.record.trial import TrialStatus
-from nas_nb.strategy.base import (
-    Proposal,
-    SpaceExhausted,
-    Strategy,
-    best_of,
-    sample_new,
-    whole_number,
+from nas_nb.strategy.base import Proposal, SpaceExhausted, Strategy, best_of, sample_new
+from nas_nb.strategy.options import option
+from nas_nb.strategy.rungs import (
+    FACTOR_HELP,
+    MAX_EPOCHS_HELP,
+    MIN_EPOCHS_HELP,
+    check_epochs,
+    full_epochs,
+    ladder,
+    promotion_proposal,
 )
-from nas_nb.strategy.rungs import full_epochs, ladder, promotion_proposal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,25 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Halving(Strategy):
-    """Runs one bracket of successive halving after the other.
+    """Runs one bracket of successive halving after the other."""
 
-    Args:
-        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
-        max_epochs: R, the epochs of the last round; by default what the search grants.
-    """
-
-    factor: int = 3
-    max_epochs: int | None = None
-
-    def __post_init__(self) -> None:
-        whole_number(self.name, "factor", self.factor, 2)
-        if self.max_epochs is not None:
-            whole_number(self.name, "max_epochs", self.max_epochs, 1)
-
-    @property
-    def needs_epochs(self) -> bool:
-        """Whether somebody has to tell it the epochs of a full training."""
-        return self.max_epochs is None
+    factor: int = option(3, FACTOR_HELP, low=2)
+    max_epochs: int | None = option(None, MAX_EPOCHS_HELP, low=1)
 
     @abstractmethod
     def brackets(self, most: int) -> Iterator[Bracket]:
@@ -115,22 +102,13 @@ class Hyperband(Halving):
 
     Paper: Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar, Hyperband: A Novel Bandit-Based
     Approach to Hyperparameter Optimization, JMLR 18, 2018, Algorithm 1.
-
-    Args:
-        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
-        max_epochs: R, the epochs of the last round; by default what the search grants.
-        hyperband_iterations: How often to go through all brackets, 1 or more; by default until
-            the budget is spent.
     """
 
     name: ClassVar[str] = "hyperband"
 
-    hyperband_iterations: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hyperband_iterations is not None:
-            whole_number(self.name, "hyperband_iterations", self.hyperband_iterations, 1)
+    hyperband_iterations: int | None = option(
+        None, "How often all brackets are run; by default until the budget is spent.", low=1
+    )
 
     def brackets(self, most: int) -> Iterator[Bracket]:
         """Yields the brackets s_max, ..., 0, and again."""
@@ -155,26 +133,20 @@ class SuccessiveHalving(Halving):
     Papers: Jamieson & Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
     Optimization, AISTATS 2016 (Successive Halving); with R and eta as in Li et al., A System for
     Massively Parallel Hyperparameter Tuning, MLSys 2020, Algorithm 1.
-
-    Args:
-        factor: eta: one of so many is promoted, and trained that many times longer, 2 or more.
-            The paper of 2016 takes 2; 3 is Hyperband's.
-        max_epochs: R, the epochs of the last round; by default what the search grants.
-        n: Architectures of the first round, 1 or more; by default as many as leave one that is
-            trained in full.
-        min_epochs: r, the epochs of the first round, 1 or more.
     """
 
     name: ClassVar[str] = "successive_halving"
 
-    n: int | None = None
-    min_epochs: int = 1
+    n: int | None = option(
+        None,
+        "Architectures of the first round; by default enough to leave one that is trained in full.",
+        low=1,
+    )
+    min_epochs: int = option(1, MIN_EPOCHS_HELP, low=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole_number(self.name, "min_epochs", self.min_epochs, 1, self.max_epochs)
-        if self.n is not None:
-            whole_number(self.name, "n", self.n, 1)
+        check_epochs(self.name, self.min_epochs, self.max_epochs)
 
     def brackets(self, most: int) -> Iterator[Bracket]:
         """Yields the same bracket again and again."""

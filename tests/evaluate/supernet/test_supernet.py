@@ -14,6 +14,7 @@ from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench201 import cell
 from nas_nb.supernet.supernet import Supernet
+from tests.evaluate.supernet.extraction import inherited_model
 from tests.evaluate.supernet.made import stripes
 
 DATA = stripes()
@@ -47,7 +48,7 @@ def cells() -> Supernet:
 def as_built(supernet: Supernet, values: Mapping[str, Any]) -> tuple[float, float]:
     """The loss by the supernet, and that of the model that was built of it."""
     architecture = supernet.space.architecture(values)
-    model = supernet.build(architecture)
+    model = inherited_model(supernet, architecture)
     outputs = keras.ops.convert_to_tensor(model(DATA.x_val))
     loss = float(model.compute_loss(y=DATA.y_val, y_pred=outputs))
     return supernet.evaluate(architecture)["val_loss"], loss
@@ -175,7 +176,7 @@ def test_other_tasks_and_series_are_trained_and_measured_too(task: str) -> None:
         {"depth": 2, "dropout": 0.1, "layer_1": "Conv1D", "units_1": 3, "activation_1": "relu",
          "layer_2": "Dense", "units_2": 2, "activation_2": "relu"}
     )  # fmt: skip
-    model = supernet.build(architecture)
+    model = inherited_model(supernet, architecture)
     loss = float(model.compute_loss(y=data.y_val, y_pred=model(data.x_val)))
     assert supernet.evaluate(architecture)["val_loss"] == pytest.approx(loss, abs=1e-5)
     name = "val_loss" if task == "regression" else "val_accuracy"
