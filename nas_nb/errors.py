@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import cast
 
@@ -82,6 +84,18 @@ def check_whole(
         f"{owner + ' expected' if owner else 'Expected'} `{name}` to be a whole number, {wanted}. "
         f"Received: {name}={value!r}."
     )
+
+
+class NasWarning(UserWarning):
+    """Something that is no error, and that the reader should know."""
+
+
+def tell(text: str) -> None:
+    """Warns of something, at the first line of the stack that is not this package's."""
+    level, frame = 1, sys._getframe()  # noqa: SLF001 - as `warnings` itself does
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("nas_nb"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, NasWarning, stacklevel=level)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nas_nb.data.fingerprint import part_fingerprint, text_hash
 from nas_nb.data.preprocessing import Statistics, Table, Vocabulary, measure_statistics
 from nas_nb.data.readers import (
     PARTS,
@@ -70,6 +71,9 @@ class DataConstructors:
         Raises:
             DataError: The arrays can't be used as given.
         """
+        options.setdefault(
+            "recipe", _recipe("from_arrays", validation=validation, test=test, task=task, seed=seed)
+        )
         labels = label_array(y)
         rows = None if hasattr(x, "columns") else plain_array("x", x)
         if rows is not None:
@@ -110,6 +114,7 @@ class DataConstructors:
                 f"{absent[0]!r}.{nearest(str(absent[0]), known)}"
             )
         labels = frame[target if isinstance(target, str) else wanted]
+        options["recipe"] = _recipe("from_frame", target=target, **options)
         return cls.from_arrays(frame.drop(columns=wanted), labels, **options)
 
     @classmethod
@@ -146,6 +151,8 @@ class DataConstructors:
         Raises:
             DataError: The texts or the labels can't be used as given.
         """
+        given = {"vocabulary": vocabulary, "length": length, "validation": validation, "test": test}
+        options.setdefault("recipe", _recipe("from_texts", **given, task=task, seed=seed))
         labels = label_array(y)
         kind = detect_task(labels) if task is None else to_task(task)
         parts, classes = label_parts(labels, kind, SplitShares(validation, test, seed))
@@ -183,6 +190,8 @@ class DataConstructors:
         Raises:
             DataError: The series is too short or isn't one series of numbers.
         """
+        given = {"window": window, "horizon": horizon, "target": target}
+        options["recipe"] = _recipe("from_series", **given, validation=validation, test=test)
         fields = series_parts(series, window, horizon, target, SplitShares(validation, test, 0))
         return cls(name=name, task=Task.FORECASTING, **fields, **options)
 
@@ -200,6 +209,7 @@ class DataConstructors:
         """
         x, y = collect(dataset)
         y = decoded(y)
+        options["recipe"] = _recipe("from_dataset", **options)
         if x.dtype.kind in "OSU":
             return cls.from_texts(decoded(x).reshape(len(x)).tolist(), y, **options)
         return cls.from_arrays(x, y, **options)
@@ -237,6 +247,9 @@ class Data(DataConstructors):
     """Keras's name of a loss, e.g. "huber". Default: the task's own."""
     metrics: tuple[str, ...] = ()
     """Keras's names of metrics to measure beside the task's own, e.g. ("f1_score",)."""
+    recipe: dict[str, Any] | None = field(default=None)
+    """How it was made, as JSON: {"load": {"name": "digits", "limit": 240, ...}}, or the name of the
+    constructor with its arguments but for the rows; None where it was made by `Data` itself."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", to_task(self.task))
@@ -246,6 +259,10 @@ class Data(DataConstructors):
             check_rows(x, y, f"_{part}")
             check_labels(f"y_{part}", y, self.task, self.classes)
             for which, array in (("x", x), ("y", y)):
+                # Read-only: the device keeps a copy of the rows, and `fingerprint` is of these.
+                fixed = array.view()
+                fixed.flags.writeable = False
+                object.__setattr__(self, f"{which}_{part}", fixed)
                 expected = getattr(self, f"{which}_train").shape[1:]
                 if array.shape[1:] != expected:
                     raise DataError(
@@ -279,6 +296,18 @@ class Data(DataConstructors):
             self.x_train, self.y_train if self.task.has_quantities else None, kept
         )
 
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this data set from another, as JSON: task, and a hash of each part's rows."""
+        encoding = None
+        if isinstance(self.raw, Vocabulary):
+            encoding = text_hash(repr(self.raw.words))
+        elif isinstance(self.raw, Table):
+            encoding = text_hash(repr([(one.name, one.categories) for one in self.raw.columns]))
+        parts = {part: part_fingerprint(*self.part(part)) for part in PARTS}
+        said = {"task": str(self.task), "outputs": self.spec.outputs, "encoding": encoding}
+        return said | parts
+
     def part(self, name: str) -> tuple[Array, Array]:
         """Returns x and y of the part "train", "val" or "test"."""
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
@@ -295,6 +324,12 @@ class Data(DataConstructors):
 
     def __repr__(self) -> str:
         return f"<Data {self.describe()}>"
+
+
+def _recipe(constructor: str, **arguments: Any) -> dict[str, Any]:
+    """Returns the constructor's name with those of its arguments that JSON can say."""
+    plain = (str, int, float, list, tuple)
+    return {constructor: {n: v for n, v in arguments.items() if isinstance(v, plain)}}
 
 
 def _names(given: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import ast
 import gzip
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from nas_nb.data.dataset import Data
 from nas_nb.data.preprocessing import Standardization, measure_statistics, words_of
 from nas_nb.data.readers import PARTS
 from nas_nb.data.task import Array, Task, stratified_split
-from nas_nb.errors import DataError, nearest
+from nas_nb.errors import DataError, check_whole, nearest
 
 TABLES = ("breast_cancer", "wine", "iris", "diabetes")
 
@@ -192,7 +193,9 @@ DATASET_NAMES = (*_MADE, *TABLES, *KERAS_DATASET_NAMES)
 _default: Data | None = None
 
 
-def load(name: str, *, limit: int | None = None, source: str = "auto", scaled: bool = True) -> Data:
+def load(
+    name: str, *, limit: int | None = None, source: str = "download", scaled: bool = True
+) -> Data:
     """Returns a data set by its name; most need no download.
 
     The split is the same everywhere: 60 % training, 20 % validation, 20 % test, every class in
@@ -208,14 +211,14 @@ def load(name: str, *, limit: int | None = None, source: str = "auto", scaled: b
     - Series: "seasons" (1,200 generated months: 24 to forecast the next 6), "waves" (900 generated
       series of 64 steps, 4 classes).
     - Of ``keras.datasets``: "mnist", "fashion_mnist" and "cifar10", with their own test part and
-      a fifth of the rest for validation. Without a network, a stand-in of the same shape, which
-      says so in print and in `Data.source`.
+      a fifth of the rest for validation.
 
     Args:
         name: One of these.
         limit: At most so many rows in all, from each part alike. Default: all.
-        source: For the sets of Keras: "auto"; "download" for an error in place of a stand-in;
-            "offline" for the stand-in, with or without a network.
+        source: For the sets of Keras: "download", which looks into Keras's cache first; "cache",
+            which looks nowhere else; "offline" for a stand-in of the same shape, which says so in
+            print and in `Data.source`; "auto" for the stand-in where the download fails.
         scaled: Whether the tables of numbers, and the quantity, are standardised with the mean
             and the standard deviation of the training rows. With False they keep their units,
             for spaces that normalise by themselves.
@@ -224,15 +227,17 @@ def load(name: str, *, limit: int | None = None, source: str = "auto", scaled: b
         DataError: There is no such data set, it can't be had, or the limit leaves a part without
             rows.
     """
-    if name not in DATASET_NAMES:
+    if not isinstance(name, str) or name not in DATASET_NAMES:
         raise DataError(
             f"Expected a data set: {', '.join(DATASET_NAMES)}. Received: {name!r}."
             f"{nearest(str(name), DATASET_NAMES)} Your own arrays go through "
             "nas.Data.from_arrays(x, y)."
         )
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise DataError(f"Expected a limit of so many rows. Received: limit={limit!r}.")
-    if source not in SOURCES:
+    if limit is not None:
+        check_whole("", "limit", limit, 1, error=DataError)
+    if not isinstance(scaled, bool):
+        raise DataError(f"Expected scaled=True or scaled=False. Received: scaled={scaled!r}.")
+    if not isinstance(source, str) or source not in SOURCES:
         raise DataError(
             f"Expected a source: {', '.join(SOURCES)}. Received: {source!r}."
             f"{nearest(str(source), SOURCES)}"
@@ -241,7 +246,27 @@ def load(name: str, *, limit: int | None = None, source: str = "auto", scaled: b
         data = downloaded(name, source)
     else:
         data = table(name, scaled=scaled) if name in TABLES else _MADE[name]()
-    return data if limit is None else _limited(data, limit)
+    if limit is not None:
+        data = _limited(data, limit)
+    used = "offline" if data.source.startswith(STAND_IN) else "download"
+    return replace(
+        data, recipe={"load": {"name": name, "limit": limit, "source": used, "scaled": scaled}}
+    )
+
+
+def load_recipe(recipe: Any) -> Data | None:
+    """Returns the data set of a journal's recipe, without a network; None where `load` made none.
+
+    Raises:
+        DataError: It can't be had, or is not what `load` takes.
+    """
+    given = recipe.get("load") if isinstance(recipe, dict) else None
+    if not isinstance(given, dict):
+        return None
+    known = {key: given[key] for key in ("name", "limit", "source", "scaled") if key in given}
+    if known.get("source") == "download":
+        known["source"] = "cache"
+    return load(known.pop("name", None), **known)
 
 
 def use(data: Data | str) -> Data:
@@ -292,33 +317,41 @@ def _limited(data: Data, limit: int) -> Data:
     return data if limit >= total else replace(data, **arrays)
 
 
-SOURCES = ("auto", "download", "offline")
+SOURCES = ("download", "cache", "offline", "auto")
+STAND_IN = "offline stand-in for "
+
+_CACHED_AS = {
+    "mnist": "mnist.npz",
+    "fashion_mnist": "fashion-mnist/t10k-images-idx3-ubyte.gz",
+    "cifar10": "cifar-10-batches-py-target",
+}
 
 
 def downloaded(name: str, source: str) -> Data:
-    """Returns a data set of ``keras.datasets``, or its stand-in.
-
-    A stand-in has samples of the same shape and as many classes. It says so in print, and in
-    `Data.source`.
-
-    Args:
-        name: "mnist", "fashion_mnist" or "cifar10"; pixels are in [0, 1].
-        source: "download" for the data set or an error, "offline" for the stand-in, "auto" for
-            the data set where it is in Keras's cache or can be downloaded, else the stand-in.
+    """Returns a data set of ``keras.datasets``, or its stand-in; `name` and `source` as in `load`.
 
     Raises:
-        DataError: It can't be downloaded, and no stand-in was allowed.
+        DataError: It can't be downloaded, or isn't in the cache, and no stand-in was asked for.
     """
+    if source == "cache" and not (_keras_cache() / _CACHED_AS[name]).exists():
+        raise DataError(
+            f"Expected {name} in Keras's cache. Received: no {_CACHED_AS[name]} there. Download "
+            f"it with nas.load('{name}')."
+        )
     if source != "offline":
         try:
             return _of_keras(name)
         except DataError:
-            if source == "download":
+            if source != "auto":
                 raise
     data = _STAND_INS[name]()
-    data = replace(data, name=name, source=f"offline stand-in for {name}: {data.source}")
+    data = replace(data, name=name, source=f"{STAND_IN}{name}: {data.source}")
     print(f"Note: {name} isn't used; this is an {data.source}.")
     return data
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
 
 
 def _of_keras(name: str) -> Data:
@@ -328,7 +361,8 @@ def _of_keras(name: str) -> Data:
     except Exception as error:  # this very class is what Keras raises where a URL fails
         raise DataError(
             f"Expected {name} in Keras's cache, or a network to download it. Received: "
-            f"{' '.join(str(error).split())[:120]}. Take source='offline' for a stand-in."
+            f"{' '.join(str(error).split())[:120]}. Take source='offline' for a stand-in of the "
+            'same shape, or "digits" or "shapes", which need no network.'
         ) from error
     y, y_test = (labels.reshape(-1).astype(np.int32) for labels in (y, y_test))
     trained, *compared = stratified_split(len(x), y, 0.1, 0.1, 0)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from nas_nb.data.datasets import load
+from nas_nb.data.datasets import load_recipe
+from nas_nb.data.fingerprint import text_hash
 from nas_nb.errors import DataError, SearchError
 from nas_nb.record import journal
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE
 from nas_nb.search import budget
+from nas_nb.search.identity import search_differences
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import STRATEGIES, why_unknown
 
@@ -27,16 +29,48 @@ RUNS_FOLDER = Path("nas_nb_runs")
 _BY_TIME = re.compile(r"\d{8}-\d{6}-")
 
 
+_ILLEGAL = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_LONGEST_NAME = 80
+
+
+def folder_name(name: str, *, unique: bool = False) -> str:
+    """Returns a name as one legal folder of any file system; `unique` keeps other names apart."""
+    short = _ILLEGAL.sub("-", name).encode(errors="replace")[:_LONGEST_NAME]
+    legal = short.decode(errors="ignore").strip(". -") or "search"
+    if _RESERVED.match(legal):
+        legal = f"_{legal}"
+    return f"{legal}-{text_hash(name)[:4]}" if unique and legal != name else legal
+
+
 def choose_folder(directory: str | Path | None, name: str) -> Path:
     """Returns the project folder: `directory`, or a new one in `nas_nb_runs`, named by the time."""
     if directory is not None:
-        return Path(directory).expanduser().absolute()
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+        return named_folder(directory)
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}"
     for suffix in itertools.count(1):
         folder = RUNS_FOLDER / (stem if suffix == 1 else f"{stem}-{suffix}")
         if not folder.exists():
             return folder.absolute()
     raise AssertionError("unreachable: the suffixes are endless")
+
+
+def named_folder(directory: str | Path) -> Path:
+    """Returns a folder that somebody named, as an absolute path.
+
+    Raises:
+        SearchError: It is no path, or one of its names is longer than any file system takes.
+    """
+    if not isinstance(directory, str | os.PathLike):
+        raise SearchError(f"Expected a folder's path. Received: directory={directory!r}.")
+    folder = Path(directory).expanduser().absolute()
+    longest = max((len(os.fsencode(name)) for name in folder.parts), default=0)
+    if longest > 255 or "\0" in str(folder):
+        raise SearchError(
+            f"Expected a folder whose names have at most 255 bytes, without a zero byte. Received: "
+            f"directory={str(directory)[:60]!r}... of {longest:,} bytes."
+        )
+    return folder
 
 
 def is_chosen(folder: Path) -> bool:
@@ -93,20 +127,30 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     The strategy and the budget may have changed; what defines the trials may not.
 
     Raises:
-        SearchError: The space, data, objective, seed or fidelity differ.
+        SearchError: The space, data, objective, seed, fidelity or the user's code differ.
     """
     if not history.opened:
         return
     earlier = history.opened[-1]
-    for field in ("space", "data", "objective", "direction", "seed", "fidelity"):
+    fields = ["space", "objective", "direction", "seed", "fidelity"]
+    if not earlier.get("identity"):
+        fields.insert(1, "data")
+    for field in fields:
         if earlier.get(field) != opening.get(field):
             was, now = earlier.get(field), opening.get(field)
             detail = "" if field == "space" else f" ({was!r}, now {now!r})"
-            raise SearchError(
-                f"The folder {folder} holds a search with another {field}{detail}: its "
-                f"{len(history.trials)} trials could not be compared with new ones. "
-                "Give another `directory`, or make the search as it was."
-            )
+            raise _other_search(history, folder, f"another {field}{detail}")
+    found = search_differences(history, opening)
+    if found:
+        raise _other_search(history, folder, f"other data or code: {'; '.join(found)}")
+
+
+def _other_search(history: History, folder: Path, difference: str) -> SearchError:
+    return SearchError(
+        f"The folder {folder} holds a search with {difference}. Its {len(history.trials)} trials "
+        "could not be compared with new ones. Give another `directory`, or make the search as it "
+        "was."
+    )
 
 
 def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +166,7 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
         SearchError: There is no search, or what it needs (data of the user's own, a `build(hp)`
             function) is not in the journal and was not given.
     """
-    folder = Path(directory).expanduser().absolute()
+    folder = named_folder(directory)
     opening = read_opening(folder)
     if opening is None:
         raise SearchError(
@@ -170,11 +214,25 @@ def _space(opening: dict[str, Any], folder: Path) -> SearchSpace:
 
 
 def _data(opening: dict[str, Any], folder: Path) -> Any:
+    recipe, name = opening.get("data_recipe"), opening["data"]
+    if recipe is None and not opening.get("identity"):  # by an earlier version, which kept a name
+        recipe = {"load": {"name": name, "source": "download"}}
     try:
-        return load(opening["data"])
+        data = load_recipe(recipe)
     except DataError as error:
-        named = f"its data '{opening['data']}'"
-        raise _missing(named, "data=...", folder) from error
+        raise _missing(f"its data '{name}'", "data=...", folder) from error
+    if data is None:
+        raise _missing(f"its data '{name}'", f"data={_call(recipe)}", folder)
+    return data
+
+
+def _call(recipe: Any) -> str:
+    """Returns the constructor that made the data, with its arguments but for the rows."""
+    for name, given in recipe.items() if isinstance(recipe, dict) else ():
+        if isinstance(given, dict):
+            arguments = "".join(f", {key}={value!r}" for key, value in given.items())
+            return f"nas.Data.{name}(...{arguments})"
+    return "..."
 
 
 def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:

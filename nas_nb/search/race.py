@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from nas_nb.errors import SearchError
+from nas_nb.errors import SearchError, tell
 from nas_nb.search.budget import Budget, Duration
-from nas_nb.search.project import RUNS_FOLDER
+from nas_nb.search.project import RUNS_FOLDER, named_folder
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
 from nas_nb.search.search import Search
 from nas_nb.search.session import interrupt_stops
@@ -97,10 +97,14 @@ class Race:
             race_run = lambda *own: TabularRun(*own, task=task)  # noqa: E731
         # Seed by seed, so that all strategies can soon be compared.
         self.race_runs: list[RaceRun] = [
-            race_run(label, racer, seed, self.directory / f"{label}-seed{seed}")
+            race_run(label, racer, seed, self.directory)
             for seed in self.seeds
             for label, racer in racers.items()
         ]
+        anew = {one.label: one.anew for one in self.race_runs if one.anew}
+        if anew:
+            said = "; ".join(f"'{label}' ({difference})" for label, difference in anew.items())
+            tell(f"The race in {self.directory} runs anew what was changed since: {said}.")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -203,8 +207,8 @@ def label_strategies(
     for racer in named.values():
         make_strategy(racer)  # refused here, before the first has run
     for label in named:
-        if not label or any(character in label for character in '/\\:*?"<>|'):
-            raise SearchError(f"A strategy's name names a folder, too. Received: {label!r}.")
+        if not isinstance(label, str) or not label.strip():
+            raise SearchError(f"Expected names of strategies as text. Received: {label!r}.")
     return named
 
 
@@ -217,7 +221,7 @@ def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
 
 def _folder(directory: str | Path | None) -> Path:
     if directory is not None:
-        return Path(directory).expanduser().absolute()
+        return named_folder(directory)
     stem = RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-race"
     folder, number = stem, 1
     while folder.exists():

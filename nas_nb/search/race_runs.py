@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -24,7 +26,13 @@ from nas_nb.evaluate.tabular import (
 from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.record.trial import values_key
-from nas_nb.search.project import read_history
+from nas_nb.search.identity import (
+    recorded_versions,
+    run_differences,
+    strategy_identity,
+    table_identity,
+)
+from nas_nb.search.project import folder_name, read_history
 from nas_nb.search.settings import SpaceLike, as_space
 from nas_nb.space.domain import Domain
 from nas_nb.space.encoding import Encoding
@@ -45,24 +53,52 @@ _END = (SearchState.FINISHED, SearchState.FAILED)
 class RaceRun(ABC):
     """A strategy's run with one seed.
 
+    What ran before counts where the same strategy, code and table made it; else the run has a
+    folder of its own beside the earlier one.
+
     Args:
         label: The strategy's name in the race.
         strategy: Who proposes.
         seed: Decides all that is drawn.
-        folder: Where its journal is.
+        directory: The race's folder.
+        table: What the scores are looked up in, as `table_identity` returns it; None to train.
 
     Attributes:
-        history: What happened so far; it grows while the lane runs.
+        folder: Where its journal is.
+        anew: What differs from the run that the race's folder already holds; None for nothing.
+        history: What happened so far; it grows while the run goes on.
         reason: Why it ended, or None.
     """
 
-    def __init__(self, label: str, strategy: StrategyLike, seed: int, folder: Path) -> None:
+    def __init__(
+        self,
+        label: str,
+        strategy: StrategyLike,
+        seed: int,
+        directory: Path,
+        table: dict[str, str] | None = None,
+    ) -> None:
         self.label = label
         self.strategy = strategy
         self.seed = seed
-        self.folder = folder
         self.reason: str | None = None
-        self._past = read_history(folder)
+        self.anew: str | None = None
+        made = make_strategy(strategy)
+        self._opening = {
+            "strategy": made.name,
+            "options": json.loads(json.dumps(made.options)),
+            "identity": {"strategy": strategy_identity(made), "table": table},
+            "versions": recorded_versions(),
+        }
+        stem = f"{folder_name(label, unique=True)}-seed{seed}"
+        for number in itertools.count(1):
+            self.folder = directory / (stem if number == 1 else f"{stem}-{number}")
+            self._past = read_history(self.folder)
+            found = run_differences(self._past, self._opening)
+            if not found:
+                break
+            self.anew = "; ".join(found)
+        self.anew = None if self._past.opened else self.anew
 
     @property
     def history(self) -> History:
@@ -126,6 +162,7 @@ class RaceTask:
         objective: What is compared, with its direction.
         budget: Of each lane; its time is that of the table.
         name: What the table is called.
+        identity: What the table holds, or the code that it is made of.
     """
 
     table: TabularBenchmark
@@ -133,18 +170,24 @@ class RaceTask:
     objective: kt.Objective
     budget: Budget
     name: str
+    identity: dict[str, str]
 
 
 class TabularRun(RaceRun):
-    """A lane in which nothing is trained: the scores are known.
+    """A run in which nothing is trained: the scores are known.
 
     Args:
-        *args: As for `RaceRun`.
+        label: As for `RaceRun`.
+        strategy: As for `RaceRun`.
+        seed: As for `RaceRun`.
+        directory: As for `RaceRun`.
         task: What the race is run on.
     """
 
-    def __init__(self, *args: Any, task: RaceTask) -> None:
-        super().__init__(*args)
+    def __init__(
+        self, label: str, strategy: StrategyLike, seed: int, directory: Path, *, task: RaceTask
+    ) -> None:
+        super().__init__(label, strategy, seed, directory, task.identity)
         self._course = task
         self._stop = threading.Event()
         self._journal: Journal | None = None
@@ -188,18 +231,17 @@ class TabularRun(RaceRun):
         made = make_strategy(self.strategy, task.domain)
         space = task.domain.to_json()
         opened = journal.history.opened
-        if opened and (opened[-1].get("space"), opened[-1].get("data")) != (space, task.name):
+        if opened and opened[-1].get("space") != space:
             raise SearchError(
-                f"The folder {self.folder} holds a race over another space or table: give another "
+                f"The folder {self.folder} holds a race over another space: give another "
                 "`directory`."
             )
         journal.append(
             "search_opened",
+            **self._opening,
             objective=task.objective.name,
             direction=task.objective.direction,
             seed=self.seed,
-            strategy=made.name,
-            options=made.options,
             space=space,
             data=task.name,
             budget=task.budget.to_json(),
@@ -260,13 +302,14 @@ def race_task(
         known: TabularBenchmark = ScoreTable(table)
         objective = kt.Objective("score", direction)
         name = getattr(table, "name", None) or getattr(table, "__name__", type(table).__name__)
-        return RaceTask(known, domain, objective, budget, str(name))
+        return RaceTask(known, domain, objective, budget, str(name), table_identity(table))
     opening = history.opened[-1] if history.opened else {}
     if space is None and "space" not in opening:
         raise SearchError("Expected a journal that holds its space, got none: pass the space.")
     domain = Domain.from_json(opening["space"]) if space is None else _domain(space)
     objective = kt.Objective(history.objective, history.direction)
-    return RaceTask(HistoryTable(history), domain, objective, budget, str(opening.get("data")))
+    data = str(opening.get("data"))
+    return RaceTask(HistoryTable(history), domain, objective, budget, data, table_identity(history))
 
 
 def _domain(space: SpaceLike | Domain) -> Domain:

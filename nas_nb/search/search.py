@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import BudgetError, SearchError, nearest
+from nas_nb.errors import BudgetError, SearchError, nearest, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.budget import Budget, shows_limits
+from nas_nb.search.identity import notes_on_reopening
 from nas_nb.search.project import (
     check_free,
     check_same_search,
@@ -322,7 +323,10 @@ class Search(SearchLife):
         )
         folder = choose_folder(directory, settings.name)
         history = read_history(folder)
-        check_same_search(history, settings.opening(), folder)
+        opening = settings.opening()
+        check_same_search(history, opening, folder)
+        for note in notes_on_reopening(history, opening):
+            tell(f"The search in {folder} was opened again. {note}")
         steering_state = SteeringState(requested_settings(settings))
         super().__init__(resumed_settings(settings, history), folder, history, steering_state)
 

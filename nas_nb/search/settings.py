@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,6 +16,7 @@ from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
+from nas_nb.search.identity import recorded_versions, search_identity
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import make_strategy
 
@@ -31,7 +31,6 @@ _GRANTS = tuple(field.name for field in fields(Fidelity))
 _CHOSEN = ("strategy", "options", "objective", "seed")
 _LIMITED = tuple(limit.name for limit in LIMITS)
 CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
-_RECORDED_VERSIONS = ("nas_nb", "keras", "keras-tuner", "tensorflow", "numpy")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,9 @@ class Settings:
             "fidelity": self.fidelity.to_json(),
             "data": self.data.name,
             "steps_per_epoch": self.steps_per_epoch,
-            "versions": {name: version(name) for name in _RECORDED_VERSIONS},
+            "data_recipe": self.data.recipe,
+            "identity": search_identity(self.space, self.data, self.strategy),
+            "versions": recorded_versions(),
         }
 
 

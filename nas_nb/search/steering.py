@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError, check_whole, nearest
@@ -10,6 +11,7 @@ from nas_nb.record.events import SteerAction
 from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.search.budget import LIMITS
+from nas_nb.search.project import check_same_search
 from nas_nb.search.settings import as_strategy
 from nas_nb.search.steering_state import (
     ActiveSteering,
@@ -190,6 +192,8 @@ class Steering:
         """
         made = as_strategy(strategy, self._search.space, options)
         if self._started:
+            opening = replace(self._search.settings, strategy=made).opening()
+            check_same_search(self._search.history, opening, self._search.directory)
             self._write(SteerAction.STRATEGY, self._search.steering_state.remember(made))
         self._search.reconfigure({"strategy": made})
 

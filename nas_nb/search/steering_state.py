@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.errors import SearchError
 from nas_nb.record.events import SteerAction
 from nas_nb.search.budget import LIMITS
+from nas_nb.search.identity import strategy_identity
 from nas_nb.space.restriction import Rules
 from nas_nb.strategy.registry import STRATEGIES, make_strategy, why_unknown
 
@@ -130,7 +131,8 @@ class SteeringState:
         """Keeps a strategy for the worker, and returns what the journal says about it."""
         said = {"strategy": strategy.name, "options": strategy.options}
         self._strategies[_key(strategy.name, strategy.options)] = strategy
-        return said
+        code = strategy_identity(strategy)
+        return {**said, "code": code} if code else said
 
     def strategy(self, name: str, options: dict[str, Any]) -> Strategy:
         """Returns the strategy that the journal names.

@@ -64,6 +64,11 @@ class SpaceDefinition(ABC):
         """The user's HyperModel, whose own `fit` a tuner has to call; None where there is none."""
         return None
 
+    @property
+    def code(self) -> object:
+        """The user's code that builds the models, where a `recipe` does not say it all."""
+        return self
+
     def read(self, text: str) -> Values:
         """Returns the values of an architecture that is written in a published form.
 

@@ -58,6 +58,11 @@ class HyperModelSpace(SpaceDefinition):
         """The HyperModel; None for a function."""
         return self.source if isinstance(self.source, kt.HyperModel) else None
 
+    @property
+    def code(self) -> object:
+        """The function, or the HyperModel."""
+        return self.source
+
     def for_data(self, spec: DataSpec) -> HyperModelSpace:
         """Returns the same space, whose models are built for this data.
 

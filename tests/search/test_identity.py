@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+import nas_nb as nas
+from nas_nb.errors import NasError, NasWarning
+from nas_nb.record.journal import JOURNAL_FILE
+from nas_nb.search.code_identity import code_differences, code_identity
+from nas_nb.search.project import folder_name
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+Y = (X[:, 0] > 0).astype(int)
+
+
+def code(source: str, name: str = "build", **names: Any) -> Any:
+    """Returns what a cell with this source defines."""
+    scope: dict[str, Any] = {"__name__": "__main__", "keras": keras, "np": np, **names}
+    exec(compile(source, "<cell>", "exec"), scope)
+    return scope[name]
+
+
+def differences(one: Any, other: Any) -> list[str]:
+    return code_differences(code_identity(one), code_identity(other), same_version=True)
+
+
+PLAIN = "def build(hp):\n    return hp.Int('units', 4, 8) + 1\n"
+
+
+def test_comments_docstrings_and_places_are_no_edits() -> None:
+    same = "\n\n# a comment\ndef build(hp):\n    '''Says more.'''\n    # why\n    return hp.Int(\n"
+    assert differences(code(PLAIN), code(same + "        'units', 4, 8) + 1\n")) == []
+
+
+HELPER = (
+    "def helper(x):\n    return x * {}\ndef build(hp):\n    return [helper(n) for n in (1, 2)]\n"
+)
+METHOD = "class build:\n    size = {}\n    def __call__(self, hp):\n        return self.size\n"
+INNER = "def build(hp):\n    def inner():\n        return {}\n    return inner()\n"
+GLOBAL = "sizes = {{'a': [{}, 2]}}\ndef build(hp):\n    return sizes['a']\n"
+DEFAULT = "def build(hp, *, size={}):\n    return size\n"
+LAMBDA = "build = lambda hp: hp + {}\n"
+CLASS = "class Layer:\n    def call(self):\n        return {}\ndef build(hp):\n    return Layer()\n"
+
+
+@pytest.mark.parametrize("source", [HELPER, METHOD, INNER, GLOBAL, DEFAULT, LAMBDA, CLASS])
+def test_an_edit_anywhere_in_the_code_that_is_reached_counts(source: str) -> None:
+    assert differences(code(source.format(3)), code(source.format(3))) == []
+    assert len(differences(code(source.format(3)), code(source.format(4)))) == 1
+
+
+def test_what_a_function_closes_over_is_named_with_both_values() -> None:
+    def make(width: int) -> Callable[[Any], int]:
+        def build(hp: Any) -> int:
+            return width
+
+        return build
+
+    (said,) = differences(make(64), make(128))
+    assert said.endswith("build.width = 64, now 128")
+
+
+def test_arguments_of_a_partial_and_attributes_of_an_object_count() -> None:
+    build = code("def build(hp, size):\n    return size\n")
+    one, other = (functools.partial(build, size=size) for size in (3, 4))
+    assert differences(one, other)
+
+    class Sized(kt.HyperModel):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self.size = size
+
+        def build(self, hp: Any) -> int:
+            return self.size
+
+    assert any("size = 3, now 4" in each for each in differences(Sized(3), Sized(4)))
+    assert differences(Sized(3), Sized(3)) == []
+    assert differences(Sized(3).build, Sized(4).build)
+
+
+COUNTER = """
+calls, seen, marks = 0, [], {"n": 0}
+def build(hp):
+    global calls
+    calls += 1
+    seen.append(hp)
+    marks["n"] += 1
+    return 1
+"""
+
+
+def test_what_the_code_itself_changes_is_no_edit() -> None:
+    build = code(COUNTER)
+    before = code_identity(build)
+    build(1)
+    assert code_identity(build) == before
+
+
+def test_recursion_and_cycles_end() -> None:
+    source = (
+        "def build(n):\n    return other(n)\ndef other(n):\n    return build(n - 1) if n else 0\n"
+    )
+    assert {"build", "other"} <= set(code_identity(code(source)))
+    loop: list[Any] = []
+    loop.append(loop)
+    assert isinstance(code("build = lambda hp: loop\n", loop=loop), FunctionType)
+    assert code_identity(code("build = lambda hp: loop\n", loop=loop))
+
+
+def build_with(width: int = 4, loss: Any = "binary_crossentropy") -> Callable[..., keras.Model]:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        model = keras.Sequential(
+            [
+                keras.layers.Input((3,)),
+                keras.layers.Dense(hp.Choice("units", [2, 3])),
+                keras.layers.Dense(width),
+                keras.layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+        model.compile("adam", loss, metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def search(folder: Path, space: Any = None, **given: Any) -> nas.Search:
+    given = {"data": nas.Data.from_arrays(X, Y), "strategy": "random", "max_trials": 1, **given}
+    return nas.Search(space or build_with(), epochs=1, directory=folder, **given)
+
+
+def test_a_search_is_opened_again_with_the_same_code_and_rows_alone(tmp_path: Path) -> None:
+    search(tmp_path).run()
+    assert len(search(tmp_path, max_trials=2).run().history.completed) == 2
+    with pytest.raises(NasError, match=r"build.width = 4, now 5\. Its 2 trials"):
+        search(tmp_path, build_with(5))
+    with pytest.raises(NasError, match="loss"):
+        search(tmp_path, build_with(loss="mse"))
+    with pytest.raises(NasError, match="training rows: 24, now 12"):
+        search(tmp_path, data=nas.Data.from_arrays(X[:20], Y[:20]))
+    with pytest.raises(NasError, match="loss None, now mse"):
+        search(tmp_path, data=nas.Data.from_arrays(X, Y, loss="mse"))
+
+
+def strategy(number: int) -> Callable[..., dict[str, int]]:
+    def mine(history: Any, rng: Any) -> dict[str, int]:
+        return {"units": int(rng.choice([2, 3])) + 0 * number}
+
+    return mine
+
+
+def test_a_strategy_that_was_edited_needs_another_name(tmp_path: Path) -> None:
+    search(tmp_path, strategy=strategy(1)).run()
+    search(tmp_path, strategy=strategy(1))
+    with pytest.raises(NasError, match=r"mine.number = 1, now 2"):
+        search(tmp_path, strategy=strategy(2))
+    changed = search(tmp_path, strategy="random", max_trials=2)
+    with pytest.raises(NasError, match=r"mine.number = 1, now 2"):
+        changed.steer.strategy(strategy(2))
+    other = strategy(2)
+    other.__name__ = "mine_too"
+    changed.steer.strategy(other)
+    assert changed.strategy.name == "mine_too"
+
+
+def without_identity(folder: Path, **changes: str) -> None:
+    path = folder / JOURNAL_FILE
+    lines = path.read_text().splitlines(keepends=True)
+    opening = json.loads(lines[0])
+    if changes:
+        opening["versions"] |= changes
+    else:
+        del opening["identity"]
+    path.write_text(json.dumps(opening) + "\n" + "".join(lines[1:]))
+
+
+def test_an_older_journal_is_opened_with_a_word(tmp_path: Path) -> None:
+    search(tmp_path).run()
+    without_identity(tmp_path)
+    with pytest.warns(NasWarning, match="holds no fingerprint"):
+        search(tmp_path)
+
+
+def test_other_versions_are_told_and_not_refused(tmp_path: Path) -> None:
+    search(tmp_path).run()
+    without_identity(tmp_path, keras="2.0")
+    with pytest.warns(NasWarning, match=r"keras 2\.0, now"):
+        search(tmp_path)
+    without_identity(tmp_path, python="3.10")
+    with pytest.warns(NasWarning, match="can't be told"):
+        search(tmp_path, build_with(5))
+
+
+SPACE = {"layers": ["Dense"], "units": [4, 8], "activations": ["relu"]}
+
+
+def test_a_search_opened_by_its_folder_has_the_rows_it_had(tmp_path: Path) -> None:
+    given = {"strategy": "random", "epochs": 1, "directory": tmp_path / "known"}
+    nas.Search(SPACE, nas.load("iris", limit=60, scaled=False), max_trials=1, **given).run()
+    again = nas.open(tmp_path / "known")
+    assert again.data.fingerprint == nas.load("iris", limit=60, scaled=False).fingerprint
+    given["directory"] = tmp_path / "own"
+    own = nas.Data.from_arrays(X, Y, name="iris", validation=0.3)
+    nas.Search(SPACE, own, max_trials=1, **given).run()
+    with pytest.raises(NasError, match=r"data=nas.Data.from_arrays\(..., validation=0.3, "):
+        nas.open(tmp_path / "own")
+    assert nas.open(tmp_path / "own", data=own).history.completed
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("été n°3", "été n°3"),
+        ("resnet/v1", "resnet-v1"),
+        ("../outside", "outside"),
+        ('quote"d: a|b?', "quote-d- a-b"),
+        ("con", "_con"),
+        ("COM1.txt", "_COM1.txt"),
+        ("dots... ", "dots"),
+        ("...", "search"),
+        ("", "search"),
+        ("a\nb\tc\0", "a-b-c"),
+        ("n" * 300, "n" * 80),
+        ("é" * 300, "é" * 40),
+    ],
+)
+def test_a_name_makes_one_folder_that_any_file_system_takes(name: str, folder: str) -> None:
+    assert folder_name(name) == folder
+
+
+def test_names_that_differ_in_what_a_folder_can_not_have_stay_apart() -> None:
+    assert len({folder_name(name, unique=True) for name in ("a/b", "a:b", "a-b")}) == 3
