@@ -59,7 +59,7 @@ def events(domain: Domain, trials: int) -> Iterator[dict[str, Any]]:
         proposed = {"values": domain.sample(rng), "origin": "random"}
         yield {"event": "trial_proposed", "trial": number, **proposed}
         yield {"event": "trial_started", "trial": number, "attempt": 1, "epochs": EPOCHS}
-        costs = {"params": int(rng.integers(1e6)), "flops": int(rng.integers(1e6))}
+        costs = {"params": int(rng.integers(1e6)), "macs": int(rng.integers(1e6))}
         yield {"event": "trial_built", "trial": number, "costs": costs}
         for epoch in range(1, EPOCHS + 1):
             logs = {"val_accuracy": score * epoch / EPOCHS}

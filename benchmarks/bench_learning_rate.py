@@ -57,7 +57,7 @@ def row(name: str, kind: str, epochs: int, fraction: float, seeds: int) -> None:
                 strategy="grid",
                 max_trials=len(RATES),
                 epochs=epochs,
-                fraction=fraction,
+                data_fraction=fraction,
                 seed=seed,
                 directory=Path(folder) / "search",
             ).run()

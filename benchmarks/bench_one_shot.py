@@ -98,7 +98,7 @@ def stand_alone(candidates: Candidates, data: Data, options: argparse.Namespace)
         others = alone(candidates, data, options.epochs, options.seed + 1)
     report.line("trained by itself, another seed", others, again.cpu_s)
     measured = [costs(one.build()) for one in candidates]
-    for cost in ("params", "flops"):
+    for cost in ("params", "macs"):
         report.line(cost, [each[cost] for each in measured], 0.0)
     return report
 

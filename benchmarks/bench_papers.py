@@ -18,8 +18,8 @@ for a cell twice.
 White, Nolen & Savani (Local Search is State of the Art for NAS Benchmarks, 2020, the first version
 of the paper of local search) say that on CIFAR-100 it reaches the best cell after training 127
 architectures on average. All 15,625 cells count there, twins too. Their simplest form, which
-trains all neighbours and goes on from the best, is `greedy` here; `local` is their quicker form,
-which goes on from the first that is better. `--until-best` counts the same.
+trains all neighbours and goes on from the best, is `greedy` here; `local_search` is their quicker
+form, which goes on from the first that is better. `--until-best` counts the same.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def print_until_best(folder: Path, seeds: int) -> None:
     """Prints how many architectures local search trains until it has the best."""
     table = nas201(folder, "c100")
     print("architectures trained until the best of CIFAR-100: mean ± standard error; the paper's")
-    for name in ("greedy", "local"):
+    for name in ("greedy", "local_search"):
         for cells, domain in (("all cells", every_cell(table)), ("without twins", table.domain)):
             bound = make_strategy(name, domain)
             counts = [until_best(table, bound, seed) for seed in range(seeds)]

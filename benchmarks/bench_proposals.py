@@ -29,7 +29,7 @@ from nas_nb.strategy.random_grid import Grid
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 LIMITS_MS = {1_000: 50.0, 10_000: 100.0}
-NEED_DATA = ("one_shot", "gradient")
+NEED_DATA = ("one_shot", "darts")
 EPOCHS = 27
 MODEL = "bohb's model"
 

@@ -5,7 +5,7 @@ draws architectures, scores each untrained with every proxy, trains each for a f
 prints for each proxy Kendall's tau of score and best validation accuracy, that of `params` on the
 candidates for which the proxy is defined, and what the proxy took by the clock: the median over
 candidates and the worst, each the median of some calls; and the same by processor time. `params`
-and `flops` are the baselines to beat. Expected: under 50 ms a candidate for each.
+and `macs` are the baselines to beat. Expected: under 50 ms a candidate for each.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPACES: dict[str, Any] = {
     "dense": lambda: nas_nb.SearchSpace.from_dict(DENSE),
     "mixed": lambda: nas_nb.SearchSpace.from_dict(SPACE),
     "image": lambda: nas_nb.spaces.image(stages=(1, 2), blocks=(1,), widths=(4, 8, 16)),
-    "cell": lambda: nas_nb.spaces.cell(stages=1),
+    "cell": lambda: nas_nb.spaces.nasbench201_cell(stages=1),
 }
 """Dense nets; dense layers, with convolutions before or not; three families; NAS-Bench-201."""
 REPEATS = 5

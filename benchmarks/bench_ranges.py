@@ -26,7 +26,7 @@ from nas_nb.strategy.base import proposal_rng
 from nas_nb.strategy.registry import make_strategy
 
 MARKS = (30, 100)
-DEFAULTS = ("predictor", "bayesian", "tpe", "cma", "evolution", "local", "random")
+DEFAULTS = ("predictor", "bayesian", "tpe", "cma_es", "evolution", "local_search", "random")
 
 HEIGHTS = np.array([1.0, 1.2, 3.0, 3.2])
 WIDTHS = np.array(

@@ -24,7 +24,7 @@ from nas_nb.spaces import nasbench101_counting
 from tests.space.test_all import SPACES
 
 PUBLISHED: dict[str, dict[str, Any]] = {
-    "cell": {"cells": 5, "width": 16},
+    "nasbench201_cell": {"cells": 5, "width": 16},
     "nasbench101_cell": {"cells": 3, "width": 128},
     "darts_cell": {"layers": 20, "width": 36},
     "macro": {"layers": 4},
@@ -81,7 +81,7 @@ def times(space: SearchSpace, samples: int) -> dict[str, float]:
         "encode": lambda one, _: space.encode(one),
         "paths": lambda one, _: space.encode(one, "paths"),
         "key": lambda one, _: space.architecture(one.values).key,
-        "text": lambda one, _: one.text,
+        "text": lambda one, _: one.published_form,
         "costs": lambda one, _: one.costs,
         "diff": lambda one, other: one.diff(other),
         "subspace": lambda one, _: pinned(space, one),

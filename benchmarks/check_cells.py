@@ -30,7 +30,7 @@ from nas_nb.spaces import nasbench201_net, skeleton
 from nas_nb.spaces.darts import darts_cell
 from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench101_net import OPERATIONS, Cell, canonical, pruned
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.nasbench201_net import from_string
 from tests.space.nasbench101.test_cell import LISTED, LISTED_PARAMS
 from tests.space.test_darts import DARTS_V2
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with gzip.open(options.table, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
-    space = cell(cells=5, width=16).for_data(CIFAR)
+    space = nasbench201_cell(cells=5, width=16).for_data(CIFAR)
     wrong = check_table(rows, space)
     drawn = np.random.default_rng(0).choice(len(rows), options.models, replace=False)
     wrong += check_models([rows[number] for number in drawn], space)
@@ -96,7 +96,7 @@ def _chosen(pairs: Sequence[tuple[int, int]], bits: int) -> Iterator[tuple[int, 
 def check_table(rows: list[Row], space: SearchSpace) -> int:
     """Prints how the space agrees with all lines; returns how much doesn't."""
     cells = {row["arch"]: space.architecture(row["arch"]) for row in rows}
-    unread = sum(architecture.text != text for text, architecture in cells.items())
+    unread = sum(architecture.published_form != text for text, architecture in cells.items())
     classes = {(row["iso"], cells[row["arch"]].key) for row in rows}
     theirs, ours = len({iso for iso, _ in classes}), len({key for _, key in classes})
     off = sum(published(row) != nasbench201_net.params(*cut(row), trainable=True) for row in rows)
@@ -117,7 +117,7 @@ def check_models(rows: list[Row], space: SearchSpace) -> int:
             model = architecture.build()
             count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
             off += count != published(row) or costs(model) != architecture.costs
-    print(f"models: {off} of {len(rows)} built ones differ from params_m, params or flops")
+    print(f"models: {off} of {len(rows)} built ones differ from params_m, params or macs")
     return off
 
 

@@ -52,7 +52,7 @@ def make_search(folder: Path, trials: int) -> Search:
         build,
         data(),
         strategy="evolution",
-        options=options,
+        strategy_options=options,
         max_trials=trials,
         epochs=EPOCHS,
         seed=0,

@@ -151,7 +151,7 @@ def nas201(folder: Path, task: str) -> Table:
         keys,
         validation=_column(rows, f"{task}_val"),
         test=_column(rows, f"{task}_test"),
-        costs={"params": _column(rows, "params_m"), "flops": _column(rows, "flops_m")},
+        costs={"params": _column(rows, "params_m"), "macs": _column(rows, "flops_m")},
         twins={key: smallest[row["iso"]] for row, key in zip(rows, keys, strict=True)},
         shape=cell_features,
         early=_column(rows, f"{task}_val_e12"),
@@ -169,7 +169,7 @@ def tnb_micro(folder: Path, task: str) -> Table:
         keys,
         validation=scores,
         test=scores,
-        costs={"params": _column(rows, "params_m"), "flops": _column(rows, "flops_m")},
+        costs={"params": _column(rows, "params_m"), "macs": _column(rows, "flops_m")},
         twins={key: live_edges(key) for key in keys},
         shape=cell_features,
     )
@@ -201,7 +201,7 @@ def nasbench_macro(folder: Path) -> Table:
         [tuple(row["arch"]) for row in rows],
         validation=_column(rows, "acc_s0"),
         test=(_column(rows, "acc_s1") + _column(rows, "acc_s2")) / 2,
-        costs={"params": _column(rows, "params_m"), "flops": _column(rows, "flops_m")},
+        costs={"params": _column(rows, "params_m"), "macs": _column(rows, "flops_m")},
         shape=lambda key: _counts(key, "012"),
     )
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import load, use
     from nas_nb.errors import NasError
+    from nas_nb.export.raw_input import with_raw_input
     from nas_nb.notebook.race import race
     from nas_nb.notebook.replay import replay
     from nas_nb.notebook.search_display import Search
@@ -50,13 +51,12 @@ if TYPE_CHECKING:
     from nas_nb.strategy.registry import STRATEGIES
     from nas_nb.tuners import (
         BayesianOptimization,
-        FastTuner,
         GridSearch,
         Hyperband,
         RandomSearch,
         StrategyTuner,
+        Tuner,
     )
-    from nas_nb.tuners import FastTuner as Tuner
 
 # TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
 # level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
@@ -71,7 +71,6 @@ __all__ = [
     "Architecture",
     "BayesianOptimization",
     "Data",
-    "FastTuner",
     "GridSearch",
     "HyperModel",
     "HyperParameters",
@@ -105,6 +104,7 @@ __all__ = [
     "tuners",
     "uniform",
     "use",
+    "with_raw_input",
 ]
 
 _HOMES = {
@@ -112,7 +112,7 @@ _HOMES = {
     "Architecture": "nas_nb.space.architecture",
     "BayesianOptimization": "nas_nb.tuners",
     "Data": "nas_nb.data",
-    "FastTuner": "nas_nb.tuners",
+    "Tuner": "nas_nb.tuners",
     "GridSearch": "nas_nb.tuners",
     "HyperModel": "keras_tuner",
     "HyperParameters": "keras_tuner",
@@ -125,7 +125,6 @@ _HOMES = {
     "SearchSpace": "nas_nb.space.search_space",
     "SklearnTuner": "keras_tuner",
     "StrategyTuner": "nas_nb.tuners",
-    "Tuner": "nas_nb.tuners:FastTuner",
     "applications": "nas_nb.applications",
     "current_search": "nas_nb.search.session",
     "engine": "keras_tuner",
@@ -145,6 +144,7 @@ _HOMES = {
     "synchronized": "keras_tuner",
     "tuners": "nas_nb.tuners",
     "uniform": "nas_nb.space.ranges",
+    "with_raw_input": "nas_nb.export.raw_input",
     "use": "nas_nb.data",
 }
 

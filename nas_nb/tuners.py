@@ -1,4 +1,4 @@
-"""Tuners with KerasTuner's interface: `FastTuner`, the four drop-ins, `StrategyTuner`."""
+"""Tuners with KerasTuner's interface: `Tuner`, the four drop-ins, `StrategyTuner`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 SAVED_EVERY_S = 1.0
 
 
-class FastTuner(kt.Tuner):  # type: ignore[misc]
+class Tuner(kt.Tuner):  # type: ignore[misc]
     """A `kt.Tuner` that trains by the engine, and keeps KerasTuner's files without its cost.
 
     It takes what `kt.Tuner` takes and proposes what `kt.Tuner` proposes. It differs in three ways:
@@ -173,7 +173,7 @@ class FastTuner(kt.Tuner):  # type: ignore[misc]
 
 
 # What KerasTuner's own classes and ours do with a trial, which begins with a model to build.
-_NEED_HYPERMODEL = (FastTuner.run_trial, kt.Hyperband.run_trial)
+_NEED_HYPERMODEL = (Tuner.run_trial, kt.Hyperband.run_trial)
 
 
 class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
@@ -239,23 +239,23 @@ def _assign(model: keras.Model, values: list[Any]) -> None:
 # KerasTuner's files. See the KerasTuner documentation for the arguments.
 
 
-class RandomSearch(kt.RandomSearch, FastTuner):  # type: ignore[misc]
+class RandomSearch(kt.RandomSearch, Tuner):  # type: ignore[misc]
     """`keras_tuner.RandomSearch` with trials that cost little more than their arithmetic."""
 
 
-class GridSearch(kt.GridSearch, FastTuner):  # type: ignore[misc]
+class GridSearch(kt.GridSearch, Tuner):  # type: ignore[misc]
     """`keras_tuner.GridSearch` with trials that cost little more than their arithmetic."""
 
 
-class BayesianOptimization(kt.BayesianOptimization, FastTuner):  # type: ignore[misc]
+class BayesianOptimization(kt.BayesianOptimization, Tuner):  # type: ignore[misc]
     """`keras_tuner.BayesianOptimization` with trials that cost little more than arithmetic."""
 
 
-class Hyperband(kt.Hyperband, FastTuner):  # type: ignore[misc]
+class Hyperband(kt.Hyperband, Tuner):  # type: ignore[misc]
     """`keras_tuner.Hyperband` with cheap trials, and with the optimizer's state between rungs."""
 
 
-class StrategyTuner(FastTuner):
+class StrategyTuner(Tuner):
     """`keras_tuner.RandomSearch` with a strategy of your choice, and cheap trials.
 
     Its arguments are those of `keras_tuner.RandomSearch`, in their order, and two more. It can be
@@ -274,7 +274,7 @@ class StrategyTuner(FastTuner):
         max_retries_per_trial: 0: with its seed a trial would fail again.
         max_consecutive_failed_trials: So many failures in a row end the search with an error.
         strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
-        options: Options of the strategy.
+        strategy_options: Options of the strategy.
         **kwargs: As for `kt.Tuner`: `directory`, `project_name`, `overwrite`,
             `executions_per_trial`, ...
 
@@ -301,13 +301,15 @@ class StrategyTuner(FastTuner):
         max_consecutive_failed_trials: int = 3,
         *,
         strategy: StrategyLike = "auto",
-        options: Mapping[str, Any] | None = None,
+        strategy_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         _refuse_retries(max_retries_per_trial)
         for name, new in (("tune", tune_new_entries), ("allow", allow_new_entries)):
             _check_known(f"{name}_new_entries", new, hyperparameters)
-        made = oracle(strategy, objective, max_trials, hyperparameters, seed, **(options or {}))
+        made = oracle(
+            strategy, objective, max_trials, hyperparameters, seed, **(strategy_options or {})
+        )
         made.tune_new_entries, made.allow_new_entries = tune_new_entries, allow_new_entries
         made.max_consecutive_failed_trials = max_consecutive_failed_trials
         self._failed_in_a_row = 0
@@ -343,6 +345,3 @@ def _check_known(name: str, new: bool, hyperparameters: kt.HyperParameters | Non
             f"Expected `hyperparameters` with {name}=False: they are then the whole space. "
             f"Received: hyperparameters={hyperparameters!r}."
         )
-
-
-Tuner = FastTuner

@@ -44,7 +44,7 @@ class Table:
 
     Numbers stay what they are. A category becomes a row of 0 and a single 1, as Keras's
     ``StringLookup(output_mode="one_hot")`` writes it: the first place is for whatever is missing,
-    rare or new. `nas_nb.spaces.with_raw_input` puts these layers in front of a model.
+    rare or new. `nas_nb.with_raw_input` puts these layers in front of a model.
     """
 
     columns: tuple[Column, ...]
@@ -177,7 +177,7 @@ def _floats(numbers: Array) -> tuple[float, ...]:
 class Standardization:
     """How the columns of a table, and the quantities to predict, were standardised.
 
-    `nas_nb.spaces.with_raw_input` does the same in front of a model, and undoes it behind.
+    `nas_nb.with_raw_input` does the same in front of a model, and undoes it behind.
 
     Attributes:
         statistics: Of the training rows as they were; `target_mean` is empty where the labels are
@@ -211,7 +211,7 @@ class Vocabulary:
     """How texts become token ids: exactly what Keras's ``TextVectorization`` would return.
 
     Candidates train on token ids, because no compiled training takes strings. What a model needs
-    to take raw text is all here, and `nas_nb.spaces.with_raw_input` puts it in front of a model.
+    to take raw text is all here, and `nas_nb.with_raw_input` puts it in front of a model.
 
     Attributes:
         words: The known words, the most frequent first; the first one has token id 2.

@@ -13,7 +13,7 @@ import keras
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.backend import backend, on_tensorflow
-from nas_nb.evaluate.flops import flops
+from nas_nb.evaluate.macs import macs
 from nas_nb.space.symbolic import weightless
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def params(model: keras.Model) -> int:
 def without_weights() -> Iterator[None]:
     """Lets models that are built inside the block have shapes, and no memory for their weights.
 
-    Such a model answers `params` and `flops`, which is enough to turn it down; it can't be run,
+    Such a model answers `params` and `macs`, which is enough to turn it down; it can't be run,
     trained or saved. Building it still draws seeds from Python's generator, as any build does.
 
     Example:
@@ -125,7 +125,7 @@ def _compiled_call(model: keras.Model, inputs: Any) -> Callable[[], Any]:
 
 
 def costs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, float]:
-    """Returns the costs of a model: `params`, and `flops` where they can be counted.
+    """Returns the costs of a model: `params`, and `macs` where they can be counted.
 
     Args:
         model: A built model; also one that was built `without_weights`.
@@ -133,18 +133,18 @@ def costs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dic
             model's own.
 
     Returns:
-        Cost by name. A cost that isn't defined for the model is left out: ask `flops` for why.
+        Cost by name. A cost that isn't defined for the model is left out: ask `macs` for why.
 
     Raises:
         MeasureError: The model isn't built.
     """
     measured: dict[str, float] = {"params": params(model)}
     try:
-        measured["flops"] = flops(model, input_shape)
+        measured["macs"] = macs(model, input_shape)
     except MeasureError:
         # A model of an unusual kind is still worth training.
         return measured
     return measured
 
 
-__all__ = ["costs", "flops", "latency_s", "params", "without_weights"]
+__all__ = ["costs", "latency_s", "macs", "params", "without_weights"]

@@ -1,4 +1,4 @@
-"""`Fidelity`: epochs, data share, resolution, repeats; space and data at a fidelity."""
+"""`Fidelity`: epochs, data share, resolution, executions; space and data at a fidelity."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ class Fidelity:
     Attributes:
         epochs: Epochs in all, 1 or more; those of a trial that is continued count.
         batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
-        fraction: Share of the training samples, above 0 to 1. Every class keeps its share, and a
+        data_fraction: Share of the training samples, above 0 to 1. Every class keeps its share, a
             smaller part lies within a larger one. Validation is on all its samples.
         resolution: Share of an image's height and width, above 0 to 1: the images are made
             smaller, and so is the candidate that is built for them.
-        repeats: Trainings from different seeds, 1 or more; what is compared is their mean.
+        executions_per_trial: Trainings from different seeds, 1 or more; their mean is compared.
         patience: Epochs without improvement of the objective after which a trial ends, 1 or more;
             None for no such end.
         min_delta: By how much an epoch has to be better to count as an improvement, 0 or more.
-        stop_early: Whether a trial ends whose learning curve can't reach the best ones.
+        prune: Whether a trial ends whose learning curve can't reach the best ones.
     """
 
     epochs: int = 10
     batch_size: int = 32
-    fraction: float = 1.0
+    data_fraction: float = 1.0
     resolution: float = 1.0
-    repeats: int = 1
+    executions_per_trial: int = 1
     patience: int | None = None
     min_delta: float = 0.0
-    stop_early: bool = False
+    prune: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "repeats"):
+        for name in ("epochs", "batch_size", "executions_per_trial"):
             check_whole("", name, getattr(self, name), 1)
         if self.patience is not None:
             check_whole("", "patience", self.patience, 1)
-        for name in ("fraction", "resolution"):
+        for name in ("data_fraction", "resolution"):
             _check_number(
                 name, getattr(self, name), "above 0 and at most 1", 0 < _of(self, name) <= 1
             )
@@ -66,7 +66,7 @@ class Fidelity:
         """Whether it is less than `full` in something, so that the trial may be promoted."""
         return any(
             getattr(self, name) < getattr(full, name)
-            for name in ("epochs", "fraction", "resolution", "repeats")
+            for name in ("epochs", "data_fraction", "resolution", "executions_per_trial")
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def smaller_images(data: Data, resolution: float) -> Data:
         raise DataError(
             "Expected images, samples of shape (height, width, channels), for a resolution below "
             f"1. Received: samples of shape {shape} and resolution={resolution:g}. For other data "
-            "`fraction` and `epochs` make trials cheaper."
+            "`data_fraction` and `epochs` make trials cheaper."
         )
     size = tuple(min(side, max(SMALLEST, round(resolution * side))) for side in shape[:2])
     return replace(
@@ -214,7 +214,7 @@ class FidelityCache:
             DataError: A resolution below 1 was granted, and the samples are no images.
             SpaceError: Or the space builds models for images of one size only.
         """
-        key = fidelity.fraction, fidelity.resolution
+        key = fidelity.data_fraction, fidelity.resolution
         with self._lock:
             made = self._made.pop(key, None) or self._make(*key)
             self._made[key] = made

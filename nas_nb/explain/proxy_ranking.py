@@ -36,7 +36,7 @@ class ProxyRanks(NamedTuple):
         search: Its name.
         objective: What the candidates were trained for.
         candidates: How many were measured.
-        ranks: The proxies: `params` and `flops`, the baselines, then the others, best first.
+        ranks: The proxies: `params` and `macs`, the baselines, then the others, best first.
     """
 
     search: str

@@ -108,7 +108,7 @@ _TELL: dict[str, Callable[[Mapping[str, Any]], str]] = {
     SteerAction.PAUSE: _paused,
     SteerAction.RESUME: lambda detail: "resumed",
     SteerAction.RESTRICT: lambda detail: f"restricted: {Rules.from_json(detail)}",
-    SteerAction.RELEASE: _released,
+    SteerAction.UNRESTRICT: _released,
     SteerAction.QUEUE: lambda detail: f"queued: {values_text(detail['values'])}",
     SteerAction.UNQUEUE: lambda detail: "queue emptied",
     SteerAction.STOP_TRIAL: lambda detail: f"trial {detail['trial']} stopped",

@@ -37,7 +37,7 @@ ACTIONS = {
     "without": "leave values out: %nas without layer_1=Dense",
     "at_least": "leave smaller numbers out: %nas at_least units=64",
     "at_most": "leave larger numbers out: %nas at_most units=64",
-    "release": "lift all restrictions, or those of some choices: %nas release units",
+    "release": "lift all restrictions, or those of some choices: %nas unrestrict units",
     "queue": "try the incumbent with other choices next: %nas queue units_1=64",
     "unqueue": "drop the candidates that wait",
     "stop_trial": "end the running trial with what it has; the search goes on",
@@ -139,9 +139,9 @@ _SETTINGS: dict[str, tuple[type, str, str]] = {
     **{limit.name.replace("_", "-"): (*_KINDS[limit.kind], limit.about) for limit in LIMITS},
     "epochs": (int, "N", "epochs that a trial is granted"),
     "batch-size": (int, "N", "samples a batch"),
-    "fraction": (float, "SHARE", "of the training samples that trials are trained on"),
+    "data-fraction": (float, "SHARE", "of the training samples that trials are trained on"),
     "resolution": (float, "SHARE", "of an image's height and width"),
-    "repeats": (int, "N", "trainings of each candidate, whose mean is its score"),
+    "executions-per-trial": (int, "N", "trainings of each candidate, whose mean is its score"),
     "patience": (int, "N", "epochs without improvement after which a trial ends"),
     "min-delta": (float, "X", "what counts as improvement"),
     "seed": (int, "N", "decides all that is drawn"),
@@ -183,7 +183,7 @@ def cell_parser() -> Parser:
     for name, (kind, metavar, text) in _SETTINGS.items():
         parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text.replace("%", "%%"))
     about = "end trials early whose learning curve can't reach the best"
-    parser.add_argument("--stop-early", action="store_true", default=None, help=about)
+    parser.add_argument("--prune", action="store_true", default=None, help=about)
     parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
     parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
     parser.add_argument("--start", action="store_true", help="start it at once")

@@ -101,7 +101,7 @@ class NasMagics(Magics):
         if asked.data is not None:
             options["data"] = self._data(asked.data)
         if asked.option is not None:
-            options["options"] = options.pop("option")
+            options["strategy_options"] = options.pop("option")
         search = Search(space_of_cell(self._shell, cell), **options)
         self._shell.user_ns[name] = search
         search.panel()
@@ -177,7 +177,7 @@ _DO: dict[str, Callable[[Search], Any]] = {
 _NAMED = {"data": "_use", "open": "_open", "replay": "_replay"}
 
 _MAGICS = {
-    "`search.steer.release()`": "`%nas release`",
+    "`search.steer.unrestrict()`": "`%nas unrestrict`",
     "`search.steer`": "`%nas pin`, `%nas budget` and the like",
     "`search.start()`": "`%nas start`",
     "`search.resume()`": "`%nas resume`",
@@ -330,7 +330,7 @@ def _alone(action: str) -> Act:
 
 STEERING: dict[str, Act] = {
     **{action: _rule(action) for action in ("pin", "without", "at_least", "at_most")},
-    "release": lambda search, words: search.steer.release(*words),
+    "unrestrict": lambda search, words: search.steer.unrestrict(*words),
     "queue": _queue,
     "unqueue": _alone("unqueue"),
     "stop_trial": _alone("stop_trial"),

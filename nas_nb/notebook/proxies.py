@@ -41,7 +41,7 @@ class ProxyTable:
     def frame(self) -> pd.DataFrame:
         """Returns one row a proxy: tau, params_tau, candidates, ms, ms_most.
 
-        `params` and `flops` come first, then the others, best first. `tau` is Kendall's, 1 where
+        `params` and `macs` come first, then the others, best first. `tau` is Kendall's, 1 where
         the proxy orders the candidates as their scores do, -1 where it does the opposite.
         `params_tau` is that of `params` on the candidates for which the proxy is defined.
         """
@@ -84,7 +84,7 @@ def verdict(found: ProxyRanks) -> str:
     return (
         f"{first or 'None ranks better than params here.'} Of {found.candidates} candidates, "
         f"chance alone gives a tau up to ±{chance_tau(found.candidates):.2f}. Proxies mislead as "
-        "often as they help: params and flops are the baselines to beat."
+        "often as they help: params and macs are the baselines to beat."
     )
 
 

@@ -127,7 +127,7 @@ def race(*args: Any, **kwargs: Any) -> NotebookRace:
         ```python
         race = nas.race(space, data, strategies=["random", "evolution"], seeds=3, max_trials=20)
         race.winner
-        nas.race(strategies=["random", "local"], table="nas_nb_runs/finished", max_trials=50)
+        nas.race(strategies=["random", "local_search"], table="nas_nb_runs/finished", max_trials=50)
         ```
     """
     return NotebookRace(*args, **kwargs).run()

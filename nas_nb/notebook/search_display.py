@@ -68,7 +68,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
         Completed trials of the full fidelity are rebuilt with their seeds, as they were before
         training; every proxy sees each with one batch of the training samples. The table has
         Kendall's tau of each proxy with the score, for how many candidates it is defined, and what
-        it took. Proxies mislead as often as they help: `params` and `flops`, which come first, are
+        it took. Proxies mislead as often as they help: `params` and `macs`, which come first, are
         the baselines to beat. `.frame()` is a `pandas.DataFrame`, `.plot()` matplotlib Axes.
 
         Args:

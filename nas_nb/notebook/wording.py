@@ -67,7 +67,7 @@ def progress_text(search: Search) -> str:
 
 def choice_text(search: Search) -> str:
     """Returns what the strategy says of itself, 'auto: grid, because ...'; '' if nothing."""
-    return f"{search.strategy.name}: {search.choice}" if search.choice else ""
+    return f"{search.strategy.name}: {search.strategy_reason}" if search.strategy_reason else ""
 
 
 def budget_text(search: Search) -> str:

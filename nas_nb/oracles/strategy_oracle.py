@@ -97,7 +97,7 @@ class StrategyOracle(JournalOracle):
         self._strategy = make_strategy(strategy, domain)
 
     @property
-    def choice(self) -> str | None:
+    def strategy_reason(self) -> str | None:
         """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
 
         None, too, while a tuner has not found out the space.
@@ -209,12 +209,12 @@ def oracle(
     Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, and
     `predictor` with rungs) say in a trial's values how long to train it, as KerasTuner's Hyperband
     does: for "tuner/epochs" in all, from "tuner/initial_epoch" on, with the weights of
-    "tuner/trial_id". `nas_nb.FastTuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
+    "tuner/trial_id". `nas_nb.Tuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
     it trains every trial in full, for the `epochs` given to `search`, also those that were to be
     trained a little; then take a strategy without fidelities, or override `run_trial`. They need
     the option `max_epochs`, the epochs of a full training.
 
-    What `auto` chose, and why, is in `oracle.choice`.
+    What `auto` chose, and why, is in `oracle.strategy_reason`.
 
     What happens is kept in `journal.jsonl` in the tuner's project folder, the space included, and
     not in KerasTuner's files: the same script run again goes on where it was cut off, and proposes
@@ -240,7 +240,7 @@ def oracle(
         tuner.search(x, y, validation_data=(x_val, y_val))
 
         halving = nas.oracle("hyperband", "val_accuracy", max_epochs=27)
-        nas.FastTuner(halving, build, directory="runs").search(x, y, validation_split=0.2)
+        nas.Tuner(halving, build, directory="runs").search(x, y, validation_split=0.2)
         ```
     """
     made = make_strategy(strategy, **options)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Trial, Values
 
 # Only where a trial, or the search, has something to say of them.
-GRANTS = ("fraction", "resolution", "repeats", "spread", "parent")
+GRANTS = ("data_fraction", "resolution", "executions_per_trial", "spread", "parent")
 FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
 
 
@@ -26,9 +26,9 @@ def trials_frame(
     Columns: one for each name of the values, first in the order of `names` (empty
     where the name was not active; "NAME (value)" where NAME is one of the following), then
     status, score, epochs, params, duration_s (s), reason, origin, note. Where trials were granted
-    less than all data, or more than one training, there follow fraction, resolution, repeats and
-    spread (the score's sample standard deviation over the repeats); where some started from
-    others, parent. Whole numbers stay whole: columns with gaps are pandas' nullable ones.
+    less than all data, or more than one training, there follow data_fraction, resolution,
+    executions_per_trial and spread (the score's sample deviation); where some
+    started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
 
     Args:
         history: What happened.

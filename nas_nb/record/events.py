@@ -14,7 +14,7 @@ from nas_nb.record.trial import TrialDraft, TrialStatus, plain, plain_values
 
 Event = dict[str, Any]
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 
 
 class EventKind(StrEnum):
@@ -207,7 +207,7 @@ DIRECTIONS = ("max", "min")
 
 def check_version(event: Event) -> None:
     """Raises JournalError if the session was written in a newer format than this one."""
-    version = event.get("journal") or JOURNAL_VERSION
+    version = event.get("journal") or 1
     if version > JOURNAL_VERSION:
         raise JournalError(
             f"Expected a journal of format {JOURNAL_VERSION} or older. Received: format {version}, "
@@ -308,7 +308,7 @@ class SteerAction(StrEnum):
     RESTRICT = "restrict"
     """Only a part of the space is proposed from: {kind of rule: {name: values}}, for each kind of
     `nas_nb.space.restriction.RuleKind`."""
-    RELEASE = "release"
+    UNRESTRICT = "unrestrict"
     """Restrictions are lifted [names; all without]."""
     QUEUE = "queue"
     """A hand-made candidate becomes the next trial: values."""

@@ -144,7 +144,7 @@ class HistoryState:
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
         self.busy_s += duration_s
-        self.epochs_spent += self._granted(draft, "repeats", 1)
+        self.epochs_spent += self._granted(draft, "executions_per_trial", 1)
 
     def _end(self, event: Event) -> None:
         draft = self._entry(event)

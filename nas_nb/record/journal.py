@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.record.events import Event, EventKind, check_version, decode, encode, make_event
 from nas_nb.record.history import History
+from nas_nb.record.old_names import is_old, translated
 
 _SYNCED = (EventKind.TRIAL_ENDED, EventKind.SEARCH_OPENED, EventKind.SEARCH_CLOSED)
 
@@ -264,13 +265,13 @@ def read_opening(path: str | Path) -> Event | None:
     for event in map(decode, reversed(lines)):
         if event is not None and event["event"] == EventKind.SEARCH_OPENED:
             check_version(event)
-            return event
+            return translated(event) if is_old(event) else event
     return None
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, int, Event]]:
     """Yields the number (from 1), the end (in bytes) and the event of each line."""
-    end = 0
+    end, old = 0, False
     with _readable(path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             event = decode(line)
@@ -284,7 +285,8 @@ def whole_lines(path: Path) -> Iterator[tuple[int, int, Event]]:
             end += len(line)
             if event["event"] == EventKind.SEARCH_OPENED:
                 check_version(event)
-            yield number, end, event
+                old = is_old(event)
+            yield number, end, translated(event) if old else event
 
 
 def read_whole(path: Path) -> tuple[History, int]:

@@ -124,8 +124,8 @@ class Budget:
     max_params: int | None = _limit(
         _COUNT, _TRIAL, "params a model", "weights of one model; larger ones fail without training"
     )
-    max_flops: int | None = _limit(
-        _COUNT, _TRIAL, "flops a model", "multiply-adds of one model for one sample, likewise"
+    max_macs: int | None = _limit(
+        _COUNT, _TRIAL, "macs a model", "multiply-adds of one model for one sample, likewise"
     )
     max_time_per_trial_s: float | None = _limit(
         _DURATION, _TRIAL, "a trial", "time for one trial; a longer one is cut off and fails"

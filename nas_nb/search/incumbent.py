@@ -64,7 +64,7 @@ class Incumbent:
         Args:
             raw: Whether it takes samples as the user had them: texts, a table's own columns by
                 name, or the numbers of a table before they were standardised (then it predicts
-                quantities in their own units, too); see `nas_nb.spaces.with_raw_input`. Default:
+                quantities in their own units, too); see `nas_nb.with_raw_input`. Default:
                 the numbers it was trained on.
 
         Raises:

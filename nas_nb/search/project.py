@@ -242,4 +242,4 @@ def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:
             f"The strategy '{name}' of the search in {folder} {why_unknown(name)}: pass it, or "
             f"another one, as nas.open({str(folder)!r}, strategy=...)."
         )
-    return {"strategy": name, "options": opening.get("options") or {}}
+    return {"strategy": name, "strategy_options": opening.get("options") or {}}

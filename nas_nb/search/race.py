@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nas_nb.space.domain import Domain
 
 RaceEntry = str | Strategy | Callable[..., Any]
-STRATEGIES = ("random", "evolution", "local")
+STRATEGIES = ("random", "evolution", "local_search")
 
 
 class Race:

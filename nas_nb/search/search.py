@@ -254,21 +254,21 @@ class Search(SearchLife):
         strategy: Who proposes: a name (see `STRATEGIES`), a `Strategy`, or a function
             `propose(history, rng)`; default: "auto", which chooses by space and budget, and says
             what and why.
-        options: Options of a strategy that is given by name.
+        strategy_options: Options of a strategy that is given by name.
         objective: What is compared, a name in the logs ("val_accuracy") or a `kt.Objective`;
             default: `val_accuracy` for classes, `val_loss` for numbers.
         epochs: Epochs that each trial is granted, 1 or more.
         batch_size: Samples a batch, 1 or more.
-        fraction: Share of the training samples that trials are trained on, above 0 to 1; every
+        data_fraction: Share of the training samples that trials are trained on, above 0 to 1; every
             class keeps its share. Validation and test are on all of theirs.
         resolution: Share of an image's height and width, above 0 to 1: images are made smaller,
             and candidates are built for the smaller ones.
-        repeats: Trainings of each candidate from different seeds, 1 or more; the score is their
-            mean, and `trials` shows their spread.
+        executions_per_trial: Trainings of a candidate from different seeds, 1 or more; the score is
+            their mean, and `trials` shows their spread.
         patience: Epochs without improvement after which a trial ends early, 1 or more; default:
             none does.
         min_delta: By how much the objective has to be better to count as improvement.
-        stop_early: Whether a trial ends early whose learning curve can't reach the best ones.
+        prune: Whether a trial ends early whose learning curve can't reach the best ones.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
@@ -284,16 +284,16 @@ class Search(SearchLife):
         data: Data | str | None = None,
         *,
         strategy: str | Strategy | Callable[..., Any] = "auto",
-        options: Mapping[str, Any] | None = None,
+        strategy_options: Mapping[str, Any] | None = None,
         objective: str | kt.Objective | None = None,
         epochs: int = 10,
         batch_size: int = 32,
-        fraction: float = 1.0,
+        data_fraction: float = 1.0,
         resolution: float = 1.0,
-        repeats: int = 1,
+        executions_per_trial: int = 1,
         patience: int | None = None,
         min_delta: float = 0.0,
-        stop_early: bool = False,
+        prune: bool = False,
         seed: int = 0,
         directory: str | Path | None = None,
         name: str | None = None,
@@ -306,18 +306,18 @@ class Search(SearchLife):
             name=name or known.name,
             space=bound,
             data=known,
-            strategy=as_strategy(strategy, bound, options),
+            strategy=as_strategy(strategy, bound, strategy_options),
             objective=as_objective(objective, known.task, bound),
             budget=Budget.parse(**limits),
             fidelity=Fidelity(
                 epochs,
                 batch_size,
-                fraction,
+                data_fraction,
                 resolution,
-                repeats,
+                executions_per_trial,
                 patience,
                 min_delta,
-                stop_early,
+                prune,
             ),
             seed=seed,
         )
@@ -357,9 +357,9 @@ class Search(SearchLife):
         """Changes the strategy or the budget of a search that is not running.
 
         Args:
-            **changes: As for the constructor: `strategy`, `options` and every limit (None lifts
-                it); before the first start also `objective`, `epochs`, `batch_size`, `seed` and
-                `directory`.
+            **changes: As for the constructor: `strategy`, `strategy_options` and every limit
+                (None lifts it); before the first start also `objective`, `epochs`, `batch_size`,
+                `seed` and `directory`.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.

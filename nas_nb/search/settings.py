@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
 _GRANTS = tuple(field.name for field in fields(Fidelity))
-_CHOSEN = ("strategy", "options", "objective", "seed")
+_CHOSEN = ("strategy", "strategy_options", "objective", "seed")
 _LIMITED = tuple(limit.name for limit in LIMITS)
 CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
 
@@ -65,7 +65,7 @@ class Settings:
     @property
     def steps_per_epoch(self) -> int:
         """How many gradient steps an epoch is."""
-        samples = share(len(self.data.x_train), self.fidelity.fraction)
+        samples = share(len(self.data.x_train), self.fidelity.data_fraction)
         return steps_per_epoch(samples, self.fidelity.batch_size)
 
     @cached_property
@@ -145,7 +145,7 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     rest = dict(changes)
     limits = {name: rest.pop(name) for name in _LIMITED if name in rest}
     grants = {name: rest.pop(name) for name in _GRANTS if name in rest}
-    options = rest.pop("options", None) or {}
+    options = rest.pop("strategy_options", None) or {}
     if "strategy" in rest or options:
         who = rest.get("strategy", settings.strategy)
         rest["strategy"] = as_strategy(who, settings.space, options)
@@ -220,7 +220,7 @@ def _check_logged(name: str, space: SearchSpace) -> None:
 def _logged(space: SearchSpace) -> list[str] | None:
     """Returns the names in the logs of the candidates, or None where only training them tells."""
     try:
-        model = space.architecture(space.domain.complete({})).outline()
+        model = space.architecture(space.domain.complete({})).symbolic_model()
         measures = list(_measures(model))
     except Exception:  # noqa: BLE001 - whatever a candidate raises is its trial's reason
         return None

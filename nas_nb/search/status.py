@@ -65,7 +65,7 @@ class SearchStatus:
         return self._settings.strategy
 
     @property
-    def choice(self) -> str | None:
+    def strategy_reason(self) -> str | None:
         """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
 
         It is known once the search was started.
@@ -143,7 +143,7 @@ class SearchStatus:
             )
         folder = self.directory / "checkpoints"
         # At a lower resolution it was built for smaller images. The fraction was of the training.
-        granted = replace(self._settings.fidelity.granted(trial.fidelity), fraction=1.0)
+        granted = replace(self._settings.fidelity.granted(trial.fidelity), data_fraction=1.0)
         space, data = self._settings.fidelity_cache.of(granted)
         return Incumbent(trial, space, data, self.objective, folder)
 
@@ -172,7 +172,7 @@ class SearchStatus:
         score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
         progress = self.progress
         total = "" if progress.total is None else f" of {progress.total}"
-        choice = f" ({self.choice.removesuffix('.')})" if self.choice else ""
+        choice = f" ({self.strategy_reason.removesuffix('.')})" if self.strategy_reason else ""
         return (
             f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
             f"strategy {self.strategy.name}{choice}>"

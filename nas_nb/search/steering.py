@@ -39,7 +39,7 @@ class Steering:
         search.steer.at_least(units=64)             # in every layer: units_1, units_2, ...
         search.space_left                           # how many architectures that leaves
         search.steer.queue(search.best.architecture)
-        search.steer.release()
+        search.steer.unrestrict()
         ```
 
     Args:
@@ -102,7 +102,7 @@ class Steering:
         """
         self._restrict(RuleKind.AT_MOST, choices)
 
-    def release(self, *names: str) -> None:
+    def unrestrict(self, *names: str) -> None:
         """Lifts the restrictions of these choices; without names, all.
 
         Raises:
@@ -116,7 +116,7 @@ class Steering:
                     f"'{name}' is not restricted.{nearest(name, restricted) or known}"
                 )
         if restricted:
-            self._write(SteerAction.RELEASE, {"names": list(names)} if names else {})
+            self._write(SteerAction.UNRESTRICT, {"names": list(names)} if names else {})
 
     def queue(self, candidate: Architecture | Mapping[str, Value] | str) -> None:
         """Lets a hand-made candidate be the next trial; several are taken in order.

@@ -49,7 +49,7 @@ def active_steering(history: History, more: Iterable[Event] = ()) -> ActiveSteer
         detail = event.get("detail") or {}
         if event["action"] == SteerAction.RESTRICT:
             rules = rules.added(Rules.from_json(detail))
-        elif event["action"] == SteerAction.RELEASE:
+        elif event["action"] == SteerAction.UNRESTRICT:
             rules = rules.lifted(detail.get("names") or ())
     strategy: tuple[str, dict[str, Any]] | None = None
     limits: dict[str, Any] = {}

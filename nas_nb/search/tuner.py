@@ -247,7 +247,7 @@ class SearchOracle(StrategyOracle):
         if not self._plan.rules:
             return
         rules = str(self._plan.rules)
-        hint = f"The search is restricted ({rules}): `search.steer.release()` lifts that."
+        hint = f"The search is restricted ({rules}): `search.steer.unrestrict()` lifts that."
         self.reason = f"{self.reason} {hint}"
         if isinstance(self.error, NasError):
             explained = StrategyError(f"{self.error} {hint}")

@@ -64,7 +64,7 @@ class Architecture:
         return self._space.build_values(self._values)
 
     @property
-    def text(self) -> str:
+    def published_form(self) -> str:
         """Its published form, such as NAS-Bench-201's string; its key where there is none."""
         return self._space.definition.write(self._values) or self._key
 
@@ -83,13 +83,13 @@ class Architecture:
         """
         width = max(map(len, self._values))
         lines = [f"{name:{width}}  {value}" for name, value in self._values.items()]
-        self.outline().summary(print_fn=lines.append)
+        self.symbolic_model().summary(print_fn=lines.append)
         return "\n".join(lines)
 
     def layout(self) -> Layout:
         """Returns the boxes and arrows of its picture: of the cell, or of its model's layers."""
         graph = self._space.definition.graph(self._values)
-        return lay_out(model_graph(self.outline()) if graph is None else graph)
+        return lay_out(model_graph(self.symbolic_model()) if graph is None else graph)
 
     def diagram(self, ax: Axes | None = None) -> Axes:
         """Draws it, and returns the Axes.
@@ -117,7 +117,7 @@ class Architecture:
         pairs = {name: (mine.get(name), theirs.get(name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
-    def outline(self) -> keras.Model:
+    def symbolic_model(self) -> keras.Model:
         """Returns the model without weights: it can be looked at, not run."""
         from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 

@@ -260,7 +260,7 @@ class Featured(Protocol):
     """A domain that knows cheap facts about its points.
 
     The facts should be as straight a line to the score as they can be made: the logarithm of
-    the parameters and of the FLOPs, the depth, the number of paths, counts of operations.
+    the parameters and of the MACs, the depth, the number of paths, counts of operations.
     """
 
     def features(self, values: Values) -> Mapping[str, float]:
@@ -274,11 +274,11 @@ def feature_rows(domain: Domain, points: Sequence[Values]) -> Matrix:
     return np.array([list(domain.features(point).values()) for point in points], dtype=np.float64)
 
 
-_SIZES = ("log_flops", "flops", "log_params", "params")
+_SIZES = ("log_macs", "macs", "log_params", "params")
 
 
 def size_of(domain: Domain, values: Values) -> float | None:
-    """Returns how large an architecture's model is, in FLOPs or else in weights, or None.
+    """Returns how large an architecture's model is, in MACs or else in weights, or None.
 
     Only the order of the sizes means something: some spaces know them as logarithms.
     """

@@ -10,30 +10,28 @@ from typing import TYPE_CHECKING
 from nas_nb.lazy import lazy as _lazy
 
 if TYPE_CHECKING:
-    from nas_nb.export.raw_input import with_raw_input
     from nas_nb.spaces.darts import darts_cell
     from nas_nb.spaces.image_models import image
     from nas_nb.spaces.macro_space import macro
     from nas_nb.spaces.nasbench101 import nasbench101_cell
-    from nas_nb.spaces.nasbench201 import cell
+    from nas_nb.spaces.nasbench201 import nasbench201_cell
     from nas_nb.spaces.tabular_models import tabular
     from nas_nb.spaces.text_models import text
     from nas_nb.spaces.timeseries_models import timeseries
 
 __all__ = [
-    "cell",
     "darts_cell",
     "image",
     "macro",
     "nasbench101_cell",
+    "nasbench201_cell",
     "tabular",
     "text",
     "timeseries",
-    "with_raw_input",
 ]
 
 _HOMES = {
-    "cell": "nas_nb.spaces.nasbench201",
+    "nasbench201_cell": "nas_nb.spaces.nasbench201",
     "darts_cell": "nas_nb.spaces.darts",
     "image": "nas_nb.spaces.image_models",
     "macro": "nas_nb.spaces.macro_space",
@@ -41,7 +39,6 @@ _HOMES = {
     "tabular": "nas_nb.spaces.tabular_models",
     "text": "nas_nb.spaces.text_models",
     "timeseries": "nas_nb.spaces.timeseries_models",
-    "with_raw_input": "nas_nb.export.raw_input",
 }
 
 __getattr__, __dir__ = _lazy(globals(), _HOMES, "There is no ready space '{name}'.")

@@ -25,9 +25,9 @@ from nas_nb.spaces.darts_net import (
     CellNode,
     canonical,
     depth,
-    flops,
     from_genotype,
     genotype,
+    macs,
     node_of,
     pairs,
     params,
@@ -81,11 +81,11 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
         return genotype(*self.whole_domain.cells(point))
 
     def costs(self, point: Values) -> dict[str, int]:
-        """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
+        """Returns `params` and `macs`; of CIFAR-10, until the space is given data."""
         cells = self.whole_domain.cells(point)
         return {
             "params": darts_net.params(*cells, self.skeleton),
-            "flops": darts_net.flops(*cells, self.skeleton),
+            "macs": darts_net.macs(*cells, self.skeleton),
         }
 
     def path_code(self, point: Values) -> np.ndarray:
@@ -200,7 +200,7 @@ class DartsDomain(IsomorphicDomain):
         cells = self.cells(self.canonical(values))
         facts = {
             "log_params": math.log(params(*cells, self.skeleton)),
-            "log_flops": math.log(flops(*cells, self.skeleton)),
+            "log_macs": math.log(macs(*cells, self.skeleton)),
         }
         facts |= {f"depth_{kind}": float(depth(c)) for kind, c in zip(KINDS, cells, strict=True)}
         for kind, cell in zip(KINDS, cells, strict=True):

@@ -209,7 +209,7 @@ def params(normal: Cell, reduce: Cell, skeleton: DartsSkeleton, *, trainable: bo
     return head + sum(each.weights + norm * each.normalised for each in layers)
 
 
-def flops(normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> int:
+def macs(normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> int:
     """Returns the multiply-adds of the convolutions and the dense layer for one sample."""
     layers = convolutions(normal, reduce, skeleton)
     head = _features(normal, reduce, skeleton) * skeleton.outputs

@@ -62,11 +62,11 @@ class MacroSpace(SkeletonSpace[Skeleton]):
         return keras.layers.GlobalAveragePooling2D()(x)
 
     def costs(self, point: Values) -> dict[str, int]:
-        """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
+        """Returns `params` and `macs`; of CIFAR-10, until the space is given data."""
         stages = self.whole_domain.stages(point)
         return {
             "params": net_params(stages, self.skeleton),
-            "flops": net_flops(stages, self.skeleton),
+            "macs": net_macs(stages, self.skeleton),
         }
 
     def graph(self, point: Values) -> Graph:
@@ -165,7 +165,7 @@ class MacroDomain(IsomorphicDomain):
         stages = self.stages(self.canonical(values))
         return {
             "log_params": math.log(net_params(stages, self.skeleton)),
-            "log_flops": math.log(net_flops(stages, self.skeleton)),
+            "log_macs": math.log(net_macs(stages, self.skeleton)),
             "depth": float(sum(map(longest, stages))),
             **{f"blocks_{n}": float(len(_working(stage))) for n, stage in enumerate(stages, 1)},
         }
@@ -199,7 +199,7 @@ def net_params(stages: Sequence[Blocks], skeleton: Skeleton) -> int:
     return entries + blocks + (skeleton.widths[-1] + 1) * skeleton.outputs
 
 
-def net_flops(stages: Sequence[Blocks], skeleton: Skeleton) -> int:
+def net_macs(stages: Sequence[Blocks], skeleton: Skeleton) -> int:
     """Returns the multiply-adds of the net for one sample."""
     channels = (skeleton.input_shape[2], *skeleton.widths)
     entries = sum(
@@ -207,7 +207,7 @@ def net_flops(stages: Sequence[Blocks], skeleton: Skeleton) -> int:
         for (a, b), area in zip(itertools.pairwise(channels), skeleton.areas, strict=True)
     )
     blocks = sum(
-        flops(name, width) * area
+        macs(name, width) * area
         for stage, width, area in zip(stages, skeleton.widths, skeleton.areas, strict=True)
         for name in stage
     )
@@ -293,7 +293,7 @@ def params(name: str, width: int) -> int:
     return 2 * width * inner + block.side**2 * inner + 4 * (2 * inner + width)
 
 
-def flops(name: str, width: int) -> int:
+def macs(name: str, width: int) -> int:
     """Returns the multiply-adds of the block for one pixel."""
     block = BLOCKS[name]
     if block is None:

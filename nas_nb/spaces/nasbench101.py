@@ -19,7 +19,7 @@ from nas_nb.spaces.nasbench101_net import (
     OPERATIONS,
     Cell,
     canonical,
-    flops,
+    macs,
     params,
     paths,
     pruned,
@@ -84,11 +84,11 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
         return nasbench101_net.to_text(self.whole_domain.cell(point))
 
     def costs(self, point: Values) -> dict[str, int]:
-        """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
+        """Returns `params` and `macs`; of CIFAR-10, until the space is given data."""
         cell = self.whole_domain.cell(point)
         return {
             "params": nasbench101_net.params(cell, self.skeleton),
-            "flops": nasbench101_net.flops(cell, self.skeleton),
+            "macs": nasbench101_net.macs(cell, self.skeleton),
         }
 
     def graph(self, point: Values) -> Graph:
@@ -299,7 +299,7 @@ class NasBench101Domain(IsomorphicDomain):
         counts = Counter(cell.operations)
         return {
             "log_params": math.log(params(cell, self.skeleton)),
-            "log_flops": math.log(flops(cell, self.skeleton)),
+            "log_macs": math.log(macs(cell, self.skeleton)),
             "edges": float(len(cell.edges)),
             "ways": float(len(lengths)),
             "depth": float(max(lengths)),

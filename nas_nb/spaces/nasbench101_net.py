@@ -239,7 +239,7 @@ def params(cell: Cell, skeleton: Skeleton, *, trainable: bool = False) -> int:
     return weights + (skeleton.widths[-1] + 1) * skeleton.outputs
 
 
-def flops(cell: Cell, skeleton: Skeleton) -> int:
+def macs(cell: Cell, skeleton: Skeleton) -> int:
     """Returns the multiply-adds of the convolutions and the dense layer for one sample."""
     work = sum(
         c.side**2 * c.given * c.made * area

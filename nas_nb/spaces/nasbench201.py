@@ -19,8 +19,8 @@ from nas_nb.spaces.nasbench201_net import (
     CONV_1X1,
     CONV_3X3,
     OPERATIONS,
-    flops,
     live_edges,
+    macs,
     node_string,
     nodes_of,
     params,
@@ -79,11 +79,11 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
         return nasbench201_net.to_string(operations_of(point))
 
     def costs(self, point: Values) -> dict[str, int]:
-        """Returns `params` and `flops`; of CIFAR-10, until the space is given data."""
+        """Returns `params` and `macs`; of CIFAR-10, until the space is given data."""
         operations = operations_of(point)
         return {
             "params": nasbench201_net.params(operations, self.skeleton),
-            "flops": nasbench201_net.flops(operations, self.skeleton),
+            "macs": nasbench201_net.macs(operations, self.skeleton),
         }
 
     def graph(self, point: Values) -> Graph:
@@ -116,7 +116,7 @@ def _paths(live: Mapping[skeleton.Edge, str], node: int, last: int) -> Iterator[
             yield from ((operation, *rest) for rest in _paths(live, target, last))
 
 
-def cell(
+def nasbench201_cell(
     *,
     cells: int = 1,
     width: int = 8,
@@ -129,8 +129,8 @@ def cell(
     """Returns the space of NAS-Bench-201: cells of 4 nodes with one of 5 operations on each edge.
 
     There are 15,625 cells, 6,466 of them distinct up to isomorphism. The defaults are small
-    enough for two cores; the published net is ``cell(cells=5, width=16)``, for images of
-    ``(32, 32, 3)``. `SearchSpace.architecture` also takes the published string of a cell.
+    enough for two cores; the published net is ``nasbench201_cell(cells=5, width=16)``, for images
+    of ``(32, 32, 3)``. `SearchSpace.architecture` also takes the published string of a cell.
 
     Paper: Dong & Yang, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture
     Search, ICLR 2020.
@@ -149,7 +149,7 @@ def cell(
         SpaceError: A number is out of range, or an operation is unknown.
 
     Example:
-        >>> space = cell()
+        >>> space = nasbench201_cell()
         >>> space.size
         15625
         >>> one = space.architecture(
@@ -168,7 +168,7 @@ def cell(
         optimizer=optimizer,
         learning_rate=learning_rate,
     )
-    return SearchSpace(definition, name="cell")
+    return SearchSpace(definition, name="nasbench201_cell")
 
 
 Cell = tuple[str, ...]
@@ -211,7 +211,7 @@ class NasBench201Domain(IsomorphicDomain):
         counts = Counter(live.values())
         return {
             "log_params": math.log(params(cell, self.skeleton)),
-            "log_flops": math.log(flops(cell, self.skeleton)),
+            "log_macs": math.log(macs(cell, self.skeleton)),
             "paths": float(paths[-1]),
             "depth": float(depth[-1]),
             **{f"count_{name}": float(counts[name]) for name in OPERATIONS[1:]},

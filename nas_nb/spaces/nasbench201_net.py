@@ -144,10 +144,10 @@ def params(operations: Sequence[str], skeleton: Skeleton, *, trainable: bool = F
     return stem + cells + reductions + norm * last + (last + 1) * skeleton.outputs
 
 
-def flops(operations: Sequence[str], skeleton: Skeleton) -> int:
+def macs(operations: Sequence[str], skeleton: Skeleton) -> int:
     """Returns the multiply-adds of the convolutions and the dense layer for one sample.
 
-    It counts as `nas_nb.evaluate.flops` does: normalisation, pooling and sums are free.
+    It counts as `nas_nb.evaluate.macs` does: normalisation, pooling and sums are free.
     """
     sides = sum(KERNELS[operation] ** 2 for operation in operations if operation in KERNELS)
     shapes = list(zip(skeleton.widths, skeleton.areas, strict=True))

@@ -45,7 +45,7 @@ def tabular(
     A model starts with a ``Normalization`` layer that knows the mean and variance of the training
     rows, and predicts quantities in their own units, so that it takes and returns raw numbers.
     Columns of categories come as 0 and 1 (`Data.from_frame`), which are left as they are;
-    `nas_nb.spaces.with_raw_input` puts the look-up of their names in front of a trained model.
+    `nas_nb.with_raw_input` puts the look-up of their names in front of a trained model.
 
     - ``"mlp"``: dense layers in a row, all of one width.
     - ``"residual"``: a dense layer, then blocks that normalise, widen to twice the width, return

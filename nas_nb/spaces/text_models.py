@@ -46,7 +46,7 @@ def text(
 ) -> SearchSpace:
     """Returns a space of networks for texts.
 
-    Models take the token ids of `Data.from_texts`; `nas_nb.spaces.with_raw_input` puts the
+    Models take the token ids of `Data.from_texts`; `nas_nb.with_raw_input` puts the
     look-up of words in front of a trained one. Every family starts with an embedding.
 
     - ``"embedding"``: the mean of the embeddings (that of padding is learned, too), and a dense

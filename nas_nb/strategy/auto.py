@@ -48,8 +48,8 @@ class Auto(Strategy):
 
     Use it where you want good architectures and no say in how they are found. Don't use it to
     compare with a paper, or for a class: name the strategy. `reason(history)` says what it chose;
-    the panel, the report, the text of a search and `oracle.choice` show that sentence, and the
-    journal keeps it. It chooses
+    the panel, the report, the text of a search and `oracle.strategy_reason` show that sentence, and
+    the journal keeps it. It chooses
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
     - `predictor` with rungs when time or epochs are limited but not the number of trials, and a

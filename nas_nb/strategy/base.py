@@ -212,7 +212,7 @@ def refuse_without_epochs(strategy: Strategy) -> None:
             f"Strategy '{strategy.name}' expected the option max_epochs=..., the epochs of a full "
             "training, since an oracle is not told them by a search. Received: none. It also takes "
             'a tuner that trains a trial for the epochs in its value "tuner/epochs", such as '
-            "nas.FastTuner."
+            "nas.Tuner."
         )
 
 
@@ -237,8 +237,9 @@ class Proposal:
     Args:
         values: The architecture's choices.
         fidelity: What differs from the search's own grant: "epochs" (in all, those of the
-            parent that is continued included), "fraction" (of the training samples, above 0 to 1),
-            "resolution" (of images, above 0 to 1), "repeats" (trainings from different seeds).
+            parent that is continued included), "data_fraction" (of the training samples, above 0 to
+            1), "resolution" (of images, above 0 to 1), "executions_per_trial" (trainings from
+            different seeds).
         parent: The trial whose weights it starts from, or None. With the same values it is
             continued, optimizer's state included; with others it inherits what overlaps.
 
@@ -283,8 +284,8 @@ class RandomSubstitute(Proposal):
     repeated: int = 0
 
 
-WHOLE_FIDELITIES = ("epochs", "repeats")
-SHARE_FIDELITIES = ("fraction", "resolution")
+WHOLE_FIDELITIES = ("epochs", "executions_per_trial")
+SHARE_FIDELITIES = ("data_fraction", "resolution")
 
 _MUTATIONS = 64
 

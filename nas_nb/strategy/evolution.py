@@ -46,7 +46,7 @@ class Evolution(Strategy):
         "Tournament size S: how many of the population, drawn at random, compete to be the parent.",
         low=1,
     )
-    inherit: bool = option(
+    inherit_weights: bool = option(
         False, "Whether a child starts from its parent's weights, as far as the layers match."
     )
 
@@ -62,7 +62,7 @@ class Evolution(Strategy):
     @property
     def inherits(self) -> bool:
         """Whether children start from their parents' weights."""
-        return self.inherit
+        return self.inherit_weights
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns a new mutant of the sample's best, or a random one while there are few."""
@@ -83,7 +83,7 @@ class Evolution(Strategy):
         # Child.arch <- MUTATE(parent.arch).
         # The paper may train an architecture twice; we never do.
         child = new_mutant(self.domain, parent.values, history, rng)
-        return Proposal(child, parent=parent.number) if self.inherit else child
+        return Proposal(child, parent=parent.number) if self.inherit_weights else child
 
 
 def _score(trial: Trial) -> float:

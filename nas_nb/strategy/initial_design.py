@@ -36,7 +36,7 @@ def first_candidate(
 ) -> dict[str, Value]:
     """Returns an architecture of a size that is likely to be good, and can be paid for.
 
-    Of a random pool it is the one at the upper quartile of the FLOPs (or the weights). On the
+    Of a random pool it is the one at the upper quartile of the MACs (or the weights). On the
     published tables that is better than two of three architectures, and half as dear as the
     largest. Where the space knows no sizes, it is the one nearest to what is believed of its
     choices, and for the rest to their middle. From there it climbs to what is believed in most,

@@ -42,7 +42,7 @@ class LocalSearch(Strategy):
     2021, Algorithm 1 and Section 3.
     """
 
-    name: ClassVar[str] = "local"
+    name: ClassVar[str] = "local_search"
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""
@@ -90,8 +90,8 @@ class Greedy(Strategy):
     """Tries the neighbours of an architecture, moves to the best of them, and goes on from there.
 
     Use it to see what each single change is worth, or as the textbook's greedy step. Don't use it
-    when trials are dear: it pays for a whole neighbourhood before each step, and `local`, which
-    moves at the first improvement, is ahead of it at every budget that was measured.
+    when trials are dear: it pays for a whole neighbourhood before each step, and `local_search`,
+    which moves at the first improvement, is ahead of it at every budget that was measured.
 
     Algorithm: best-improvement (steepest-ascent) hill climbing with random restarts, e.g. Russell
     & Norvig, Artificial Intelligence, Section 4.1; as local search for architectures in White,

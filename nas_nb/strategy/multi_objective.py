@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError, nearest
 from nas_nb.strategy.base import Strategy, best_of, new_mutant, sample_new
 from nas_nb.strategy.options import option
-from nas_nb.strategy.optuna_samplers import OptunaStrategy, Translation, told_trials
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -25,7 +24,7 @@ _UNCHANGED = 0.5
 
 
 @dataclass(frozen=True)
-class Pareto(Strategy):
+class Nsga2(Strategy):
     """Breeds architectures that trade the score against a cost, spread along the Pareto front.
 
     Use it when a good score is not all: small and fast models count too, and you want to choose
@@ -43,7 +42,7 @@ class Pareto(Strategy):
     NSGA-II, IEEE Transactions on Evolutionary Computation 6(2), 2002, Section III.
     """
 
-    name: ClassVar[str] = "pareto"
+    name: ClassVar[str] = "nsga2"
 
     cost: str = option("params", "The second objective, a cost to minimise.")
     # The paper takes 100, which would be most of a notebook's search.
@@ -118,60 +117,6 @@ class Pareto(Strategy):
             return dict(first)
 
 
-@dataclass(frozen=True)
-class Nsga2(OptunaStrategy):
-    """Breeds generations that trade the score against a cost.
-
-    Use it to compare with `pareto`, which is the same idea and needs no further package. Don't
-    use it when only the score counts.
-
-    Parents are chosen among the better half by the score alone (`elite`): a front of a few dozen
-    trials is mostly cheap and bad architectures, and with their children the search was behind
-    random search by the score.
-
-    Paper: Deb, Pratap, Agarwal & Meyarivan, NSGA-II, IEEE Transactions on Evolutionary
-    Computation 6(2), 2002, Section III. Code: `optuna.samplers.NSGAIISampler`.
-    """
-
-    name: ClassVar[str] = "nsga2"
-
-    population_size: int = option(20, "Trials of a generation.", low=2)
-    cost: str = option("params", "The second objective, a cost to minimise.")
-    elite: float = option(
-        0.5, "Fraction of the trials, the best by the score, that may be parents.", above=0, high=1
-    )
-
-    def check_space(self, space: SearchSpace) -> None:
-        """Raises a `StrategyError` for a cost that a search doesn't measure."""
-        refuse_unmeasured(self.name, self.cost)
-
-    def reason(self, history: History) -> str | None:
-        """Returns that only the score counts, once the trials show that none tells the cost."""
-        return untold(self.cost, history)
-
-    def told(self, translation: Translation, history: History) -> list[Any]:
-        """Returns the elite of the history as Optuna's trials, in generations."""
-        told = told_trials(translation, history, self.window, self.cost)
-        told = told or told_trials(translation, history, self.window)
-        sign = 1.0 if history.direction == "max" else -1.0
-        ranked = sorted(range(len(told)), key=lambda number: -sign * told[number].values[0])
-        elite = sorted(ranked[: math.ceil(self.elite * len(told))])
-        for place, number in enumerate(elite):
-            generation = place // self.population_size
-            told[number].system_attrs["NSGAIISampler:generation"] = generation
-        return [told[number] for number in elite]
-
-    def suffices(self, told: Sequence[Any]) -> bool:
-        """Says whether the first generation is whole."""
-        return len(told) >= self.population_size
-
-    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
-        """Returns Optuna's `NSGAIISampler`."""
-        import optuna
-
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=self.population_size)
-
-
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -223,7 +168,7 @@ def crowding_distance(points: Matrix) -> Vector:
     return distance
 
 
-COSTS = ("params", "flops", "latency_s")
+COSTS = ("params", "macs", "latency_s")
 """What a `Search` measures. Trials that others record may tell other costs."""
 
 ENOUGH = 3

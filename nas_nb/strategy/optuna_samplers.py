@@ -292,7 +292,7 @@ _PLANE = 2
 
 
 @dataclass(frozen=True)
-class Cma(OptunaStrategy):
+class CmaEs(OptunaStrategy):
     """Draws from a normal distribution that fits the best tenth of the trials.
 
     Use it for spaces of numbers, two or more that are always active. Don't use it for unordered
@@ -305,7 +305,7 @@ class Cma(OptunaStrategy):
     CMA-ES for Hyperparameter Optimization, AAAI 2021. Code: `optuna.samplers.CmaEsSampler`.
     """
 
-    name: ClassVar[str] = "cma"
+    name: ClassVar[str] = "cma_es"
     packages: ClassVar[tuple[str, ...]] = ("optuna", "cmaes")
 
     # 10 at least, so that the best tenth is one; Optuna takes 1.

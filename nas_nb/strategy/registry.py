@@ -15,13 +15,13 @@ from nas_nb.strategy.local_search import Greedy, LocalSearch
 from nas_nb.strategy.multi_fidelity.asha import Asha
 from nas_nb.strategy.multi_fidelity.bohb import Bohb
 from nas_nb.strategy.multi_fidelity.hyperband import Hyperband, SuccessiveHalving
-from nas_nb.strategy.multi_objective import Nsga2, Pareto
+from nas_nb.strategy.multi_objective import Nsga2
 from nas_nb.strategy.options import check_options
-from nas_nb.strategy.optuna_samplers import Cma, Tpe
+from nas_nb.strategy.optuna_samplers import CmaEs, Tpe
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_grid import Grid, RandomSearch
 from nas_nb.strategy.reinforce import Reinforce
-from nas_nb.strategy.weight_sharing import Gradient, OneShot
+from nas_nb.strategy.weight_sharing import Darts, OneShot
 
 if TYPE_CHECKING:
     from nas_nb.space.domain import Domain
@@ -37,7 +37,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Greedy,
         LocalSearch,
         Evolution,
-        Pareto,
+        Nsga2,
         Reinforce,
         Predictor,
         SuccessiveHalving,
@@ -45,11 +45,10 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Asha,
         Bohb,
         OneShot,
-        Gradient,
+        Darts,
         BayesianOptimization,
         Tpe,
-        Nsga2,
-        Cma,
+        CmaEs,
     )
 }
 """The strategies that `strategy="name"` reaches."""

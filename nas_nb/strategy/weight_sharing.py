@@ -119,7 +119,7 @@ _DERIVATION_DRAWS = 256
 
 
 @dataclass(frozen=True)
-class Gradient(Strategy):
+class Darts(Strategy):
     """Learns the weights of a net and a mixture of all its choices, and tries what has won.
 
     Use it where one training of a net with everything in it can be afforded, and a few trials.
@@ -136,7 +136,7 @@ class Gradient(Strategy):
     Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019, Algorithm 1.
     """
 
-    name: ClassVar[str] = "gradient"
+    name: ClassVar[str] = "darts"
     needs_data: ClassVar[bool] = True
 
     epochs: int = option(50, "Epochs of the supernet's training.", low=1)

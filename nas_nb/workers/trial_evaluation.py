@@ -201,12 +201,14 @@ class TrialEvaluation:
     def _last_epoch(self) -> int:
         trial, granted = self.trial, self.granted
         left = self.settings.budget.epochs_left(self.journal.history)
-        most = min(left, granted.epochs * granted.repeats) // granted.repeats
+        most = (
+            min(left, granted.epochs * granted.executions_per_trial) // granted.executions_per_trial
+        )
         return int(min(granted.epochs, trial.epochs + most))
 
     def _target(self) -> float | None:
         """The score that a trial has to reach to be among the best of its fidelity, if known."""
-        if not self.granted.stop_early:
+        if not self.granted.prune:
             return None
         history, fidelity = self.journal.history, self.trial.fidelity
         scores = [t.score for t in history.completed if t.fidelity == fidelity]
@@ -293,9 +295,9 @@ class TrialInitializer:
             The beginning. If the trial has epochs to go on from and the beginning has no state,
             the state could not be read.
         """
-        repeats = self.settings.fidelity.granted(trial.fidelity).repeats
+        executions_per_trial = self.settings.fidelity.granted(trial.fidelity).executions_per_trial
         models = []
-        for repeat in range(repeats):
+        for repeat in range(executions_per_trial):
             with seeded(repeat_seed(seed, repeat)):
                 models.append(space.build_values(trial.values))
         candidate = Candidate(models, seed, self.settings.objective.name)

@@ -39,7 +39,9 @@ def test_a_shortfall_names_table_strategy_mark_and_by_how_many_errors() -> None:
 
 def test_a_table_has_a_row_a_strategy_and_a_column_a_table() -> None:
     results = Results(None)
-    results.update({("a", "random", 0): RUN, ("a", "random", 1): RUN, ("b", "local", 0): RUN})
+    results.update(
+        {("a", "random", 0): RUN, ("a", "random", 1): RUN, ("b", "local_search", 0): RUN}
+    )
     assert markdown(results, 1).splitlines() == [
         "| strategy | a | b |",
         "|---|---|---|",
@@ -52,7 +54,7 @@ def test_a_table_shows_validation_scores_and_how_many_found_the_best() -> None:
     results = Results(None)
     results["a", "random", 0] = Run([1.0], [0.5], 0.0)
     results["a", "random", 1] = Run([0.9], [0.75], 0.0)
-    results["a", "local", 0] = Run([0.8], [0.75], 0.0)
+    results["a", "local_search", 0] = Run([0.8], [0.75], 0.0)
     rows = [markdown(results, 0, by).splitlines()[2:] for by in ("validation", "best")]
     assert rows == [
         ["| random | 0.625 ± 0.125 (2) |", "| local | 0.750 ± 0.000 (1) |"],

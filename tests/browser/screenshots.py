@@ -35,7 +35,8 @@ space = {
     "learning_rate": [0.001, 0.003],
 }
 search = nas.Search(
-    space, "digits", strategy="evolution", options={"population": 12}, max_trials=400, epochs=20
+    space, "digits", strategy="evolution", strategy_options={"population": 12},
+    max_trials=400, epochs=20
 )
 """
 STEER = """
@@ -55,8 +56,8 @@ trials(36)
 REPLAY = "nas.replay(search.directory)"
 RACE = """
 race = nas.race(
-    space, "digits", strategies=["random", "evolution", "local"], seeds=2, max_trials=8, epochs=3,
-    directory="race",
+    space, "digits", strategies=["random", "evolution", "local_search"], seeds=2,
+    max_trials=8, epochs=3, directory="race",
 )
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}

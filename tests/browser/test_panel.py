@@ -175,7 +175,7 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
         "Batch size",
         "Seed",
         "Max params",
-        "Max flops",
+        "Max macs",
         "Max latency",
         "Strategy",
         "Population",

@@ -22,7 +22,7 @@ from nas_nb.space.parameter import Parameter, ParameterKind
 
 units = [Parameter(f"units_{n}", ParameterKind.CHOICE, tuple(range(1, 9))) for n in (1, 2, 3)]
 race = nas.race(
-    Domain(tuple(units)), strategies=["random", "local"], seeds=2, max_trials=12,
+    Domain(tuple(units)), strategies=["random", "local_search"], seeds=2, max_trials=12,
     table=lambda values: 1 - sum(1 / value for value in values.values()) / 3, directory="race",
 )
 """

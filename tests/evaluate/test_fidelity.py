@@ -95,10 +95,10 @@ def test_what_is_no_image_has_no_resolution() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"fraction": 0}, "above 0 and at most 1"),
-        ({"fraction": 1.5}, "above 0 and at most 1"),
+        ({"data_fraction": 0}, "above 0 and at most 1"),
+        ({"data_fraction": 1.5}, "above 0 and at most 1"),
         ({"resolution": "half"}, "above 0 and at most 1"),
-        ({"repeats": 0}, "1 or more"),
+        ({"executions_per_trial": 0}, "1 or more"),
         ({"patience": 0}, "1 or more"),
         ({"min_delta": -1}, "0 or more"),
     ],
@@ -110,12 +110,12 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, float], words: str) -> 
 
 def test_a_journal_of_before_is_that_of_now_where_nothing_differs() -> None:
     assert Fidelity(3, 8).to_json() == {"epochs": 3, "batch_size": 8}
-    granted = Fidelity(3, 8, fraction=0.5, stop_early=True)
+    granted = Fidelity(3, 8, data_fraction=0.5, prune=True)
     assert Fidelity(**granted.to_json()) == granted
 
 
 def test_less_of_anything_is_below() -> None:
-    full = Fidelity(9, fraction=0.5)
+    full = Fidelity(9, data_fraction=0.5)
     assert full.granted({"epochs": 3}).is_below(full)
-    assert full.granted({"fraction": 0.25}).is_below(full)
+    assert full.granted({"data_fraction": 0.25}).is_below(full)
     assert not full.granted({"epochs": 12}).is_below(full)

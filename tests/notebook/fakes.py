@@ -116,7 +116,7 @@ class FakeSearch:
         self.state = state
         self.name = "digits"
         self.reason: str | None = None
-        self.choice: str | None = None
+        self.strategy_reason: str | None = None
         self.settings = SimpleNamespace(
             strategy=make_strategy("evolution"),
             budget=Budget(max_trials=10),

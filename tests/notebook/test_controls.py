@@ -36,7 +36,7 @@ def test_they_show_the_search_as_it_is(controls):
         "batch_size": 32,
         "seed": 0,
         "max_params": 0,
-        "max_flops": 0,
+        "max_macs": 0,
         "max_latency": "",
         "cost": "none",
         "directory": "nas_nb_runs/digits",
@@ -115,10 +115,10 @@ def test_limits_of_a_model_and_the_objective_are_set_too(search, controls):
 
 
 def test_a_cost_is_weighed_where_the_strategy_can(search, controls):
-    controls.inputs["strategy"].value = "pareto"
+    controls.inputs["strategy"].value = "nsga2"
     assert controls.inputs["cost"].value == "params"
-    controls.inputs["cost"].value = "flops"
-    assert search.strategy.cost == "flops"
+    controls.inputs["cost"].value = "macs"
+    assert search.strategy.cost == "macs"
     assert "cost" not in controls.options.inputs
     controls.inputs["cost"].value = "none"
     assert "choose which" in complaints(controls)["cost"]
@@ -128,13 +128,13 @@ def test_a_cost_is_weighed_where_the_strategy_can(search, controls):
 
 
 def test_a_strategy_that_weighs_no_cost_says_so_beside_the_control(search, controls):
-    controls.inputs["cost"].value = "flops"
+    controls.inputs["cost"].value = "macs"
     controls.inputs["epochs"].value = 5
     assert list(complaints(controls)) == ["cost"]
-    assert "choose the strategy pareto or nsga2" in complaints(controls)["cost"]
-    controls.inputs["strategy"].value = "pareto"
+    assert "choose the strategy nsga2" in complaints(controls)["cost"]
+    controls.inputs["strategy"].value = "nsga2"
     assert controls.legal
-    assert search.strategy.cost == "flops"
+    assert search.strategy.cost == "macs"
 
 
 def test_the_folder_can_be_changed_and_what_is_wrong_with_it_is_said_beside_it(search, controls):
@@ -148,7 +148,7 @@ def test_the_folder_can_be_changed_and_what_is_wrong_with_it_is_said_beside_it(s
 
 
 def test_the_options_are_those_of_the_strategy_that_is_chosen(search, controls):
-    assert list(controls.options.inputs) == ["population", "sample", "inherit"]
+    assert list(controls.options.inputs) == ["population", "sample", "inherit_weights"]
     controls.options.inputs["population"].value = 30
     assert search.strategy == Evolution(population=30)
     controls.inputs["strategy"].value = "tpe"

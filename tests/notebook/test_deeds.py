@@ -12,7 +12,7 @@ DEEDS = {
         {"without": {"layer_1": ["Dense"]}},
         "restricted: layer_1 without Dense",
     ),
-    SteerAction.RELEASE: ({"names": ["units"]}, "restrictions lifted of units"),
+    SteerAction.UNRESTRICT: ({"names": ["units"]}, "restrictions lifted of units"),
     SteerAction.QUEUE: ({"values": {"depth": 2}}, "queued: depth=2"),
     SteerAction.UNQUEUE: ({}, "queue emptied"),
     SteerAction.STOP_TRIAL: ({"trial": 3}, "trial 3 stopped"),

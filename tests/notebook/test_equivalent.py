@@ -9,23 +9,23 @@ from nas_nb.strategy.registry import make_strategy
 from tests.search.tiny import CHOICES
 
 GIVEN = {
-    "strategy": "pareto",
-    "options": {"cost": "flops", "population": 7},
+    "strategy": "nsga2",
+    "strategy_options": {"cost": "macs", "population": 7},
     "objective": "val_loss",
     "max_trials": 9,
     "max_time": "2 min 5 s",
     "max_epochs": 40,
     "max_time_per_trial": "30 s",
     "max_params": 5000,
-    "max_flops": 10**6,
+    "max_macs": 10**6,
     "max_latency": 0.005,
     "epochs": 3,
     "batch_size": 16,
-    "fraction": 0.5,
-    "repeats": 2,
+    "data_fraction": 0.5,
+    "executions_per_trial": 2,
     "patience": 2,
     "min_delta": 0.001,
-    "stop_early": True,
+    "prune": True,
     "seed": 4,
     "directory": "run",
 }
@@ -50,8 +50,10 @@ def test_the_magic_names_the_same_settings(search):
     line = magic_text(search)
     asked = vars(cell_parser().read(line.removeprefix("%%nas ")))
     given = {name: value for name, value in asked.items() if value not in (None, False)}
-    expected = {**GIVEN, "name": "search", "data": "wine", "option": GIVEN["options"]}
-    assert given == {n: v for n, v in expected.items() if n != "options"} | {"max_latency": "0.005"}
+    expected = {**GIVEN, "name": "search", "data": "wine", "option": GIVEN["strategy_options"]}
+    assert given == {n: v for n, v in expected.items() if n != "strategy_options"} | {
+        "max_latency": "0.005"
+    }
 
 
 def test_what_is_at_its_default_is_left_out():

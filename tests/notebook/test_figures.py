@@ -23,7 +23,7 @@ def test_given_axes_are_drawn_on_and_returned():
     assert ax.lines
 
 
-@pytest.mark.parametrize("name", ["pareto", "parallel", "map", "importance", "funnel"])
+@pytest.mark.parametrize("name", ["pareto", "parallel", "space_map", "importance", "fidelities"])
 def test_every_view_of_a_search_is_a_plot(name):
     ax = Figure().add_subplot()
     assert getattr(figures.Plots(FakeSearch(0.5, 0.75)), name)(ax=ax) is ax

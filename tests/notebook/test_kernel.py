@@ -55,7 +55,7 @@ def cells(tmp_path_factory):
         "search # ended",
         "search.panel() # ended",
         "search.plot.scores();",
-        "ax = search.plot.curves(); ax.set_title('changed later')",
+        "ax = search.plot.learning_curves(); ax.set_title('changed later')",
         "ax",
         "import matplotlib.pyplot as plt; print(plt.get_fignums())",
         "%nas",
@@ -94,7 +94,7 @@ def test_a_reopened_panel_becomes_the_record_when_the_search_goes_on_and_ends(ce
 def test_plots_are_shown_once_and_at_the_end_of_their_cell(cells):
     assert shown(cells["search.plot.scores();"]) == [["image/png", "text/plain"]]
     assert shown(cells["ax"]) == [["image/png", "text/plain"]]
-    pictures = shown(cells["ax = search.plot.curves(); ax.set_title('changed later')"])
+    pictures = shown(cells["ax = search.plot.learning_curves(); ax.set_title('changed later')"])
     assert pictures.count(["image/png", "text/plain"]) == 1
 
 

@@ -150,7 +150,7 @@ def test_a_folder_is_opened_again(shell, tmp_path):
     shell.run_cell_magic("nas", f"{line} --start", CELL)
     shell.run_line_magic("nas", "wait")
     opened = shell.run_line_magic("nas", "open kept")
-    assert opened.strategy.options == {"population": 3, "sample": 2, "inherit": False}
+    assert opened.strategy.options == {"population": 3, "sample": 2, "inherit_weights": False}
     assert len(opened.history.completed) == 2
     assert "which folder" in refusal(shell, "open")
     assert "There is no search" in refusal(shell, "open nowhere")
@@ -167,5 +167,5 @@ def test_the_status_says_in_its_line_what_auto_chose(shell, search, capsys):
     capsys.readouterr()
     shell.run_line_magic("nas", "")
     said = capsys.readouterr().out
-    assert said.endswith(f" auto: {search.choice}\n")
+    assert said.endswith(f" auto: {search.strategy_reason}\n")
     assert said.count("\n") == 1

@@ -50,7 +50,7 @@ def test_an_option_that_may_be_none_may_be_left_empty(form):
 def test_what_no_field_can_hold_is_left_to_code(form):
     form.show(make_strategy(lambda history, rng: {}))
     assert form.inputs == {}
-    assert option_kinds(type(make_strategy("local"))) == {}
+    assert option_kinds(type(make_strategy("local_search"))) == {}
 
 
 def test_every_change_is_told(form):

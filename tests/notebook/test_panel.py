@@ -164,7 +164,7 @@ def test_it_knows_when_its_widgets_were_closed(panel):
 
 def test_what_auto_chose_stands_below_the_status(panel):
     assert "nas-choice" not in shown(panel)
-    panel._search.choice = "grid, because it is <small>."
+    panel._search.strategy_reason = "grid, because it is <small>."
     panel.paint()
     said = '</p><p class="nas-about nas-choice">evolution: grid, because it is &lt;small&gt;.</p>'
     assert said in shown(panel)

@@ -47,7 +47,7 @@ def test_text_and_html_have_a_row_a_proxy_with_its_count():
 
 def test_the_frame_has_numbers():
     frame = table(zen=[6, 5, 4, 3, 2, 1]).frame()
-    assert list(frame.index[:3]) == ["params", "flops", "zen"]
+    assert list(frame.index[:3]) == ["params", "macs", "zen"]
     assert frame.loc["zen", "tau"] == pytest.approx(-1)
     assert frame.loc["zen", ["candidates", "ms"]].tolist() == [6, 2.0]
 
@@ -58,7 +58,7 @@ def test_the_plot_has_a_bar_a_proxy_in_the_order_of_the_table():
     assert found.plot(ax) is ax
     found.plot(ax)
     labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert labels[:3] == ["params", "flops (0)", "zen (5)"]
+    assert labels[:3] == ["params", "macs (0)", "zen (5)"]
     widths = {bar.get_y(): bar.get_width() for bar in ax.patches if bar.get_height() == 0.7}
     assert len(widths) == 8
 

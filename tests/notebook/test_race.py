@@ -22,7 +22,7 @@ class Benchmark:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> NotebookRace:
-    given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 3, "max_trials": 5}
+    given: dict[str, Any] = {"strategies": ["random", "local_search"], "seeds": 3, "max_trials": 5}
     return race(chain(), table=Benchmark(), directory=tmp_path_factory.mktemp("race"), **given)
 
 
@@ -54,8 +54,8 @@ def test_drawing_again_adds_nothing(run: NotebookRace):
     before = len(ax.get_children())
     draw_race(info, ax)
     assert len(ax.get_children()) == before
-    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"random", "local"}
-    assert "local" in describe_race(info)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"random", "local_search"}
+    assert "local_search" in describe_race(info)
 
 
 def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, mo
 
     monkeypatch.setattr(output, "in_notebook", lambda: True)
     monkeypatch.setattr(notebook_race, "display", display)
-    given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 1, "max_trials": 3}
+    given: dict[str, Any] = {"strategies": ["random", "local_search"], "seeds": 1, "max_trials": 3}
     done = race(chain(), table=quality, directory=tmp_path, **given)
     first, last = shown[0], shown[-1]
     assert WIDGET_VIEW in first

@@ -74,6 +74,6 @@ def test_it_stays_as_it_was_when_the_search_goes_on(search):
 
 
 def test_what_was_chosen_and_why_is_said_where_the_strategy_is(search):
-    search.choice = "grid, because it is small."
+    search.strategy_reason = "grid, because it is small."
     for text in (Report(search).html, Report(search).text):
         assert "evolution: grid, because it is small. (population=" in text

@@ -30,7 +30,7 @@ def test_lines_restrict_the_space_and_say_what_is_left(shell, search, capsys):
         "activation_1 without tanh",
         "units at least 4",
     ]
-    steer(shell, "release")
+    steer(shell, "unrestrict")
     assert search.space_left == 12
 
 

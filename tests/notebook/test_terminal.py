@@ -50,7 +50,7 @@ def test_waiting_says_once_what_was_chosen_and_why(capsys):
     lines = iter([SearchState.RUNNING, SearchState.RUNNING, SearchState.STOPPED])
 
     def wait(seconds):
-        search.choice = "grid, because it is small."
+        search.strategy_reason = "grid, because it is small."
         search.state = next(lines)
 
     output.wait_with_line(search, wait, None)

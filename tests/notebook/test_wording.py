@@ -96,5 +96,5 @@ def test_numbers_that_name_no_layer_keep_their_names():
 def test_what_a_strategy_says_of_itself_comes_with_its_name():
     search = FakeSearch(0.5)
     assert wording.choice_text(search) == ""
-    search.choice = "by the score alone."
+    search.strategy_reason = "by the score alone."
     assert wording.choice_text(search) == "evolution: by the score alone."

@@ -200,7 +200,7 @@ def test_what_strategies_prepared_is_kept_in_order() -> None:
     history = History()
     history.apply({"event": "search_opened", "objective": "acc", "direction": "max", "seed": 0})
     for epoch in (1, 2):
-        event = {"event": "prepared", "time": 1.0, "strategy": "gradient", "what": "mixing"}
+        event = {"event": "prepared", "time": 1.0, "strategy": "darts", "what": "mixing"}
         history.apply({**event, "detail": {"epoch": epoch}})
     assert [event["detail"]["epoch"] for event in history.prepared] == [1, 2]
     assert len(history) == 0

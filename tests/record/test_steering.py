@@ -97,7 +97,7 @@ def test_a_failed_trial_is_not_continued():
 def test_steering_has_a_place_among_the_trials_and_in_a_session():
     journal = opened()
     complete(journal, 0.5)
-    steer(journal, "release")
+    steer(journal, "unrestrict")
     open_session(journal)
     complete(journal, 0.6)
     complete(journal, 0.7)

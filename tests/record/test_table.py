@@ -76,14 +76,14 @@ def test_columns_stand_in_the_order_that_is_asked_for() -> None:
 
 
 def test_fidelities_and_parents_have_columns_where_they_are_used() -> None:
-    journal = opened(fidelity={"epochs": 4, "batch_size": 8, "fraction": 0.5})
+    journal = opened(fidelity={"epochs": 4, "batch_size": 8, "data_fraction": 0.5})
     complete(journal, 0.5)
     journal.append(
         "trial_proposed",
         trial=1,
         values={"n": 0},
         origin="test",
-        fidelity={"fraction": 1.0, "repeats": 2},
+        fidelity={"data_fraction": 1.0, "executions_per_trial": 2},
         parent=0,
     )
     journal.append("trial_started", trial=1, epochs=4)
@@ -92,14 +92,14 @@ def test_fidelities_and_parents_have_columns_where_they_are_used() -> None:
         journal.append("epoch_ended", trial=1, epoch=epoch, logs=logs)
     end(journal, 1, score=0.75)
     frame = trials_frame(journal.history)
-    assert list(frame["fraction"]) == [0.5, 1.0]
+    assert list(frame["data_fraction"]) == [0.5, 1.0]
     assert "resolution" not in frame
-    assert frame.loc[1, ["repeats", "spread", "parent"]].tolist() == [2, 0.1, 0]
-    assert frame.loc[0, ["repeats", "spread", "parent"]].isna().all()
+    assert frame.loc[1, ["executions_per_trial", "spread", "parent"]].tolist() == [2, 0.1, 0]
+    assert frame.loc[0, ["executions_per_trial", "spread", "parent"]].isna().all()
 
 
 def test_an_epoch_of_repeats_is_spent_once_for_each() -> None:
-    journal = opened(fidelity={"repeats": 3})
+    journal = opened(fidelity={"executions_per_trial": 3})
     number = start(journal)
     journal.append("epoch_ended", trial=number, epoch=1, logs={})
     assert journal.history.epochs_spent == 3

@@ -58,7 +58,11 @@ def test_a_cell_that_was_changed_has_to_wait_and_is_told_what_changed_and_both_w
     running = tiny_search(tmp_path, epochs=LONG).start()
     try:
         changed = tiny_search(
-            tmp_path, epochs=LONG, max_trials=5, strategy="evolution", options={"sample": 4}
+            tmp_path,
+            epochs=LONG,
+            max_trials=5,
+            strategy="evolution",
+            strategy_options={"sample": 4},
         )
         with pytest.raises(SearchError, match="only one can be") as refused:
             changed.start()

@@ -115,9 +115,9 @@ def test_a_child_of_another_architecture_inherits_and_says_what(tmp_path: Path):
 
 
 def test_children_of_an_evolution_that_inherits_start_from_their_parents(tmp_path: Path):
-    options = {"population": 3, "sample": 2, "inherit": True}
+    options = {"population": 3, "sample": 2, "inherit_weights": True}
     search = tiny_search(
-        tmp_path, strategy="evolution", options=options, max_trials=7, epochs=2, seed=1
+        tmp_path, strategy="evolution", strategy_options=options, max_trials=7, epochs=2, seed=1
     ).run()
     assert [trial.parent is None for trial in search.history] == [True] * 3 + [False] * 4
     for trial in list(search.history)[3:]:

@@ -27,7 +27,7 @@ def build(hp: Any) -> keras.Model:
 def search_in(folder: Path) -> Search:
     options = {"population": 2, "sample": 2}
     return tiny_search(
-        folder, space=build, strategy="evolution", options=options, max_trials=6, epochs=3
+        folder, space=build, strategy="evolution", strategy_options=options, max_trials=6, epochs=3
     )
 
 

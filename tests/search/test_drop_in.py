@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nas_nb import tuners
-from nas_nb.tuners import FastTuner
+from nas_nb.tuners import Tuner
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int64")
@@ -147,7 +147,7 @@ def test_our_strategies_run_as_tuners_too(tmp_path: Path):
     from nas_nb.oracles.strategy_oracle import oracle
 
     evolution = oracle("evolution", "val_accuracy", max_trials=3, seed=0, population=2, sample=1)
-    tuner = search(FastTuner(evolution, build, directory=str(tmp_path), project_name="p"))
+    tuner = search(Tuner(evolution, build, directory=str(tmp_path), project_name="p"))
     assert len(tuner.oracle.history.completed) == 3
     assert tuner.get_best_models(1)[0].count_params() > 0
 

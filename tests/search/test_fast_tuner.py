@@ -16,7 +16,7 @@ from keras_tuner.src.distribute import oracle_chief
 
 from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.oracles.strategy_oracle import oracle
-from nas_nb.tuners import FastTuner
+from nas_nb.tuners import Tuner
 
 STEPS = 4
 X = np.random.default_rng(0).normal(size=(8 * STEPS, 3)).astype("float32")
@@ -41,7 +41,7 @@ def build(hp: kt.HyperParameters) -> keras.Model:
 
 def test_a_trial_is_trained_for_the_epochs_that_its_oracle_asks_for(tmp_path: Path) -> None:
     halving = oracle("hyperband", "val_loss", max_trials=3, seed=0, max_epochs=2, factor=2)
-    tuner = FastTuner(halving, build, directory=tmp_path)
+    tuner = Tuner(halving, build, directory=tmp_path)
     rest = {"validation_data": (X, Y), "batch_size": 8, "callbacks": [Begun()]}
     tuner.search(X, Y, epochs=5, verbose=0, **rest)
     history = halving.history
@@ -54,7 +54,7 @@ def draw(**given: Any) -> kt.Oracle:
     return kt.oracles.RandomSearchOracle("val_loss", max_trials=1, seed=1, **given)
 
 
-def search(tuner: FastTuner, x: Any = X, **given: Any) -> Any:
+def search(tuner: Tuner, x: Any = X, **given: Any) -> Any:
     """Searches, and returns the first trial."""
     tuner.search(x, Y, validation_data=(X, Y), epochs=1, verbose=0, **given)
     return tuner.oracle.get_trial("0")
@@ -67,7 +67,7 @@ def test_trials_run_under_a_distribution_strategy(tmp_path: Path) -> None:
 
     mirrored = tf.distribute.MirroredStrategy(["/cpu:0"])
     given = {"distribution_strategy": mirrored, "optimizer": "adam", "directory": tmp_path}
-    tuner = FastTuner(draw(), build, **given)
+    tuner = Tuner(draw(), build, **given)
     trial = search(tuner)
     assert trial.status == "COMPLETED", trial.message
     best = tuner.get_best_models(1)[0]
@@ -93,7 +93,7 @@ class OwnLoop(kt.HyperModel):  # type: ignore[misc]
 
 def test_a_loop_of_ones_own_keeps_its_best_epoch(tmp_path: Path) -> None:
     objective = kt.Objective("mine", "min")
-    tuner = FastTuner(
+    tuner = Tuner(
         kt.oracles.RandomSearchOracle(objective, max_trials=1), OwnLoop(), directory=tmp_path
     )
     search(tuner)
@@ -117,7 +117,7 @@ def chief(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kt.Oracle
 
 
 def test_a_worker_leaves_the_oracle_to_its_chief(chief: kt.Oracle, tmp_path: Path) -> None:
-    tuner = FastTuner(draw(), build, directory=tmp_path, project_name="worker")
+    tuner = Tuner(draw(), build, directory=tmp_path, project_name="worker")
     search(tuner)
     assert chief.trials["0"].status == "COMPLETED"
     assert not (tmp_path / "worker" / "oracle.json").exists()
@@ -135,17 +135,17 @@ def test_a_chief_writes_what_the_last_worker_told(
     for name, value in (("ORACLE_IP", "-"), ("ORACLE_PORT", "-"), ("TUNER_ID", "chief")):
         monkeypatch.setenv(f"KERASTUNER_{name}", value)
     monkeypatch.setattr(oracle_chief, "start_server", serve)
-    FastTuner(draw(), build, directory=tmp_path, project_name="p").search(verbose=0)
+    Tuner(draw(), build, directory=tmp_path, project_name="p").search(verbose=0)
     assert json.loads((tmp_path / "p" / "oracle.json").read_text())["end_order"] == ["0"]
 
 
 def test_a_search_without_a_hypermodel_needs_a_run_trial(tmp_path: Path) -> None:
-    class Own(FastTuner):
+    class Own(Tuner):
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
             return trial.hyperparameters.Float("x", 1.0, 2.0)
 
     with pytest.raises(ValueError, match=r"Expected a hypermodel.*hypermodel=None"):
-        FastTuner(draw(), directory=tmp_path)
+        Tuner(draw(), directory=tmp_path)
     assert 1.0 <= search(Own(draw(), directory=tmp_path)).score <= 2.0
 
 
@@ -157,7 +157,7 @@ class OnBatch(keras.callbacks.Callback):  # type: ignore[misc]
 def test_a_trial_says_why_it_took_a_slower_path(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tuner = FastTuner(draw(), build, directory=tmp_path)
+    tuner = Tuner(draw(), build, directory=tmp_path)
     trial = search(tuner, callbacks=[OnBatch()])
     assert trial.message.startswith("trained by model.fit: ")
     tuner.results_summary()
@@ -167,7 +167,7 @@ def test_a_trial_says_why_it_took_a_slower_path(
 
 
 def test_a_trial_that_took_the_fast_path_says_nothing(tmp_path: Path) -> None:
-    assert on_tensorflow() == (search(FastTuner(draw(), build, directory=tmp_path)).message is None)
+    assert on_tensorflow() == (search(Tuner(draw(), build, directory=tmp_path)).message is None)
 
 
 def test_max_model_size_counts_what_is_trained(tmp_path: Path) -> None:
@@ -177,14 +177,14 @@ def test_max_model_size_counts_what_is_trained(tmp_path: Path) -> None:
         model.compile("sgd", "mse")
         return model
 
-    six = FastTuner(draw(), normalized, max_model_size=6, directory=tmp_path / "six")
+    six = Tuner(draw(), normalized, max_model_size=6, directory=tmp_path / "six")
     assert search(six).status == "COMPLETED"
-    five = FastTuner(draw(), normalized, max_model_size=5, directory=tmp_path / "five")
+    five = Tuner(draw(), normalized, max_model_size=5, directory=tmp_path / "five")
     assert "6 parameters" in search(five).message
 
 
 def test_a_search_that_is_interrupted_has_written_its_state(tmp_path: Path) -> None:
-    class Interrupted(FastTuner):
+    class Interrupted(Tuner):
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
             if trial.trial_id == "1":
                 raise KeyboardInterrupt

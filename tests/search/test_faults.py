@@ -171,10 +171,10 @@ def test_a_candidate_that_never_fits_is_a_row_with_its_reason(
     assert search.trials["reason"][0] == ("Out of memory: take smaller layers or a smaller batch.")
 
 
-def test_a_candidate_over_max_flops_is_rejected_before_it_has_weights(tmp_path: Path):
-    search = tiny_search(tmp_path, max_flops=1, max_trials=1).run()
-    assert search.trials["reason"][0] == "The model has more flops than max_flops=1 allows."
-    assert search.history[0].costs["flops"] > 1
+def test_a_candidate_over_max_macs_is_rejected_before_it_has_weights(tmp_path: Path):
+    search = tiny_search(tmp_path, max_macs=1, max_trials=1).run()
+    assert search.trials["reason"][0] == "The model has more macs than max_macs=1 allows."
+    assert search.history[0].costs["macs"] > 1
 
 
 def test_a_candidate_over_max_latency_is_rejected_before_it_is_trained(tmp_path: Path):

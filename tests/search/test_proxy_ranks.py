@@ -73,7 +73,7 @@ def test_progress_is_told_after_each(search):
     found = measure_proxies(search, 50, lambda *progress: told.append(progress))
     assert told == [(done, 7) for done in range(1, 8)]
     assert found.candidates == 7
-    assert [rank.name for rank in found.ranks[:2]] == ["params", "flops"]
+    assert [rank.name for rank in found.ranks[:2]] == ["params", "macs"]
 
 
 def test_of_more_trials_a_sample_is_taken_the_same_each_time(search, seen):

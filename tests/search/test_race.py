@@ -16,7 +16,7 @@ from tests.strategy.worlds import chain, quality, rng, told, twelve
 
 
 def over_table(directory: Path, **changes: Any) -> Race:
-    given: dict[str, Any] = {"strategies": ["random", "local"], "seeds": 2, "max_trials": 6}
+    given: dict[str, Any] = {"strategies": ["random", "local_search"], "seeds": 2, "max_trials": 6}
     given |= {"table": quality, "directory": directory, **changes}
     return Race(given.pop("space", chain()), **given)
 
@@ -24,7 +24,12 @@ def over_table(directory: Path, **changes: Any) -> Race:
 def test_a_race_over_a_table_runs_every_strategy_with_every_seed(tmp_path: Path):
     race = over_table(tmp_path).run()
     frame = race.frame()
-    assert list(race.histories) == [("random", 0), ("local", 0), ("random", 1), ("local", 1)]
+    assert list(race.histories) == [
+        ("random", 0),
+        ("local_search", 0),
+        ("random", 1),
+        ("local_search", 1),
+    ]
     assert len(frame) == 4 * 6
     for (label, seed), history in race.histories.items():
         own = frame[(frame.strategy == label) & (frame.seed == seed)]

@@ -14,7 +14,7 @@ from tests.search.tiny import CHOICES, tiny_search
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="a shared net needs TensorFlow"
 )
-sharing = pytest.mark.parametrize("strategy", ["one_shot", "gradient"])
+sharing = pytest.mark.parametrize("strategy", ["one_shot", "darts"])
 
 
 def build(hp: kt.HyperParameters) -> keras.Model:
@@ -60,23 +60,23 @@ def test_what_a_mixture_cannot_weigh_is_refused(
     space: dict[str, Any], words: str | None, tmp_path: Path
 ) -> None:
     if words is None:
-        assert tiny_search(tmp_path, space=space, strategy="gradient").strategy.name == "gradient"
+        assert tiny_search(tmp_path, space=space, strategy="darts").strategy.name == "darts"
         return
     with pytest.raises(StrategyError, match=words):
-        tiny_search(tmp_path, space=space, strategy="gradient")
+        tiny_search(tmp_path, space=space, strategy="darts")
 
 
 def test_a_cost_that_no_search_measures_is_refused_at_construction(tmp_path: Path) -> None:
     with pytest.raises(StrategyError, match="Did you mean 'params'"):
-        tiny_search(tmp_path, strategy="pareto", options={"cost": "parms"})
+        tiny_search(tmp_path, strategy="nsga2", strategy_options={"cost": "parms"})
 
 
 def test_a_search_says_what_auto_chose_from_its_start_on(tmp_path: Path) -> None:
     search = tiny_search(tmp_path, strategy="auto", max_trials=1, epochs=1)
-    assert search.choice is None
+    assert search.strategy_reason is None
     assert repr(search).endswith("strategy auto>")
     search.run()
-    assert search.choice == "grid, because the space has only 12 architectures."
+    assert search.strategy_reason == "grid, because the space has only 12 architectures."
     assert repr(search).endswith(
         "strategy auto (grid, because the space has only 12 architectures)>"
     )

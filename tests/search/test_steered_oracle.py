@@ -86,7 +86,7 @@ def test_every_strategy_proposes_what_is_left_of_the_space_and_then_all_of_it(na
     inside = advance(oracle, 5)
     assert len(inside) == 5
     assert all(fits(trial.values) for trial in inside)
-    steer(oracle, "release")
+    steer(oracle, "unrestrict")
     assert len(advance(oracle, 2)) == 2
 
 
@@ -138,7 +138,7 @@ def test_steering_during_a_proposal_counts_for_it():
     assert len(asked) > 1
 
 
-@pytest.mark.parametrize("name", ["evolution", "local", "grid"])
+@pytest.mark.parametrize("name", ["evolution", "local_search", "grid"])
 def test_a_steered_search_that_was_cut_anywhere_proposes_what_it_would_have_proposed(name: str):
     def whole() -> Recorder:
         journal = Recorder()
@@ -198,10 +198,10 @@ def test_what_is_used_up_says_that_the_search_is_restricted():
     steer(oracle, "restrict", pin={"optimizer": ["adam"]})
     assert len(advance(oracle, 12)) == 3
     assert "All 3 architectures" in (oracle.reason or "")
-    assert "restricted (optimizer pinned to adam): `search.steer.release()`" in (
+    assert "restricted (optimizer pinned to adam): `search.steer.unrestrict()`" in (
         oracle.reason or ""
     )
-    steer(oracle, "release")
+    steer(oracle, "unrestrict")
     assert len(advance(oracle, 12)) == 9
 
 

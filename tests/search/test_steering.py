@@ -41,7 +41,7 @@ def test_a_search_can_be_steered_before_it_starts_and_after_it_ended(tmp_path: P
     assert (first.origin, first.values["units_1"]) == ("user", 2)
     assert second.values["units_1"] >= 3
     search.steer.budget(max_trials=4)
-    search.steer.release()
+    search.steer.unrestrict()
     search.steer.strategy("grid")
     search.steer.more_epochs(second, 2)
     search.run()
@@ -116,13 +116,13 @@ def test_a_running_trial_gets_more_epochs_and_the_running_search_another_budget(
         (lambda steer: steer.pin(unitz=3), SpaceError, "Did you mean 'units'"),
         (lambda steer: steer.without(units_1=[2, 3, 4]), SpaceError, "something to be left"),
         (lambda steer: steer.queue({"units_1": 5}), SpaceError, "units_1|depth"),
-        (lambda steer: steer.release("units"), SearchError, "not restricted"),
+        (lambda steer: steer.unrestrict("units"), SearchError, "not restricted"),
         (lambda steer: steer.stop_trial(), SearchError, "no trial to stop"),
         (lambda steer: steer.more_epochs(7, 1), SearchError, "one of 0 trials"),
         (lambda steer: steer.more_epochs(0, 0), NasError, "whole number"),
         (lambda steer: steer.budget(max_trails=3), SearchError, "Did you mean 'max_trials'"),
         (lambda steer: steer.budget(max_trials=0), NasError, "max_trials"),
-        (lambda steer: steer.strategy("pareto", cost="parms"), NasError, "mean 'params'"),
+        (lambda steer: steer.strategy("nsga2", cost="parms"), NasError, "mean 'params'"),
         (lambda steer: steer.strategy("evolutoin"), NasError, "Did you mean 'evolution'"),
     ],
 )

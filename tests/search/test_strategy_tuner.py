@@ -79,7 +79,13 @@ def test_trials_are_trained_as_far_as_promised_and_promoted_ones_go_on(
     Steps.seen.clear()
     options = RUNGS[name]
     tuner = nas.StrategyTuner(
-        known_at_once, "val_accuracy", 8, 0, strategy=name, options=options, directory=tmp_path
+        known_at_once,
+        "val_accuracy",
+        8,
+        0,
+        strategy=name,
+        strategy_options=options,
+        directory=tmp_path,
     )
     tuner.search(X, Y, validation_data=(X, Y), epochs=9, verbose=0, callbacks=[Steps()])
     history = tuner.oracle.history

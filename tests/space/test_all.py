@@ -31,7 +31,7 @@ from nas_nb.spaces.darts import darts_cell
 from nas_nb.spaces.image_models import image
 from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench101 import nasbench101_cell
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.tabular_models import tabular
 from nas_nb.spaces.text_models import text
 from nas_nb.spaces.timeseries_models import timeseries
@@ -75,7 +75,7 @@ def build(hp: kt.HyperParameters) -> keras.Model:
 SPACES: dict[str, Case] = {
     "dictionary": Case(lambda: SearchSpace.from_dict(CHAIN), DIGITS),
     "build_function": Case(lambda: SearchSpace(build), DIGITS),
-    "cell": Case(lambda: cell(width=4, stages=2), DIGITS),
+    "cell": Case(lambda: nasbench201_cell(width=4, stages=2), DIGITS),
     "macro": Case(lambda: macro(width=4, stages=2), DIGITS),
     "image": Case(lambda: image(augmentations=("none", "shift")), DIGITS),
     "text": Case(text, WORDS),
@@ -84,21 +84,25 @@ SPACES: dict[str, Case] = {
     "nasbench101_cell": Case(lambda: nasbench101_cell(width=5, stages=2), DIGITS),
     "darts_cell": Case(lambda: darts_cell(nodes=2, layers=2, width=2), DIGITS),
     "part_of_cell": Case(
-        lambda: cell(width=4, stages=2).subspace({"edge_0_1": "nor_conv_3x3"}, {"edge": "none"}),
+        lambda: nasbench201_cell(width=4, stages=2).subspace(
+            {"edge_0_1": "nor_conv_3x3"}, {"edge": "none"}
+        ),
         DIGITS,
     ),
 }
 
 SMALL: dict[str, Callable[[], SearchSpace]] = {
     "dictionary": lambda: SearchSpace.from_dict(CHAIN),
-    "cell": lambda: cell(nodes=3),
+    "cell": lambda: nasbench201_cell(nodes=3),
     "nasbench101_cell": lambda: nasbench101_cell(nodes=4, edges=4),
     "macro": lambda: macro(layers=1, stages=3),
     "image": lambda: image(widths=8),
     "text": lambda: text(embeddings=16, widths=16),
     "tabular": lambda: tabular(widths=(16, 32)),
     "timeseries": lambda: timeseries(widths=8),
-    "part_of_cell": lambda: cell(nodes=3).subspace({"edge_0_2": "none"}, {"edge": "avg_pool_3x3"}),
+    "part_of_cell": lambda: nasbench201_cell(nodes=3).subspace(
+        {"edge_0_2": "none"}, {"edge": "avg_pool_3x3"}
+    ),
     "part_of_macro": lambda: macro(layers=2, stages=2).subspace({"block_1": "identity"}),
 }
 

@@ -101,7 +101,7 @@ def test_layers_of_the_model_are_laid_out_where_the_space_draws_nothing_itself()
 
 def test_text_is_the_key_where_nothing_is_published() -> None:
     one = SPACE.architecture(ONE)
-    assert one.text == one.key
+    assert one.published_form == one.key
     assert one.costs == {}
     with pytest.raises(SpaceError, match="only cells have a published form"):
         SPACE.architecture("units_1=8")

@@ -9,13 +9,13 @@ from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs
 from nas_nb.record.history import History
 from nas_nb.spaces import nasbench201_net, skeleton
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.nasbench201_net import from_string
 from nas_nb.strategy.base import proposal_rng
 from nas_nb.strategy.registry import make_strategy
 
 CIFAR = DataSpec((32, 32, 3), Task.MULTICLASS, 10)
-PUBLISHED = cell(cells=5, width=16).for_data(CIFAR)
+PUBLISHED = nasbench201_cell(cells=5, width=16).for_data(CIFAR)
 
 # Cells and their parameters in millions, as NATS-Bench lists them; the third has a 3x3 convolution
 # whose node leads nowhere, the fourth one behind a node without inputs.
@@ -33,7 +33,7 @@ def trainable(model: object) -> int:
 
 
 def test_there_are_15625_cells_and_6466_up_to_isomorphism() -> None:
-    space = cell()
+    space = nasbench201_cell()
     assert space.size == 15_625
     cells = {space.architecture(values) for values in space.domain.enumerate()}
     assert len(cells) == space.domain.distinct.size == 6_466
@@ -56,20 +56,20 @@ def test_models_have_the_published_parameters(text: str) -> None:
 
 def test_published_string_names_an_architecture() -> None:
     text = next(iter(LISTED))
-    architecture = cell().architecture(text)
-    assert architecture.text == text
+    architecture = nasbench201_cell().architecture(text)
+    assert architecture.published_form == text
     assert architecture["edge_0_1"] == "avg_pool_3x3"
     with pytest.raises(SpaceError, match="Expected a cell of 4 nodes, got one of 2"):
-        cell().architecture("|skip_connect~0|")
+        nasbench201_cell().architecture("|skip_connect~0|")
 
 
 def test_isomorphic_cells_are_equal_and_keep_their_own_choices() -> None:
-    space = cell(nodes=3)
+    space = nasbench201_cell(nodes=3)
     one = space.architecture("|skip_connect~0|+|none~0|nor_conv_1x1~1|")
     two = space.architecture("|none~0|+|nor_conv_1x1~0|none~1|")
     assert one == two
     assert hash(one) == hash(two)
-    assert one.text != two.text
+    assert one.published_form != two.published_form
     assert one.diff(two) == {}
     assert space.distance(one, two) == 0.0
     assert np.array_equal(space.encode(one), space.encode(two))
@@ -77,7 +77,7 @@ def test_isomorphic_cells_are_equal_and_keep_their_own_choices() -> None:
 
 
 def test_path_encoding_has_a_column_for_each_way() -> None:
-    space = cell()
+    space = nasbench201_cell()
     # Four operations that let something through, on ways of one to three edges.
     row = space.encode(space.architecture(list(LISTED)[1]), "paths")
     assert row.shape == (4 + 4**2 + 4**3,)
@@ -92,7 +92,9 @@ def test_path_encoding_has_a_column_for_each_way() -> None:
 
 
 def test_dead_weights_change_nothing() -> None:
-    space = cell(width=4, stages=1, nodes=3).for_data(DataSpec((4, 4, 1), Task.MULTICLASS, 2))
+    space = nasbench201_cell(width=4, stages=1, nodes=3).for_data(
+        DataSpec((4, 4, 1), Task.MULTICLASS, 2)
+    )
     x = np.random.default_rng(0).random((3, 4, 4, 1), dtype="float32")
     dead = space.architecture("|nor_conv_3x3~0|+|skip_connect~0|none~1|").build()
     lean = space.architecture("|none~0|+|skip_connect~0|none~1|").build()
@@ -105,7 +107,7 @@ def test_dead_weights_change_nothing() -> None:
 
 
 def test_search_never_proposes_a_twin() -> None:
-    space = cell(nodes=3)
+    space = nasbench201_cell(nodes=3)
     strategy = make_strategy("random", space.domain)
     history, keys = History(), set()
     for number in range(60):
@@ -115,23 +117,25 @@ def test_search_never_proposes_a_twin() -> None:
 
 
 def test_other_sizes_nodes_and_operations() -> None:
-    assert cell(nodes=2).size == 5
-    assert cell(operations=["nor_conv_3x3", "skip_connect"]).size == 2**6
-    small = cell(cells=2, width=3, stages=2, nodes=3).for_data(DataSpec((9, 7, 2), Task.BINARY, 1))
+    assert nasbench201_cell(nodes=2).size == 5
+    assert nasbench201_cell(operations=["nor_conv_3x3", "skip_connect"]).size == 2**6
+    small = nasbench201_cell(cells=2, width=3, stages=2, nodes=3).for_data(
+        DataSpec((9, 7, 2), Task.BINARY, 1)
+    )
     architecture = small.sample(np.random.default_rng(0))
     assert costs(architecture.build()) == architecture.costs
 
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(SpaceError, match="`nodes` to be a whole number from 2 to 4, got 9"):
-        cell(nodes=9)
+        nasbench201_cell(nodes=9)
     with pytest.raises(SpaceError, match="`width` to be a whole number of 1 or more, got 0"):
-        cell(width=0)
+        nasbench201_cell(width=0)
     with pytest.raises(SpaceError, match="Did you mean 'nor_conv_3x3'"):
-        cell(operations=["nor_conv_3x"])
+        nasbench201_cell(operations=["nor_conv_3x"])
     with pytest.raises(SpaceError, match="got none"):
-        cell(operations=[])
+        nasbench201_cell(operations=[])
     with pytest.raises(SpaceError, match=r"shape \(height, width, channels\)"):
-        cell().for_data(DataSpec((5,), Task.BINARY, 1))
+        nasbench201_cell().for_data(DataSpec((5,), Task.BINARY, 1))
     with pytest.raises(SpaceError, match=r"space\.for_data"):
-        cell().sample(np.random.default_rng(0)).build()
+        nasbench201_cell().sample(np.random.default_rng(0)).build()

@@ -41,8 +41,8 @@ def test_published_genotype_is_read_and_written() -> None:
     assert one["normal_2_from"] == "0,1"
     assert (one["normal_2_op_1"], one["normal_2_op_2"]) == ("skip_connect", "sep_conv_3x3")
     assert one["reduce_3_from"] == "1,2"
-    assert space.architecture(one.text) == one
-    assert genotype(*from_genotype(one.text)) == one.text
+    assert space.architecture(one.published_form) == one
+    assert genotype(*from_genotype(one.published_form)) == one.published_form
 
 
 def test_published_net_has_the_published_parameters() -> None:
@@ -50,7 +50,7 @@ def test_published_net_has_the_published_parameters() -> None:
     space = darts_cell(layers=20, width=36)
     cells, skeleton = from_genotype(DARTS_V2), space.definition.skeleton
     assert darts_net.params(*cells, skeleton, trainable=True) == 3_349_342
-    assert space.architecture(DARTS_V2).costs == {"params": 3_389_734, "flops": 528_359_040}
+    assert space.architecture(DARTS_V2).costs == {"params": 3_389_734, "macs": 528_359_040}
 
 
 @pytest.mark.parametrize(("layers", "shape"), [(1, (7, 6, 1)), (2, (5, 9, 2)), (5, (4, 4, 1))])
@@ -135,7 +135,7 @@ def test_twins_are_equal_and_have_one_representative() -> None:
 
 
 def test_genotype_is_written_as_published() -> None:
-    text = SMALL.architecture(SMALL.domain.complete({})).text
+    text = SMALL.architecture(SMALL.domain.complete({})).published_form
     assert text.startswith("Genotype(normal=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ")
     assert text.endswith("reduce_concat=range(2, 4))")
 

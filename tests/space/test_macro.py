@@ -8,7 +8,7 @@ from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.evaluate.costs import costs
-from nas_nb.spaces.macro_space import BLOCKS, apply, flops, macro, params
+from nas_nb.spaces.macro_space import BLOCKS, apply, macro, macs, params
 
 SPEC = DataSpec((7, 9, 2), Task.MULTICLASS, 3)
 
@@ -18,7 +18,7 @@ def test_block_keeps_the_shape_and_costs_what_it_says(name: str) -> None:
     inputs = keras.Input((6, 6, 5))
     model = keras.Model(inputs, apply(inputs, name, 5))
     assert model.output_shape == (None, 6, 6, 5)
-    assert costs(model) == {"params": params(name, 5), "flops": flops(name, 5) * 36}
+    assert costs(model) == {"params": params(name, 5), "macs": macs(name, 5) * 36}
 
 
 def test_identities_may_stand_anywhere_in_their_stage_but_not_in_another() -> None:

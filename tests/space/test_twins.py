@@ -12,13 +12,13 @@ from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.darts import darts_cell
 from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench101 import nasbench101_cell
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.strategy.base import proposal_rng
 
 
 @pytest.fixture(params=["cell", "macro"])
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    return cell(nodes=3) if request.param == "cell" else macro(layers=2, stages=1)
+    return nasbench201_cell(nodes=3) if request.param == "cell" else macro(layers=2, stages=1)
 
 
 def test_the_representative_is_a_twin_and_stands_for_itself(space: SearchSpace) -> None:
@@ -66,7 +66,7 @@ def test_strategies_read_the_same_finite_features_for_twins(space: SearchSpace) 
 @pytest.fixture(params=["cell", "macro", "nasbench101", "darts", "part"])
 def any_space(request: pytest.FixtureRequest) -> SearchSpace:
     made = {
-        "cell": lambda: cell(nodes=3),
+        "cell": lambda: nasbench201_cell(nodes=3),
         "macro": lambda: macro(layers=2, stages=1),
         "nasbench101": lambda: nasbench101_cell(nodes=5),
         "darts": lambda: darts_cell(nodes=3),
@@ -83,7 +83,7 @@ def test_what_stands_for_a_canonical_point_is_its_representative(any_space: Sear
         assert list(domain.standing_for(point)) == list(domain.names)
 
 
-@pytest.mark.parametrize("made", [nasbench101_cell, darts_cell, cell, macro])
+@pytest.mark.parametrize("made", [nasbench101_cell, darts_cell, nasbench201_cell, macro])
 def test_mutants_of_a_known_point_are_not_checked_again(
     made: Callable[[], SearchSpace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,7 +118,7 @@ def test_values_of_another_type_are_not_taken_for_those_that_are_known() -> None
 
 def test_memory_of_points_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isomorphism, "_REMEMBERED", 4)
-    domain = cell(nodes=3).domain
+    domain = nasbench201_cell(nodes=3).domain
     for point in domain.enumerate():
         domain.representative(point)
         assert len(domain._known) <= 4

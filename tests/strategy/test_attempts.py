@@ -29,7 +29,7 @@ def test_the_journal_is_opened_once_with_all_that_defines_the_search(
     assert opened["direction"] == "max"
     assert opened["seed"] == 4
     assert opened["strategy"] == "evolution"
-    assert opened["options"] == {"population": 20, "sample": 10, "inherit": False}
+    assert opened["options"] == {"population": 20, "sample": 10, "inherit_weights": False}
     assert opened["space"] == twelve().to_json()
     assert opened["budget"] == {"max_trials": 10}
 

@@ -111,7 +111,7 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], sentence: str
 def test_a_child_that_inherits_names_the_parent_that_it_is_a_mutant_of() -> None:
     history = told([*((values, 0.1) for values in LINE), (SHAPE, 0.9)])
     for seed in range(10):
-        made = Evolution(7, 2, inherit=True, domain=chain()).propose(history, rng(seed))
+        made = Evolution(7, 2, inherit_weights=True, domain=chain()).propose(history, rng(seed))
         plain = Evolution(7, 2, domain=chain()).propose(history, rng(seed))
         assert isinstance(made, Proposal)
         assert made.values == plain

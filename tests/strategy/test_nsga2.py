@@ -1,59 +1,53 @@
-from __future__ import annotations
-
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.record.history import History
+from nas_nb.space.domain import Domain
+from nas_nb.strategy.base import proposal_rng
 from nas_nb.strategy.multi_objective import Nsga2
-from nas_nb.strategy.optuna_samplers import Translation
-from nas_nb.strategy.random_grid import RandomSearch
-from tests.strategy.worlds import chain, rng, told, twelve
+from tests.strategy.worlds import choice
 
-pytest.importorskip("optuna", reason='needs Optuna: pip install -e ".[optuna]"')
+WIDE = Domain(tuple(choice(f"c{n}", 0, 1, 2, 3) for n in range(5)))
 
 
-def test_it_is_told_the_cost_where_there_is_one() -> None:
-    domain = twelve()
-    first, second, *_ = domain.enumerate()
-    history = told([(first, 0.5), (second, 0.6)])
-    nsga2 = Nsga2(elite=1, domain=domain)
-    assert [t.values for t in nsga2.told(Translation(domain), history)] == [[0.5], [0.6]]
-    for event in (
-        {"event": "trial_proposed", "trial": 2, "values": first, "origin": "user"},
-        {"event": "trial_started", "trial": 2},
-        {"event": "trial_built", "trial": 2, "costs": {"params": 7}},
-        {"event": "trial_ended", "trial": 2, "status": "completed", "score": 0.4},
-    ):
-        history.apply(event)
-    assert [t.values for t in nsga2.told(Translation(domain), history)] == [[0.4, 7]]
+def search(trials: int, *, costs: bool, elite: float = 0.5) -> History:
+    """The score is the sum of the choices; the cost too: every trade-off is on the front."""
+    history = History()
+    history.apply({"event": "search_opened", "objective": "sum", "direction": "max", "seed": 0})
+    strategy = Nsga2(population=8, elite=elite, domain=WIDE)
+    for number in range(trials):
+        values = strategy.propose(history, proposal_rng(0, number))
+        total = float(sum(values.values()))
+        for event in (
+            {"event": "trial_proposed", "values": values, "origin": "nsga2"},
+            {"event": "trial_started"},
+            {"event": "trial_built", "costs": {"params": total**2} if costs else {}},
+            {"event": "trial_ended", "status": "completed", "score": total},
+        ):
+            history.apply({"trial": number, **event})
+    return history
 
 
-@pytest.mark.parametrize(
-    ("direction", "best"), [("max", [3.0, 4.0, 2.0]), ("min", [0.0, 1.0, 2.0])]
-)
-def test_the_better_half_by_score_is_told_in_the_order_of_its_trials(
-    direction: str, best: list[float]
-) -> None:
-    domain = twelve()
-    scores = [3.0, 0.0, 4.0, 1.0, 2.0]
-    history = told(list(zip(domain.enumerate(), scores, strict=False)), direction)
-    elite = Nsga2(population_size=2, domain=domain).told(Translation(domain), history)
-    assert [trial.values[0] for trial in elite] == best
-    assert [trial.system_attrs["NSGAIISampler:generation"] for trial in elite] == [0, 0, 1]
+def test_it_spreads_along_the_front() -> None:
+    totals = {sum(trial.values.values()) for trial in search(80, costs=True).completed}
+    assert min(totals) <= 2
+    assert max(totals) >= 14
 
 
-def test_before_the_first_generation_is_whole_it_is_random_search() -> None:
-    domain, source = chain(), rng()
-    history = told([(domain.sample(source), float(n)) for n in range(8)])
-
-    def proposed(population_size: int) -> dict[str, object]:
-        nsga2 = Nsga2(population_size=population_size, domain=domain)
-        return dict(nsga2.propose(history, rng(3)))
-
-    by_chance = RandomSearch(domain=domain).propose(history, rng(3))
-    assert proposed(5) == by_chance
-    assert proposed(4) != by_chance
+def test_without_costs_only_the_score_counts() -> None:
+    later = search(60, costs=False).completed[20:]
+    assert sum(trial.score or 0 for trial in later) / 40 > 11
 
 
-def test_no_elite_is_refused() -> None:
-    with pytest.raises(StrategyError, match="`elite`"):
-        Nsga2(elite=0)
+def test_the_elite_raises_the_score_where_costs_pull_it_down() -> None:
+    last = [
+        sum(trial.score or 0 for trial in search(60, costs=True, elite=elite).completed[-30:]) / 30
+        for elite in (0.0, 1.0)
+    ]
+    assert last[1] > last[0] + 2
+
+
+@pytest.mark.parametrize("options", [{"population": 1}, {"crossover": 1.5}, {"elite": -0.1}])
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(StrategyError, match=next(iter(options))):
+        Nsga2(**options)

@@ -60,7 +60,7 @@ def ranked(scores: list[float], **options: Any) -> tuple[OneShot, Journal]:
 
 def test_a_search_trains_the_supernet_once_and_tries_the_best_first(tmp_path: Path) -> None:
     options = {"epochs": 2, "pool": 20}
-    given: dict[str, Any] = {"space": SPACE, "strategy": "one_shot", "options": options}
+    given: dict[str, Any] = {"space": SPACE, "strategy": "one_shot", "strategy_options": options}
     search = tiny_search(tmp_path, max_trials=2, epochs=1, **given).run()
     events = search.history.prepared
     assert [event["what"] for event in events] == ["epoch", "epoch", "scores"]

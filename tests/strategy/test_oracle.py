@@ -266,7 +266,7 @@ def test_epochs_that_nobody_would_tell_are_asked_for_at_construction(
 
 def test_it_says_what_auto_chose_once_the_space_is_known() -> None:
     seen = oracle("auto", MAXIMISE, max_trials=3, seed=0)
-    assert seen.choice is None
+    assert seen.strategy_reason is None
     known = oracle("auto", MAXIMISE, hyperparameters=to_hyperparameters(twelve()), seed=0)
-    assert known.choice == "grid, because the space has only 12 architectures."
+    assert known.strategy_reason == "grid, because the space has only 12 architectures."
     assert random_oracle().choice is None

@@ -68,7 +68,7 @@ def test_binding_makes_a_copy_and_keeps_the_options() -> None:
     free = Evolution(population=7, sample=3)
     bound = free.over(mixed())
     assert bound.domain == mixed()
-    assert bound.options == {"population": 7, "sample": 3, "inherit": False} == free.options
+    assert bound.options == {"population": 7, "sample": 3, "inherit_weights": False} == free.options
     assert free.domain is None
 
 

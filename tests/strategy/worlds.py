@@ -187,14 +187,14 @@ class Recorder(Journal):
         event = super().append(kind, **fields)
         self.events.append(event)
         if kind == "search_opened" and self.strategy and self.strategy.needs_data:
-            mixes = self.strategy.name == "gradient"
+            mixes = self.strategy.name == "darts"
             learned = mixture(self.strategy) if mixes else rated(self.strategy, self.history)
             self.append("prepared", strategy=self.strategy.name, **learned)
         return event
 
 
 def mixture(strategy: Strategy) -> dict[str, Any]:
-    """What `gradient` writes after its last epoch, if it prefers the first options a little."""
+    """What `darts` writes after its last epoch, if it prefers the first options a little."""
     options = {p.name: p.values() for p in strategy.domain.parameters if isinstance(p.count, int)}
     mixing = {name: [[v, 1 / (9 + n)] for n, v in enumerate(own)] for name, own in options.items()}
     epochs = strategy.options["epochs"]

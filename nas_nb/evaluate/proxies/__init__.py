@@ -1,6 +1,6 @@
 """Zero-cost proxies: scores of an untrained model, from one batch and no training.
 
-They mislead as often as they help: `params` and `flops` are the baselines that a proxy has to beat
+They mislead as often as they help: `params` and `macs` are the baselines that a proxy has to beat
 on the space at hand. `search.proxies()` shows it for a search's own trials, and
 `benchmarks/bench_proxies.py` for some spaces.
 """
@@ -16,8 +16,8 @@ from nas_nb.evaluate.proxies.ranking import (
     ProxyScore,
     Scores,
     chance_tau,
-    flops_proxy,
     get_proxy,
+    macs_proxy,
     params_proxy,
     rank_proxies,
     score_all,
@@ -32,10 +32,10 @@ __all__ = [
     "ProxyScore",
     "Scores",
     "chance_tau",
-    "flops_proxy",
     "get_proxy",
     "grad_norm",
     "jacob_cov",
+    "macs_proxy",
     "naswot",
     "params_proxy",
     "rank_proxies",

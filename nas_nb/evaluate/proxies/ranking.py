@@ -1,4 +1,4 @@
-"""The proxies by name, the baselines params and flops, and Kendall's tau."""
+"""The proxies by name, the baselines params and macs, and Kendall's tau."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from nas_nb.errors import MeasureError, nearest
-from nas_nb.evaluate import costs, flops
+from nas_nb.evaluate import costs, macs
 from nas_nb.evaluate.proxies.activation_proxies import jacob_cov, naswot, zen
 from nas_nb.evaluate.proxies.gradient_proxies import grad_norm, snip, synflow
 
@@ -27,7 +27,7 @@ before. The score is a function of the model's weights and the batch alone.
 """
 
 
-def flops_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
+def macs_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
     """Returns the multiply-adds of one sample.
 
     Args:
@@ -37,10 +37,10 @@ def flops_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
         y: Not looked at.
 
     Raises:
-        MeasureError: They can't be counted; see `nas_nb.evaluate.flops`.
+        MeasureError: They can't be counted; see `nas_nb.evaluate.macs`.
     """
     single = x is not None and not isinstance(x, dict | list | tuple)
-    return float(flops.flops(model, np.shape(x)[1:] if single else None))
+    return float(macs.macs(model, np.shape(x)[1:] if single else None))
 
 
 def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
@@ -54,7 +54,7 @@ def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
 
 PROXIES: dict[str, Proxy] = {
     "params": params_proxy,
-    "flops": flops_proxy,
+    "macs": macs_proxy,
     "synflow": synflow,
     "snip": snip,
     "grad_norm": grad_norm,
@@ -81,7 +81,7 @@ def get_proxy(name: str) -> Proxy:
 
 FEWEST_CANDIDATES = 5
 """With fewer candidates than this an order says nothing."""
-BASELINES = ("params", "flops")
+BASELINES = ("params", "macs")
 
 
 class ProxyScore(NamedTuple):

@@ -109,7 +109,7 @@ def code_arguments(search: Search) -> dict[str, Any]:
     settings, budget = search.settings, search.settings.budget
     found: dict[str, Any] = {"strategy": settings.strategy.name}
     if options := changed_options(settings.strategy):
-        found["options"] = options
+        found["strategy_options"] = options
     usual = as_objective(None, settings.data.task)
     if settings.objective.name != usual.name:
         found["objective"] = str(settings.objective.name)
@@ -147,7 +147,7 @@ def magic_text(search: Search) -> str:
     """Returns the first line of the cell that makes this search: `%%nas search --data ...`."""
     words = ["%%nas", "search", "--data", search.data.name]
     for name, value in code_arguments(search).items():
-        if name == "options":
+        if name == "strategy_options":
             for option, chosen in value.items():
                 words += ["--option", f"{option}={chosen}"]
         else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nas_nb.strategy.base import Strategy
 
 _TIMES = ("max_time", "max_latency")
-_COUNTS = ("max_trials", "max_epochs", "max_params", "max_flops")
+_COUNTS = ("max_trials", "max_epochs", "max_params", "max_macs")
 _DEFINING = ("objective", "epochs", "batch_size", "seed", "directory")
 
 
@@ -196,7 +196,7 @@ def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
     if not weighs and cost != NO_COST:
         raise StrategyError(
             f"{strategy} compares by the objective alone. To weigh {cost}, too, choose the "
-            "strategy pareto or nsga2."
+            "strategy nsga2."
         )
 
 
@@ -225,7 +225,7 @@ GROUPS = {
     "Budget (0 is no limit)": ("max_trials", "max_time", "max_epochs"),
     "Objectives": ("objective", "cost"),
     "Training": ("epochs", "batch_size", "seed"),
-    "Limits of a model (0 is none)": ("max_params", "max_flops", "max_latency"),
+    "Limits of a model (0 is none)": ("max_params", "max_macs", "max_latency"),
 }
 """What stands together, but for the strategy, which has options, and the folder, which is long."""
 
@@ -253,7 +253,7 @@ def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
         "batch_size": _count("Batch size", "Samples a batch", 1, _MOST_COUNT),
         "seed": _count("Seed", "Decides all that is drawn", 0, 2**31 - 1),
         "max_params": _count("Max params", "Weights; 0 is no limit", 0, _MOST_COST),
-        "max_flops": _count("Max flops", "Multiply-adds a sample; 0 is no limit", 0, _MOST_COST),
+        "max_macs": _count("Max macs", "Multiply-adds a sample; 0 is no limit", 0, _MOST_COST),
         "max_latency": texts["max_latency"],
         "directory": _text("Folder", "where the search is kept", 480),
     }

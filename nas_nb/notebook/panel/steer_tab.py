@@ -152,7 +152,7 @@ class RestrictSection(SteerSection):
         getattr(self.steer, kind)(**{self.name.value: self._meant()})
 
     def _release(self) -> None:
-        self.steer.release()
+        self.steer.unrestrict()
 
     def _renamed(self) -> None:
         self._offer_values()

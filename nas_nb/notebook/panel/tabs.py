@@ -14,7 +14,7 @@ from nas_nb.notebook.panel.inputs import named
 from nas_nb.notebook.plots.figures import Picture, cost_names, overview
 from nas_nb.notebook.plots.importance import IMPORTANCE
 from nas_nb.notebook.plots.parallel import PARALLEL
-from nas_nb.notebook.plots.pareto import FUNNEL, PARETO
+from nas_nb.notebook.plots.pareto import FIDELITIES, PARETO
 from nas_nb.notebook.plots.plot import Plot, PlotContext
 from nas_nb.notebook.plots.space_map import MAP
 
@@ -103,12 +103,12 @@ class WatchTab(Tab):
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self.picture = overview()
-        self._funnel: Picture | None = None
+        self._fidelities: Picture | None = None
         parts = (widgets.HTML() for _ in range(5))
-        self._image, self._funnel_image, self._incumbent, self._best, self._log = parts
+        self._image, self._fidelities_image, self._incumbent, self._best, self._log = parts
         self._incumbent.add_class("nas-side-by-side")
         self.widget = widgets.VBox(
-            [self._image, self._funnel_image, self._incumbent, self._best, self._log]
+            [self._image, self._fidelities_image, self._incumbent, self._best, self._log]
         )
 
     def paint(self, *, pictures: bool = True) -> None:
@@ -131,16 +131,18 @@ class WatchTab(Tab):
     def _paint_pictures(self) -> None:
         if self.draw() or not self._image.value:
             self._image.value = self.picture.html()
-        self._paint_funnel()
+        self._paint_fidelities()
 
-    def _paint_funnel(self) -> None:
+    def _paint_fidelities(self) -> None:
         history = self._context.search.history
         if len({t.epochs_granted for t in history.completed}) < 2:
             return
-        if self._funnel is None:
-            self._funnel = Picture(FUNNEL, height=FUNNEL.height, margins=FUNNEL.margins)
-        if self._funnel.draw(self._context.plot_context()):
-            self._funnel_image.value = self._funnel.html()
+        if self._fidelities is None:
+            self._fidelities = Picture(
+                FIDELITIES, height=FIDELITIES.height, margins=FIDELITIES.margins
+            )
+        if self._fidelities.draw(self._context.plot_context()):
+            self._fidelities_image.value = self._fidelities.html()
 
 
 class PlotTab(Tab):
@@ -193,7 +195,7 @@ class ParetoTab(PlotTab):
         super().paint(pictures=pictures)
 
     def _inputs(self) -> list[Any]:
-        self.cost = widgets.Dropdown(options=["params", "flops"], **named("Cost", 170))
+        self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
         self.cost.observe(lambda _: self._context.on_input(), "value")
         return [*super()._inputs(), self.cost]
 

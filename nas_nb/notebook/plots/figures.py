@@ -29,7 +29,7 @@ PLOTS: dict[str, Plot] = {
         scores.CURVES,
         scores.CHOSEN_CURVES,
         pareto.PARETO,
-        pareto.FUNNEL,
+        pareto.FIDELITIES,
         parallel.PARALLEL,
         space_map.MAP,
         importance.IMPORTANCE,
@@ -63,7 +63,7 @@ class Plots:
         """Draws score against a cost, and the front of the trials that no other beats in both.
 
         Args:
-            cost: The name of a cost that trials record: "params", "flops".
+            cost: The name of a cost that trials record: "params", "macs".
             ax: Where to draw.
 
         Raises:

@@ -154,7 +154,7 @@ def _draw_key(ax: Axes) -> None:
 
 
 MIXING = Plot(
-    "mixing",
+    "mixing_weights",
     mixing_info,
     draw_mixing,
     describe_mixing,

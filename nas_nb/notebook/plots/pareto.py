@@ -165,8 +165,8 @@ PARETO = Plot(
     title="Pareto",
     hint="The front: trials that no other beats in both score and cost.",
 )
-FUNNEL = Plot(
-    "funnel",
+FIDELITIES = Plot(
+    "fidelities",
     funnel_info,
     draw_funnel,
     describe_funnel,

@@ -262,7 +262,7 @@ SCORES = Plot(
     size=(7.2, 3.4),
 )
 CURVES = Plot(
-    "curves",
+    "learning_curves",
     curves_info,
     draw_curves,
     describe_curves,

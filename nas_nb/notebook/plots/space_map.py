@@ -251,7 +251,7 @@ def _points(places: Matrix) -> Points:
 
 
 MAP = Plot(
-    "map",
+    "space_map",
     map_info,
     draw_map,
     describe_map,

@@ -12,7 +12,7 @@ from nas_nb.data.task import Task
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.evaluate.weight_inheritance import InheritanceReport, inherit
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.tabular_models import tabular
 
 SPEC = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
@@ -199,7 +199,7 @@ def test_the_parent_stays_as_it_is() -> None:
 
 
 def test_a_cell_with_a_larger_convolution_on_an_edge_computes_the_same() -> None:
-    space = cell(width=4, stages=2).for_data(SPEC)
+    space = nasbench201_cell(width=4, stages=2).for_data(SPEC)
     values = space.sample(np.random.default_rng(0)).values
     small = {**values, "edge_0_1": "nor_conv_1x1", "edge_1_3": "nor_conv_1x1"}
     parent = trained(build(space, small))
@@ -211,7 +211,7 @@ def test_a_cell_with_a_larger_convolution_on_an_edge_computes_the_same() -> None
 
 
 def test_layers_of_cells_go_with_those_of_the_same_edge() -> None:
-    space = cell(width=4, stages=1).for_data(SPEC)
+    space = nasbench201_cell(width=4, stages=1).for_data(SPEC)
     names = space.domain.names
     parent = trained(build(space, dict.fromkeys(names, "nor_conv_3x3")))
     child = build(space, {**dict.fromkeys(names, "nor_conv_3x3"), "edge_0_1": "skip_connect"})

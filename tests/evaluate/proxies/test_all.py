@@ -86,7 +86,7 @@ def test_nothing_is_traced_for_a_candidate(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(keras.layers.Dense, "call", recorded)
     PROXIES[name](model, *batch(shape))
     assert all(eager)
-    assert bool(eager) == (name not in ("params", "flops"))
+    assert bool(eager) == (name not in ("params", "macs"))
 
 
 class Written(keras.Model):
@@ -105,7 +105,7 @@ def test_a_subclassed_model_gets_a_score_or_a_sentence(name: str):
     model = Written()
     model.compile("sgd", "sparse_categorical_crossentropy")
     model(x)
-    if name in ("params", "flops", "snip", "grad_norm"):
+    if name in ("params", "macs", "snip", "grad_norm"):
         assert PROXIES[name](model, x, y) > 0
     else:
         with pytest.raises(MeasureError, match=r"keras\.Model\(inputs, outputs\)"):

@@ -36,7 +36,7 @@ def test_baselines_come_first_and_the_others_best_first():
         scored(params=[6, 5, 4, 3, 2, 1], zen=[2, 1, 3, 4, 5, 6], naswot=[1, 2, 3, 4, 5, 6]),
         OUTCOMES,
     )
-    assert [rank.name for rank in found[:4]] == ["params", "flops", "naswot", "zen"]
+    assert [rank.name for rank in found[:4]] == ["params", "macs", "naswot", "zen"]
     assert {rank.name for rank in found} == set(PROXIES)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from nas_nb.errors import MeasureError
 from nas_nb.space.ranges import uniform
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.supernet.choices import Noise, Path
 from nas_nb.supernet.differentiable import DartsConfig, DifferentiableSupernet
 from nas_nb.supernet.layers import CallContext
@@ -41,7 +41,9 @@ def certain(supernet: DifferentiableSupernet, values: Any) -> Any:
     return tf.constant(np.concatenate(parts), tf.float32)
 
 
-@pytest.mark.parametrize("space", [SearchSpace.from_dict(CHAINS), cell(width=3, stages=2, nodes=3)])
+@pytest.mark.parametrize(
+    "space", [SearchSpace.from_dict(CHAINS), nasbench201_cell(width=3, stages=2, nodes=3)]
+)
 def test_a_mixture_of_one_architecture_is_its_path(space: SearchSpace) -> None:
     supernet = DifferentiableSupernet(space, DATA, seed=1)
     rng = np.random.default_rng(2)

@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.supernet.choices import PathChoices
 from nas_nb.supernet.supernet import FairPaths, UniformPaths
 
-CELLS = PathChoices.of(cell(nodes=3).domain)
+CELLS = PathChoices.of(nasbench201_cell(nodes=3).domain)
 CHAINS = PathChoices.of(
     SearchSpace.from_dict(
         {"layers": ["Conv2D", "Dense"], "units": [4, 8, 16], "activations": ["relu", "tanh"]}

@@ -12,7 +12,7 @@ from nas_nb.errors import MeasureError
 from nas_nb.space.ranges import uniform
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.macro_space import macro
-from nas_nb.spaces.nasbench201 import cell
+from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.supernet.supernet import Supernet
 from tests.evaluate.supernet.extraction import inherited_model
 from tests.evaluate.supernet.made import stripes
@@ -40,7 +40,7 @@ def chains() -> Supernet:
 
 @pytest.fixture(scope="module")
 def cells() -> Supernet:
-    supernet = Supernet(cell(width=3, stages=2, nodes=3), DATA)
+    supernet = Supernet(nasbench201_cell(width=3, stages=2, nodes=3), DATA)
     supernet.train(epochs=2, batch_size=24, fair=True)
     return supernet
 
@@ -115,7 +115,7 @@ def test_training_ends_when_the_control_says_so(chains: Supernet) -> None:
 def test_an_operation_that_sees_nothing_is_ranked_last() -> None:
     """Of cells of one edge, `none` cuts the input off and a convolution reads the stripes."""
     operations = ["none", "skip_connect", "nor_conv_3x3"]
-    space = cell(width=6, stages=1, nodes=2, operations=operations)
+    space = nasbench201_cell(width=6, stages=1, nodes=2, operations=operations)
     supernet = Supernet(space, DATA, learning_rate=0.01)
     supernet.train(epochs=12, batch_size=12)
     scores = {

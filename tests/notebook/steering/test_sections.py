@@ -68,7 +68,7 @@ def test_a_rule_is_asked_for_with_values_of_the_space(
     section.name.value, section.kind.value, section.value.value = name, kind, value
     section.apply.click()
     section.release.click()
-    assert search.steered == [(action, (), given), ("release", (), {})]
+    assert search.steered == [(action, (), given), ("unrestrict", (), {})]
 
 
 def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search, context):

@@ -17,7 +17,7 @@ def learned(epochs: int = 4, choices: int = 2) -> History:
             for number in range(choices)
         }
         detail = {"epoch": epoch, "epochs": epochs, "mixing": mixing}
-        tell(history, "prepared", strategy="gradient", what="mixing", detail=detail)
+        tell(history, "prepared", strategy="darts", what="mixing", detail=detail)
     return history
 
 
@@ -37,7 +37,7 @@ def test_the_latest_training_counts() -> None:
     history = learned(4)
     for epoch in (1, 2):
         detail = {"epoch": epoch, "epochs": 2, "mixing": {"depth": [[1, 0.3], [2, 0.7]]}}
-        tell(history, "prepared", strategy="gradient", what="mixing", detail=detail)
+        tell(history, "prepared", strategy="darts", what="mixing", detail=detail)
     info = mixing_info(plot_context(history))
     assert info.choices == ("depth",)
     assert info.epochs == 2

@@ -34,7 +34,7 @@ def test_parameters_are_the_published_ones() -> None:
         from_text(LISTED), PUBLISHED.definition.skeleton, trainable=True
     ) == (LISTED_PARAMS)
     assert one == PUBLISHED.architecture(TEXT)
-    assert one.text == LISTED
+    assert one.published_form == LISTED
 
 
 def test_channels_are_shared_by_those_that_lead_to_the_output() -> None:
@@ -63,7 +63,7 @@ def test_the_smallest_cells_are_a_projection_and_a_vertex() -> None:
         f"ModelSpec(matrix=[[0, 1, 1], [0, 0, 1], [0, 0, 0]], ops=['input', '{POOL}', 'output'])",
     ):
         one = SMALL.architecture(text)
-        assert one.text == text
+        assert one.published_form == text
         assert measured(one.build()) == one.costs
 
 

@@ -21,7 +21,7 @@ def test_texts_go_in_as_they_are(tmp_path) -> None:
     texts = ["Good, GOOD film!", "what a bad plot", ""]
     expected = model(data.raw.tokens(texts))
     assert np.isfinite(expected).all()
-    raw = nas.spaces.with_raw_input(model, data)
+    raw = nas.with_raw_input(model, data)
     np.testing.assert_allclose(raw(tf.constant(texts)[:, None]), expected, rtol=1e-5)
     raw.save(tmp_path / "raw.keras")
     again = keras.saving.load_model(tmp_path / "raw.keras")
@@ -33,7 +33,7 @@ def test_columns_go_in_by_name_and_new_categories_are_other() -> None:
     model = trained("tabular", data)
     ages, towns = np.array([30.0, 60.0, 45.0]), np.array(["Oslo", "Rome", "Paris"])
     expected = model(data.raw.numbers({"age": ages, "home town": towns}))
-    raw = nas.spaces.with_raw_input(model, data.spec)
+    raw = nas.with_raw_input(model, data.spec)
     columns = {
         "age": tf.constant(ages[:, None], "float32"),
         "home town": tf.constant(towns[:, None]),
@@ -44,9 +44,9 @@ def test_columns_go_in_by_name_and_new_categories_are_other() -> None:
 def test_numbers_need_nothing_in_front() -> None:
     data = datasets.images()
     model = trained("image", data)
-    assert nas.spaces.with_raw_input(model, data) is model
+    assert nas.with_raw_input(model, data) is model
 
 
 def test_a_model_for_other_data_is_refused() -> None:
     with pytest.raises(SpaceError, match="the data that it was trained on"):
-        nas.spaces.with_raw_input(trained("image", datasets.images()), datasets.table())
+        nas.with_raw_input(trained("image", datasets.images()), datasets.table())

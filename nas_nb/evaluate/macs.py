@@ -13,7 +13,7 @@ from nas_nb.evaluate.backend import backend, on_tensorflow
 from nas_nb.evaluate.layer_graph import has_graph, keras_family, walk
 
 
-def flops(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
+def macs(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
     """Returns the multiply-adds of one sample's way through the model.
 
     Counted as published figures are: every product of an input with a weight, or of two
@@ -47,7 +47,7 @@ def _input_structure(model: keras.Model, input_shape: Sequence[int] | None) -> A
             return given[0] if len(given) == 1 else given
         raise MeasureError(
             f"Expected a model that knows its input shape, got {model.name!r}: "
-            "say flops(model, input_shape)."
+            "say macs(model, input_shape)."
         )
     if given and len(given) > 1:
         raise MeasureError(
@@ -63,7 +63,7 @@ def _one_sample(symbol: Any) -> Any:
     if None in shape:
         raise MeasureError(
             f"Expected an input of known shape, got {shape[1:]} with an open dimension: "
-            "say flops(model, input_shape)."
+            "say macs(model, input_shape)."
         )
     return keras.KerasTensor(shape, dtype=symbol.dtype)
 
@@ -270,7 +270,7 @@ def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[s
         if count < 0:
             raise MeasureError(
                 f"Expected layers whose multiply-adds can be counted, got {operation.name!r} (of "
-                f"type {type(operation).__name__}), which runs a {name}: flops are not known."
+                f"type {type(operation).__name__}), which runs a {name}: macs are not known."
             )
     return sum(counted.values())
 
@@ -306,7 +306,7 @@ def _graph_products(call: Callable[..., Any], signature: Signature) -> dict[str,
     if not on_tensorflow():
         raise MeasureError(
             "Expected Keras on TensorFlow or JAX to count a layer that has no rule, got the "
-            f"backend {backend()!r}: its flops are not known."
+            f"backend {backend()!r}: its macs are not known."
         )
     import tensorflow as tf
 

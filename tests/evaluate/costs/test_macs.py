@@ -7,7 +7,7 @@ from keras import layers
 
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.costs import costs, without_weights
-from nas_nb.evaluate.flops import flops, graph_multiply_adds
+from nas_nb.evaluate.macs import graph_multiply_adds, macs
 
 
 def model_of(shape: tuple[int | None, ...], *stack: keras.layers.Layer) -> keras.Model:
@@ -16,7 +16,7 @@ def model_of(shape: tuple[int | None, ...], *stack: keras.layers.Layer) -> keras
 
 def test_a_dense_net_costs_the_products_of_its_widths():
     model = model_of((7,), layers.Dense(5, activation="relu"), layers.Dense(3))
-    assert flops(model) == 7 * 5 + 5 * 3
+    assert macs(model) == 7 * 5 + 5 * 3
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def test_a_dense_net_costs_the_products_of_its_widths():
         ("VGG16", 224, 15.3e9 + 0.124e9, 0.005),
     ],
 )
-def test_flops_agree_with_published_figures(name: str, size: int, published: float, within: float):
+def test_macs_agree_with_published_figures(name: str, size: int, published: float, within: float):
     with without_weights():
         model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
-    assert flops(model) == pytest.approx(published, rel=within)
+    assert macs(model) == pytest.approx(published, rel=within)
 
 
 LAYERS = {
@@ -68,18 +68,18 @@ def test_each_rule_agrees_with_the_products_in_the_layers_graph(name: str):
     layer = make()
     model = model_of(shape, layer)
     sample = keras.KerasTensor((1, *shape))
-    assert flops(model) == graph_multiply_adds(layer, (sample,), {})
+    assert macs(model) == graph_multiply_adds(layer, (sample,), {})
 
 
 def test_a_loop_costs_its_steps_like_the_same_layer_unrolled():
     looped = model_of((7, 3), layers.GRU(4, return_sequences=True), layers.LSTM(2))
-    assert flops(looped) == 7 * 3 * (3 * 4 + 4 * 4) + 7 * 4 * (4 * 2 + 2 * 2)
+    assert macs(looped) == 7 * 3 * (3 * 4 + 4 * 4) + 7 * 4 * (4 * 2 + 2 * 2)
 
 
 def test_a_convolutional_lstm_costs_its_kernels_at_every_place_and_step():
     for sequences in (True, False):
         model = model_of((3, 6, 6, 2), layers.ConvLSTM2D(4, 3, return_sequences=sequences))
-        assert flops(model) == 3 * 4 * 4 * (9 * 2 * 16 + 9 * 4 * 16)
+        assert macs(model) == 3 * 4 * 4 * (9 * 2 * 16 + 9 * 4 * 16)
 
 
 def test_attention_costs_its_projections_and_both_products_of_activations():
@@ -88,23 +88,23 @@ def test_attention_costs_its_projections_and_both_products_of_activations():
     model = keras.Model([query, value], attention(query, value))
     symbols = [keras.KerasTensor((1, 5, 8)), keras.KerasTensor((1, 7, 6))]
     by_hand = 5 * 8 * 6 + 7 * 6 * 6 + 7 * 6 * 8 + 5 * 7 * 2 * (3 + 4) + 5 * 8 * 8
-    assert flops(model) == by_hand == graph_multiply_adds(attention, tuple(symbols), {})
+    assert macs(model) == by_hand == graph_multiply_adds(attention, tuple(symbols), {})
 
 
 def test_a_layer_that_is_used_twice_costs_twice_and_nested_models_are_entered():
     inner = model_of((5,), layers.Dense(5))
     inputs = keras.Input((5,))
     model = keras.Model(inputs, layers.Add()([inner(inner(inputs)), inputs]))
-    assert flops(model) == 2 * 25
+    assert macs(model) == 2 * 25
 
 
 def test_operations_between_layers_are_counted():
     inputs = keras.Input((5, 4))
     model = keras.Model(inputs, keras.ops.matmul(inputs, keras.ops.transpose(inputs, (0, 2, 1))))
-    assert flops(model) == 5 * 5 * 4
+    assert macs(model) == 5 * 5 * 4
 
 
-@keras.saving.register_keras_serializable("test_flops")
+@keras.saving.register_keras_serializable("test_macs")
 class Doubled(layers.Layer):
     def __init__(self) -> None:
         super().__init__()
@@ -126,15 +126,15 @@ class Written(keras.Model):
 
 
 def test_a_layer_of_the_users_own_is_counted_from_its_graph():
-    assert flops(model_of((4,), layers.Dense(4), Doubled())) == 3 * 16
+    assert macs(model_of((4,), layers.Dense(4), Doubled())) == 3 * 16
 
 
 def test_a_subclassed_model_is_counted_from_its_graph_when_its_input_is_known():
     model = Written()
     model(np.zeros((1, 6, 6, 1), "float32"))
-    assert flops(model, (6, 6, 1)) == 16 * 9 * 2 + 32 * 3
+    assert macs(model, (6, 6, 1)) == 16 * 9 * 2 + 32 * 3
     with pytest.raises(MeasureError, match="input_shape"):
-        flops(model)
+        macs(model)
 
 
 @pytest.mark.parametrize("stack", ["chain", "own layer"])
@@ -145,14 +145,14 @@ def test_a_model_without_weights_costs_what_it_would_with_them(stack: str):
 
     with without_weights():
         planned = build()
-    assert flops(planned) == flops(build())
+    assert macs(planned) == macs(build())
 
 
 def test_an_open_dimension_is_filled_in_by_input_shape():
     model = model_of((None, 3), layers.Conv1D(4, 2), layers.GlobalMaxPooling1D(), layers.Dense(2))
-    assert flops(model, (10, 3)) == 9 * 2 * 3 * 4 + 8
+    assert macs(model, (10, 3)) == 9 * 2 * 3 * 4 + 8
     with pytest.raises(MeasureError, match="input_shape"):
-        flops(model)
+        macs(model)
 
 
 class Looping(layers.Layer):
@@ -163,6 +163,6 @@ class Looping(layers.Layer):
 def test_a_loop_of_the_users_own_is_not_guessed_and_costs_leave_it_out():
     model = model_of((4, 4), Looping())
     with pytest.raises(MeasureError, match="While"):
-        flops(model)
+        macs(model)
     assert costs(model) == {"params": 0}
-    assert costs(model_of((4,), layers.Dense(2))) == {"params": 10, "flops": 8}
+    assert costs(model_of((4,), layers.Dense(2))) == {"params": 10, "macs": 8}

@@ -9,7 +9,7 @@ from nas_nb.errors import StrategyError
 from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.strategy.base import SpaceExhausted, proposal_rng
-from nas_nb.strategy.weight_sharing import Gradient
+from nas_nb.strategy.weight_sharing import Darts
 from tests.search.tiny import tiny_search
 from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
@@ -21,17 +21,17 @@ MIXING = {
 }
 
 
-def learned(**options: Any) -> tuple[Gradient, Recorder]:
-    strategy = Gradient(epochs=1, **options).over(twelve())
+def learned(**options: Any) -> tuple[Darts, Recorder]:
+    strategy = Darts(epochs=1, **options).over(twelve())
     journal = Recorder()
     journal.append("search_opened", objective="quality", direction="max", seed=0)
     detail = {"epoch": 1, "epochs": 1, "options": strategy.options, "mixing": MIXING}
-    journal.append("prepared", strategy="gradient", what="mixing", detail=detail)
+    journal.append("prepared", strategy="darts", what="mixing", detail=detail)
     return strategy, journal
 
 
 def test_the_derived_architecture_comes_first_and_is_trained_by_itself(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"space": SPACE, "strategy": "gradient", "options": {"epochs": 2}}
+    given: dict[str, Any] = {"space": SPACE, "strategy": "darts", "strategy_options": {"epochs": 2}}
     search = tiny_search(tmp_path, max_trials=2, epochs=2, **given).run()
     events = search.history.prepared
     assert [event["detail"]["epoch"] for event in events] == [1, 2]
@@ -52,7 +52,7 @@ def test_after_the_derived_one_others_are_drawn_by_their_weights() -> None:
     drawn = []
     for number in range(12):
         values = strategy.propose(journal.history, proposal_rng(0, number))
-        journal.append("trial_proposed", trial=number, values=values, origin="gradient")
+        journal.append("trial_proposed", trial=number, values=values, origin="darts")
         drawn.append(values)
     assert drawn[0] == {"optimizer": "sgd", "rate": 0.01, "units": 32}
     assert len({trial.key for trial in journal.history.trials}) == 12
@@ -63,7 +63,7 @@ def test_after_the_derived_one_others_are_drawn_by_their_weights() -> None:
 def test_an_option_is_drawn_as_often_as_it_weighs() -> None:
     strategy, journal = learned()
     derived = strategy.propose(journal.history, proposal_rng(0, 0))
-    journal.append("trial_proposed", trial=0, values=derived, origin="gradient")
+    journal.append("trial_proposed", trial=0, values=derived, origin="darts")
     drawn = [strategy.propose(journal.history, proposal_rng(0, n)) for n in range(1, 301)]
     share = sum(values["optimizer"] == "adam" for values in drawn) / 300
     # 0.1 of all, of which 0.9 * 0.7 * 0.4 are the derived one's, which is tried already.
@@ -73,7 +73,7 @@ def test_an_option_is_drawn_as_often_as_it_weighs() -> None:
 
 def test_weights_of_an_unfinished_training_do_not_count() -> None:
     strategy, journal = learned()
-    longer = Gradient(epochs=2).over(twelve())
+    longer = Darts(epochs=2).over(twelve())
     with pytest.raises(StrategyError, match=r"nas\.Search"):
         longer.propose(journal.history, proposal_rng(0, 0))
     assert strategy.propose(journal.history, proposal_rng(0, 0))
@@ -81,7 +81,7 @@ def test_weights_of_an_unfinished_training_do_not_count() -> None:
 
 def test_an_oracle_refuses_it_since_it_has_no_data() -> None:
     with pytest.raises(StrategyError, match="no data"):
-        oracle("gradient", MAXIMISE, hyperparameters=to_hyperparameters(twelve()), seed=0)
+        oracle("darts", MAXIMISE, hyperparameters=to_hyperparameters(twelve()), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_an_oracle_refuses_it_since_it_has_no_data() -> None:
 )
 def test_options_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(StrategyError, match=next(iter(wrong))):
-        Gradient(**wrong)
+        Darts(**wrong)
