@@ -173,10 +173,10 @@ def test_kill_9_loses_nothing_that_was_appended(path: Path, root: Path) -> None:
 
 
 def test_a_newer_journal_is_left_as_it_is(path: Path) -> None:
-    line = encode({"event": "search_opened", "time": 0, "journal": 2, "aim": "loss"})
+    line = encode({"event": "search_opened", "time": 0, "journal": 3, "aim": "loss"})
     path.write_bytes(line + b"a torn lin")
     for read in (read_history, Journal.open):
-        with pytest.raises(JournalError, match=r"format 2.*newer nas_nb.*update"):
+        with pytest.raises(JournalError, match=r"format 3.*newer nas_nb.*update"):
             read(path)
     assert path.read_bytes() == line + b"a torn lin"
     path.write_bytes(b"")
