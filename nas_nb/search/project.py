@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from nas_nb.search import budget
 from nas_nb.search.identity import search_differences
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import STRATEGIES, why_unknown
+from nas_nb.workers.checkpoints import foreign_files
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
@@ -44,15 +45,15 @@ def folder_name(name: str, *, unique: bool = False) -> str:
 
 
 def choose_folder(directory: str | Path | None, name: str) -> Path:
-    """Returns the project folder: `directory`, or a new one in `nas_nb_runs`, named by the time."""
+    """Returns the project folder: `directory`, or a new one in `nas_nb_runs`, named by the time.
+
+    No two searches get the same one, also of several kernels within one second.
+    """
     if directory is not None:
         return named_folder(directory)
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}"
-    for suffix in itertools.count(1):
-        folder = RUNS_FOLDER / (stem if suffix == 1 else f"{stem}-{suffix}")
-        if not folder.exists():
-            return folder.absolute()
-    raise AssertionError("unreachable: the suffixes are endless")
+    # From the system, not from `random`, whose state is the user's.
+    mark = secrets.token_hex(3)
+    return (RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}-{mark}").absolute()
 
 
 def named_folder(directory: str | Path) -> Path:
@@ -151,6 +152,22 @@ def _other_search(history: History, folder: Path, difference: str) -> SearchErro
         "could not be compared with new ones. Give another `directory`, or make the search as it "
         "was."
     )
+
+
+def check_own_files(folder: Path, history: History) -> None:
+    """Checks that a search would overwrite and remove nothing in a folder but what it wrote.
+
+    Raises:
+        SearchError: Files with the names of its own are there, and its journal does not know them.
+    """
+    foreign = foreign_files(folder, history)
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise SearchError(
+            f"Expected a folder where the search would overwrite nothing of others. Received: "
+            f"{folder} with {foreign[0]}{more}, which its journal doesn't know. Nothing was "
+            "changed; move that away, or give another `directory`."
+        )
 
 
 def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -13,7 +12,7 @@ import pandas as pd
 
 from nas_nb.errors import SearchError, tell
 from nas_nb.search.budget import Budget, Duration
-from nas_nb.search.project import RUNS_FOLDER, named_folder
+from nas_nb.search.project import choose_folder
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
 from nas_nb.search.search import Search
 from nas_nb.search.session import interrupt_stops
@@ -80,7 +79,7 @@ class Race:
     ) -> None:
         budget = Budget.parse(max_trials=max_trials, max_time=max_time)
         racers = label_strategies(strategies)
-        self.directory = _folder(directory)
+        self.directory = choose_folder(directory, "race")
         self.seeds = _seeds(seeds)
         self.interrupted = False
         race_run: Callable[..., RaceRun]
@@ -217,17 +216,6 @@ def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
     if not known or len(set(known)) < len(known):
         raise SearchError(f"Expected one seed or more, each once. Received: seeds={seeds!r}.")
     return known
-
-
-def _folder(directory: str | Path | None) -> Path:
-    if directory is not None:
-        return named_folder(directory)
-    stem = RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-race"
-    folder, number = stem, 1
-    while folder.exists():
-        number += 1
-        folder = stem.with_name(f"{stem.name}-{number}")
-    return folder.absolute()
 
 
 def _searches(space: Any, data: Data | str | None, **same: Any) -> Callable[..., Search]:

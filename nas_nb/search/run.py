@@ -15,7 +15,7 @@ from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.project import check_same_search
+from nas_nb.search.project import check_own_files, check_same_search
 from nas_nb.search.steering_state import LOCK_TIMEOUT_S
 from nas_nb.search.tuner import SearchEnd, SearchOracle, SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
@@ -206,6 +206,7 @@ def _open_journal(
     try:
         opening = {**settings.opening(), "given": steering_state.given}
         check_same_search(journal.history, opening, folder)
+        check_own_files(folder, journal.history)
         journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
         while steering_state.waiting:
             journal.append("steered", **steering_state.waiting.pop(0))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import io
 import math
+import re
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +20,7 @@ import numpy.typing as npt
 
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.training_state import Arrays, TrainingState
+from nas_nb.record.files import leads_out, write_whole
 from nas_nb.record.trial import TrialStatus
 from nas_nb.workers.control import TrialError
 
@@ -29,6 +34,97 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
 
 KEPT_CHECKPOINTS = 5
+_FILE = re.compile(r"(?:partial_(?:[0-9a-f]{8}_)?)?trial_(\d{6,})\.(?:weights\.h5|npz)")
+_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+
+
+def foreign_files(project: Path, history: History) -> list[str]:
+    """Returns what a search of this history would overwrite or remove, and never wrote.
+
+    Args:
+        project: The project's folder.
+        history: What its journal says.
+
+    Returns:
+        Paths inside the project: files of trials that were never started, and a folder of weights
+        or states that is a link out of the project.
+    """
+    found = []
+    for name in ("checkpoints", "states"):
+        folder = project / name
+        if leads_out(folder, project):
+            found.append(name)
+            continue
+        for file in _files(folder):
+            number = _number(file.name)
+            if number is None or _attempts(history, number):
+                continue
+            # A power cut may take the last events of a journal, and not the file of their trial.
+            if number > len(history) or not _is_sealed(file, number):
+                found.append(f"{name}/{file.name}")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _number(name: str) -> int | None:
+    """The number of the trial that a file is of, by its name."""
+    named = _FILE.fullmatch(name)
+    return int(named[1]) if named else None
+
+
+def _attempts(history: History, number: int) -> int:
+    return history[number].attempt if number < len(history) else 0
+
+
+def _is_sealed(file: Path, number: int) -> bool:
+    """Whether the content of a file says that a search wrote it for this trial."""
+    try:
+        if file.suffix == ".npz":
+            return bool(_read_npz(file, ("about",)))
+        with file.open("rb") as opened:
+            opened.seek(-_SEAL_BYTES, io.SEEK_END)
+            sealed = _SEAL.search(opened.read())
+        return sealed is not None and int(sealed[1]) == number
+    except Exception:  # noqa: BLE001 - what a foreign file raises has no common class
+        return False
+
+
+class _Folder:
+    """A folder of a project with files of trials; what can't be removed is told once.
+
+    Attributes:
+        folder: Where the files are; made when the first one is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stuck: dict[str, str] = {}
+        self._told: set[str] = set()
+
+    def write(self, name: str, data: memoryview, *, sync: bool) -> None:
+        """Writes one file; the project has to be there, and is not left through a link."""
+        self.folder.mkdir(exist_ok=True)
+        if leads_out(self.folder, self.folder.parent):
+            raise OSError(f"{self.folder} is a link that leads out of the project")
+        write_whole(self.folder / name, [data], sync=sync)
+
+    def remove(self, name: str) -> None:
+        """Removes one file, if it can be; `trouble` says if not."""
+        if name in self._stuck or leads_out(self.folder, self.folder.parent):
+            return
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            self._stuck[name] = f"{name} could not be removed: {error.strerror or error}"
+
+    def trouble(self) -> str | None:
+        """Returns what could not be removed since the last call, as a clause for a note."""
+        new = [told for name, told in self._stuck.items() if name not in self._told]
+        self._told.update(self._stuck)
+        return "; ".join(new) or None
 
 
 class CheckpointStore:
@@ -43,12 +139,17 @@ class CheckpointStore:
     def __init__(self, folder: Path, history: History, kept: int = KEPT_CHECKPOINTS) -> None:
         self.folder = folder
         self.kept = kept
+        self._files = _Folder(folder)
         self._sign = -1.0 if history.direction == "max" else 1.0
         # (loss, file): the best first, so that a new score finds its place without a scan.
         self._best: list[tuple[float, str]] = []
+        self._fallen: list[str] = []
         for trial in history.completed:
             if trial.checkpoint and trial.score is not None:
                 self._enter(trial.score, trial.checkpoint)
+        here = [file.name for file in _files(folder)]
+        wanted = {name for _, name in self._best}
+        self._fallen = [name for name in here if name not in wanted and _is_ours(name, history)]
 
     def is_wanted(self, score: float) -> bool:
         """Whether a trial with this score would be among the best that keep their weights."""
@@ -59,46 +160,131 @@ class CheckpointStore:
     ) -> str:
         """Writes weights as trial `number`'s checkpoint, and returns the file's name.
 
-        The file appears under its name only when it is whole. It holds no state of the
-        optimizer: that is not of the best epoch, and would take as long to write again.
+        It holds no state of the optimizer: that is not of the best epoch, and would take as long
+        to write again.
+
+        Raises:
+            OSError: It can't be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         name = f"trial_{number:06d}.weights.h5"
-        partial = self.folder / f"partial_{name}"
         model.set_weights(list(weights))
+        # In memory: where HDF5 itself meets a full disk, it takes the process with it.
+        image = _WeightsImage()
         with _alone(model):
-            model.save_weights(partial)
-        partial.replace(self.folder / name)
+            model.save_weights(image)
+        image.seek(0, io.SEEK_END)
+        image.write(_seal(image.getvalue(), number))
+        self._files.write(name, image.getbuffer(), sync=True)
         self._enter(score, name)
         return name
 
     def prune(self) -> None:
         """Removes the files of trials that are no longer among the best."""
-        wanted = {name for _, name in self._best}
-        for file in self.folder.glob("*.weights.h5"):
-            if file.name not in wanted:
-                file.unlink(missing_ok=True)
+        while self._fallen:
+            self._files.remove(self._fallen.pop())
+
+    def trouble(self) -> str | None:
+        """Returns which files could not be removed, once, as a clause for a note."""
+        return self._files.trouble()
 
     def _enter(self, score: float, name: str) -> None:
         self._best = [entry for entry in self._best if entry[1] != name]
         bisect.insort(self._best, (self._sign * score, name))
+        self._fallen += [fallen for _, fallen in self._best[self.kept :]]
         del self._best[self.kept :]
+
+
+def _is_ours(name: str, history: History) -> bool:
+    """Whether a search wrote this file of weights: its trial says so, or was cut off meanwhile."""
+    number = _number(name)
+    if number is None or not _attempts(history, number):
+        return False
+    trial = history[number]
+    return trial.checkpoint == name or trial.status not in _FINISHED or name.startswith("partial_")
+
+
+class _WeightsImage(io.BytesIO):
+    """A file of weights in memory, by a name that Keras takes for one."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+_SEAL = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
+_SEAL_BYTES = 64
+
+
+def _seal(image: bytes, number: int) -> bytes:
+    """The end of a checkpoint, which HDF5 does not read: whose it is, and that it is whole."""
+    return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(image))
 
 
 def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     """Loads a trial's weights into a model of its architecture.
 
     Raises:
-        SearchError: The trial has no checkpoint, or its file is gone.
+        SearchError: The trial has no checkpoint, or its file is gone, damaged or another's.
     """
     file = folder / (trial.checkpoint or "")
-    if trial.checkpoint is None or not file.is_file():
+    if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
         raise SearchError(
             f"The weights of trial {trial.number} are not in {folder}: only the best "
             f"{KEPT_CHECKPOINTS} trials keep them. Build its architecture and train it again."
         )
-    with _alone(model):
-        model.load_weights(file)
+    try:
+        image = _read_image(file, model, trial.number)
+        with _alone(model):
+            model.load_weights(_WeightsImage(image))
+    except Exception as error:  # what a damaged file raises has no common class
+        raise SearchError(
+            f"Expected the weights of trial {trial.number} in {file}. Received: a file that is "
+            f"damaged, or another model's ({reason_of(error)}). Build its architecture and train "
+            "it again."
+        ) from error
+
+
+def _read_image(file: Path, model: keras.Model, number: int) -> bytes:
+    """Returns the content of a checkpoint, once its size, its seal and its links are right."""
+    size = sum(math.prod(v.shape) * 8 for v in model.variables)
+    most = 2 * size + 16_384 * (len(model.variables) + 64)
+    with file.open("rb") as opened:
+        image = opened.read(most + 1)
+    if len(image) > most:
+        raise ValueError("it is larger than the model")
+    sealed = _SEAL.search(image, max(0, len(image) - _SEAL_BYTES))
+    if sealed is not None:
+        if int(sealed[1]) != number:
+            raise ValueError(f"it is of trial {int(sealed[1])}")
+        if zlib.crc32(image[: sealed.start()]) != int(sealed[2], 16):
+            raise ValueError("its checksum differs")
+    _check_weights(image, most)
+    return image
+
+
+def _check_weights(image: bytes, most: int) -> None:
+    """Raises ValueError where weights lie outside the file, or are larger than the model."""
+    import h5py
+
+    size = 0
+    links: dict[str, Any] = {}
+    with h5py.File(io.BytesIO(image), "r") as opened:
+        opened.visititems_links(links.__setitem__)  # names and kinds: nothing may raise in HDF5
+        for name, link in links.items():
+            if not isinstance(link, h5py.HardLink):
+                raise ValueError(f"{name} is a link")
+            item = opened[name]
+            if isinstance(item, h5py.Dataset):
+                if item.is_virtual or item.external:
+                    raise ValueError(f"{name} is in another file")
+                size += item.nbytes
+    if size > most:
+        raise ValueError("its weights are larger than the model")
+
+
+def reason_of(error: Exception) -> str:
+    """Returns why a file could not be written or read, in one line."""
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(told).split())[:200]
 
 
 @contextmanager
@@ -168,15 +354,15 @@ class BestEpoch:
         """Writes the weights, if they are among those to keep.
 
         Returns:
-            Why they could not be written, as a clause for the trial's note, or None.
+            What could not be written or removed, as a clause for the trial's note, or None.
         """
-        if self.weights is None:
-            return None
+        trouble = [self._checkpoints.trouble()]
         try:
-            self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
-        except OSError as error:
-            return f"its weights could not be kept: {error.strerror or error}"
-        return None
+            if self.weights is not None:
+                self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
+        except Exception as error:  # noqa: BLE001 - a layer of the user's may raise anything
+            trouble.append(f"its weights could not be kept: {reason_of(error)}")
+        return "; ".join(filter(None, trouble)) or None
 
     def _take(self, epoch: int, logs: Mapping[str, float]) -> bool:
         name = self.objective.name
@@ -190,8 +376,6 @@ KEPT_STATES = 30
 """How many completed trials of one low fidelity keep their state, the best by score."""
 KEPT_FULL_STATES = 5
 """How many of those that were trained in full do."""
-_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class TrainingStateStore:
@@ -217,6 +401,7 @@ class TrainingStateStore:
         self, folder: Path, history: History, full: Fidelity, *, inherited: bool = False
     ) -> None:
         self.folder = folder
+        self._files = _Folder(folder)
         self._history = history
         self._full = full
         self._inherited = inherited
@@ -226,23 +411,21 @@ class TrainingStateStore:
     def epochs_of(self, number: int) -> int:
         """Returns after how many epochs a trial's state was kept; 0 if there is none to read."""
         try:
-            with self._open(number) as archive:
-                return int(archive["about"][0])
-        except _UNREADABLE:
+            return int(_read_npz(self._file(number), ("about",))["about"][0])
+        except Exception:  # noqa: BLE001 - what a damaged file raises has no common class
             return 0
 
     def read(self, number: int) -> TrainingState | None:
         """Returns a trial's state, or None if there is none, or it is damaged."""
         try:
-            with self._open(number) as archive:
-                epoch, models, best_epoch = (int(part) for part in archive["about"])
-                return TrainingState(
-                    epoch,
-                    tuple(_arrays(archive, f"model_{index}_") for index in range(models)),
-                    best_epoch,
-                    _arrays(archive, "best_") or None,
-                )
-        except _UNREADABLE:
+            arrays = _read_npz(self._file(number))
+            epoch, models, best_epoch = map(int, arrays["about"])
+            # A model without arrays ends the list, whatever number the file claims.
+            found = takewhile(bool, (_numbered(arrays, f"model_{at}_") for at in range(models)))
+            return TrainingState(
+                epoch, tuple(found), best_epoch, _numbered(arrays, "best_") or None
+            )
+        except Exception:  # noqa: BLE001 - what a damaged file raises has no common class
             return None
 
     def write(self, number: int, state: TrainingState) -> None:
@@ -251,24 +434,22 @@ class TrainingStateStore:
         Raises:
             OSError: There is no room, or the folder can't be written. An earlier one is kept.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self._file(number)
-        partial = file.with_name(f"partial_{file.name}")
         arrays = {"about": np.array([state.epoch, len(state.models), state.best_epoch])}
         for index, model in enumerate(state.models):
             arrays |= {f"model_{index}_{at}": array for at, array in enumerate(model)}
         arrays |= {f"best_{at}": array for at, array in enumerate(state.best or ())}
-        try:
-            with partial.open("wb") as opened:
-                np.savez(opened, **arrays)  # type: ignore[arg-type]
-            partial.replace(file)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        archive = io.BytesIO()
+        np.savez(archive, **arrays)  # type: ignore[arg-type]
+        # Not forced to the disk: a state that a power cut takes costs time and nothing else.
+        self._files.write(_state_name(number), archive.getbuffer(), sync=False)
 
     def drop(self, number: int) -> None:
         """Removes a trial's state, if there is one."""
-        self._file(number).unlink(missing_ok=True)
+        self._files.remove(_state_name(number))
+
+    def trouble(self) -> str | None:
+        """Returns which files could not be removed, once, as a clause for a note."""
+        return self._files.trouble()
 
     def start_of(self, trial: Trial) -> int:
         """Returns how many epochs of a trial need not be trained again: its own or its parent's."""
@@ -310,14 +491,14 @@ class TrainingStateStore:
     def prune(self) -> None:
         """Removes the files that are no longer needed."""
         self._see_children()
-        for partial in self.folder.glob("partial_*"):
-            partial.unlink(missing_ok=True)  # its kernel died while it wrote
         groups: dict[Any, list[Trial]] = {}
         for file, trial in self._kept():
-            if trial.status not in _FINISHED or self._is_awaited(trial):
+            if file.name.startswith("partial_"):
+                self._files.remove(file.name)  # its kernel died while it wrote
+            elif trial.status not in _FINISHED or self._is_awaited(trial):
                 continue
-            if trial.status is TrialStatus.FAILED or self._is_continued(trial):
-                file.unlink(missing_ok=True)
+            elif trial.status is TrialStatus.FAILED or self._is_continued(trial):
+                self._files.remove(file.name)
             else:
                 groups.setdefault(_fidelity(trial), []).append(trial)
         for group in groups.values():
@@ -353,24 +534,55 @@ class TrainingStateStore:
         return sorted(trials, key=lambda trial: (sign * (trial.score or 0.0), trial.number))
 
     def _kept(self) -> Iterator[tuple[Path, Trial]]:
-        for file in sorted(self.folder.glob("trial_*.npz")):
-            digits = file.stem.removeprefix("trial_")
-            if digits.isdigit() and int(digits) < len(self._history):
-                yield file, self._history[int(digits)]
+        """The files of trials that were started, those that a dead kernel was writing included."""
+        for file in _files(self.folder):
+            number = _number(file.name)
+            if number is not None and _attempts(self._history, number):
+                yield file, self._history[number]
 
     def _file(self, number: int) -> Path:
-        return self.folder / f"trial_{number:06d}.npz"
-
-    @contextmanager
-    def _open(self, number: int) -> Iterator[Any]:
-        with self._file(number).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            yield archive
+        file = self.folder / _state_name(number)
+        if leads_out(file, self.folder.parent):
+            raise OSError(f"{file} is a link that leads out of the project")
+        return file
 
 
-def _arrays(archive: Any, prefix: str) -> Arrays:
-    count = sum(name.startswith(prefix) for name in archive.files)
-    found: list[npt.NDArray[Any]] = [archive[f"{prefix}{at}"] for at in range(count)]
-    return found
+def _state_name(number: int) -> str:
+    return f"trial_{number:06d}.npz"
+
+
+def _read_npz(file: Path, names: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
+    """Returns arrays of numbers of an archive, all or some; never more bytes than the file has.
+
+    `numpy.load` would take the sizes that the file claims for true before it reads.
+    """
+    arrays = {}
+    with zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        if sum(info.compress_size for info in infos) > file.stat().st_size:
+            raise ValueError("Its members overlap.")
+        for info in infos:
+            name = info.filename.removesuffix(".npy")
+            if names and name not in names:
+                continue
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("Expected arrays that are not compressed.")
+            data = io.BytesIO(archive.read(info))
+            np.lib.format.read_magic(data)
+            shape, in_columns, dtype = np.lib.format.read_array_header_1_0(data)
+            if dtype.kind not in "biuf":
+                raise ValueError(f"Expected numbers. Received: {dtype}.")
+            content = data.getbuffer()[data.tell() :]
+            flat = np.frombuffer(content, dtype) if content else np.empty(0, dtype)
+            arrays[name] = flat.reshape(shape, order="F" if in_columns else "C")
+    if arrays["about"].shape != (3,) or arrays["about"].dtype.kind != "i":
+        raise ValueError("Expected three whole numbers about the state.")
+    return arrays
+
+
+def _numbered(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
+    count = sum(name.startswith(prefix) for name in arrays)
+    return [arrays[f"{prefix}{at}"] for at in range(count)]
 
 
 def _fidelity(trial: Trial) -> tuple[tuple[str, float], ...]:
@@ -398,8 +610,6 @@ class StateCheckpointer:
         states: Where states are kept.
         last_epoch: Returns the trial's last epoch, as far as it is known now.
 
-    Attributes:
-        trouble: Why a state could not be kept, as a clause for the trial's note, or None.
     """
 
     def __init__(
@@ -410,13 +620,18 @@ class StateCheckpointer:
         states: TrainingStateStore,
         last_epoch: Callable[[], int],
     ) -> None:
-        self.trouble: str | None = None
+        self._failure: str | None = None
         self._number = number
         self._candidate = candidate
         self._best = best
         self._states = states
         self._last_epoch = last_epoch
         self._due_at = time.monotonic() + EVERY_S
+
+    @property
+    def trouble(self) -> str | None:
+        """What could not be kept or removed, as a clause for the trial's note, or None."""
+        return "; ".join(filter(None, (self._failure, self._states.trouble()))) or None
 
     def is_due(self, epoch: int) -> bool:
         """Whether the state after this epoch is to be kept. Called after the epoch's report."""
@@ -428,11 +643,11 @@ class StateCheckpointer:
         """Writes the state; a full disk is no reason to lose the trial."""
         began = time.monotonic()
         best = self._best
-        state = TrainingState(epoch, self._candidate.capture(), best.epoch, best.weights)
         try:
+            state = TrainingState(epoch, self._candidate.capture(), best.epoch, best.weights)
             self._states.write(self._number, state)
-            self.trouble = None
-        except OSError as error:
-            self.trouble = f"its state could not be kept: {error.strerror or error}"
+            self._failure = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the trial goes on
+            self._failure = f"its state could not be kept: {reason_of(error)}"
         now = time.monotonic()
         self._due_at = now + max(EVERY_S, (now - began) / SAVING_SHARE)

@@ -143,9 +143,9 @@ def test_of_trials_that_may_be_promoted_only_the_best_keep_their_state(
 CUT = """
 import sys
 from pathlib import Path
-from nas_nb.search import state_keeper
+from nas_nb.workers import checkpoints
 from tests.search.test_continuation import long_search
-state_keeper.EVERY_S = float(sys.argv[2])
+checkpoints.EVERY_S = float(sys.argv[2])
 long_search(Path(sys.argv[1])).run()
 """
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import nas_nb as nas
+from nas_nb.data.dataset import Data
 from nas_nb.errors import JournalError
 from nas_nb.evaluate import candidate
 from nas_nb.evaluate.backend import on_tensorflow
@@ -54,6 +56,19 @@ def test_a_full_disk_pauses_the_search_and_room_lets_it_go_on(tiny_disk: Path):
         search.stop()
         search.wait()
     assert read_history(tiny_disk / "project" / "journal.jsonl")[0].curve == search.history[0].curve
+
+
+def test_a_disk_without_room_for_weights_costs_no_trial(tiny_disk: Path):
+    rng = np.random.default_rng(0)
+    data = Data.from_arrays(rng.normal(size=(60, 64)), rng.integers(0, 2, 60))
+    space = {"layers": ["Dense"], "units": [300], "activations": ["relu"], "depth": [1]}
+    search = Search(
+        space, data, strategy="random", max_trials=1, epochs=1, directory=tiny_disk / "project"
+    ).run()
+    assert search.trials["status"][0] == "completed"
+    for what in ("weights", "state"):
+        assert f"its {what} could not be kept: No space left" in search.trials["note"][0]
+    assert not list((tiny_disk / "project").glob("*/*"))
 
 
 def test_a_full_disk_lets_the_search_be_stopped_and_resumed_later(tiny_disk: Path):

@@ -62,3 +62,36 @@ def test_a_search_that_has_started_stays_where_it_is(search, tmp_path):
 def test_a_folder_that_nobody_named_is_told_from_others(tmp_path):
     assert not is_chosen(choose_folder(None, "digits"))
     assert is_chosen(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("name", ["trial_000000.weights.h5", "thesis.weights.h5", "partial_notes"])
+def test_files_of_the_users_own_are_never_touched(search, tmp_path, name):
+    mine = tmp_path / "one" / "checkpoints" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"months of training")
+    if name.startswith("trial"):
+        with pytest.raises(SearchError, match=r"overwrite nothing.*trial_000000.weights.h5"):
+            search.run()
+        assert not search.history.opened
+    else:
+        search.run()
+    assert mine.read_bytes() == b"months of training"
+
+
+def test_a_folder_of_weights_elsewhere_is_refused(search, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "thesis.weights.h5").write_bytes(b"months of training")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "checkpoints").symlink_to(tmp_path / "models")
+    with pytest.raises(SearchError, match=r"overwrite nothing.*with checkpoints, which"):
+        search.run()
+    assert len(list((tmp_path / "models").iterdir())) == 1
+
+
+def test_searches_that_are_made_at_once_never_share_a_folder():
+    folders = {choose_folder(None, "digits") for _ in range(1000)}
+    assert len(folders) == 1000
+
+
+def test_a_name_does_not_lead_out_of_the_folder_of_runs():
+    assert choose_folder(None, "../../a\nb/c").parent.name == "nas_nb_runs"

@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import errno
+import os
+import random
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from nas_nb.errors import SearchError
+from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.evaluate.training_state import TrainingState
+from nas_nb.record.events import EventKind
+from nas_nb.record.history import History
+from nas_nb.record.journal import Journal
+from nas_nb.record.trial import Trial
+from nas_nb.workers.checkpoints import (
+    CheckpointStore,
+    TrainingStateStore,
+    foreign_files,
+    load_checkpoint,
+)
+
+
+def small_model(units: int = 2) -> keras.Model:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(units)])
+    model.compile("adam", "mse")
+    return model
+
+
+def trained() -> keras.Model:
+    model = small_model()
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    return model
+
+
+def started(trials: int, **ends: Any) -> Journal:
+    """Returns the journal of trials that were started, and ended where a status is given."""
+    journal = Journal.in_memory()
+    journal.append(EventKind.SEARCH_OPENED, objective="loss", direction="min", seed=0)
+    for number in range(trials):
+        journal.append(EventKind.TRIAL_PROPOSED, trial=number, values={"n": number}, origin="test")
+        journal.append(EventKind.TRIAL_STARTED, trial=number)
+        if ends:
+            journal.append(EventKind.TRIAL_ENDED, trial=number, **ends)
+    return journal
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "checkpoints", History(), kept=2)
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> TrainingStateStore:
+    return TrainingStateStore(tmp_path / "states", started(2).history, Fidelity())
+
+
+STATE = TrainingState(
+    3, ([np.arange(6.0).reshape(2, 3), np.array(7)], [np.ones(2)]), 2, [np.eye(2)]
+)
+
+
+def test_a_checkpoint_holds_the_weights_and_nothing_of_the_optimizer(
+    checkpoints: CheckpointStore,
+) -> None:
+    model = trained()
+    optimizer = model.optimizer
+    name = checkpoints.save(model, [w + 1 for w in model.get_weights()], 3, 0.5)
+    found: list[str] = []
+    with h5py.File(checkpoints.folder / name) as file:
+        file.visit(found.append)
+    assert any(entry.startswith("layers/dense/vars") for entry in found)
+    assert not any("optimizer" in entry for entry in found)
+    assert model.optimizer is optimizer
+
+
+def test_keras_reads_a_checkpoint_as_any_file_of_weights(checkpoints: CheckpointStore) -> None:
+    model, other = trained(), small_model()
+    name = checkpoints.save(model, model.get_weights(), 0, 0.5)
+    other.load_weights(checkpoints.folder / name)
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_only_the_best_keep_their_files(checkpoints: CheckpointStore) -> None:
+    model = trained()
+    names = [
+        checkpoints.save(model, model.get_weights(), number, score)
+        for number, score in enumerate([0.4, 0.3, 0.2])
+    ]
+    checkpoints.prune()
+    assert {file.name for file in checkpoints.folder.iterdir()} == set(names[:2])
+
+
+def test_files_of_others_stay_where_the_best_are_pruned(checkpoints: CheckpointStore) -> None:
+    checkpoints.folder.mkdir()
+    others = ["thesis.weights.h5", "trial_best.weights.h5", "partial_notes", "trial_000009.keras"]
+    for name in others:
+        (checkpoints.folder / name).write_text("months of training")
+    model = trained()
+    for number, score in enumerate([0.4, 0.3, 0.2]):
+        checkpoints.save(model, model.get_weights(), number, score)
+    checkpoints.prune()
+    assert {file.name for file in checkpoints.folder.iterdir()} >= set(others)
+
+
+def test_what_a_killed_kernel_left_behind_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("partial_0123abcd_trial_000001.weights.h5", "trial_000001.weights.h5"):
+        (folder / name).write_text("")
+    CheckpointStore(folder, started(2).history).prune()
+    assert not list(folder.iterdir())
+
+
+def test_weights_that_the_journal_does_not_name_are_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "trial_000000.weights.h5").write_text("put there by hand")
+    history = started(1, status="completed", score=0.5).history
+    CheckpointStore(tmp_path, history).prune()
+    assert (tmp_path / "trial_000000.weights.h5").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "states"])
+def test_what_can_not_be_removed_is_told_once(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    file = "trial_000000.npz" if name == "states" else "trial_000000.weights.h5"
+    (folder / file).mkdir(parents=True)
+    ends = {"status": "failed"} if name == "states" else {}
+    history = started(1, **ends).history
+    store = (
+        TrainingStateStore(folder, history, Fidelity())
+        if name == "states"
+        else CheckpointStore(folder, history)
+    )
+    store.prune()
+    assert f"{file} could not be removed: " in (store.trouble() or "")
+    store.prune()
+    assert store.trouble() is None
+
+
+def test_weights_are_not_written_through_a_link_out_of_the_project(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    for folder in (project, outside):
+        folder.mkdir()
+    (project / "checkpoints").symlink_to(outside)
+    model = trained()
+    with pytest.raises(OSError, match="out of the project"):
+        CheckpointStore(project / "checkpoints", History()).save(model, model.get_weights(), 0, 1.0)
+    assert not list(outside.iterdir())
+    assert foreign_files(project, History()) == ["checkpoints"]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    mine = tmp_path / "thesis.h5"
+    mine.write_text("months of training")
+    states = TrainingStateStore(tmp_path / "states", started(1).history, Fidelity())
+    states.folder.mkdir()
+    (states.folder / "trial_000000.npz").symlink_to(mine)
+    states.write(0, STATE)
+    assert mine.read_text() == "months of training"
+    assert states.epochs_of(0) == 3
+
+
+def test_files_of_trials_that_were_never_started_are_foreign(tmp_path: Path) -> None:
+    for name in (
+        "checkpoints/trial_000000.weights.h5",
+        "checkpoints/trial_000007.weights.h5",
+        "checkpoints/thesis.weights.h5",
+        "states/trial_000001.npz",
+        "states/notes.npz",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert foreign_files(tmp_path, started(1).history) == [
+        "checkpoints/trial_000007.weights.h5",
+        "states/trial_000001.npz",
+    ]
+
+
+def test_a_file_that_outlived_the_last_events_of_its_journal_is_not_foreign(tmp_path: Path) -> None:
+    model = trained()
+    store = CheckpointStore(tmp_path / "checkpoints", History())
+    store.save(model, model.get_weights(), 1, 0.5)
+    TrainingStateStore(tmp_path / "states", History(), Fidelity()).write(1, STATE)
+    assert foreign_files(tmp_path, started(1).history) == []
+    assert len(foreign_files(tmp_path, History())) == 2
+
+
+def test_a_state_comes_back_as_it_was(states: TrainingStateStore) -> None:
+    states.write(1, STATE)
+    back = states.read(1)
+    assert back is not None
+    assert (back.epoch, back.best_epoch, len(back.models)) == (3, 2, 2)
+    for one, two in zip(back.models[0], STATE.models[0], strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert back.best is not None
+
+
+def test_a_state_with_flipped_bits_is_the_state_or_none(states: TrainingStateStore) -> None:
+    states.write(0, STATE)
+    file = states.folder / "trial_000000.npz"
+    whole = file.read_bytes()
+    draws = random.Random(0)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        damaged[draws.randrange(len(whole))] ^= 1 << draws.randrange(8)
+        file.write_bytes(damaged)
+        back = states.read(0)
+        states.epochs_of(0)
+        if back is not None:
+            assert back.epoch == 3
+            np.testing.assert_array_equal(back.models[0][0], STATE.models[0][0])
+    for length in range(0, len(whole), 17):
+        file.write_bytes(whole[:length])
+        assert states.read(0) is None
+
+
+def archive_of(
+    file: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED
+) -> None:
+    file.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+
+
+def header(shape: str, dtype: str = "<f4") -> bytes:
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    text = text.ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+def about(epoch: int, models: int, best: int) -> bytes:
+    return header("(3,)", "<i8") + np.array([epoch, models, best]).tobytes()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"about": about(1, 10**9, 1), "model_0_0": header("(1000000000000,)")},
+        {"about": about(1, 10**18, 1)},
+        {"about": header("(3,)", "|O") + b"\x80\x04K\x01."},
+        {"about": about(1, 1, 1), "model_0_1": header("(1,)") + b"\0\0\0\0"},
+        {"about": about(1, 1, 1), "model_0_0": header("(-1, -1)") + b"\0" * 16},
+        {"about": about(1, 1, 1), "model_0_0": b"\x93NUMPY\x01\x00\xff\xff{"},
+        {"model_0_0": header("(1,)") + b"\0\0\0\0"},
+    ],
+)
+def test_sizes_that_an_archive_claims_are_not_believed(
+    states: TrainingStateStore, members: dict[str, bytes]
+) -> None:
+    archive_of(states.folder / "trial_000000.npz", members)
+    back = states.read(0)
+    assert back is None or back.models == ()
+
+
+def test_an_archive_that_grows_when_it_is_read_is_refused(states: TrainingStateStore) -> None:
+    members = {"about": about(1, 1, 1), "model_0_0": header("(10000000,)") + b"\0" * 40_000_000}
+    archive_of(states.folder / "trial_000000.npz", members, zipfile.ZIP_DEFLATED)
+    assert states.read(0) is None
+
+
+@pytest.fixture
+def kept(checkpoints: CheckpointStore) -> tuple[CheckpointStore, Trial, Path]:
+    model = trained()
+    names = [checkpoints.save(model, model.get_weights(), n, -float(n)) for n in range(2)]
+    return checkpoints, Trial(0, {}, "t", checkpoint=names[0]), checkpoints.folder / names[0]
+
+
+def flipped(content: bytes) -> bytes:
+    """Returns the content with one bit of the weights flipped."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"\0" + whole[1:],
+        lambda whole: whole + b"\0" * 10_000_000,
+        flipped,
+    ],
+)
+def test_a_damaged_checkpoint_is_one_sentence(kept: Any, damage: Any) -> None:
+    store, trial, file = kept
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(SearchError, match=r"Expected the weights of trial 0 .* damaged"):
+        load_checkpoint(store.folder, small_model(), trial)
+
+
+def test_the_checkpoint_of_another_trial_is_not_taken_for_this_ones(kept: Any) -> None:
+    store, trial, file = kept
+    file.write_bytes((store.folder / "trial_000001.weights.h5").read_bytes())
+    with pytest.raises(SearchError, match="it is of trial 1"):
+        load_checkpoint(store.folder, small_model(), trial)
+
+
+def test_the_checkpoint_of_another_architecture_is_one_sentence(kept: Any) -> None:
+    store, trial, _ = kept
+    with pytest.raises(SearchError, match="another model's"):
+        load_checkpoint(store.folder, small_model(units=5), trial)
+
+
+@pytest.mark.parametrize("name", ["../secret.weights.h5", "/etc/passwd", "link.weights.h5", ".."])
+def test_a_checkpoint_outside_the_project_is_not_there(tmp_path: Path, name: str) -> None:
+    project = tmp_path / "a" / "project"
+    (project / "checkpoints").mkdir(parents=True)
+    model = trained()
+    model.save_weights(tmp_path / "a" / "secret.weights.h5")
+    (project / "checkpoints" / "link.weights.h5").symlink_to(tmp_path / "a" / "secret.weights.h5")
+    with pytest.raises(SearchError, match="are not in"):
+        load_checkpoint(project / "checkpoints", small_model(), Trial(0, {}, "t", checkpoint=name))
+
+
+@pytest.mark.parametrize("kind", ["external", "soft", "virtual", "large"])
+def test_weights_that_lie_elsewhere_are_not_loaded(kept: Any, kind: str) -> None:
+    store, trial, file = kept
+    with h5py.File(file, "r+") as opened:
+        group = opened["layers/dense/vars"]
+        del group["0"]
+        if kind == "external":
+            group["0"] = h5py.ExternalLink("other.h5", "/x")
+        elif kind == "soft":
+            group["0"] = h5py.SoftLink("/layers/dense/vars/1")
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((3, 2), "f4")
+            layout[:] = h5py.VirtualSource("other.h5", "x", (3, 2))
+            group.create_virtual_dataset("0", layout)
+        else:
+            group.create_dataset("0", (10**6, 10**6), "f4", chunks=(1000, 1000))
+    with pytest.raises(SearchError, match=r"link|another file|larger"):
+        load_checkpoint(store.folder, small_model(), trial)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a tiny file system needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("left", [0, 4096, 8192, 32768])
+def test_a_full_disk_keeps_what_was_there_and_leaves_no_half_file(
+    tiny_disk: Path, left: int
+) -> None:
+    model = keras.Sequential([keras.Input((100,)), layers.Dense(100)])
+    model.compile("adam", "mse")
+    states = TrainingStateStore(tiny_disk / "states", started(1).history, Fidelity())
+    states.write(0, STATE)
+    store = CheckpointStore(tiny_disk / "checkpoints", History())
+    store.folder.mkdir()
+    room = os.statvfs(tiny_disk).f_bavail * os.statvfs(tiny_disk).f_bsize
+    (tiny_disk / "ballast").write_bytes(b"x" * max(0, room - left))
+    before = sorted(tiny_disk.rglob("*"))
+    for write in (
+        lambda: store.save(model, model.get_weights(), 0, 0.5),
+        lambda: states.write(0, TrainingState(4, ([np.ones((100, 100))],))),
+    ):
+        with pytest.raises(OSError, match="No space left") as seen:
+            write()
+        assert seen.value.errno == errno.ENOSPC
+    assert sorted(tiny_disk.rglob("*")) == before
+    assert states.epochs_of(0) == 3
