@@ -187,7 +187,7 @@ def acquire(path: Path) -> FileLock:
         raise JournalError(
             f"Expected to be the only writer of {path}. Received: it is being written by another "
             "kernel, or by another search of this one. Stop that search or shut that kernel down; "
-            "meanwhile nas_nb.record.read_history(path) reads it."
+            "meanwhile nas_nb.record.journal.read_history(path) reads it."
         ) from error
     except (OSError, NotImplementedError) as error:
         # NotImplementedError is filelock's word for a file system that knows no locks.
