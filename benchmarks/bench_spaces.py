@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.architecture import Architecture
-from nas_nb.space.search_space import SearchSpace
+from nas_nb.space.search_space import Architecture, SearchSpace
 from nas_nb.spaces import nasbench101_counting
 from tests.space.test_all import SPACES
 

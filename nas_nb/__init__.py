@@ -38,10 +38,9 @@ if TYPE_CHECKING:
     from nas_nb.notebook.search_display import open_search as open  # noqa: A004 - as in `nas.open`
     from nas_nb.oracles.strategy_oracle import oracle
     from nas_nb.search.session import current_search
-    from nas_nb.space.architecture import Architecture
     from nas_nb.space.graph import Drawer as _Drawer
     from nas_nb.space.ranges import log_uniform, uniform
-    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.space.search_space import Architecture, SearchSpace
     from nas_nb.steps import (
         evaluate_performance,
         generate_candidate_structures,
@@ -109,7 +108,7 @@ __all__ = [
 
 _HOMES = {
     "STRATEGIES": "nas_nb.strategy.registry",
-    "Architecture": "nas_nb.space.architecture",
+    "Architecture": "nas_nb.space.search_space",
     "BayesianOptimization": "nas_nb.tuners",
     "Data": "nas_nb.data",
     "Tuner": "nas_nb.tuners",

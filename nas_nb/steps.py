@@ -27,8 +27,7 @@ from nas_nb.strategy.gradient_step import gradient_step
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
-    from nas_nb.space.architecture import Architecture
-    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.space.search_space import Architecture, SearchSpace
 
 BATCH_SIZE = 32
 _MUTATIONS = 20

@@ -37,7 +37,6 @@ GRAPH = {name: imported(tree) - {name} for name, tree in MODULES.items() if name
 
 # Rings that are still there: each pair is left out of the search for others.
 LEFT = {
-    ("nas_nb.space.architecture", "nas_nb.space.search_space"),
     ("nas_nb.search.session", "nas_nb.search.search"),
     ("nas_nb.search.steering", "nas_nb.search.search"),
 }

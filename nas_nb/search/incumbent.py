@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from nas_nb.data.dataset import Data
     from nas_nb.record.trial import Trial, Values
-    from nas_nb.space.architecture import Architecture
-    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.space.search_space import Architecture, SearchSpace
 
 
 @dataclass(frozen=True, repr=False)

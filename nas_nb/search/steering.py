@@ -17,8 +17,8 @@ from nas_nb.search.steering_state import (
     ActiveSteering,
     active_steering,
 )
-from nas_nb.space.architecture import Architecture
 from nas_nb.space.restriction import RuleKind, Rules
+from nas_nb.space.search_space import Architecture
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
     from nas_nb.evaluate.training_state import TrainingControl
     from nas_nb.record.trial import Value
-    from nas_nb.space.architecture import Architecture
-    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.space.search_space import Architecture, SearchSpace
 
 Mixing = Mapping[str, list[tuple["Value", float]]]
 OnMixing = Callable[[int, Mapping[str, float], Mixing, float], None]

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
     from nas_nb.evaluate.training_state import OnEpoch, TrainingControl
     from nas_nb.record.trial import Value
-    from nas_nb.space.architecture import Architecture
     from nas_nb.space.parameter import Parameter
-    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.space.search_space import Architecture, SearchSpace
     from nas_nb.supernet.choices import Code
 
 CALIBRATION_ROWS = 256

@@ -6,8 +6,7 @@ import pytest
 from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
-from nas_nb.space.architecture import Architecture
-from nas_nb.space.search_space import SearchSpace
+from nas_nb.space.search_space import Architecture, SearchSpace
 
 CHOICES = {"layers": ["Dense"], "units": [4, 8], "activations": ["relu", "tanh"], "depth": [1, 2]}
 SPACE = SearchSpace.from_dict(CHOICES)

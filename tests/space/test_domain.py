@@ -177,7 +177,7 @@ def test_name_with_two_ranges_at_the_same_time_is_refused() -> None:
 
 def test_domain_needs_no_keras() -> None:
     code = (
-        "import sys, nas_nb.space.domain, nas_nb.space.architecture;"
+        "import sys, nas_nb.space.domain, nas_nb.space.search_space;"
         "heavy = {'keras', 'tensorflow', 'keras_tuner', 'pandas', 'IPython'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -10,8 +10,8 @@ import numpy as np
 
 from nas_nb.evaluate.layer_graph import LayerCall, LayerCalls, layer_calls
 from nas_nb.record.trial import Values
-from nas_nb.space.architecture import Architecture
 from nas_nb.space.chain_options import CONVOLUTIONS
+from nas_nb.space.search_space import Architecture
 from nas_nb.spaces.nasbench201_net import KERNELS
 from nas_nb.supernet.cell_net import CellNet
 from nas_nb.supernet.chain_net import ChainNet
