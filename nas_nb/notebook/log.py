@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.notebook.wording import number_text, value_text, values_text
+from nas_nb.notebook.wording import score_text, value_text, values_text
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
 from nas_nb.space.restriction import Rules
@@ -48,7 +48,7 @@ def log_html(history: History) -> str:
 def _trial(trial: Trial, history: History) -> str:
     if trial.status is TrialStatus.FAILED:
         return f"trial {trial.number} failed: {trial.reason}"
-    score = f"{history.objective} {number_text(trial.score)}"
+    score = f"{history.objective} {score_text(history, trial)}"
     return f"trial {trial.number} completed: {score} ({values_text(trial.values)})"
 
 

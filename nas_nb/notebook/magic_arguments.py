@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
             words = shlex.split(line)
         except ValueError as error:
             self.error(f"{error}: {line!r}")
-        known, unknown = self.parse_known_args(words)
+        known, unknown = self.parse_known_intermixed_args(words)
         if unknown:
             hint = nearest(unknown[0], self.options())
             self.error(f"there is no argument '{unknown[0]}'.{hint}")
@@ -163,6 +163,9 @@ def line_parser() -> Parser:
     )
     about = "the data set for data, the folder for open and replay, NAME=VALUE to steer"
     parser.add_argument("words", nargs="*", metavar="WORD", help=about)
+    parser.add_argument("--space", metavar="NAME", help="for open: the variable of its space")
+    parser.add_argument("--data", metavar="NAME", help="for open: the variable of its data")
+    parser.add_argument("--strategy", metavar="NAME", help="for open: who proposes")
     return parser
 
 

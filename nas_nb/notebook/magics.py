@@ -15,6 +15,8 @@ from nas_nb.errors import NasError, SpaceError, nearest
 from nas_nb.notebook import magic_arguments, output
 
 if TYPE_CHECKING:
+    import argparse
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from nas_nb.data.dataset import Data
@@ -58,11 +60,15 @@ class NasMagics(Magics):
     def _of_line(self, line: str) -> Any:
         asked = magic_arguments.line_parser().read(line)
         action, words = asked.action, asked.words
+        if action != "open" and any((asked.space, asked.data, asked.strategy)):
+            raise UsageError(f"%nas {action} takes no option: they are for `%nas open`.")
         if action not in _DO and action not in _NAMED:
             return steer_line(_current(), action, words)
         if len(words) > (1 if action in _NAMED else 0):
             several = "one argument" if action in _NAMED else "no argument"
             raise UsageError(f"%nas {action} takes {several}. Received: '{words[-1]}'.")
+        if action == "open":
+            return self._open(words[0] if words else None, asked)
         if action in _NAMED:
             return getattr(self, _NAMED[action])(words[0] if words else None)
         return _DO[action](_current())
@@ -74,14 +80,30 @@ class NasMagics(Magics):
             raise UsageError("%nas data: which one? Write for example `%nas data digits`.")
         output.say(f"Default data: {use(self._data(name)).describe()}")
 
-    def _open(self, folder: str | None) -> Search:
+    def _open(self, folder: str | None, asked: argparse.Namespace) -> Search:
         """Opens the search in a folder: what it found is shown, and `%nas resume` goes on."""
         if folder is None:
             raise UsageError("%nas open: which folder? Write `%nas open nas_nb_runs/...`.")
         _announce_loading()
         from nas_nb.notebook.search_display import open_search
 
-        return open_search(folder)
+        given: dict[str, Any] = {} if asked.data is None else {"data": self._data(asked.data)}
+        if asked.space is not None:
+            given["space"] = self._variable("--space", asked.space)
+        if asked.strategy is not None:
+            given["strategy"] = self._strategy(asked.strategy)
+        return open_search(folder, **given)
+
+    def _strategy(self, name: str) -> Any:
+        from nas_nb.strategy.registry import STRATEGIES
+
+        return name if name in STRATEGIES else self._variable("--strategy", name)
+
+    def _variable(self, option: str, name: str) -> Any:
+        names = self._shell.user_ns
+        if name not in names:
+            raise UsageError(f"%nas open {option}: '{name}' is not defined.{nearest(name, names)}")
+        return names[name]
 
     def _replay(self, folder: str | None) -> Replay:
         """Plays the search in a folder back, or the current one."""
@@ -137,9 +159,11 @@ def _current() -> Search:
 
 def _say_status(search: Search) -> None:
     from nas_nb.notebook import wording
+    from nas_nb.notebook.snapshot import Snapshot
 
-    time = wording.time_line(search)
-    parts = (wording.status_line(search), f"{time}." if time else "", wording.choice_text(search))
+    now = Snapshot(search)
+    time = wording.time_line(now)
+    parts = (wording.status_line(now), f"{time}." if time else "", wording.choice_text(now))
     output.say(f"{search.name}: {' '.join(part for part in parts if part)}")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython import get_ipython
 
 from nas_nb.notebook import wording
+from nas_nb.notebook.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
@@ -53,14 +54,15 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
         while True:
             left = _PERIOD_S if deadline is None else deadline - time.monotonic()
             wait(min(_PERIOD_S, max(0.0, left)))
-            if (choice := wording.choice_text(search)) != said:
+            now = Snapshot(search)
+            if (choice := wording.choice_text(now)) != said:
                 sys.stdout.write(f"\r{choice:<{width}}\n")
                 said = choice
-            line = f"{wording.status_line(search)} {wording.time_line(search)}"
+            line = f"{wording.status_line(now)} {wording.time_line(now)}"
             sys.stdout.write(f"\r{line:<{width}}")
             sys.stdout.flush()
             width = len(line)
-            if search.state is not search.state.RUNNING or left <= 0:
+            if now.state is not now.state.RUNNING or left <= 0:
                 return
     finally:
         sys.stdout.write("\n")
@@ -70,14 +72,12 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 Bundle = dict[str, Any]
 
-# The stand-in is seen where the output above it shows no panel, and then takes that output's place.
-# A page that doesn't trust the notebook drops these rules, and `hidden` too, but keeps an element's
-# own style: there the stand-in stays hidden, and that output is the record itself.
-_TAKE_THE_PLACE = """
-.jp-OutputArea-child:not(:has(.nas-panel)) + .jp-OutputArea-child
-  > .jp-OutputArea-output > .nas-stand-in { display: block !important; }
-.jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child
-  > .jp-OutputArea-output > .nas-stand-in) { display: none; }
+# A page shows the panel or, where no kernel has it, the record below it, never both. A page that
+# drops these rules, or is built otherwise, shows the record.
+_TAKE_TURNS = """
+.jp-OutputArea-child:has(.nas-panel) + .jp-OutputArea-child:has(.nas-record) { display: none; }
+.jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child .nas-record) {
+  display: none; }
 """
 
 
@@ -97,16 +97,18 @@ def live_bundle(widget: Any, record: Bundle) -> Bundle:
     return {WIDGET_VIEW: view, **record}
 
 
-def stand_in_bundle(html: str) -> Bundle:
+def panel_bundle(widget: Any) -> Bundle:
+    """Returns the output that is the panel; readers without its kernel have the next one."""
+    return live_bundle(widget, {"text/plain": ""})
+
+
+def saved_bundle(record: Bundle) -> Bundle:
     """Returns the output below the panel's: the record, hidden for as long as the panel is there.
 
-    A notebook that is saved while the search runs, and opened later by those who trust it, has a
-    widget view whose model is gone with its kernel. This is what they read instead in JupyterLab
-    and Notebook 7; a page that is built otherwise keeps it hidden.
+    What is saved is read where the panel can't be: later, elsewhere, without a kernel.
     """
-    note = "<p>As it was when the notebook was saved, with a kernel that is gone.</p>"
-    hidden = f'<div class="nas-stand-in" style="display:none">{note}{html}</div>'
-    return {"text/html": f"<style>{_TAKE_THE_PLACE}</style>{hidden}", "text/plain": ""}
+    page = f'<style>{_TAKE_TURNS}</style><div class="nas-record">{record["text/html"]}</div>'
+    return {**record, "text/html": page}
 
 
 def no_bundle() -> Bundle:

@@ -210,14 +210,18 @@ def status_line(race: Race) -> str:
         text += f", now {running[0]} with seed {running[1]}"
     if race.interrupted:
         text += ", interrupted: `.run()` goes on"
-    leader = race.winner
-    if leader is None:
+    if race.winner is None:
         return f"{text}."
-    found: dict[Any, Any] = race.summary().to_dict("index")[leader]
-    error = found["standard_error"]
-    spread = "" if math.isnan(error) else f" ± {error:.2g}"
-    mean = wording.number_text(found["mean"])
-    return f"{text}. Best mean {race.objective}: {leader}, {mean}{spread}."
+    rows: dict[Any, Any] = race.summary().to_dict("index")
+    best = rows[race.winner]
+    error = 0.0 if math.isnan(best["standard_error"]) else best["standard_error"]
+    ties = [label for label, row in rows.items() if row["mean"] == best["mean"]]
+    gaps = {label: abs(row["mean"] - best["mean"]) for label, row in rows.items()}
+    close = [label for label, gap in gaps.items() if label not in ties and gap <= error]
+    near = f"; within its error: {', '.join(close)}" if close else ""
+    who = f"a tie of {' and '.join(ties)}" if len(ties) > 1 else ties[0]
+    mean = wording.number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
+    return f"{text}. Best mean {race.objective}: {who}, {mean}{near}."
 
 
 def summary_table(race: Race) -> str:

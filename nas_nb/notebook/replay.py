@@ -42,7 +42,7 @@ class Replay(Playback):
         ended, best = len(self.history.finished), self.history.incumbent
         text = f"{self.name}, {ended} of {len(self)} trials, {describe_duration(self.seconds)} in."
         if best is not None:
-            score = wording.number_text(best.score)
+            score = wording.score_text(self.history, best)
             text += f" Best {self.history.objective} {score} in trial {best.number}."
         return text
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+import time
 from typing import TYPE_CHECKING, Any
+
+from IPython import get_ipython
 
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.figures import Picture, overview
 from nas_nb.notebook.plots.plot import PlotContext
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
+from nas_nb.search.project import missing_arguments
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
@@ -27,11 +32,11 @@ class Report:
     """
 
     def __init__(self, search: Search) -> None:
-        picture = overview()
-        picture.draw(PlotContext(search.history, search.space.domain))
-        self.html = html_record(search, picture)
+        now, picture = Snapshot(search), overview()
+        picture.draw(PlotContext(now.history, now.space.domain))
+        self.html = html_record(now, picture, wording.status_line(now))
         self.png = picture.png
-        self.text = text_record(search)
+        self.text = text_record(now, wording.status_line(now))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return record_bundle(self.html, self.png, self.text)
@@ -40,64 +45,100 @@ class Report:
         return self.text
 
 
-def html_record(search: Search, picture: Picture) -> str:
+def saved_record(now: Snapshot, picture: Picture) -> dict[str, str]:
+    """Returns the record that is saved beside a panel: whoever reads it has no kernel."""
+    status = wording.status_line(now, interrupted=now.state.live)
+    html_text = html_record(now, picture, status)
+    return record_bundle(html_text, picture.png, text_record(now, status))
+
+
+def html_record(now: Snapshot, picture: Picture, status: str) -> str:
     """Returns the record as plain HTML: no styles, scripts or links to anything outside.
 
     Args:
-        search: The search to tell about.
+        now: The search at a moment.
         picture: Its picture, drawn.
+        status: What the search does, as a sentence.
     """
-    history = search.history
+    history = now.history
+    reopen = f"<p>Reopen: <code>{html.escape(reopen_line(now))}</code></p>"
     parts = [
-        f"<p><strong>{html.escape(_title(search))}</strong></p>",
-        f"<p>{html.escape(wording.status_line(search))}</p>",
+        reopen if history.opened else "",
+        f"<p><strong>{html.escape(_title(now))}</strong>, {_time(now)}</p>",
+        f"<p>{html.escape(status)}</p>",
         f"<p>{picture.html()}</p>",
         tables.incumbent_table(history),
         tables.leaderboard(history, BEST_SHOWN),
         tables.failures_table(history, FAILURES_SHOWN),
         steering_table(history, STEERING_SHOWN),
-        tables.table("What was searched, and how", (), _facts(search)),
+        tables.table("Configuration", (), _facts(now)),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def text_record(search: Search) -> str:
+def text_record(now: Snapshot, status: str) -> str:
     """Returns the record as text, for terminals and for readers that show nothing else."""
-    best = search.history.incumbent
-    lines = [_title(search), wording.status_line(search)]
+    best = now.history.incumbent
+    lines = [f"Reopen: {reopen_line(now)}"] if now.history.opened else []
+    lines += [f"{_title(now)}, {_time(now)}", status]
     if best is not None:
         lines.append(f"Incumbent: {wording.values_text(best.values)}")
-    for trial in tables.top_trials(search.history, BEST_SHOWN):
-        score = wording.number_text(trial.score)
+    for trial in tables.top_trials(now.history, BEST_SHOWN):
+        score = wording.score_text(now.history, trial)
         lines.append(f"  trial {trial.number:>4}  {score}  {wording.values_text(trial.values)}")
-    lines += [f"{name}: {fact}" for name, fact in _facts(search)]
+    lines += [f"{name}: {fact}" for name, fact in _facts(now)]
     return "\n".join(lines)
 
 
-def _title(search: Search) -> str:
-    return f"Architecture search '{search.name}'"
+def reopen_line(now: Snapshot) -> str:
+    """Returns the call that opens the search in another kernel, with all that has to be given."""
+    names = {
+        "space": _variable(now.space, now.space.definition.identity) or "space",
+        "data": _variable(now.data) or "data",
+        "strategy": now.strategy.name,
+    }
+    missing = missing_arguments(now.history.opened[-1]) if now.history.opened else {}
+    given = "".join(f", {argument}={names[argument]}" for argument in missing)
+    return f"nas.open({wording.folder_text(now.directory)!r}{given})"
 
 
-def _facts(search: Search) -> list[tuple[str, object]]:
-    better = "higher" if search.direction == "max" else "lower"
-    options = wording.values_text({k: str(v) for k, v in search.strategy.options.items()})
-    folder = wording.folder_text(search)
-    who = wording.choice_text(search) or search.strategy.name
+def _variable(*values: object) -> str | None:
+    """Returns the name under which the user's notebook holds one of the values."""
+    user_ns: dict[str, Any] = getattr(get_ipython(), "user_ns", {})
+    for value in values:
+        for name, held in [*user_ns.items()]:
+            if held is value and not name.startswith("_"):
+                return name
+    function = getattr(values[-1], "__name__", "")
+    return function if function.isidentifier() else None
+
+
+def _title(now: Snapshot) -> str:
+    return f"Architecture search '{now.name}'"
+
+
+def _time(now: Snapshot) -> str:
+    return f"as of {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now.taken))}"
+
+
+def _facts(now: Snapshot) -> list[tuple[str, object]]:
+    better = "higher" if now.direction == "max" else "lower"
+    options = wording.values_text({k: str(v) for k, v in now.strategy.options.items()})
+    who = wording.choice_text(now) or now.strategy.name
     return [
-        ("space", wording.size_text(search.space.size)),
-        ("data", search.data.describe()),
-        ("objective", f"{search.objective} ({better} is better)"),
+        ("space", wording.size_text(now.space.size)),
+        ("data", now.data.describe()),
+        ("objective", f"{now.objective} ({better} is better)"),
         ("strategy", f"{who}{f' ({options})' if options else ''}"),
-        ("budget", wording.budget_text(search)),
-        ("seed", search.seed),
-        ("time", wording.time_line(search) or "not started"),
-        ("journal", _journal(search)),
-        ("controls again", f"%nas panel; in another kernel: nas.open({folder!r})"),
+        ("budget", wording.budget_text(now)),
+        ("seed", now.seed),
+        ("time", f"{wording.passed_text(now)} in all"),
+        ("journal", _journal(now)),
     ]
 
 
-def _journal(search: Search) -> str:
-    path = search.directory / "journal.jsonl"
+def _journal(now: Snapshot) -> str:
+    path = now.directory / "journal.jsonl"
     if not path.is_file():
         return "not written before the start"
-    return f"{wording.folder_text(search)}/{path.name}"
+    return f"{wording.folder_text(now.directory)}/{path.name}"

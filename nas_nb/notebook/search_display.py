@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import output, wording
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import ranking
 from nas_nb.search import search
 
@@ -31,20 +32,15 @@ class Search(search.Search):  # noqa: D101 - as documented below it
     def panel(self) -> None:
         """Shows the panel in the running cell, at any time and as often as wanted.
 
-        When the search ends, what the cell shows is replaced by the report, which the saved
-        notebook keeps. In a terminal the state is printed.
-
-        A page that is loaded again shows the panel again while the kernel lives. A notebook that
-        was saved before the search's end and is opened when its kernel is gone shows the report as
-        it was at most a minute before, in JupyterLab and Notebook 7; other front ends may say
-        "model not found". `nas.open(directory)`, with the folder that `search.directory` named,
-        shows every finished trial, and its `resume()` goes on.
+        It stays as long as the kernel lives, also after the search's end and in a page that is
+        loaded again. What the notebook saves beside it is the report, at most ten seconds old:
+        readers without the kernel see that, with the line that opens the search again. In a
+        terminal the state is printed.
         """
         if not output.in_notebook():
             output.say(self._as_text())
             return
-        live = self.state.live
-        self._made_painter().show(follows=live)
+        self._made_painter().show()
 
     @property
     def plot(self) -> Plots:
@@ -168,7 +164,8 @@ class Search(search.Search):  # noqa: D101 - as documented below it
             self.panel()
 
     def _as_text(self) -> str:
-        lines = [repr(self), wording.status_line(self), wording.budget_text(self)]
+        now = Snapshot(self)
+        lines = [repr(self), wording.status_line(now), wording.budget_text(now)]
         if not self.state.live:
             lines.append("Start it with `search.start()` or `%nas start`, and wait for it with")
             lines.append("`search.wait()` or `%nas wait`.")

@@ -13,8 +13,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nas_nb.notebook.log import steering_text
-from nas_nb.notebook.wording import by_number, number_text, value_text, values_text
+from nas_nb.notebook.wording import (
+    by_number,
+    number_text,
+    score_text,
+    value_text,
+    values_text,
+)
 from nas_nb.record.trial import TrialStatus
+from nas_nb.record.uncertainty import score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 # The attribute is for readers that strip styles, the style for pages whose own would win.
 _LEFT = 'align="left" style="text-align: left"'
 _RIGHT = 'align="right" style="text-align: right"'
+_COLUMNS = ("epochs", "params", "seconds", "configuration")
 _SHORT = 160
 _NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
@@ -57,7 +65,7 @@ def incumbent_table(history: History) -> str:
     best = history.incumbent
     if best is None:
         return "<p>No incumbent yet: the first completed trial will be it.</p>"
-    rows: list[tuple[str, object]] = [(history.objective, number_text(best.score))]
+    rows: list[tuple[str, object]] = [(history.objective, score_text(history, best))]
     rows += [(name, f"{cost:,.0f}") for name, cost in best.costs.items()]
     return values_tables(f"Incumbent: trial {best.number}", rows, best)
 
@@ -81,7 +89,7 @@ def values_tables(caption: str, rows: Sequence[tuple[str, object]], trial: Trial
             (number, *(value_text(layer[stem]) if stem in layer else "" for stem in stems))
             for number, layer in layers.items()
         )
-        html_text += table("Its choices by layer", ("layer", *_renamed(stems)), cells)
+        html_text += table("Architecture", ("layer", *_renamed(stems)), cells)
     return html_text
 
 
@@ -91,22 +99,27 @@ def leaderboard(history: History, most: int) -> str:
     if not trials:
         return "<p>No completed trial yet.</p>"
     caption = f"The best {len(trials)} of {len(history.completed):,} trials"
-    return trials_table(caption, trials, history.objective)
+    return trials_table(caption, trials, history)
 
 
 def trials_table(
-    caption: str, trials: Sequence[Trial], objective: str, chosen: int | None = None
+    caption: str, trials: Sequence[Trial], history: History, chosen: int | None = None
 ) -> str:
-    """Returns a row a trial, in the order given; the chosen one is marked.
+    """Returns one row per trial, in the order given; the chosen one is marked.
 
     Args:
         caption: What the table shows.
         trials: The trials.
-        objective: The name of the score.
+        history: Where they are from.
         chosen: The number of the trial that is looked at.
     """
-    header = ("trial", objective, "epochs", "params", "seconds", "values")
-    rows = ((t.number, *_cells(t)) for t in trials)
+    errors = [score_error(history, trial) for trial in trials]
+    known = any(error is not None for error in errors)
+    header = ("trial", history.objective, *(["±"] if known else []), *_COLUMNS)
+    rows = (
+        (t.number, _score(t), *([_number(error, ".2g")] if known else []), *_cells(t))
+        for t, error in zip(trials, errors, strict=True)
+    )
     return table(caption, header, rows, marked=chosen)
 
 
@@ -118,7 +131,7 @@ def failures_table(history: History, most: int) -> str:
     rows = ((t.number, _shortened(t.reason or "no reason given"), _values(t)) for t in failed)
     some = f", the latest {most} of them" if len(failed) > most else ""
     caption = f"{len(failed):,} failed trial{'s' if len(failed) > 1 else ''}{some}"
-    return table(caption, ("trial", "reason", "values"), list(rows)[-most:])
+    return table(caption, ("trial", "reason", "configuration"), list(rows)[-most:])
 
 
 def ranking(history: History) -> list[Trial]:
@@ -127,25 +140,33 @@ def ranking(history: History) -> list[Trial]:
 
 
 def top_trials(history: History, most: int) -> list[Trial]:
-    """Returns the best completed trials, best first; of equals the earlier first."""
+    """Returns the best completed trials, best first; of equals the incumbent, then the earlier."""
     sign = -1.0 if history.direction == "max" else 1.0
     scored = (trial for trial in history.completed if trial.score is not None)
-    return heapq.nsmallest(most, scored, key=lambda trial: sign * (trial.score or 0.0))
+    best = history.incumbent
+
+    def rank(trial: Trial) -> tuple[float, bool]:
+        return (sign * (trial.score or 0.0), best is None or trial.number != best.number)
+
+    return heapq.nsmallest(most, scored, key=rank)
+
+
+def _score(trial: Trial) -> str:
+    return trial.status.value if trial.score is None else number_text(trial.score)
+
+
+def _number(number: float | None, form: str) -> str:
+    return "" if number is None else format(number, form)
 
 
 def _cells(trial: Trial) -> tuple[object, ...]:
-    score = number_text(trial.score) if trial.score is not None else trial.status.value
-    return (score, trial.epochs, _params(trial), f"{trial.duration_s:.1f}", _values(trial))
+    params = _number(trial.costs.get("params"), ",.0f")
+    return (trial.epochs, params, f"{trial.duration_s:.1f}", _values(trial))
 
 
 def _renamed(stems: Sequence[str]) -> list[str]:
     """Returns the columns' names; that of the kind of layer would repeat the first one's."""
-    return ["kind" if stem == "layer" else stem for stem in stems]
-
-
-def _params(trial: Trial) -> str:
-    params = trial.costs.get("params")
-    return "" if params is None else f"{params:,.0f}"
+    return ["type" if stem == "layer" else stem for stem in stems]
 
 
 def _values(trial: Trial) -> str:
@@ -176,4 +197,4 @@ def steering_table(history: History, most: int) -> str:
         (time.strftime("%H:%M:%S", time.localtime(event["time"])), steering_text(event))
         for event in reversed(history.steering[-most:])
     ]
-    return table("What was steered, latest first", ("time", "action"), rows) if rows else ""
+    return table("Interventions (newest first)", ("time", "action"), rows) if rows else ""

@@ -7,77 +7,91 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_nb.record.uncertainty import score_error, tied, within_error
 from nas_nb.search.budget import describe_duration
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
-    from nas_nb.record.history import History
-    from nas_nb.record.trial import Value, Values
-    from nas_nb.search.search import Search
+    from collections.abc import Sequence
 
+    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial, Value, Values
+
+_NAMED = 3
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
-def status_line(search: Search) -> str:
-    """Returns what the search does and has found; it changes with trials, not with seconds."""
-    parts = [_state(search), _counts(search), _best(search.history)]
+def status_line(now: Snapshot, *, interrupted: bool = False) -> str:
+    """Returns what the search does and has found; it changes with trials, not with seconds.
+
+    Args:
+        now: The search at a moment.
+        interrupted: Whether its reader comes when a search that ran is no longer there.
+    """
+    state = "Interrupted." if interrupted else _state(now)
+    parts = [state, _counts(now), _best(now.history)]
     return " ".join(part for part in parts if part)
 
 
-def time_line(search: Search) -> str:
+def time_line(now: Snapshot) -> str:
     """Returns the time that passed, and the time that is left where that can be told."""
-    if search.state is SearchState.NEW:
+    if now.state is SearchState.NEW:
         return ""
-    progress = search.progress
-    passed = describe_duration(progress.elapsed_s)
-    if not search.state.live:
+    progress, passed = now.progress, passed_text(now)
+    if not now.state.live:
         return f"{passed} in all"
     if progress.eta_s is None:
         return f"{passed} so far"
     return f"{passed} so far, about {describe_duration(progress.eta_s)} left"
 
 
-def epoch_text(search: Search) -> str:
+def passed_text(now: Snapshot) -> str:
+    """Returns the time of search so far: '2 min 5 s'."""
+    return describe_duration(now.elapsed_s)
+
+
+def epoch_text(now: Snapshot) -> str:
     """Returns where the running trial, or what precedes the first one, is: 'epoch 3 of 10'."""
-    running = search.history.running
+    running = now.history.running
     if running is None:
-        return _preparation(search)
+        return _preparation(now)
     granted = running.epochs_granted
     epoch = running.epochs + 1 if granted is None else min(running.epochs + 1, granted)
     return f"epoch {epoch}{'' if granted is None else f' of {granted}'}"
 
 
-def _preparation(search: Search) -> str:
+def _preparation(now: Snapshot) -> str:
     """Returns which epoch a strategy trains before it proposes; '' when it doesn't."""
-    events = search.history.prepared
-    detail = events[-1].get("detail") if events and search.state.live else None
+    events = now.history.prepared
+    detail = events[-1].get("detail") if events and now.state.live else None
     epoch, epochs = (detail or {}).get("epoch", 0), (detail or {}).get("epochs", 0)
     if not epoch < epochs:
         return ""
     return f"{events[-1]['strategy']} prepares: epoch {epoch + 1} of {epochs}"
 
 
-def progress_text(search: Search) -> str:
+def progress_text(now: Snapshot) -> str:
     """Returns the trials that ended, with the most that may: '3 of 12 trials'."""
-    progress = search.progress
+    progress = now.progress
     total = "" if progress.total is None else f" of {progress.total:,}"
     noun = "trial" if (progress.total or progress.done) == 1 else "trials"
     return f"{progress.done:,}{total} {noun}"
 
 
-def choice_text(search: Search) -> str:
+def choice_text(now: Snapshot) -> str:
     """Returns what the strategy says of itself, 'auto: grid, because ...'; '' if nothing."""
-    return f"{search.strategy.name}: {search.strategy_reason}" if search.strategy_reason else ""
+    return f"{now.strategy.name}: {now.strategy_reason}" if now.strategy_reason else ""
 
 
-def budget_text(search: Search) -> str:
+def budget_text(now: Snapshot) -> str:
     """Returns what may be spent, and on each trial."""
-    return f"{search.budget.described()}; {search.settings.fidelity.epochs} epochs a trial"
+    return f"{now.budget.described()}; {now.settings.fidelity.epochs} epochs a trial"
 
 
-def folder_text(search: Search) -> str:
-    """Returns the path of the search's folder, as short as it may be written here."""
-    here, folder = Path.cwd(), search.directory
+def folder_text(folder: Path) -> str:
+    """Returns the path of a search's folder, as short as it may be written here."""
+    here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
@@ -95,6 +109,19 @@ def number_text(number: float | None) -> str:
     if number is None:
         return ""
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e3 or number == 0 else f"{number:.3e}"
+
+
+def score_text(history: History, trial: Trial) -> str:
+    """Returns a trial's score with its standard error, where that is known: '0.9778 ± 0.0078'."""
+    error = score_error(history, trial)
+    return f"{number_text(trial.score)}{'' if error is None else f' ± {error:.2g}'}"
+
+
+def trials_text(trials: Sequence[Trial]) -> str:
+    """Returns the numbers of some trials: 'trial 7', 'trials 7, 9 and 4 more'."""
+    shown = [str(trial.number) for trial in trials[:_NAMED]]
+    more = f" and {len(trials) - _NAMED} more" if len(trials) > _NAMED else ""
+    return f"trial{'s' if len(trials) > 1 else ''} {', '.join(shown)}{more}"
 
 
 def value_text(value: Value) -> str:
@@ -137,33 +164,38 @@ def values_text(values: Values) -> str:
     return ", ".join(pieces)
 
 
-def _state(search: Search) -> str:
-    running = search.history.running
+def _state(now: Snapshot) -> str:
+    running = now.history.running
     trial = f" trial {running.number}" if running is not None else ""
-    reason = (search.reason or "").removesuffix(".")
-    if search.state is SearchState.NEW:
+    reason = (now.reason or "").removesuffix(".")
+    if now.state is SearchState.NEW:
         return "Ready to start."
-    if search.state is SearchState.RUNNING:
+    if now.state is SearchState.RUNNING:
         return f"Running{trial}." if trial else "Running: the next trial is being prepared."
-    if search.state is SearchState.PAUSED:
+    if now.state is SearchState.PAUSED:
         why = f" {reason}. Resume goes on." if reason else ""
         return f"Paused{f' in{trial}' if trial else ''}.{why}"
-    state = search.state.value.capitalize()
+    state = now.state.value.capitalize()
     if reason.lower().startswith(state.lower()):
         return f"{reason[0].upper()}{reason[1:]}."
     return f"{state}: {reason}." if reason else f"{state}."
 
 
-def _counts(search: Search) -> str:
-    history = search.history
+def _counts(now: Snapshot) -> str:
+    history = now.history
     if not history.trials:
         return ""
     failed = len(history.finished) - len(history.completed)
-    return f"{progress_text(search)} ended{f', {failed:,} of them failed' if failed else ''}."
+    return f"{progress_text(now)} ended{f', {failed:,} of them failed' if failed else ''}."
 
 
 def _best(history: History) -> str:
     best = history.incumbent
     if best is None:
         return ""
-    return f"Best {history.objective} {number_text(best.score)} in trial {best.number}."
+    ties = tied(history)
+    near = within_error(history) - len(ties)
+    shared = f", tied with {trials_text(ties)}" if ties else ""
+    close = f", {near:,} more within its error" if near > 0 else ""
+    score = score_text(history, best)
+    return f"Best {history.objective} {score} in trial {best.number}{shared}{close}."

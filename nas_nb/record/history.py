@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from nas_nb.errors import JournalError, nearest
 from nas_nb.record.events import (
@@ -72,6 +73,20 @@ class EventFold:
             check_trial(event, books.drafts)
         if kind == EventKind.TRIAL_PROPOSED:
             plain_values(event["values"])
+
+    def snapshot(self) -> Self:
+        """Returns the history as it is now, which no later event changes; O(trials)."""
+        with self._lock:
+            self._refreshed()
+            twin = copy(self)
+            vars(twin).update(
+                _lock=threading.RLock(),
+                _ledger=self._ledger.copy(),
+                _trials=[*self._trials],
+                _snapshots={**self._snapshots},
+                _grown={**self._grown},
+            )
+            return twin
 
     def __len__(self) -> int:
         return len(self._ledger.drafts)
@@ -277,6 +292,11 @@ class History(EventFold):
     def full_epochs(self) -> int | None:
         """The epochs that the search grants a trial in full, or None if the journal is silent."""
         return self._ledger.full_epochs
+
+    @property
+    def validation_rows(self) -> int | None:
+        """The rows that scores are measured on, or None if the journal is silent."""
+        return self.opened[-1].get("validation_rows") if self.opened else None
 
     @property
     def steps_per_epoch(self) -> int | None:

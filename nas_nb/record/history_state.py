@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,18 @@ class HistoryState:
             EventKind.STEERED: self._steer,
             EventKind.SEARCH_CLOSED: self._close,
         }
+
+    def copy(self) -> HistoryState:
+        """Returns a state to read that later events don't change; the drafts are shared."""
+        twin = copy(self)
+        for name in ("completed", "finished", "unfinished", "running"):
+            setattr(twin, name, {**getattr(self, name)})
+        for name in ("drafts", "path", "opened", "prepared", "steering", "steered_at"):
+            setattr(twin, name, [*getattr(self, name)])
+        twin.numbers = {key: [*numbers] for key, numbers in self.numbers.items()}
+        twin.changed, twin.steps, twin.wishes = set(), {}, SteeringQueue()
+        twin.wishes.queue = deque(self.wishes.queue)
+        return twin
 
     def beats(self, a: float | None, b: float | None) -> bool:
         """Tells whether score `a` is better than `b`; one that can't be compared beats nothing."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from nas_nb.data.datasets import load_recipe
+from nas_nb.data.datasets import DATASET_NAMES, load_recipe
 from nas_nb.data.fingerprint import text_hash
-from nas_nb.errors import DataError, SearchError
+from nas_nb.errors import SearchError
 from nas_nb.record import journal
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE
@@ -24,6 +24,8 @@ from nas_nb.strategy.registry import STRATEGIES, why_unknown
 from nas_nb.workers.checkpoints import foreign_files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nas_nb.record.events import Event
 
 RUNS_FOLDER = Path("nas_nb_runs")
@@ -200,13 +202,45 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
         **opening.get("fidelity", {}),
         **budget.recorded_arguments(asked.get("budget") or {}),
     }
+    _check_given(opening, asked, given, folder)
     if "space" not in given:
-        found["space"] = _space(opening, folder)
+        found["space"] = SearchSpace.from_recipe(opening["recipe"])
     if "data" not in given:
-        found["data"] = _data(opening, folder)
+        found["data"] = load_recipe(_data_recipe(opening))
     if "strategy" not in given:
-        found |= _strategy(asked, folder)
+        found |= {"strategy": asked["strategy"], "strategy_options": asked.get("options") or {}}
     return found | given
+
+
+def missing_arguments(opening: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what `nas.open` has to be given since no journal can hold it, by argument."""
+    strategy = opening.get("strategy", "")
+    missing = {
+        "space": "" if opening.get("recipe") else "the function that builds its models",
+        "data": "" if _loads(_data_recipe(opening)) else f"its data '{opening.get('data')}'",
+        "strategy": ""
+        if strategy in STRATEGIES
+        else f"its strategy '{strategy}', which {why_unknown(strategy)},",
+    }
+    return {argument: what for argument, what in missing.items() if what}
+
+
+def _check_given(
+    opening: dict[str, Any], asked: dict[str, Any], given: dict[str, Any], folder: Path
+) -> None:
+    wanted = missing_arguments({**opening, "strategy": asked.get("strategy", "")})
+    missing = {argument: what for argument, what in wanted.items() if argument not in given}
+    if not missing:
+        return
+    calls = {"data": _call(opening.get("data_recipe"))}
+    arguments = ", ".join(f"{argument}={calls.get(argument, '...')}" for argument in missing)
+    magic = " ".join(f"--{argument} NAME" for argument in missing)
+    what, verb = " and ".join(missing.values()), "is" if len(missing) == 1 else "are"
+    raise SearchError(
+        f"The search in {folder} has {len(read_history(folder).completed)} completed trials, but "
+        f"{what} {verb} not in its journal: open it with nas.open({str(folder)!r}, {arguments}) "
+        f"or `%nas open {folder} {magic}`."
+    )
 
 
 def _objective(opening: dict[str, Any]) -> Any:
@@ -215,48 +249,22 @@ def _objective(opening: dict[str, Any]) -> Any:
     return kt.Objective(opening["objective"], opening["direction"])
 
 
-def _missing(what: str, argument: str, folder: Path) -> SearchError:
-    count = len(read_history(folder).completed)
-    return SearchError(
-        f"The search in {folder} has {count} completed trials, but {what} is not in its "
-        f"journal: open it with nas.open({str(folder)!r}, {argument})."
-    )
-
-
-def _space(opening: dict[str, Any], folder: Path) -> SearchSpace:
-    recipe = opening.get("recipe")
-    if recipe is None:
-        raise _missing("the function that builds its models", "space=...", folder)
-    return SearchSpace.from_recipe(recipe)
-
-
-def _data(opening: dict[str, Any], folder: Path) -> Any:
-    recipe, name = opening.get("data_recipe"), opening["data"]
+def _data_recipe(opening: Mapping[str, Any]) -> Any:
+    recipe = opening.get("data_recipe")
     if recipe is None and not opening.get("identity"):  # by an earlier version, which kept a name
-        recipe = {"load": {"name": name, "source": "download"}}
-    try:
-        data = load_recipe(recipe)
-    except DataError as error:
-        raise _missing(f"its data '{name}'", "data=...", folder) from error
-    if data is None:
-        raise _missing(f"its data '{name}'", f"data={_call(recipe)}", folder)
-    return data
+        return {"load": {"name": opening.get("data"), "source": "download"}}
+    return recipe
+
+
+def _loads(recipe: Any) -> bool:
+    given = recipe.get("load") if isinstance(recipe, dict) else None
+    return isinstance(given, dict) and given.get("name") in DATASET_NAMES
 
 
 def _call(recipe: Any) -> str:
     """Returns the constructor that made the data, with its arguments but for the rows."""
     for name, given in recipe.items() if isinstance(recipe, dict) else ():
-        if isinstance(given, dict):
+        if isinstance(given, dict) and name != "load":
             arguments = "".join(f", {key}={value!r}" for key, value in given.items())
             return f"nas.Data.{name}(...{arguments})"
     return "..."
-
-
-def _strategy(opening: dict[str, Any], folder: Path) -> dict[str, Any]:
-    name = opening.get("strategy", "")
-    if name not in STRATEGIES:
-        raise SearchError(
-            f"The strategy '{name}' of the search in {folder} {why_unknown(name)}: pass it, or "
-            f"another one, as nas.open({str(folder)!r}, strategy=...)."
-        )
-    return {"strategy": name, "strategy_options": opening.get("options") or {}}

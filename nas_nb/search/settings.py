@@ -88,6 +88,7 @@ class Settings:
             "fidelity": self.fidelity.to_json(),
             "data": self.data.name,
             "steps_per_epoch": self.steps_per_epoch,
+            "validation_rows": len(self.data.y_val),
             "data_recipe": self.data.recipe,
             "identity": search_identity(self.space, self.data, self.strategy),
             "versions": recorded_versions(),
@@ -209,7 +210,7 @@ def _check_logged(name: str, space: SearchSpace) -> None:
     """Refuses now what would fail in the first trial."""
     if name in ("loss", "val_loss"):
         return
-    logged = _logged(space)
+    logged = logged_metrics(space)
     if logged is not None and name not in logged:
         raise SearchError(
             f"Expected an objective that the candidates log: {', '.join(logged)}. "
@@ -217,7 +218,7 @@ def _check_logged(name: str, space: SearchSpace) -> None:
         )
 
 
-def _logged(space: SearchSpace) -> list[str] | None:
+def logged_metrics(space: SearchSpace) -> list[str] | None:
     """Returns the names in the logs of the candidates, or None where only training them tells."""
     try:
         model = space.architecture(space.domain.complete({})).symbolic_model()

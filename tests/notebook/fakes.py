@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,7 @@ class FakeSpace:
 
     domain = DOMAIN
     size = 984
+    definition = SimpleNamespace(identity=None)
 
     def architecture(self, values: Any) -> Any:
         return SimpleNamespace(layout=lambda: lay_out(chain_graph(("input", "Dense 8", "output"))))
@@ -103,6 +105,8 @@ class FakeSteering:
         def act(*args: Any, **kwargs: Any) -> None:
             if self._search.refusal is not None:
                 raise SearchError(self._search.refusal)
+            if action == "budget":
+                self._search.budget.replaced(**kwargs)
             self._search.steered.append((action, args, kwargs))
 
         return act
@@ -161,18 +165,22 @@ class FakeSearch:
         return self.budget.progress(self.history, self.elapsed_s)
 
     def configure(self, **changes: Any) -> None:
-        objective = changes["objective"]
-        if "taken" in str(changes["directory"]):
+        folder = changes.pop("directory", self.directory)
+        if "taken" in str(folder):
             raise SearchError("Another search is being written there.")
-        self.directory = changes["directory"]
+        now = self.settings
+        grants = {name: changes.pop(name) for name in ("epochs", "batch_size") if name in changes}
+        strategy, seed = changes.pop("strategy", now.strategy), changes.pop("seed", now.seed)
+        objective = changes.pop("objective", now.objective)
         self.settings = SimpleNamespace(
-            strategy=make_strategy(changes["strategy"]),
-            budget=Budget.parse(**{n: changes[n] for n in changes if n.startswith("max_")}),
-            fidelity=Fidelity(epochs=changes["epochs"], batch_size=changes["batch_size"]),
+            strategy=make_strategy(strategy),
+            budget=now.budget.replaced(**changes),
+            fidelity=replace(now.fidelity, **grants),
             objective=SimpleNamespace(name=objective) if isinstance(objective, str) else objective,
-            data=self.settings.data,
-            seed=changes["seed"],
+            data=now.data,
+            seed=seed,
         )
+        self.directory = folder
 
     def start(self) -> None:
         self._ask("start", SearchState.RUNNING)

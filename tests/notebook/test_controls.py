@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas_nb.notebook.panel.settings_form import SettingsForm
-from nas_nb.search.budget import Budget
+from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.strategy.evolution import Evolution
 from tests.notebook.fakes import FakeSearch
 
@@ -28,18 +28,13 @@ def test_they_show_the_search_as_it_is(controls):
     shown = {name: control.value for name, control in controls.inputs.items()}
     assert shown == {
         "strategy": "evolution",
-        "max_trials": 10,
-        "max_time": "",
-        "max_epochs": 0,
+        "cost": "none",
         "objective": "val_accuracy",
         "epochs": 2,
         "batch_size": 32,
         "seed": 0,
-        "max_params": 0,
-        "max_macs": 0,
-        "max_latency": "",
-        "cost": "none",
         "directory": "nas_nb_runs/digits",
+        **{limit.name: "10" if limit.name == "max_trials" else "" for limit in LIMITS},
     }
 
 
@@ -62,7 +57,7 @@ def test_what_does_not_fit_is_said_beside_the_control(search, controls):
 
 
 def test_no_limit_at_all_does_not_fit_until_there_is_another(search, controls):
-    controls.inputs["max_trials"].value = 0
+    controls.inputs["max_trials"].value = ""
     assert "no budget" in complaints(controls)["max_trials"]
     controls.inputs["max_time"].value = "90 s"
     assert complaints(controls) == {}
@@ -102,12 +97,12 @@ def test_a_time_stays_exact_though_it_is_shown_rounded(search):
 def test_code_that_configures_the_search_moves_them(search, controls):
     search.settings.budget = Budget(max_trials=33, max_time_s=60)
     controls.sync()
-    assert controls.inputs["max_trials"].value == 33
+    assert controls.inputs["max_trials"].value == "33"
     assert controls.inputs["max_time"].value == "1 min"
 
 
 def test_limits_of_a_model_and_the_objective_are_set_too(search, controls):
-    controls.inputs["max_params"].value = 5000
+    controls.inputs["max_params"].value = "5,000"
     controls.inputs["max_latency"].value = "5 ms"
     controls.inputs["objective"].value = "val_loss"
     assert search.budget == Budget(max_trials=10, max_params=5000, max_latency_s=0.005)
@@ -176,3 +171,44 @@ def test_a_live_search_locks_them_and_trials_lock_what_defines_them(controls):
 
 def test_every_control_has_a_name(controls):
     assert all(control.description for control in controls.inputs.values())
+
+
+def test_changing_one_setting_changes_one(search, controls):
+    told = []
+    configure = search.configure
+    search.configure = lambda **changes: told.append(changes) or configure(**changes)
+    controls.inputs["max_trials"].value = "12"
+    controls.inputs["seed"].value = 3
+    controls.inputs["directory"].value = "runs/mine"
+    controls.presets["Quick"].click()
+    assert told == [
+        {"max_trials": 12},
+        {"seed": 3},
+        {"directory": Path("runs/mine")},
+        {"max_trials": 10, "epochs": 5},
+    ]
+    assert controls.inputs["epochs"].value == 5
+
+
+def test_every_limit_can_be_set_and_lifted(search, controls):
+    for limit in LIMITS:
+        controls.inputs[limit.name].value = "77"
+        assert getattr(search.budget, limit.field) == 77
+        controls.inputs[limit.name].value = ""
+        if limit.name != "max_trials":
+            assert getattr(search.budget, limit.field) is None
+        controls.inputs["max_trials"].value = "10"
+
+
+def test_what_is_no_number_is_said_in_the_words_of_the_limit(controls):
+    controls.inputs["max_trials"].value = "many"
+    assert "Expected `max_trials` to be a whole number" in controls.reason
+    controls.sync()
+    assert controls.inputs["max_trials"].value == "10"
+    assert controls.legal
+
+
+def test_what_is_advanced_is_folded_away(controls):
+    assert controls._more.layout.display == "none"
+    controls.advanced.value = True
+    assert controls._more.layout.display == ""

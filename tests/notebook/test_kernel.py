@@ -66,7 +66,7 @@ def cells(tmp_path_factory):
 
 
 RECORD = ["image/png", "text/html", "text/plain"]
-STAND_IN = ["text/html", "text/plain"]
+PANEL = [WIDGET_VIEW, "text/plain"]
 
 
 def test_making_a_search_imports_no_widgets(cells):
@@ -74,21 +74,14 @@ def test_making_a_search_imports_no_widgets(cells):
 
 
 @pytest.mark.parametrize("source", ["search.panel()", "search"])
-def test_every_panel_that_was_shown_becomes_the_record(cells, source):
-    assert shown(cells[source]) == [RECORD, STAND_IN]
-    assert cells[source][1].data["text/html"] == ""
-    assert "Finished: max_trials=3 reached." in cells[source][0].data["text/html"]
+def test_every_panel_that_was_shown_stays_above_its_record(cells, source):
+    assert shown(cells[source]) == [PANEL, RECORD]
+    assert "4 of 4 trials ended." in cells[source][1].data["text/html"]
 
 
 def test_an_ended_search_shows_its_record_and_panel_its_controls(cells):
     assert shown(cells["search # ended"]) == [RECORD]
-
-
-def test_a_reopened_panel_becomes_the_record_when_the_search_goes_on_and_ends(cells):
-    output, stand_in = cells["search.panel() # ended"]
-    assert stand_in.data["text/html"] == ""
-    assert shown([output]) == [RECORD]
-    assert "4 of 4 trials" in output.data["text/html"]
+    assert shown(cells["search.panel() # ended"]) == [PANEL, RECORD]
 
 
 def test_plots_are_shown_once_and_at_the_end_of_their_cell(cells):
@@ -114,13 +107,6 @@ def test_a_refusal_is_one_line_without_a_traceback(cells):
     assert error.text.count("\n") == 1
 
 
-def test_while_the_search_lives_the_cell_holds_widget_and_record(tmp_path):
-    cells = run(tmp_path, MAKE, "search.panel()")
-    live, stand_in = shown(cells["search.panel()"])
-    assert live == sorted([WIDGET_VIEW, *RECORD])
-    assert stand_in == STAND_IN
-
-
 def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_path):
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
     try:
@@ -137,7 +123,7 @@ def test_an_interrupt_while_waiting_stops_the_search_and_keeps_the_record(tmp_pa
             if message["msg_type"] == "stream" and "waited" in message["content"]["text"]:
                 said = message["content"]["text"]
         assert said.strip() == "waited: stopped"
-        assert kept[-2:] == [RECORD, STAND_IN]
+        assert kept[-1] == RECORD
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from nas_nb.notebook.panel.painter import Painter
+from nas_nb.notebook.panel.painter import FRAME_LONGEST_S, Painter
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial
-
-PAINTS = ("paint", "paint_words", "paint_clock")
 
 
 class Handle:
@@ -36,11 +35,17 @@ def painter(search):
 
 
 @pytest.fixture
-def painted(painter, monkeypatch):
+def asked(painter, monkeypatch):
     """What the painter asked of the panel, in order."""
     asked = []
-    for name in (*PAINTS, "keep", "refresh", "refresh_stand_in", "turn_to_watch"):
-        monkeypatch.setattr(painter.panel, name, lambda name=name: asked.append(name))
+    for name in ("paint", "paint_clock", "refresh", "on_start"):
+
+        def noted(*args, name=name, real):
+            asked.append(name)
+            return real(*args)
+
+        real = getattr(painter.panel, name)
+        monkeypatch.setattr(painter.panel, name, partial(noted, real=real))
     return asked
 
 
@@ -51,88 +56,84 @@ def finished_within(seconds, condition):
     return condition()
 
 
-def test_it_paints_only_what_has_changed(search, painter, painted):
+def test_it_paints_only_what_has_changed(search, painter, asked):
     painter.paint_once()
-    assert painted == []
+    assert asked == []
     add_trial(search.history, 0.75)
     painter.paint_once()
-    assert painted == ["paint"]
+    assert asked == ["paint", "refresh"]
 
 
-def test_while_it_trains_trials_are_told_and_drawn_when_they_are_due(search, painter, painted):
-    for pace in (painter._words, painter._pictures, painter._stand_in):
-        pace.due = lambda: False
-    add_trial(search.history, 0.75)
+def test_news_wait_until_a_frame_is_due_and_a_click_or_a_turn_does_not(search, painter, asked):
+    painter._due = time.monotonic() + 60
+    add_trial(search.history, 0.25)
     painter.paint_due()
-    assert painted == []
-    painter._words.due = lambda: True
+    assert asked == []
+    painter._due = 0.0
     painter.paint_due()
-    painter.paint_due()
-    assert painted == ["paint_words"]
-    painter._pictures.due = lambda: True
-    painter.paint_due()
-    painter.paint_due()
-    assert painted == ["paint_words", "paint"]
-
-
-def test_what_would_be_saved_is_not_put_off_by_words_that_are_always_due(search, painter, painted):
-    painter._pictures.due = lambda: False
-    painter._words.due = painter._stand_in.due = lambda: True
-    add_trial(search.history, 0.75)
-    for _ in range(3):
-        painter.paint_due()
-    assert painted == ["refresh_stand_in", "paint_words"]
-
-
-def test_a_click_and_a_change_of_state_are_painted_at_once(search, painter, painted):
-    for pace in (painter._pictures, painter._stand_in):
-        pace.due = lambda: False
+    assert asked == ["paint"]
+    painter._due = time.monotonic() + 60
     painter.panel.inputs += 1
     painter.paint_due()
+    assert asked == ["paint", "paint"]
     search.state = SearchState.RUNNING
     painter.paint_due()
-    assert painted == ["paint", "paint", "turn_to_watch", "refresh_stand_in"]
+    assert asked[2:4] == ["paint", "on_start"]
 
 
-def test_the_clock_goes_on_while_the_search_runs(search, painter, painted):
+def test_a_dear_frame_is_followed_by_a_longer_pause_but_never_by_a_long_one(
+    search, painter, monkeypatch
+):
+    clock = iter([0.0, 0.03, 0.0, 9.0])
+    monkeypatch.setattr(time, "thread_time", lambda: next(clock))
+    for least_s, most_s in ((0.6, 0.8), (1.8, FRAME_LONGEST_S)):
+        add_trial(search.history, 0.25)
+        painter.paint_once()
+        assert least_s < painter._due - time.monotonic() <= most_s
+
+
+def test_the_clock_goes_on_while_the_search_runs(search, painter, asked):
     search.state = SearchState.RUNNING
     painter.paint_once()
-    painter._clock_painted -= 5
+    asked.clear()
+    painter._clock_due = 0.0
     painter.paint_once()
     painter.paint_once()
-    assert painted == ["paint", "turn_to_watch", "refresh_stand_in", "paint_clock"]
+    assert asked == ["paint_clock"]
 
 
-def test_the_record_is_refreshed_at_a_pause_and_kept_at_the_end(search, painter, painted):
-    for state in (SearchState.RUNNING, SearchState.PAUSED, SearchState.STOPPED):
+def test_the_record_follows_a_turn_a_new_incumbent_and_the_clock(search, painter, asked):
+    def told(score=None, state=None, older_s=0.0):
+        asked.clear()
+        if score is not None:
+            add_trial(search.history, score)
+        search.state = state or search.state
+        painter._recorded.taken -= older_s
+        painter.paint_once()
+        return "refresh" in asked
+
+    assert told(state=SearchState.RUNNING)
+    assert told(score=0.9)
+    assert not told(score=0.1)
+    assert not told(older_s=9)
+    assert told(older_s=1)
+    assert not told(older_s=60)  # it tells of all there is
+    assert told(state=SearchState.PAUSED)
+    assert told(state=SearchState.FINISHED)
+
+
+def test_the_panel_stays_and_what_is_saved_below_it_says_that_its_kernel_is_gone(search, painter):
+    handle = Handle()
+    painter.panel._records.append(handle)
+    for state in (SearchState.RUNNING, SearchState.PAUSED, SearchState.FINISHED):
         search.state = state
         painter.paint_once()
-    begun = ["paint", "turn_to_watch", "refresh_stand_in"]
-    assert painted == [*begun, "paint", "refresh", "paint", "keep"]
-
-
-def test_at_the_end_the_cell_holds_the_record_without_widgets(search, painter):
-    handle = Handle()
-    painter.panel._handles.append(handle)
-    search.state = SearchState.PAUSED
-    painter.paint_once()
-    search.state = SearchState.FINISHED
-    painter.paint_once()
-    paused, kept = handle.bundles
-    assert "application/vnd.jupyter.widget-view+json" in paused
-    assert sorted(kept) == ["image/png", "text/html", "text/plain"]
-    assert "Finished" in kept["text/html"]
-
-
-def test_what_is_saved_below_the_panel_is_the_record_until_the_end(search, painter):
-    handle = Handle()
-    painter.panel._stand_ins.append(handle)
-    for state in (SearchState.RUNNING, SearchState.FINISHED):
-        search.state = state
-        painter.paint_once()
-    running, ended = handle.bundles
-    assert "Running" in running["text/html"]
-    assert ended == {"text/html": "", "text/plain": ""}
+    running, paused, ended = (bundle["text/html"] for bundle in handle.bundles)
+    assert "Interrupted. 1 of 10 trials ended." in running
+    assert "Interrupted. 1 of 10 trials ended." in paused
+    assert "Running" not in running
+    assert "Finished. 1 of 10 trials ended." in ended
+    assert not painter.panel.closed
 
 
 def test_without_a_running_search_a_click_paints_at_once(search, painter):
@@ -183,7 +184,7 @@ def test_a_search_that_goes_on_is_followed_again(search, painter):
 
 
 def test_a_panel_that_breaks_tells_who_waits_and_not_the_search(search, painter, monkeypatch):
-    def broken(plot_context):
+    def broken(context):
         raise ZeroDivisionError("no ink")
 
     painter.panel.book.selected_index = 1

@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import pytest
 
 from nas_nb.notebook.panel.panel import Panel
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, add_trial
 
@@ -89,19 +90,8 @@ def test_tabs_out_of_view_cost_nothing(panel):
 def test_a_new_search_shows_its_settings():
     panel = Panel(FakeSearch(), lambda: None)
     assert panel.tab.title == "Configure"
-    panel.turn_to_watch()
+    panel.on_start()
     assert panel.tab.title == "Watch"
-
-
-def test_words_alone_can_be_painted_and_the_picture_stays_as_it_was(panel):
-    panel.paint()
-    drawn = panel.watch._image.value
-    add_trial(panel._search.history, 0.9)
-    panel.paint_words()
-    assert "trial 3 completed: val_accuracy 0.9" in shown(panel)
-    assert panel.watch._image.value == drawn
-    panel.paint()
-    assert panel.watch._image.value != drawn
 
 
 def test_what_keeps_the_panels_keys_is_one_attribute_of_its_style(panel):
@@ -111,21 +101,19 @@ def test_what_keeps_the_panels_keys_is_one_attribute_of_its_style(panel):
 
 def test_a_trial_that_is_chosen_in_one_view_is_shown_by_the_others(panel):
     add_trial(panel._search.history, 0.4)
-    panel.tabs["Leaderboard"].paint()
+    painted(panel, "Leaderboard")
     panel.tabs["Leaderboard"].pick.value = 3
-    for title in ("Trial", "Pareto", "Compare"):
-        panel.tabs[title].paint()
-    assert "Trial 3" in shown(panel.tabs["Trial"])
-    assert "trial 3: completed" in shown(panel.tabs["Pareto"])
-    assert "trial 3</th>" in shown(panel.tabs["Compare"])
+    assert "Trial 3" in shown(painted(panel, "Trial"))
+    assert "trial 3: completed" in shown(painted(panel, "Pareto"))
+    assert "trial 3</th>" in shown(painted(panel, "Compare"))
     assert 'aria-current="true"><th scope="row" align="left" style="text-align: left">3' in shown(
-        painted(panel.tabs["Leaderboard"])
+        painted(panel, "Leaderboard")
     )
 
 
-def painted(tab):
-    tab.paint()
-    return tab
+def painted(panel, title):
+    panel.tabs[title].paint(Snapshot(panel._search))
+    return panel.tabs[title]
 
 
 def test_names_are_escaped(panel):
@@ -152,8 +140,9 @@ def test_a_status_that_has_not_changed_is_not_sent_again(panel):
 
 
 def test_the_clock_alone_can_be_brought_up_to_date(panel):
+    now = panel.paint()
     panel._search.elapsed_s = 50
-    panel.paint_clock()
+    panel.paint_clock(now)
     assert "50 s so far" in shown(panel)
 
 

@@ -8,7 +8,14 @@ import pytest
 from nas_nb.notebook import output
 from nas_nb.notebook import race as notebook_race
 from nas_nb.notebook.output import WIDGET_VIEW
-from nas_nb.notebook.race import NotebookRace, describe_race, draw_race, race, race_info
+from nas_nb.notebook.race import (
+    NotebookRace,
+    describe_race,
+    draw_race,
+    race,
+    race_info,
+    status_line,
+)
 from tests.strategy.worlds import chain, quality
 
 
@@ -86,3 +93,9 @@ def test_names_of_strategies_are_escaped(tmp_path):
     given: dict[str, Any] = {"seeds": 1, "max_trials": 1, "directory": tmp_path}
     done = race(chain(), table=quality, strategies={"a & b": "random"}, **given)
     assert "a &amp; b" in done._repr_mimebundle_()["text/html"]
+
+
+def test_a_tie_is_called_a_tie(tmp_path):
+    given = {"strategies": ["random", "grid"], "seeds": 2, "max_trials": 2}
+    tie = race(chain(), table=lambda values: 0.9861, directory=tmp_path, **given)
+    assert status_line(tie).endswith("Best mean score: a tie of random and grid, 0.9861.")

@@ -4,8 +4,12 @@ import base64
 import re
 
 import pytest
+from IPython.core.error import UsageError
 
-from nas_nb.notebook.report import Report
+import nas_nb
+from nas_nb.errors import SearchError
+from nas_nb.notebook.report import Report, reopen_line
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 
@@ -45,7 +49,7 @@ def test_the_html_says_all_a_reader_has_to_know(search, fact):
 def test_the_html_needs_nothing_from_outside(search):
     html = Report(search).html
     assert set(re.findall(r"<(\w+)", html)) <= {
-        *("p", "strong", "img", "table", "caption", "thead", "tbody", "tr", "th", "td")
+        *("p", "strong", "img", "table", "caption", "thead", "tbody", "tr", "th", "td", "code")
     }
     assert not re.search(r"<script|<style|http|class=\"jp|on\w+=", html)
     assert re.search(r'<img alt="Left: [^"]+" width="\d+" height="\d+" src="data:', html)
@@ -77,3 +81,52 @@ def test_what_was_chosen_and_why_is_said_where_the_strategy_is(search):
     search.strategy_reason = "grid, because it is small."
     for text in (Report(search).html, Report(search).text):
         assert "evolution: grid, because it is small. (population=" in text
+
+
+BUILD = """
+import keras
+import nas_nb as nas
+from tests.search.tiny import tiny_data
+
+rows = tiny_data()
+
+def small(hp):
+    units = hp.Choice("units", [2, 3])
+    layers = [keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+def mine(history, rng):
+    return {"units": 2 + len(history) % 2}
+
+search = nas.Search(small, rows, strategy=mine, max_trials=1, epochs=1, directory="two").run()
+"""
+
+
+def test_the_line_that_reopens_a_search_works_as_it_stands_and_one_error_names_all(shell):
+    shell.run_cell(BUILD).raise_error()
+    line = reopen_line(Snapshot(shell.user_ns["search"]))
+    assert line == "nas.open('two', space=small, data=rows, strategy=mine)"
+    assert (
+        "Reopen: <code>nas.open(&#x27;two&#x27;, space=small"
+        in Report(shell.user_ns["search"]).html.splitlines()[0]
+    )
+    again = shell.run_cell(line.replace("nas.open", "again = nas.open"))
+    again.raise_error()
+    assert len(shell.user_ns["again"].trials) == 1
+    with pytest.raises(
+        SearchError, match=r"space=\.\.\., data=nas.Data.*, strategy=\.\.\."
+    ) as seen:
+        nas_nb.open("two")
+    assert "the function that builds its models and its data 'tiny'" in str(seen.value)
+    magic = "open --data rows two --space small --strategy mine"
+    assert len(shell.run_line_magic("nas", magic).trials) == 1
+    with pytest.raises(UsageError, match="'smal' is not defined"):
+        shell.run_line_magic("nas", "open two --space smal --data rows")
+    with pytest.raises(UsageError, match="they are for `%nas open`"):
+        shell.run_line_magic("nas", "status --space small")
+
+
+def test_what_is_in_the_journal_need_not_be_given(search):
+    assert reopen_line(Snapshot(search)).startswith("nas.open('nas_nb_runs/digits'")

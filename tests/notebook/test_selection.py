@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
+from nas_nb.notebook.snapshot import Snapshot
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 
 
@@ -69,16 +70,17 @@ def test_buttons_step_along_the_leaderboard_and_stop_at_its_ends(selection, choo
 
 
 def test_it_says_which_trial_is_looked_at(search, chooser):
-    chooser.paint()
+    chooser.paint(Snapshot(search))
     assert "trial 1: completed, val_accuracy 0.9000, number 1 of 3" in chooser._about.value
     chooser.number.value = "2"
-    chooser.paint()
+    chooser.paint(Snapshot(search))
     assert "trial 2: failed" in chooser._about.value
 
 
 def test_without_a_trial_there_is_nothing_to_choose():
-    chooser = TrialChooser(FakeSearch(), TrialSelection(lambda: None))
+    search = FakeSearch()
+    chooser = TrialChooser(search, TrialSelection(lambda: None))
     for name in chooser.buttons:
         press(chooser, name)
-    chooser.paint()
+    chooser.paint(Snapshot(search))
     assert "no trial yet" in chooser._about.value

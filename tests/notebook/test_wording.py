@@ -98,3 +98,15 @@ def test_what_a_strategy_says_of_itself_comes_with_its_name():
     assert wording.choice_text(search) == ""
     search.strategy_reason = "by the score alone."
     assert wording.choice_text(search) == "evolution: by the score alone."
+
+
+def test_a_score_is_told_with_its_error_and_ties_are_called_ties():
+    search = FakeSearch(0.9, 0.9, 0.88, 0.5, state=SearchState.STOPPED)
+    assert wording.status_line(search).endswith(
+        "Best val_accuracy 0.9000 in trial 0, tied with trial 1."
+    )
+    opening = {"seed": 0, "objective": "val_accuracy", "direction": "max"}
+    tell(search.history, "search_opened", validation_rows=100, **opening)
+    assert wording.status_line(search).endswith(
+        "Best val_accuracy 0.9000 ± 0.03 in trial 0, tied with trial 1, 1 more within its error."
+    )

@@ -21,7 +21,7 @@ from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
-    from nas_nb.search.search import Search
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.strategy.base import Strategy
 
 
@@ -34,37 +34,34 @@ class ConfigureTab(Tab):
         super().__init__(context)
         controls = context.controls
         self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
-        self.widget = widgets.VBox(
-            [self._coverage, controls.widget, self._about, controls.folder, self._code]
-        )
+        self.widget = widgets.VBox([self._coverage, controls.widget, self._about, self._code])
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Brings the line about the budget and the code up to date."""
-        search = self._context.search
         self._coverage.value = (
-            f'<p class="nas-coverage"><strong>{html.escape(coverage_text(search))}</strong></p>'
+            f'<p class="nas-coverage"><strong>{html.escape(coverage_text(now))}</strong></p>'
         )
-        strategy = search.strategy
+        strategy = now.strategy
         told = f"{strategy.name}: {about(type(strategy))}"
         self._about.value = f'<p class="nas-help">{html.escape(told)}</p>'
-        magic = f"# or, above a cell that describes the space\n{magic_text(search)}"
-        code = f"{python_text(search)}\n\n{magic}"
+        magic = f"# or, above a cell that describes the space\n{magic_text(now)}"
+        code = f"{python_text(now)}\n\n{magic}"
         self._code.value = (
             '<p class="nas-caption">The same as code</p>'
             f'<pre tabindex="0" class="nas-code">{html.escape(code)}</pre>'
         )
 
 
-def coverage_text(search: Search) -> str:
+def coverage_text(now: Snapshot) -> str:
     """Returns the line '60 of 15,625 architectures, about 4 min'.
 
     A time is told where trials of this search were measured; else what decides it.
     """
-    return f"{_share(search)}, {_time(search)}."
+    return f"{_share(now)}, {_time(now)}."
 
 
-def _share(search: Search) -> str:
-    most, size = _trials(search), search.space.size
+def _share(now: Snapshot) -> str:
+    most, size = _trials(now), now.space.size
     if most is None:
         return f"As many of {size_text(size)} as the budget allows"
     shown = min(most, size)
@@ -78,21 +75,21 @@ def _part(shown: float, size: float) -> str:
     return f" ({share:.0f} %)" if share >= 1 else f" ({share:.1g} %)"
 
 
-def _trials(search: Search) -> int | None:
-    budget, epochs = search.budget, search.settings.fidelity.epochs
+def _trials(now: Snapshot) -> int | None:
+    budget, epochs = now.budget, now.settings.fidelity.epochs
     by_epochs = None if budget.max_epochs is None else math.ceil(budget.max_epochs / epochs)
     known = [count for count in (budget.max_trials, by_epochs) if count is not None]
     return min(known) if known else None
 
 
-def _time(search: Search) -> str:
-    history, limit_s = search.history, search.budget.max_time_s
-    spent, left = history.busy_s, _trials(search)
+def _time(now: Snapshot) -> str:
+    history, limit_s = now.history, now.budget.max_time_s
+    spent, left = history.busy_s, _trials(now)
     at_most = "" if limit_s is None else f"at most {describe_duration(limit_s)}"
     if not history.epochs_spent or left is None:
         return at_most or "in the time that the models take to train"
     # Epochs, not trials: those that failed early took next to no time.
-    needed = spent / history.epochs_spent * left * search.settings.fidelity.epochs
+    needed = spent / history.epochs_spent * left * now.settings.fidelity.epochs
     if limit_s is not None and needed >= limit_s:
         return at_most
     return f"about {describe_duration(max(1, needed))} by what was measured so far"
@@ -101,12 +98,12 @@ def _time(search: Search) -> str:
 _LINE = 88
 
 
-def code_arguments(search: Search) -> dict[str, Any]:
+def code_arguments(now: Snapshot) -> dict[str, Any]:
     """Returns what `Search` was given, or would have to be given, beyond space and data.
 
     Only what differs from the defaults, and the strategy, which one wants to see.
     """
-    settings, budget = search.settings, search.settings.budget
+    settings, budget = now.settings, now.settings.budget
     found: dict[str, Any] = {"strategy": settings.strategy.name}
     if options := changed_options(settings.strategy):
         found["strategy_options"] = options
@@ -119,7 +116,7 @@ def code_arguments(search: Search) -> dict[str, Any]:
     found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
     if settings.seed:
         found["seed"] = settings.seed
-    return found | ({"directory": folder_text(search)} if is_chosen(search.directory) else {})
+    return found | ({"directory": folder_text(now.directory)} if is_chosen(now.directory) else {})
 
 
 def changed_options(strategy: Strategy) -> dict[str, Any]:
@@ -130,12 +127,12 @@ def changed_options(strategy: Strategy) -> dict[str, Any]:
     return {n: value for n, value in strategy.options.items() if value != defaults.get(n)}
 
 
-def python_text(search: Search) -> str:
+def python_text(now: Snapshot) -> str:
     """Returns the Python that makes this search of its space: `search = nas.Search(...)`."""
-    written = [f"{name}={value!r}" for name, value in code_arguments(search).items()]
-    if search.strategy.name not in STRATEGIES:
-        written[0] = f"strategy={search.strategy.name}"
-    data = f'nas.load("{search.data.name}")' if _is_ready(search.data.name) else "data"
+    written = [f"{name}={value!r}" for name, value in code_arguments(now).items()]
+    if now.strategy.name not in STRATEGIES:
+        written[0] = f"strategy={now.strategy.name}"
+    data = f'nas.load("{now.data.name}")' if _is_ready(now.data.name) else "data"
     line = f"search = nas.Search({', '.join(['space', data, *written])})"
     if len(line) <= _LINE:
         return line
@@ -143,10 +140,10 @@ def python_text(search: Search) -> str:
     return f"search = nas.Search(\n{body}\n)"
 
 
-def magic_text(search: Search) -> str:
+def magic_text(now: Snapshot) -> str:
     """Returns the first line of the cell that makes this search: `%%nas search --data ...`."""
-    words = ["%%nas", "search", "--data", search.data.name]
-    for name, value in code_arguments(search).items():
+    words = ["%%nas", "search", "--data", now.data.name]
+    for name, value in code_arguments(now).items():
         if name == "strategy_options":
             for option, chosen in value.items():
                 words += ["--option", f"{option}={chosen}"]

@@ -10,10 +10,11 @@ import ipywidgets as widgets
 
 from nas_nb.errors import NasError
 from nas_nb.notebook.tables import ranking
-from nas_nb.notebook.wording import number_text
+from nas_nb.notebook.wording import score_text
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.search.search import Search
@@ -106,9 +107,9 @@ class TrialChooser:
         self.widget = row(self.number, *pressed, self._about, self.refusal)
         self.number.observe(lambda _: self._typed(), "value")
 
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Says which trial is looked at."""
-        history = self._search.history
+        history = now.history
         trial = self._selection.trial(history)
         if trial is None:
             text = "no trial yet"
@@ -117,7 +118,7 @@ class TrialChooser:
             rank = (
                 f", number {order.index(trial) + 1:,} of {len(order):,}" if trial in order else ""
             )
-            score = f", {history.objective} {number_text(trial.score)}" if rank else ""
+            score = f", {history.objective} {score_text(history, trial)}" if rank else ""
             text = f"trial {trial.number}: {trial.status}{score}{rank}"
         self._about.value = f"<p>{html.escape(text)}</p>"
 

@@ -17,6 +17,7 @@ from nas_nb.notebook.wording import number_text, values_text
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value
 
@@ -57,9 +58,9 @@ class LeaderboardTab(Tab):
         self.forth.on_click(lambda _: self._turn(1))
         self.pick.observe(lambda _: self._picked(), "value")
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Shows the page that is asked for, if it is another one or trials have ended."""
-        history = self._context.search.history
+        history = now.history
         trial = self._context.selection.trial(history)
         asked = (self.filter.value, self.sort.value, self._page, trial and trial.number)
         seen = (len(history), len(history.finished), *asked)
@@ -84,7 +85,7 @@ class LeaderboardTab(Tab):
         self._offer(shown)
         caption = _caption(first, shown, len(found), len(history), self.sort.value)
         chosen = None if trial is None else trial.number
-        self._table.value = trials_table(caption, shown, history.objective, chosen)
+        self._table.value = trials_table(caption, shown, history, chosen)
 
     def _offer(self, shown: list[Trial]) -> None:
         """Lets its user choose among the trials on the page."""

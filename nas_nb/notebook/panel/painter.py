@@ -1,7 +1,4 @@
-"""The painter: the one that writes what a panel shows, at most twice a second.
-
-While a model trains it keeps to a share of the kernel's work, by what a repaint costs.
-"""
+"""The painter: the one that writes what a panel shows, and what is saved beside it."""
 
 from __future__ import annotations
 
@@ -10,21 +7,21 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from nas_nb.notebook.output import Throttle
 from nas_nb.notebook.panel.panel import Panel
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.search.search import Search
 
-# More often costs a quarter of the training on two cores, and nobody sees the difference.
-PERIOD_S = 0.5
-# While nobody touches the panel. The first and the last picture come on top of it: what is left of
-# the two per cent that all may take is for them, and a short search has few seconds to share.
-CLOCK_SHARE, WORDS_SHARE, PICTURES_SHARE = 0.001, 0.002, 0.006
-CLOCK_LONGEST_S, WORDS_LONGEST_S, PICTURES_LONGEST_S = 5.0, 15.0, 30.0
-# The record that a notebook saved now would keep; JupyterLab saves every two minutes.
-STAND_IN_SHARE, STAND_IN_LONGEST_S = 0.002, 60.0
+PERIOD_S = 0.25
+"""How often it looks for news."""
+FRAME_S, FRAME_LONGEST_S, SHARE = 0.5, 2.0, 0.04
+"""Between two frames of a search that runs: at least; at most; the share of a core they may take.
+
+What happened shows within a second as long as a frame costs up to 30 ms."""
+RECORD_S = 10.0
+"""What a notebook that is saved now would keep is never older."""
 CLOCK_S = 1.0
 
 
@@ -47,14 +44,10 @@ class Painter:
         self._painting = threading.RLock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: tuple[int, SearchState, int] | None = None
-        # How far the history was that words and the stand-in tell of; pictures: `_seen`.
-        self._told = self._stood_in = -1
-        self._clock = Throttle(CLOCK_SHARE, CLOCK_LONGEST_S)
-        self._words = Throttle(WORDS_SHARE, WORDS_LONGEST_S)
-        self._pictures = Throttle(PICTURES_SHARE, PICTURES_LONGEST_S)
-        self._stand_in = Throttle(STAND_IN_SHARE, STAND_IN_LONGEST_S)
-        self._clock_painted = 0.0
+        self._shown: Snapshot | None = None
+        self._recorded: Snapshot | None = None
+        self._inputs = 0
+        self._due = self._clock_due = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
 
@@ -73,54 +66,22 @@ class Painter:
         else:
             self._wake.set()
 
-    def show(self, *, follows: bool) -> None:
-        """Shows the panel in the running cell, up to date.
-
-        Args:
-            follows: Whether the search was live when the panel was asked for: then the cell holds
-                the record after its end, even if that came while the panel was made.
-        """
+    def show(self) -> None:
+        """Shows the panel in the running cell, up to date."""
         with self._painting:
             self.paint_once()
-            self._stand_in.run(self.panel.show)
-            if follows and not self._search.state.live:
-                self.panel.keep()
+            if self._shown is not None:
+                self.panel.show(self._shown)
         if self._search.state.live:
             self.start()
 
     def paint_once(self) -> None:
         """Paints what has changed since the last time; nothing, if nothing has."""
-        with self._painting:
-            state = self._search.state
-            now = (self._search.history.version, state, self.panel.inputs)
-            before = self._seen
-            if now != before:
-                self._pictures.run(self.panel.paint)
-                self._told, self._clock_painted = now[0], time.monotonic()
-            else:
-                self._paint_clock()
-            self._seen = now  # before what follows turns a tab, which asks for a repaint
-            if before is None or before[1] is not state:
-                self._on_state(state)
+        self._paint(at_once=True)
 
     def paint_due(self) -> None:
-        """Paints what has changed, as far as that takes next to nothing from the training.
-
-        A change of state or a click is answered at once. Trials and epochs are drawn, put into the
-        record that would be saved, and told in words, when each of these is due.
-        """
-        with self._painting:
-            now = (self._search.history.version, self._search.state, self.panel.inputs)
-            asked = self._seen is None or now[1:] != self._seen[1:]
-            if asked or (now != self._seen and self._pictures.due()):
-                self.paint_once()
-            elif now[0] != self._stood_in and self._stand_in.due():
-                self._refresh_stand_in()
-            elif now[0] != self._told and self._words.due():
-                self._words.run(self.panel.paint_words)
-                self._told, self._clock_painted = now[0], time.monotonic()
-            else:
-                self._paint_clock()
+        """Paints a change of state or a click at once, and trials and epochs when they are due."""
+        self._paint(at_once=False)
 
     def settle(self, limit_s: float = 10.0) -> None:
         """Waits for the last paint after the search's end, so that it is in the saved notebook.
@@ -141,38 +102,51 @@ class Painter:
     def _resting(self) -> bool:
         """Whether a paused search is painted as paused."""
         paused = self._search.state is SearchState.PAUSED
-        return paused and self._seen is not None and self._seen[1] is SearchState.PAUSED
+        return paused and self._shown is not None and self._shown.state is SearchState.PAUSED
 
-    def _paint_clock(self) -> None:
-        passed_s = time.monotonic() - self._clock_painted
-        running = self._search.state is SearchState.RUNNING
-        if running and passed_s >= CLOCK_S and self._clock.due():
-            self._clock.run(self.panel.paint_clock)
-            self._clock_painted = time.monotonic()
+    def _paint(self, *, at_once: bool) -> None:
+        with self._painting:
+            shown, history = self._shown, self._search.history
+            asked = shown is None or self._inputs != self.panel.inputs
+            turned = shown is None or shown.state is not self._search.state
+            news = shown is None or shown.history.version != history.version
+            if asked or turned or (news and (at_once or time.monotonic() >= self._due)):
+                self._frame(turned=turned)
+            elif shown is not None and shown.state.live and time.monotonic() >= self._clock_due:
+                self.panel.paint_clock(shown)
+                self._clock_due = time.monotonic() + CLOCK_S
+            self._keep_record()
 
-    def _on_state(self, state: SearchState) -> None:
-        if state is SearchState.RUNNING:
-            self.panel.turn_to_watch()
-            self._refresh_stand_in()
-        elif state is SearchState.PAUSED:
-            self.panel.refresh()
-        elif not state.live and state is not SearchState.NEW:
-            self.panel.keep()
+    def _frame(self, *, turned: bool) -> None:
+        before_s = time.thread_time()
+        self._inputs = self.panel.inputs
+        self._shown = self.panel.paint()
+        if turned and self._shown.state is SearchState.RUNNING:
+            self.panel.on_start()
+        cost_s = time.thread_time() - before_s
+        pause_s = min(max(FRAME_S, cost_s / SHARE), FRAME_LONGEST_S)
+        self._due = time.monotonic() + pause_s
+        self._clock_due = time.monotonic() + CLOCK_S
 
-    def _refresh_stand_in(self) -> None:
-        self._stood_in = self._search.history.version
-        self._stand_in.run(self.panel.refresh_stand_in)
+    def _keep_record(self) -> None:
+        """Brings the record up to date: at a turn, with a new incumbent, and every ten seconds."""
+        shown, kept = self._shown, self._recorded
+        if shown is None or shown is kept:
+            return
+        if kept is not None and kept.state is shown.state:
+            best = kept.history.incumbent_path[-1:] != shown.history.incumbent_path[-1:]
+            if not best and shown.taken - kept.taken < RECORD_S:
+                return
+        self._recorded = shown
+        self.panel.refresh(shown)
 
     def _follow(self) -> None:
         try:
-            poked = True
             while True:
-                started = time.monotonic()
-                if self._paint_and_end(poked=poked):
-                    return
                 poked = self._wake.wait(PERIOD_S)
                 self._wake.clear()
-                time.sleep(max(0.0, started + PERIOD_S - time.monotonic()))
+                if self._paint_and_end(poked=poked):
+                    return
         except Exception as error:  # noqa: BLE001 - the search goes on; whoever waits is told
             self.error, self._thread = error, None
             self.panel.complain(error)

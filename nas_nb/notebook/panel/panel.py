@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,10 +21,8 @@ from nas_nb.notebook import wording
 from nas_nb.notebook.output import (
     PANEL_CSS,
     css_with_keys,
-    live_bundle,
-    no_bundle,
-    record_bundle,
-    stand_in_bundle,
+    panel_bundle,
+    saved_bundle,
 )
 from nas_nb.notebook.panel.configure_tab import ConfigureTab
 from nas_nb.notebook.panel.drawings import Drawings
@@ -33,7 +32,8 @@ from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import PLOT_TABS, PanelContext, Tab, WatchTab
 from nas_nb.notebook.panel.trial_tabs import CompareTab, TrialTab
-from nas_nb.notebook.report import html_record, text_record
+from nas_nb.notebook.report import saved_record
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Panel:
     def __init__(self, search: Search, on_input: Callable[[], None]) -> None:
         self._search = search
         self._on_input = on_input
-        self._handles: list[DisplayHandle] = []
-        self._stand_ins: list[DisplayHandle] = []
+        self._records: list[DisplayHandle] = []
         self.inputs = 0
         self.controls = SettingsForm(search, self._noticed)
         self.buttons = Buttons(search, self._noticed)
@@ -111,40 +110,30 @@ class Panel:
         """The tab in view."""
         return list(self.tabs.values())[self.book.selected_index or 0]
 
-    def show(self) -> None:
-        """Shows the panel in the running cell."""
-        record = self._record()
-        panel, stand_in = live_bundle(self.widget, record), stand_in_bundle(record["text/html"])
-        self._handles.append(display(panel, raw=True, display_id=True))
-        self._stand_ins.append(display(stand_in, raw=True, display_id=True))
+    def show(self, now: Snapshot) -> None:
+        """Shows the panel in the running cell, and below it the record, which a page hides."""
+        display(panel_bundle(self.widget), raw=True)
+        self._records.append(display(self._saved(now), raw=True, display_id=True))
 
-    def paint(self, *, pictures: bool = True) -> None:
-        """Brings everything that is in view up to date with the search.
-
-        Args:
-            pictures: Whether pictures are drawn anew, too; they cost a hundred times what words do.
-        """
-        search = self._search
-        texts = {name: text(search) for name, text in _VIEWS.items()}
-        # The slow part, after the texts were made and before any is shown: all tell of one moment.
-        self.tab.paint(pictures=pictures)
-        self.controls.enable(live=search.state.live, started=bool(search.history.opened))
-        self.buttons.enable(search.state, legal=self.controls.legal)
+    def paint(self) -> Snapshot:
+        """Brings everything that is in view up to date; returns the moment that it tells of."""
+        now = Snapshot(self._search)
+        texts = {name: text(now) for name, text in _VIEWS.items()}
+        self.tab.paint(now)
+        self.controls.enable(live=now.state.live, started=bool(now.history.opened))
+        self.buttons.enable(now.state, legal=self.controls.legal)
         for name, text in texts.items():
             self._views[name].value = text
-        self.paint_clock()
+        self._clock.value = _progress(now)
+        return now
 
-    def paint_words(self) -> None:
-        """Brings what is in view up to date, but for the pictures."""
-        self.paint(pictures=False)
+    def paint_clock(self, now: Snapshot) -> None:
+        """Brings the time that passed and is left up to date; all else is as it was."""
+        later = copy(now)
+        later.elapsed_s = self._search.elapsed_s
+        self._clock.value = _progress(later)
 
-    def paint_clock(self) -> None:
-        """Brings the time that passed and is left up to date, and nothing else."""
-        limit_bytes = self._search.budget.max_memory_bytes
-        memory = _meter(limit_bytes).text() if self._search.state.live else ""
-        self._clock.value = _progress(self._search, memory)
-
-    def turn_to_watch(self) -> None:
+    def on_start(self) -> None:
         """Turns from the settings, which are locked now, to what happens."""
         if self.tab.title == "Configure":
             self.book.selected_index = list(self.tabs).index("Watch")
@@ -154,31 +143,16 @@ class Panel:
         text = f"The panel can't be drawn any more ({type(error).__name__}: {error})."
         self._views["status"].value = f'<p role="alert">{html.escape(text)}</p>'
 
-    def keep(self) -> None:
-        """Replaces the panel, wherever it is shown, by the record, which needs no kernel."""
-        record = self._record() if self._handles else {}
-        for handle in self._handles:
-            handle.update(record, raw=True)
-        for stand_in in self._stand_ins:
-            stand_in.update(no_bundle(), raw=True)
-        self._handles, self._stand_ins = [], []
-
-    def refresh(self) -> None:
-        """Brings the record that is saved beside the panel up to date; the panel stays."""
-        for handle in self._handles:
-            handle.update(live_bundle(self.widget, self._record()), raw=True)
-        self.refresh_stand_in()
-
-    def refresh_stand_in(self) -> None:
+    def refresh(self, now: Snapshot) -> None:
         """Brings the record that is saved below the panel up to date; nobody sees it now."""
-        html_text = self._record()["text/html"] if self._stand_ins else ""
-        for stand_in in self._stand_ins:
-            stand_in.update(stand_in_bundle(html_text), raw=True)
+        if self._records:
+            record = self._saved(now)
+            for handle in self._records:
+                handle.update(record, raw=True)
 
-    def _record(self) -> dict[str, Any]:
-        self.watch.draw()
-        html_text = html_record(self._search, self.watch.picture)
-        return record_bundle(html_text, self.watch.picture.png, text_record(self._search))
+    def _saved(self, now: Snapshot) -> dict[str, Any]:
+        self.watch.draw(now)
+        return saved_bundle(saved_record(now, self.watch.picture))
 
     def _noticed(self) -> None:
         self.inputs += 1
@@ -191,34 +165,33 @@ def _meter(limit_bytes: int | None) -> MemoryMeter:
     return MemoryMeter(limit_bytes)
 
 
-def _title(search: Search) -> str:
-    about = f"{wording.size_text(search.space.size)}. Data {search.data.describe()}."
+def _title(now: Snapshot) -> str:
+    about = f"{wording.size_text(now.space.size)}. Data {now.data.describe()}."
     return (
         f"{css_with_keys(PANEL_CSS)}"
-        f'<p class="nas-title">Architecture search <strong>{html.escape(search.name)}</strong></p>'
+        f'<p class="nas-title">Architecture search <strong>{html.escape(now.name)}</strong></p>'
         f'<p class="nas-about">{html.escape(about)}</p>'
     )
 
 
-def _status(search: Search) -> str:
-    text = html.escape(wording.status_line(search))
-    choice = html.escape(wording.choice_text(search))
+def _status(now: Snapshot) -> str:
+    text = html.escape(wording.status_line(now))
+    choice = html.escape(wording.choice_text(now))
     about = f'<p class="nas-about nas-choice">{choice}</p>' if choice else ""
     return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>{about}'
 
 
-def _progress(search: Search, memory: str) -> str:
-    progress = search.progress
+def _progress(now: Snapshot) -> str:
+    memory = _meter(now.budget.max_memory_bytes).text() if now.state.live else ""
     parts = (wording.progress_text, wording.epoch_text, wording.time_line)
-    texts = [*(part(search) for part in parts), memory]
-    text = html.escape(", ".join(text for text in texts if text))
+    text = html.escape(", ".join(text for text in (*(part(now) for part in parts), memory) if text))
     return (
-        f'<p class="nas-progress"><progress max="100" value="{100 * progress.fraction:.0f}" '
+        f'<p class="nas-progress"><progress max="100" value="{100 * now.progress.fraction:.0f}" '
         f'aria-label="Share of the budget that is spent"></progress> {text}</p>'
     )
 
 
-_VIEWS: dict[str, Callable[[Search], str]] = {"title": _title, "status": _status}
+_VIEWS: dict[str, Callable[[Snapshot], str]] = {"title": _title, "status": _status}
 
 
 class MemoryMeter:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,10 @@ import ipywidgets as widgets
 
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.panel.inputs import alert_html, row
+from nas_nb.notebook.panel.limit_fields import LimitFields
 from nas_nb.notebook.wording import folder_text
-from nas_nb.search.budget import describe_duration, parse_duration
+from nas_nb.search.budget import LIMITS, LimitScope
+from nas_nb.search.settings import logged_metrics
 from nas_nb.strategy.multi_objective import COSTS
 from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
@@ -24,9 +25,28 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
     from nas_nb.strategy.base import Strategy
 
-_TIMES = ("max_time", "max_latency")
-_COUNTS = ("max_trials", "max_epochs", "max_params", "max_macs")
+NO_COST = "none"
+"""Stands beside what may be weighed against the objective: nothing is."""
+PRESETS = {
+    "Quick": {"max_trials": 10, "epochs": 5},
+    "Balanced": {"max_trials": 50, "epochs": 10},
+    "Thorough": {"max_trials": 200, "epochs": 30},
+}
 _DEFINING = ("objective", "epochs", "batch_size", "seed", "directory")
+_MOST_COUNT = 1_000_000
+_GROUPS = {
+    "Strategy": ("strategy", "options"),
+    "Budget (empty = no limit)": ("max_trials", "max_time"),
+    "Training": ("objective", "epochs"),
+}
+_ADVANCED = {
+    "Budget (empty = no limit)": ("max_epochs", "max_memory"),
+    "Model constraints (empty = none)": (
+        *(limit.name for limit in LIMITS if limit.scope is LimitScope.TRIAL),
+    ),
+    "Training": ("cost", "batch_size", "seed"),
+    "Project": ("directory",),
+}
 
 
 class SettingsForm:
@@ -34,7 +54,7 @@ class SettingsForm:
 
     So what the panel shows and what `search.start()` in a cell does are the same thing. A value
     that does not fit stays in its control, with a sentence beside it, and the search keeps the
-    last that did.
+    last that did. Only what its user has edited is changed.
 
     Args:
         search: The search to configure.
@@ -43,23 +63,27 @@ class SettingsForm:
     Attributes:
         inputs: The controls by the name of what they set.
         options: The options of the strategy.
-        widget: All controls but the folder's.
-        folder: The folder, which is too long to stand among them.
+        presets: A button for each preset.
+        widget: All of it.
     """
 
     def __init__(self, search: Search, on_change: Callable[[], None]) -> None:
         self._search = search
         self._on_change = on_change
         self._strategies: dict[str, Any] = {name: name for name in STRATEGIES}
-        # As their user wrote them, with the seconds that they meant.
-        self._times: dict[str, tuple[str, float | None]] = dict.fromkeys(_TIMES, ("", None))
+        self._held: dict[str, Any] = {}
         self._syncing = False
         self.options = OptionsForm(lambda: self._changed("options"), without=("cost",))
-        self.inputs: dict[str, Any] = make_fields(list(STRATEGIES), _objectives(search))
-        places = ("options", *self.inputs)
-        self._complaints = {name: widgets.HTML() for name in places}
-        self.widget = self._arranged()
-        self.folder = row(self.inputs["directory"], self._complaints["directory"])
+        self._limits = LimitFields(LIMITS)
+        self.inputs: dict[str, Any] = {**_made_fields(search), **self._limits.inputs}
+        self._complaints = {name: widgets.HTML() for name in ("options", *self.inputs)}
+        self.presets = {name: self._preset(name) for name in PRESETS}
+        self.advanced = widgets.ToggleButton(description="Advanced", layout={"width": "110px"})
+        self._more = self._arranged(_ADVANCED)
+        self._more.layout.display = "none"
+        self.advanced.observe(lambda _: self._unfold(), "value")
+        buttons = row(*self.presets.values(), self.advanced)
+        self.widget = widgets.VBox([buttons, self._arranged(_GROUPS), self._more])
         self.sync()
         for name, control in self.inputs.items():
             control.observe(lambda _, name=name: self._changed(name), "value")
@@ -67,14 +91,21 @@ class SettingsForm:
     @property
     def legal(self) -> bool:
         """Whether every control holds a value that fits."""
-        return not any(complaint.value for complaint in self._complaints.values())
+        return not self.reason
+
+    @property
+    def reason(self) -> str:
+        """Why a control does not fit, as HTML; '' if all do."""
+        return next((one.value for one in self._complaints.values() if one.value), "")
 
     def sync(self) -> None:
-        """Shows the search's settings as they are, after code has changed them."""
+        """Shows the search's settings as they are, after something has changed them."""
         self._syncing = True
         try:
-            for name, value in self._shown().items():
+            self._held = self._holds()
+            for name, value in self._held.items():
                 self.inputs[name].value = value
+            self._limits.show(self._search.budget, edited_too=True)
             self.options.show(self._search.settings.strategy)
             self._complain("", None)
         finally:
@@ -84,42 +115,46 @@ class SettingsForm:
         """Locks what can't be changed now: all in a live search, later what defines trials."""
         for name, control in self.inputs.items():
             control.disabled = live or (started and name in _DEFINING)
+        for button in self.presets.values():
+            button.disabled = live or started
         self.options.enable(enabled=not live)
 
-    def _arranged(self) -> Any:
+    def _preset(self, name: str) -> Any:
+        changes = PRESETS[name]
+        about = f"{changes['max_trials']} trials, {changes['epochs']} epochs per trial"
+        button = widgets.Button(description=name, tooltip=about, layout={"width": "110px"})
+        button.on_click(lambda _: self._configure("epochs", **changes))
+        return button
+
+    def _unfold(self) -> None:
+        self._more.layout.display = "" if self.advanced.value else "none"
+
+    def _arranged(self, groups: Mapping[str, tuple[str, ...]]) -> Any:
         columns = []
-        for title, names in GROUPS.items():
-            fields = [widgets.VBox([self.inputs[n], self._complaints[n]]) for n in names]
-            columns.append(_group(title, fields))
-        strategy = [self.inputs["strategy"], self._complaints["strategy"]]
-        options = [*strategy, self.options.widget, self._complaints["options"]]
-        form = widgets.HBox([*columns, _group("Strategy", options)])
+        for title, names in groups.items():
+            fields = [widgets.HTML(f'<p class="nas-caption">{title}</p>')]
+            for name in names:
+                control = self.options.widget if name == "options" else self.inputs[name]
+                fields += [control, self._complaints[name]]
+            columns.append(widgets.VBox(fields))
+        form = widgets.HBox(columns)
         form.add_class("nas-controls")
         return form
 
-    def _shown(self) -> dict[str, Any]:
-        """Returns what each control has to show."""
+    def _holds(self) -> dict[str, Any]:
+        """Returns what each control but those of limits has to show."""
         settings = self._search.settings
-        budget = settings.budget
         # One given with options, or of the user's own, can be chosen again.
-        name = settings.strategy.name
+        name, cost = settings.strategy.name, str(settings.strategy.options.get("cost", NO_COST))
         self._strategies[name] = settings.strategy
-        if name not in self.inputs["strategy"].options:
-            self.inputs["strategy"].options = list(self._strategies)
-        cost = str(settings.strategy.options.get("cost", NO_COST))
-        if cost not in self.inputs["cost"].options:
-            self.inputs["cost"].options = [*self.inputs["cost"].options, cost]
-        for time in _TIMES:
-            seconds = getattr(budget, f"{time}_s")
-            if seconds != self._times[time][1]:  # else it stays as its user wrote it
-                self._times[time] = (_duration_text(seconds), seconds)
+        for control, value in (("strategy", name), ("cost", cost)):
+            if value not in self.inputs[control].options:
+                self.inputs[control].options = [*self.inputs[control].options, value]
         return {
             "strategy": name,
             "objective": str(settings.objective.name),
             "cost": cost,
-            "directory": folder_text(self._search),
-            **{count: getattr(budget, count) or 0 for count in _COUNTS},
-            **{time: text for time, (text, _) in self._times.items()},
+            "directory": folder_text(self._search.directory),
             "epochs": settings.fidelity.epochs,
             "batch_size": settings.fidelity.batch_size,
             "seed": settings.seed,
@@ -129,34 +164,34 @@ class SettingsForm:
         if self._syncing:
             return
         try:
-            # All together: whether one fits can depend on another.
-            self._search.configure(**self._settings(name))
+            # All that is edited together: whether one fits can depend on another.
+            changes = self._edited(name)
+        except NasError as error:
+            self._complain(name, error)
+            self._on_change()
+        else:
+            self._configure(name, **changes)
+
+    def _configure(self, name: str, **changes: Any) -> None:
+        try:
+            self._search.configure(**changes)
         except NasError as error:
             self._complain(name, error)
         else:
-            self._complain(name, None)
-            if name == "strategy":
-                self.sync()
+            self.sync()
         self._on_change()
 
-    def _settings(self, name: str) -> dict[str, Any]:
-        values = {name: control.value for name, control in self.inputs.items()}
-        cost = values.pop("cost")
-        for time in _TIMES:
-            text = values[time].strip()
-            if text != self._times[time][0]:
-                self._times[time] = (text, parse_duration(text or None, time))
-        objective = values["objective"].strip()
-        # One given as an object may be of a direction that its name does not tell.
-        same = objective == str(self._search.settings.objective.name)
-        return {
-            **values,
-            "strategy": self._strategy(values["strategy"], cost, changed=name),
-            "directory": self._directory(values["directory"].strip()),
-            "objective": self._search.settings.objective if same else objective or None,
-            **{count: values[count] or None for count in _COUNTS},
-            **{time: seconds for time, (_, seconds) in self._times.items()},
-        }
+    def _edited(self, changed: str) -> dict[str, Any]:
+        values = {name: self.inputs[name].value for name in self._held}
+        edited = {name: v for name, v in values.items() if v != self._held[name]}
+        if changed == "options" or {"strategy", "cost"} & {*edited, changed}:
+            edited["strategy"] = self._strategy(values["strategy"], values["cost"], changed=changed)
+        edited.pop("cost", None)
+        if "objective" in edited:
+            edited["objective"] = edited["objective"].strip() or None
+        if "directory" in edited:
+            edited["directory"] = _folder(edited["directory"].strip())
+        return {**edited, **self._limits.edited()}
 
     def _strategy(self, name: str, cost: str, *, changed: str) -> str | Strategy:
         """Returns the strategy that is chosen, with the options that are entered."""
@@ -173,13 +208,6 @@ class SettingsForm:
         self._strategies[name] = made
         return made
 
-    def _directory(self, text: str) -> Path:
-        if text == folder_text(self._search):
-            return self._search.directory
-        if not text:
-            raise SearchError("Expected a folder to keep the search in. Received: nothing.")
-        return Path(text)
-
     def _complain(self, name: str, error: NasError | None) -> None:
         """Says the one thing that does not fit: where it was said before, or beside `name`."""
         text = "" if error is None else alert_html(error)
@@ -189,73 +217,43 @@ class SettingsForm:
             complaint.value = text if other == place else ""
 
 
+def _folder(text: str) -> Path:
+    if not text:
+        raise SearchError("Expected a folder to keep the search in. Received: nothing.")
+    return Path(text)
+
+
 def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
     """Checks that a strategy compares by as many objectives as are asked for."""
     if weighs and cost == NO_COST:
         raise StrategyError(f"{strategy} weighs the objective against a cost: choose which.")
     if not weighs and cost != NO_COST:
+        able = [name for name, kind in STRATEGIES.items() if "cost" in option_kinds(kind)]
         raise StrategyError(
             f"{strategy} compares by the objective alone. To weigh {cost}, too, choose the "
-            "strategy nsga2."
+            f"strategy {' or '.join(able)}."
         )
 
 
-def _objectives(search: Search) -> list[str]:
-    known = ["val_accuracy", "val_loss", "val_mae"]
-    return [*dict.fromkeys([str(search.settings.objective.name), *known])]
-
-
-def _duration_text(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    # Rounded text must not come back as another duration.
-    return f"{seconds * 1e3:g} ms" if seconds < 1 else describe_duration(seconds)
-
-
-def _group(title: str, fields: list[Any]) -> Any:
-    group = widgets.VBox([widgets.HTML(f'<p class="nas-caption">{title}</p>'), *fields])
-    group.add_class(f"nas-group-{re.sub('[^a-z]', '', title.lower())}")
-    return group
-
-
-_MOST_COUNT = 1_000_000
-_MOST_COST = 10**12
-
-GROUPS = {
-    "Budget (0 is no limit)": ("max_trials", "max_time", "max_epochs"),
-    "Objectives": ("objective", "cost"),
-    "Training": ("epochs", "batch_size", "seed"),
-    "Limits of a model (0 is none)": ("max_params", "max_macs", "max_latency"),
-}
-"""What stands together, but for the strategy, which has options, and the folder, which is long."""
-
-NO_COST = "none"
-"""Stands beside what may be weighed against the objective: nothing is."""
-
-
-def make_fields(strategies: list[str], objectives: list[str]) -> dict[str, Any]:
-    """Returns the input widgets by the name of what they set, in the order of the panel."""
-    # Each letter would be a change of its own, most of them no duration yet.
-    texts = {
-        "max_time": _text("Max time", "no limit, or 2 min"),
-        "max_latency": _text("Max latency", "no limit, or 5 ms"),
-    }
-    objective = widgets.Combobox(options=objectives, ensure_option=False, **_described("Objective"))
-    objective.continuous_update = False
+def _made_fields(search: Search) -> dict[str, Any]:
+    known = logged_metrics(search.space) or ["val_accuracy", "val_loss", "val_mae"]
+    names = dict.fromkeys((str(search.settings.objective.name), *known))
+    objective = widgets.Combobox(
+        options=[name for name in names if name.startswith("val_")],
+        ensure_option=False,
+        **_described("Objective"),
+    )
+    folder = widgets.Text(placeholder="where the search is kept", **_described("Folder", 420))
+    objective.continuous_update = folder.continuous_update = False
+    second = {"tooltip": "minimised beside the objective", **_described("Second objective")}
     return {
-        "strategy": widgets.Dropdown(options=strategies, **_described("Strategy")),
-        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **_described("Keep low")),
-        "max_trials": _count("Max trials", "0 is no limit", 0, _MOST_COUNT),
-        "max_time": texts["max_time"],
-        "max_epochs": _count("Max epochs", "Over all trials; 0 is no limit", 0, _MOST_COUNT),
+        "strategy": widgets.Dropdown(options=list(STRATEGIES), **_described("Strategy")),
+        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **second),
         "objective": objective,
-        "epochs": _count("Epochs a trial", "Epochs of training", 1, _MOST_COUNT),
-        "batch_size": _count("Batch size", "Samples a batch", 1, _MOST_COUNT),
+        "epochs": _count("Epochs per trial", "", 1, _MOST_COUNT),
+        "batch_size": _count("Batch size", "Samples per batch", 1, _MOST_COUNT),
         "seed": _count("Seed", "Decides all that is drawn", 0, 2**31 - 1),
-        "max_params": _count("Max params", "Weights; 0 is no limit", 0, _MOST_COST),
-        "max_macs": _count("Max macs", "Multiply-adds a sample; 0 is no limit", 0, _MOST_COST),
-        "max_latency": texts["max_latency"],
-        "directory": _text("Folder", "where the search is kept", 480),
+        "directory": folder,
     }
 
 
@@ -263,14 +261,8 @@ def _count(name: str, tooltip: str, low: int, high: int) -> Any:
     return widgets.BoundedIntText(min=low, max=high, tooltip=tooltip, **_described(name))
 
 
-def _text(name: str, placeholder: str, width: int = 230) -> Any:
-    field = widgets.Text(placeholder=placeholder, **_described(name, width))
-    field.continuous_update = False
-    return field
-
-
-def _described(name: str, width: int = 230) -> dict[str, Any]:
-    look = {"style": {"description_width": "100px"}, "layout": {"width": f"{width}px"}}
+def _described(name: str, width: int = 250) -> dict[str, Any]:
+    look = {"style": {"description_width": "120px"}, "layout": {"width": f"{width}px"}}
     return {"description": name, **look}
 
 

@@ -13,17 +13,19 @@ import numpy as np
 
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.panel.inputs import alert_html, named, row
+from nas_nb.notebook.panel.limit_fields import LimitFields
 from nas_nb.notebook.panel.settings_form import OptionsForm
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
-from nas_nb.notebook.wording import budget_text, by_number, number_text, size_text, value_text
-from nas_nb.search.budget import describe_duration, parse_duration
+from nas_nb.notebook.wording import budget_text, by_number, score_text, size_text, value_text
+from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.space.parameter import ParameterKind
 from nas_nb.space.restriction import RuleKind, Rules, names_meant
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.trial import Value, Values
     from nas_nb.search.steering import Steering
     from nas_nb.space.domain import Domain
@@ -50,7 +52,7 @@ class SteerSection(ABC):
         self.refusal = widgets.HTML()
 
     @abstractmethod
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Brings its outputs up to date. Called by the painter."""
 
     @property
@@ -113,7 +115,7 @@ class RestrictSection(SteerSection):
         inputs = row(self.name, self.kind, self.value, self.apply, self.release)
         self.widget = self.arranged(inputs, self._left)
 
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Says what is left of the space, and what the rule would leave of that."""
         rules = self.steer.rules
         key = (rules, self.name.value, self.kind.value, self.value.value)
@@ -233,9 +235,9 @@ class CandidateSection(SteerSection):
         """Shows a candidate."""
         self._show(nearest_legal(self._domain, values))
 
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Says whether the candidate is new, and how far it is from the incumbent."""
-        history, values = self.context.search.history, self.values
+        history, values = now.history, self.values
         trial = self.context.selection.trial(history)
         self.take.disabled = trial is None
         self.take.description = "Start from trial" + ("" if trial is None else f" {trial.number}")
@@ -243,7 +245,9 @@ class CandidateSection(SteerSection):
         if history.has_tried(values):
             twin = next(known for known in history.trials if known.values == values)
         if twin is not None:
-            score = "" if twin.score is None else f": {history.objective} {number_text(twin.score)}"
+            score = (
+                "" if twin.score is None else f": {history.objective} {score_text(history, twin)}"
+            )
             text = f"Trial {twin.number} is exactly this, {twin.status}{score}."
         elif history.incumbent is not None:
             differ = _different(values, history.incumbent.values)
@@ -356,9 +360,9 @@ class StrategySection(SteerSection):
         who = row(self.name, self.change, self._now)
         self.widget = self.arranged(widgets.VBox([who, self.options.widget]))
 
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Says who proposes now."""
-        self._now.value = f"<p>Now: {html.escape(self.context.search.strategy.name)}.</p>"
+        self._now.value = f"<p>Now: {html.escape(now.strategy.name)}.</p>"
 
     def _named(self) -> None:
         self.do(self._show_options)
@@ -377,33 +381,25 @@ class StrategySection(SteerSection):
 
 
 class BudgetSection(SteerSection):
-    """Raises or lowers what the search may spend."""
+    """Raises or lowers what the search may spend; what its user leaves alone stays."""
 
     title = "Change the budget"
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
-        budget = context.search.budget
-        self.trials = widgets.BoundedIntText(
-            value=budget.max_trials or 0,
-            min=0,
-            max=10**6,
-            tooltip="0 is no limit",
-            **named("Max trials", 170),
-        )
-        time = "" if budget.max_time_s is None else describe_duration(budget.max_time_s)
-        self.time = widgets.Text(value=time, placeholder="no limit", **named("Max time", 190))
+        self.fields = LimitFields(limit for limit in LIMITS if limit.scope is LimitScope.SEARCH)
         self.change = self.button("Change", self._change, 90)
         self._now = widgets.HTML()
-        self.widget = self.arranged(self.trials, self.time, self.change, self._now)
+        self.widget = self.arranged(*self.fields.inputs.values(), self.change, self._now)
+        self.fields.show(context.search.budget)
 
-    def paint(self) -> None:
-        """Says what may be spent now."""
-        self._now.value = f"<p>Now: {html.escape(budget_text(self.context.search))}.</p>"
+    def paint(self, now: Snapshot) -> None:
+        """Says what may be spent now, in the fields too but for one that is being edited."""
+        self.fields.show(now.budget)
+        self._now.value = f"<p>Now: {html.escape(budget_text(now))}.</p>"
 
     def _change(self) -> None:
-        time = parse_duration(self.time.value.strip() or None)
-        self.steer.budget(max_trials=self.trials.value or None, max_time=time)
+        self.steer.budget(**self.fields.edited())
 
 
 class TrainingSection(SteerSection):
@@ -418,10 +414,10 @@ class TrainingSection(SteerSection):
         self.grant = self.button("Train trial longer", self._grant, 180)
         self.widget = self.arranged(self.stop, context.chooser.widget, self.epochs, self.grant)
 
-    def paint(self) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Names the trials that the buttons are about."""
-        self.context.chooser.paint()
-        history = self.context.search.history
+        self.context.chooser.paint(now)
+        history = now.history
         running, trial = history.running, self.context.selection.trial(history)
         self.stop.description = (
             "Stop this trial" if running is None else f"Stop trial {running.number}"
@@ -466,9 +462,9 @@ class SteerTab(Tab):
         self._done = widgets.HTML()
         self.widget = widgets.VBox([*(section.widget for section in self.sections), self._done])
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Brings every section, and the list of what was done, up to date."""
         for section in self.sections:
-            section.paint()
+            section.paint(now)
         # Each action is in the journal, so a resumed search goes on as it was steered.
-        self._done.value = steering_table(self._context.search.history, SHOWN)
+        self._done.value = steering_table(now.history, SHOWN)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nas_nb.notebook.panel.drawings import Drawings
     from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
     from nas_nb.notebook.panel.settings_form import SettingsForm
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.search.search import Search
 
 
@@ -46,13 +47,13 @@ class PanelContext(NamedTuple):
     drawings: Drawings
     on_input: Callable[[], None]
 
-    def plot_context(self, cost: str = "params") -> PlotContext:
-        """Returns what the views look at."""
-        history = self.search.history
+    def plot_context(self, now: Snapshot, cost: str = "params") -> PlotContext:
+        """Returns what the plots look at."""
+        history = now.history
         trial, other = self.selection.trial(history), self.selection.compared(history)
         return PlotContext(
             history,
-            self.search.space.domain,
+            now.space.domain,
             None if trial is None else trial.number,
             None if other is None else other.number,
             cost,
@@ -77,12 +78,8 @@ class Tab(ABC):
         self._context = context
 
     @abstractmethod
-    def paint(self, *, pictures: bool = True) -> None:
-        """Brings it up to date. Called by the painter, and only while it is the one in view.
-
-        Args:
-            pictures: Whether pictures are drawn anew, too.
-        """
+    def paint(self, now: Snapshot) -> None:
+        """Brings it up to date. Called by the painter, and only while it is the one in view."""
 
 
 BEST_SHOWN = 5
@@ -111,38 +108,34 @@ class WatchTab(Tab):
             [self._image, self._fidelities_image, self._incumbent, self._best, self._log]
         )
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Brings pictures, tables and log up to date."""
-        history = self._context.search.history
+        history = now.history
         incumbent = tables.incumbent_table(history)
         best = tables.leaderboard(history, BEST_SHOWN)
         log = log_html(history)
-        # The slow part, after the texts were made and before any is shown: all tell of one moment.
-        if pictures:
-            self._paint_pictures()
+        # The slow part, before any is shown.
+        self.draw(now)
+        fidelities = self._drawn_fidelities(now)
+        # Not only what is drawn now: the record may have drawn it first.
+        self._image.value, self._fidelities_image.value = self.picture.html(), fidelities
         self._incumbent.value, self._best.value, self._log.value = incumbent, best, log
 
-    def draw(self) -> bool:
-        """Draws the picture; returns False if it looks as it did."""
+    def draw(self, now: Snapshot) -> None:
+        """Draws the picture, if it would look different."""
         # The rings of the chosen trial belong to the other tabs: here it would follow the best.
         chosen = self._context.selection.chosen
-        return self.picture.draw(self._context.plot_context()._replace(chosen=chosen))
+        self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen))
 
-    def _paint_pictures(self) -> None:
-        if self.draw() or not self._image.value:
-            self._image.value = self.picture.html()
-        self._paint_fidelities()
-
-    def _paint_fidelities(self) -> None:
-        history = self._context.search.history
-        if len({t.epochs_granted for t in history.completed}) < 2:
-            return
+    def _drawn_fidelities(self, now: Snapshot) -> str:
+        if len({t.epochs_granted for t in now.history.completed}) < 2:
+            return ""
         if self._fidelities is None:
             self._fidelities = Picture(
                 FIDELITIES, height=FIDELITIES.height, margins=FIDELITIES.margins
             )
-        if self._fidelities.draw(self._context.plot_context()):
-            self._fidelities_image.value = self._fidelities.html()
+        self._fidelities.draw(self._context.plot_context(now))
+        return self._fidelities.html()
 
 
 class PlotTab(Tab):
@@ -162,45 +155,44 @@ class PlotTab(Tab):
         about = widgets.HTML(f'<p class="nas-about">{plot.hint}</p>')
         self.widget = widgets.VBox([*self._inputs(), about, self._image])
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Says which trial is looked at, and draws the plot anew if it would look different."""
-        self._context.chooser.paint()
-        if pictures:
-            self._draw()
+        self._draw(now)
+        self._context.chooser.paint(now)
 
-    def _draw(self) -> None:
+    def _draw(self, now: Snapshot) -> None:
         if self._picture is None:
             plot = self._plot
             self._picture = Picture(plot, height=plot.height, margins=plot.margins)
-        if self._picture.draw(self._plot_context()):
-            self._image.value = self._picture.html()
+        self._picture.draw(self._plot_context(now))
+        self._image.value = self._picture.html()
 
     def _inputs(self) -> list[Any]:
         return [self._context.chooser.widget]
 
-    def _plot_context(self) -> PlotContext:
-        return self._context.plot_context()
+    def _plot_context(self, now: Snapshot) -> PlotContext:
+        return self._context.plot_context(now)
 
 
 class ParetoTab(PlotTab):
     """Score against a cost that its user chooses."""
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Offers the costs that trials record, and draws."""
-        known = [*dict.fromkeys((*self.cost.options, *cost_names(self._context.search.history)))]
+        known = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]
         if known != list(self.cost.options):
             value = self.cost.value
             self.cost.options = known
             self.cost.value = value
-        super().paint(pictures=pictures)
+        super().paint(now)
 
     def _inputs(self) -> list[Any]:
         self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
         self.cost.observe(lambda _: self._context.on_input(), "value")
         return [*super()._inputs(), self.cost]
 
-    def _plot_context(self) -> PlotContext:
-        return self._context.plot_context(self.cost.value)
+    def _plot_context(self, now: Snapshot) -> PlotContext:
+        return self._context.plot_context(now, self.cost.value)
 
 
 class ImportanceTab(PlotTab):
@@ -208,14 +200,13 @@ class ImportanceTab(PlotTab):
 
     _learned = 0
 
-    def _draw(self) -> None:
+    def _draw(self, now: Snapshot) -> None:
         """Learns again when there are a tenth more trials than the last time, or at the end."""
-        search = self._context.search
-        count = len(search.history.completed)
-        due = count > 1.1 * self._learned or (count != self._learned and not search.state.live)
+        count = len(now.history.completed)
+        due = count > 1.1 * self._learned or (count != self._learned and not now.state.live)
         if self._picture is None or due:
             self._learned = count
-            super()._draw()
+            super()._draw(now)
 
     def _inputs(self) -> list[Any]:
         return []

@@ -12,12 +12,13 @@ from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.figures import Picture
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import table, values_tables
-from nas_nb.notebook.wording import number_text, value_text
+from nas_nb.notebook.wording import number_text, score_text, value_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.search.budget import describe_duration
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
@@ -41,10 +42,10 @@ class TrialTab(Tab):
         picture = sides(widgets.VBox([self._facts, self._curve]), self._diagram)
         self.widget = widgets.VBox([context.chooser.widget, picture, self.code, self._code])
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Shows the trial that is chosen."""
-        self._context.chooser.paint()
-        history = self._context.search.history
+        self._context.chooser.paint(now)
+        history = now.history
         trial = self._context.selection.trial(history)
         if trial is None:
             self._facts.value = (
@@ -53,7 +54,7 @@ class TrialTab(Tab):
             self._curve.value = self._diagram.value = self._code.value = ""
             return
         # The slow part, after which all is shown together; a diagram takes a model to be built.
-        curve = self._drawn() if pictures else self._curve.value
+        curve = self._drawn(now)
         diagram = self._context.drawings.diagram(trial)
         self._facts.value = values_tables(
             f"Trial {trial.number}", trial_facts(trial, history), trial
@@ -61,10 +62,10 @@ class TrialTab(Tab):
         self._curve.value, self._diagram.value = curve, diagram
         self._code.value = self._context.drawings.code(trial) if self.code.value else ""
 
-    def _drawn(self) -> str:
+    def _drawn(self, now: Snapshot) -> str:
         if self._picture is None:
             self._picture = Picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
-        self._picture.draw(self._context.plot_context()._replace(other=None))
+        self._picture.draw(self._context.plot_context(now)._replace(other=None))
         return self._picture.html()
 
 
@@ -73,7 +74,7 @@ def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:
     granted = "" if trial.epochs_granted is None else f" of {trial.epochs_granted}"
     facts: list[tuple[str, object]] = [
         ("status", _status(trial)),
-        (history.objective, number_text(trial.score)),
+        (history.objective, score_text(history, trial)),
         ("epochs", f"{trial.epochs}{granted}"),
         *(
             (name, f"{cost:,.4g}" if cost < 1 else f"{cost:,.0f}")
@@ -112,24 +113,23 @@ class CompareTab(Tab):
         )
         self.other.observe(lambda _: self._typed(), "value")
 
-    def paint(self, *, pictures: bool = True) -> None:
+    def paint(self, now: Snapshot) -> None:
         """Shows the two trials."""
-        self._context.chooser.paint()
-        history = self._context.search.history
+        self._context.chooser.paint(now)
+        history = now.history
         one, two = self._context.selection.trial(history), self._context.selection.compared(history)
         if one is None or two is None:
             self._table.value = "<p>Two trials are needed to compare.</p>"
             self._curves.value = self._one.value = self._two.value = ""
             return
-        if pictures:
-            self._curves.value = self._drawn()
+        self._curves.value = self._drawn(now)
         self._table.value = facts_table(one, two, history) + differences_table(one, two)
         self._one.value, self._two.value = self._diagram(one), self._diagram(two)
 
-    def _drawn(self) -> str:
+    def _drawn(self, now: Snapshot) -> str:
         if self._picture is None:
             self._picture = Picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
-        self._picture.draw(self._context.plot_context())
+        self._picture.draw(self._context.plot_context(now))
         return self._picture.html()
 
     def _diagram(self, trial: Trial) -> str:

@@ -15,6 +15,8 @@ from nas_nb.notebook.panel.steer_tab import (
     nearest_legal,
     values_offered,
 )
+from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.search.budget import Budget
 from tests.notebook.fakes import DOMAIN, RUNNING, FakeSearch, add_trial, panel_context, tell
 
 
@@ -30,6 +32,11 @@ def context(search):
     return panel_context(search)
 
 
+def paint(part):
+    context = getattr(part, "context", None) or part._context
+    part.paint(Snapshot(context.search))
+
+
 def test_choices_of_all_layers_are_offered_as_one():
     names = names_offered(DOMAIN)
     assert names == ["layer", "units", "depth", "layer_1", "units_1", "layer_2", "units_2"]
@@ -41,12 +48,12 @@ def test_choices_of_all_layers_are_offered_as_one():
 def test_a_rule_tells_what_it_would_leave_before_it_holds(search, context):
     section = RestrictSection(context)
     section.name.value, section.value.value = "depth", "1"
-    section.paint()
+    paint(section)
     assert "All 20,000 architectures may be proposed." in section._left.value
     assert "The rule would leave 4,000." in section._left.value
     assert section.release.disabled
     tell(search.history, "steered", action="restrict", detail={"without": {"layer_1": ["Dense"]}})
-    section.paint()
+    paint(section)
     assert "10,000 architectures of 20,000 are left (layer_1 without Dense)" in section._left.value
     assert "The rule would leave 2,000." in section._left.value
     assert not section.release.disabled
@@ -74,7 +81,7 @@ def test_a_rule_is_asked_for_with_values_of_the_space(
 def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search, context):
     section = RestrictSection(context)
     section.name.value, section.kind.value = "layer", "at least"
-    section.paint()
+    paint(section)
     assert "Expected a number as the bound" in section._left.value
     search.refusal = "nothing would be <left>"
     section.apply.click()
@@ -87,22 +94,22 @@ def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search
 def test_only_choices_that_count_have_controls(context):
     section = CandidateSection(context)
     assert list(section.inputs) == ["depth", "layer_1", "units_1"]
-    section.inputs["depth"].value = 2
+    section.fields.inputs["depth"].value = 2
     assert list(section.inputs) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
-    section.inputs["units_2"].value = 64
-    first = section.inputs["layer_1"]
-    section.inputs["depth"].value = 1
+    section.fields.inputs["units_2"].value = 64
+    first = section.fields.inputs["layer_1"]
+    section.fields.inputs["depth"].value = 1
     assert section.values == {"depth": 1, "layer_1": "Conv2D", "units_1": 1}
-    assert section.inputs["layer_1"] is first
+    assert section.fields.inputs["layer_1"] is first
 
 
 def test_a_candidate_starts_from_a_trial_and_is_queued(search, context):
     section = CandidateSection(context)
     section.take.click()
-    section.paint()
+    paint(section)
     assert "Trial 1 is exactly this, completed: val_accuracy 0.9000." in section._about.value
-    section.inputs["units_1"].value = 8
-    section.paint()
+    section.fields.inputs["units_1"].value = 8
+    paint(section)
     assert "It is new. It differs from the incumbent in 1 choices." in section._about.value
     section.queue.click()
     values = {"depth": 2, "layer_1": "Dense", "units_1": 8, "layer_2": "Dense", "units_2": 64}
@@ -123,12 +130,12 @@ def test_what_is_not_legal_together_gives_way_to_its_parents():
 
 def test_single_trials_are_stopped_and_trained_longer(search, context):
     section = TrainingSection(context)
-    section.paint()
+    paint(section)
     assert section.stop.disabled
     assert section.grant.description == "Train trial 1 longer"
     add_trial(search.history, RUNNING)
     context.selection.choose(0)
-    section.paint()
+    paint(section)
     assert section.stop.description == "Stop trial 2"
     section.epochs.value = 5
     section.stop.click()
@@ -144,19 +151,36 @@ def test_a_strategy_is_changed_with_its_options(search, context):
     assert search.steered == [("strategy", ("reinforce",), {"learning_rate": 0.1, "decay": 0.5})]
 
 
-def test_a_budget_is_changed_and_what_is_no_time_refused(search, context):
+def test_a_budget_is_changed_and_what_is_no_number_refused(search, context):
     section = BudgetSection(context)
-    section.trials.value, section.time.value = 0, "2 min"
+    assert section.fields.inputs["max_trials"].value == "10"
+    section.fields.inputs["max_trials"].value = ""
+    section.fields.inputs["max_time"].value = "2 min"
     section.change.click()
-    assert search.steered == [("budget", (), {"max_trials": None, "max_time": 120.0})]
-    section.time.value = "apples"
+    assert search.steered == [("budget", (), {"max_trials": None, "max_time": "2 min"})]
+    section.fields.inputs["max_trials"].value = "many"
     section.change.click()
-    assert "is no duration" in section.refusal.value
+    assert "Expected `max_trials`" in section.refusal.value
+
+
+def test_changing_one_limit_changes_one_and_the_fields_show_what_holds(search, context):
+    search.settings.budget = Budget(max_trials=10, max_time_s=90)
+    section = BudgetSection(context)
+    section.fields.inputs["max_trials"].value = "40"
+    section.change.click()
+    assert search.steered == [("budget", (), {"max_trials": 40})]
+    search.settings.budget = Budget(max_trials=40, max_time_s=120)  # and elsewhere the time
+    paint(section)
+    shown = {name: field.value for name, field in section.fields.inputs.items()}
+    assert shown == {"max_trials": "40", "max_time": "2 min", "max_epochs": ""}
+    section.fields.inputs["max_epochs"].value = "7"
+    paint(section)
+    assert section.fields.inputs["max_epochs"].value == "7"  # still being edited
 
 
 def test_what_was_steered_is_listed_latest_first(search, context):
     tell(search.history, "steered", action="pause", detail={})
     tell(search.history, "steered", action="resume", detail={})
     tab = SteerTab(context)
-    tab.paint()
+    paint(tab)
     assert tab._done.value.index("resumed") < tab._done.value.index("paused")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
+from nas_nb.notebook.snapshot import Snapshot
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial, panel_context
 
 
@@ -13,12 +14,16 @@ def search():
 
 @pytest.fixture
 def tab(search):
-    def paint() -> None:
-        tab.paint()
+    def repaint() -> None:
+        paint(tab)
 
-    tab = LeaderboardTab(panel_context(search, paint))
-    tab.paint()
+    tab = LeaderboardTab(panel_context(search, repaint))
+    paint(tab)
     return tab
+
+
+def paint(tab):
+    tab.paint(Snapshot(tab._context.search))
 
 
 def test_it_shows_twenty_trials_at_a_time(tab):
@@ -58,10 +63,10 @@ def test_it_is_sorted_as_asked(tab):
 def test_a_trial_on_the_page_is_chosen_for_all_views(search, tab):
     tab.pick.value = 30
     assert tab._context.selection.chosen == 30
-    tab.paint()
+    paint(tab)
     assert tab._table.value.count('aria-current="true"') == 1
     add_trial(search.history, 0.99)
-    tab.paint()
+    paint(tab)
     assert tab._context.selection.chosen == 30  # though the list of choices is another one now
 
 
@@ -69,8 +74,8 @@ def test_a_better_trial_that_ends_leaves_the_places_of_the_others_in_the_choice(
     # The page reports a choice by its place: were it to shift, another trial would be chosen.
     search = FakeSearch(0.5, 0.6)
     tab = LeaderboardTab(panel_context(search))
-    tab.paint()
+    paint(tab)
     before = [number for _, number in tab.pick.options]
     add_trial(search.history, 0.9)
-    tab.paint()
+    paint(tab)
     assert [number for _, number in tab.pick.options] == [*before, 2]
