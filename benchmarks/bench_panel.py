@@ -24,6 +24,7 @@ import psutil
 
 import nas_nb as nas
 from nas_nb.notebook.panel.painter import Painter
+from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.record.events import encode, make_event
 
 TRIALS = 10_000
@@ -67,7 +68,7 @@ def bench_ten_thousand() -> None:
         painter = Painter(search)
         painter.panel.book.selected_index = 1
         painter.paint_once()
-        painter.panel._record()
+        painter.panel._saved(Snapshot(search))
         opened = time.perf_counter()
         print(
             f"10,000 trials: opened again in {opened - began:.2f} s (nas.open {loaded - began:.2f} "
@@ -103,12 +104,12 @@ def bench_memory() -> None:
     search = nas.Search(CHOICES, "digits", max_trials=10)
     painter = Painter(search)
     painter.panel.book.selected_index = list(painter.panel.tabs).index("Watch")
-    painter.panel._stand_ins.append(cast(Any, Unread()))  # as if a cell showed it
+    painter.panel._records.append(cast(Any, Unread()))  # as if a cell showed it
     painter.paint_once()
 
     def paint() -> None:
         painter.paint_once()
-        painter.panel.refresh_stand_in()
+        painter.panel.refresh(Snapshot(search))
 
     painted = grown(join_one_by_one(search), paint)
     plain = grown(join_one_by_one(nas.Search(CHOICES, "digits", max_trials=10)), lambda: None)

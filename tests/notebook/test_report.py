@@ -8,6 +8,7 @@ from IPython.core.error import UsageError
 
 import nas_nb
 from nas_nb.errors import SearchError
+from nas_nb.notebook import report
 from nas_nb.notebook.report import Report, reopen_line
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
@@ -104,7 +105,10 @@ search = nas.Search(small, rows, strategy=mine, max_trials=1, epochs=1, director
 """
 
 
-def test_the_line_that_reopens_a_search_works_as_it_stands_and_one_error_names_all(shell):
+def test_the_line_that_reopens_a_search_works_as_it_stands_and_one_error_names_all(
+    shell, monkeypatch
+):
+    monkeypatch.setattr(report, "get_ipython", lambda: shell)
     shell.run_cell(BUILD).raise_error()
     line = reopen_line(Snapshot(shell.user_ns["search"]))
     assert line == "nas.open('two', space=small, data=rows, strategy=mine)"

@@ -46,7 +46,7 @@ def test_without_trials_there_are_sentences():
 
 def test_the_incumbents_layers_are_a_table_of_their_own():
     html = tables.incumbent_table(history_of(0.5))
-    assert "Its choices by layer" in html
+    assert "Architecture" in html
     assert '<th scope="col" align="left" style="text-align: left">layer</th>' in html
     assert "layer_1" not in html
 

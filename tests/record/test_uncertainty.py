@@ -19,7 +19,7 @@ def measured(*scores, rows=100, objective="val_accuracy"):
 def test_the_error_of_a_share_is_the_binomial_one_and_never_none_at_all():
     assert share_error(0.5, 100) == pytest.approx(0.05)
     assert share_error(0.9861, 360) == pytest.approx(0.00617, abs=1e-5)
-    assert share_error(1.0, 100) == share_error(0.0, 100) == pytest.approx(0.00705, abs=1e-5)
+    assert [share_error(p, 100) for p in (0.0, 1.0)] == pytest.approx([0.00705] * 2, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -94,13 +94,13 @@ def test_a_rule_that_makes_no_sense_is_refused_before_and_after_the_click(search
 def test_only_choices_that_count_have_controls(context):
     section = CandidateSection(context)
     assert list(section.inputs) == ["depth", "layer_1", "units_1"]
-    section.fields.inputs["depth"].value = 2
+    section.inputs["depth"].value = 2
     assert list(section.inputs) == ["depth", "layer_1", "units_1", "layer_2", "units_2"]
-    section.fields.inputs["units_2"].value = 64
-    first = section.fields.inputs["layer_1"]
-    section.fields.inputs["depth"].value = 1
+    section.inputs["units_2"].value = 64
+    first = section.inputs["layer_1"]
+    section.inputs["depth"].value = 1
     assert section.values == {"depth": 1, "layer_1": "Conv2D", "units_1": 1}
-    assert section.fields.inputs["layer_1"] is first
+    assert section.inputs["layer_1"] is first
 
 
 def test_a_candidate_starts_from_a_trial_and_is_queued(search, context):
@@ -108,7 +108,7 @@ def test_a_candidate_starts_from_a_trial_and_is_queued(search, context):
     section.take.click()
     paint(section)
     assert "Trial 1 is exactly this, completed: val_accuracy 0.9000." in section._about.value
-    section.fields.inputs["units_1"].value = 8
+    section.inputs["units_1"].value = 8
     paint(section)
     assert "It is new. It differs from the incumbent in 1 choices." in section._about.value
     section.queue.click()
