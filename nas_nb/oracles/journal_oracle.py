@@ -6,7 +6,8 @@ import json
 import math
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -17,19 +18,18 @@ from keras_tuner.src.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError
 from nas_nb.oracles.trial_recorder import (
+    KT_OF_OURS,
     KT_STATUS,
-    OUR_STATUS,
     TrialRecorder,
-    failure_sentence,
     past_trials,
 )
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
+from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.space.hyperparameters import from_hyperparameter
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial
 
 
 class JournalOracle(kt.Oracle):  # type: ignore[misc]
@@ -46,12 +46,6 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         objective: A metric's name, a `kt.Objective`, or None.
         max_trials: Trials to propose at most, or None.
         hyperparameters: The space, if it is known.
-
-    Attributes:
-        checkpoints: File of the weights of a trial, by its id: a tuner fills it before `end_trial`.
-        durations_s: Seconds of a trial without pauses, likewise; else the clock's.
-        from_epoch: Tells how many epochs of a trial need not be trained again, since a state of
-            its own or of its parent was kept; a tuner that keeps states sets it.
     """
 
     objective: kt.Objective
@@ -77,9 +71,6 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         super().__init__(named, max_trials, hyperparameters, seed=known or 1)
         self.seed = known
         self.verbose = 0
-        self.checkpoints: dict[str, str | None] = {}
-        self.durations_s: dict[str, float] = {}
-        self.from_epoch: Callable[[Trial], int] = _from_the_start
         self._recorder = TrialRecorder(journal, self.seed, epochs)
         self._guard = threading.RLock()
         self._restore()
@@ -120,36 +111,30 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             self._recorder.measure(int(trial_id), metrics, step)
             return trial
 
-    def end_trial(self, trial: kt_trial.Trial) -> None:
-        """Scores a trial and writes down how it ended.
-
-        A trial that completed without a finite score has failed.
+    def end_trial(self, trial: kt_trial.Trial, outcome: Outcome | None = None) -> None:
+        """Writes down how a trial ended.
 
         Args:
-            trial: With its `status`: `COMPLETED`, `INVALID` or `FAILED` (the same here: there are
-                no retries), or `STOPPED` (to be taken up again). `RUNNING` counts as completed.
+            trial: The trial. Without an outcome its `status` counts: `COMPLETED`, `INVALID` or
+                `FAILED` (the same here: there are no retries), or `STOPPED` (to be taken up
+                again). `RUNNING` counts as completed; without a finite score it has failed.
+            outcome: How it ended, from a tuner that knows; None from KerasTuner's own.
         """
         with self._guard:
             mine = self.trials[trial.trial_id]
-            mine.hyperparameters, mine.message = trial.hyperparameters, trial.message
-            mine.status = trial.status
+            mine.hyperparameters = trial.hyperparameters
             self.update_space(mine.hyperparameters)
             self._record_space()
-            if mine.status in (KT_STATUS.COMPLETED, KT_STATUS.RUNNING):
-                self._score(mine)
-            elif mine.status == KT_STATUS.INVALID:
-                mine.status = KT_STATUS.FAILED
+            if outcome is None:
+                outcome = self._stock_outcome(mine, trial)
+            elif outcome.status is TrialStatus.COMPLETED:
+                outcome = self._scored(outcome)
+                mine.best_step = outcome.epoch
+            mine.status, mine.score = KT_OF_OURS[outcome.status], outcome.score
+            mine.message = outcome.reason or trial.message
             if mine.status != KT_STATUS.STOPPED:
                 self.end_order.append(mine.trial_id)
-            completed = mine.status == KT_STATUS.COMPLETED
-            self._recorder.end(
-                int(mine.trial_id),
-                OUR_STATUS[mine.status],
-                score=float(mine.score) if completed else None,
-                reason=None if completed else failure_sentence(mine.message),
-                checkpoint=self.checkpoints.pop(mine.trial_id, None),
-                duration_s=self.durations_s.pop(mine.trial_id, None),
-            )
+            self._recorder.end(int(mine.trial_id), outcome)
             for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
                 del self.ongoing_trials[tuner_id]
 
@@ -230,22 +215,24 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             self.start_order.append(done.trial_id)
             self.end_order.append(done.trial_id)
 
-    def _score(self, trial: kt_trial.Trial) -> None:
-        """Scores a trial, or fails it if it has no finite score."""
+    def _stock_outcome(self, mine: kt_trial.Trial, trial: kt_trial.Trial) -> Outcome:
+        """Returns how a trial of a tuner of KerasTuner's ended."""
+        if trial.status not in (KT_STATUS.COMPLETED, KT_STATUS.RUNNING):
+            stopped = trial.status == KT_STATUS.STOPPED
+            status = TrialStatus.STOPPED if stopped else TrialStatus.FAILED
+            return Outcome(status, reason=trial.message)
         name = self.objective.name
-        trial.status = KT_STATUS.FAILED
-        if not trial.metrics.exists(name):
-            trial.message = f"It ended without a value of {name}."
-            return
-        self.score_trial(trial)
-        if math.isfinite(trial.score):
-            trial.status = KT_STATUS.COMPLETED
-        else:
-            trial.message = f"{name} is {trial.score}, not a finite number."
+        if not mine.metrics.exists(name):
+            return Outcome(TrialStatus.FAILED, reason=f"It ended without a value of {name}.")
+        self.score_trial(mine)
+        return self._scored(Outcome(TrialStatus.COMPLETED, score=float(mine.score)))
 
-
-def _from_the_start(trial: Trial) -> int:
-    return 0
+    def _scored(self, outcome: Outcome) -> Outcome:
+        """Returns the outcome of a completed trial; one without a finite score has failed."""
+        if outcome.score is not None and math.isfinite(outcome.score):
+            return outcome
+        reason = f"{self.objective.name} is {outcome.score}, not a finite number."
+        return replace(outcome, status=TrialStatus.FAILED, score=None, reason=reason)
 
 
 _SPACE = "space"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keras_tuner.src.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError, check_whole
 from nas_nb.oracles.journal_oracle import JournalOracle
-from nas_nb.oracles.trial_recorder import KT_STATUS, running_trial, trial_id
+from nas_nb.oracles.trial_recorder import KT_STATUS, running_trial
 from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
 from nas_nb.strategy.base import (
     Proposal,
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from nas_nb.record.journal import Journal
+    from nas_nb.record.trial import Trial
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """There is nothing left to propose.
+
+    Attributes:
+        reason: Why, in a sentence.
+    """
+
+    reason: str
 
 
 class StrategyOracle(JournalOracle):
@@ -46,6 +60,8 @@ class StrategyOracle(JournalOracle):
         journal: Where everything is written down; by default a file in the project folder of the
             tuner, or memory where there is no tuner.
         epochs: Epochs of a full training, for the journal and for strategies with fidelities.
+        start_of: Tells how many epochs of a trial need not be trained again, since the tuner kept
+            a state of its own or of its parent; default: none.
 
     Attributes:
         error: What the strategy raised, or None.
@@ -65,6 +81,7 @@ class StrategyOracle(JournalOracle):
         journal: Journal | None = None,
         *,
         epochs: int | None = None,
+        start_of: Callable[[Trial], int] | None = None,
     ) -> None:
         made = make_strategy(strategy)
         owner = f"Strategy '{made.name}'"
@@ -77,7 +94,7 @@ class StrategyOracle(JournalOracle):
         super().__init__(journal, seed, epochs, objective, max_trials, hyperparameters)
         self.error: Exception | None = None
         self.reason: str | None = None
-        self._proposal: Proposal | None = None
+        self._start_of = start_of
         self._warned = False
         self._strategy: Strategy = made
         self._parameters: int = len(self.hyperparameters.space)
@@ -104,30 +121,27 @@ class StrategyOracle(JournalOracle):
         """
         return self.strategy.reason(self.history) if self.hyperparameters.space else None
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Asks the strategy for the values of one trial.
+    def propose(self, number: int) -> Proposal | Exhausted:
+        """Asks the strategy for one trial; writes nothing.
 
         Args:
-            trial_id: The trial's number, as text.
+            number: The trial's, from 0: with the seed it decides all that is drawn.
 
-        Returns:
-            KerasTuner's answer: a "status" and the "values". `STOPPED` when the space is used up,
-            or when the strategy failed: then `error` is set. It raises nothing.
+        Raises:
+            Exception: What the strategy raises.
         """
         try:
-            strategy, objective = self.strategy, self.objective
-            self._recorder.open(strategy, objective.name, objective.direction, self.max_trials)
-            self._record_space()
-            rng = proposal_rng(self.seed, int(trial_id))
-            made = strategy.propose(self.history, rng)
-            self._proposal = made if isinstance(made, Proposal) else Proposal(made)
-            return {"status": KT_STATUS.RUNNING, "values": self._proposal.values}
+            made = self.strategy.propose(self.history, proposal_rng(self.seed, number))
         except SpaceExhausted as exhausted:
-            self.reason = str(exhausted)
-        except Exception as error:  # noqa: BLE001 - kept in `error`, for the tuner to raise
-            self.error = error
-            said = " ".join([str(error), *getattr(error, "__notes__", ())])
-            self.reason = f"'{self._strategy.name}' made no proposal: {said}"
+            return Exhausted(str(exhausted))
+        return made if isinstance(made, Proposal) else Proposal(made)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Returns a proposal as KerasTuner has it: a "status" and the "values"; see `propose`."""
+        made = self.propose(int(trial_id))
+        if isinstance(made, Proposal):
+            return {"status": KT_STATUS.RUNNING, "values": made.values}
+        self.reason = made.reason
         return {"status": KT_STATUS.STOPPED, "values": None}
 
     def create_trial(self, tuner_id: str) -> kt_trial.Trial:
@@ -149,9 +163,7 @@ class StrategyOracle(JournalOracle):
             self._open_project()
             number = self._waiting()
             if number is None:
-                number = self._propose()
-            if self.error is not None:
-                raise self.error
+                number = self._add_or_say_why()
             if number is None:
                 self._release_project()
                 return kt_trial.Trial(self.get_space(), status=KT_STATUS.STOPPED)
@@ -172,22 +184,37 @@ class StrategyOracle(JournalOracle):
         """The first trial that waits for another attempt and is nobody's work."""
         return self._recorder.waiting({int(t.trial_id) for t in self.ongoing_trials.values()})
 
-    def _propose(self) -> int | None:
+    def _add_or_say_why(self) -> int | None:
         """Adds a new trial to the journal and returns its number, or None if there is none."""
         number = len(self.history)
         if self.max_trials is not None and number >= self.max_trials:
             self.reason = f"all {self.max_trials} trials are done"
             return None
-        answer = self.populate_space(trial_id(number))
-        if answer["status"] == KT_STATUS.STOPPED:
+        try:
+            made = self._add(number)
+        except Exception as error:
+            self.error = error
+            said = " ".join([str(error), *getattr(error, "__notes__", ())])
+            self.reason = f"'{self._strategy.name}' made no proposal: {said}"
+            raise
+        if isinstance(made, Exhausted):
+            self.reason = made.reason
             return None
-        assert self._proposal is not None
-        self._recorder.propose(number, self._proposal, self._strategy.name)
         return number
+
+    def _add(self, number: int) -> Proposal | Exhausted:
+        """Asks for a proposal, and writes it down."""
+        strategy, objective = self.strategy, self.objective
+        self._recorder.open(strategy, objective.name, objective.direction, self.max_trials)
+        self._record_space()
+        made = self.propose(number)
+        if isinstance(made, Proposal):
+            self._recorder.propose(number, made, self._strategy.name)
+        return made
 
     def _start(self, number: int) -> kt_trial.Trial:
         """Begins an attempt, and returns KerasTuner's trial."""
-        from_epoch = self.from_epoch(self.history[number])
+        from_epoch = self._start_of(self.history[number]) if self._start_of else 0
         trial = self._recorder.start(number, from_epoch)
         started = running_trial(trial, self.get_space(), self.history, from_epoch)
         if started.trial_id not in self.trials:

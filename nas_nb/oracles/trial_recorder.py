@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
-    from nas_nb.record.trial import Trial, Value
+    from nas_nb.record.trial import Outcome, Trial, Value
     from nas_nb.strategy.base import Strategy
 
 
@@ -110,40 +110,35 @@ class TrialRecorder:
         logs = {name: float(value) for name, value in metrics.items()}
         self.journal.append(EventKind.EPOCH_ENDED, trial=number, epoch=len(steps), logs=logs)
 
-    def end(
-        self,
-        number: int,
-        status: TrialStatus,
-        *,
-        score: float | None = None,
-        reason: str | None = None,
-        checkpoint: str | None = None,
-        duration_s: float | None = None,
-    ) -> None:
-        """Writes down how an attempt ended, unless the tuner did that itself."""
+    def end(self, number: int, outcome: Outcome) -> None:
+        """Writes down how an attempt ended, unless that is there already."""
         self._steps.pop(number, None)
         trial = self.history[number]
         if trial.status != TrialStatus.RUNNING:
             return
-        now = time.time()
+        if outcome.note not in (None, trial.note):
+            costs = dict(outcome.costs)
+            self.journal.append(EventKind.TRIAL_BUILT, trial=number, costs=costs, note=outcome.note)
+        now, took_s = time.time(), outcome.duration_s
+        completed = outcome.status is TrialStatus.COMPLETED
         self.journal.append(
             EventKind.TRIAL_ENDED,
             trial=number,
-            status=str(status),
-            score=score,
-            reason=reason,
-            duration_s=now - (trial.started or now) if duration_s is None else duration_s,
-            checkpoint=checkpoint,
+            status=str(outcome.status),
+            score=outcome.score,
+            reason=None if completed else failure_sentence(outcome.reason),
+            duration_s=now - (trial.started or now) if took_s is None else took_s,
+            checkpoint=outcome.checkpoint,
         )
 
 
 KT_STATUS = kt_trial.TrialStatus
-OUR_STATUS = {
-    KT_STATUS.COMPLETED: TrialStatus.COMPLETED,
-    KT_STATUS.FAILED: TrialStatus.FAILED,
-    KT_STATUS.STOPPED: TrialStatus.STOPPED,
+KT_OF_OURS = {
+    TrialStatus.COMPLETED: KT_STATUS.COMPLETED,
+    TrialStatus.FAILED: KT_STATUS.FAILED,
+    TrialStatus.STOPPED: KT_STATUS.STOPPED,
 }
-"""The ends of a trial, in our words."""
+"""The ends of a trial, in KerasTuner's words."""
 
 
 def trial_id(number: int) -> str:

@@ -73,6 +73,24 @@ class Trial:
         return values_key(self.values)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt at a trial ended: what a worker gives back. `Trial` explains the fields."""
+
+    status: TrialStatus
+    score: float | None = None
+    epoch: int = 0
+    """The best epoch, from 1; 0 for none."""
+    checkpoint: str | None = None
+    duration_s: float | None = None
+    """None for the seconds since it was started."""
+    costs: Mapping[str, float] = field(default_factory=lambda: EMPTY, hash=False)
+    note: str | None = None
+    """None for what the journal says already."""
+    reason: str | None = None
+    """A sentence, or a stack trace that ends in the cause."""
+
+
 @dataclass(slots=True)
 class TrialDraft:
     """The same trial while events still change it; `freeze` takes the snapshot."""

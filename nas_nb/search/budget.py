@@ -184,12 +184,12 @@ class Budget:
         """Returns the limits that are set, for the journal."""
         return {limit.field: value for limit, value in self._set()}
 
-    def cost_limits(self) -> dict[str, int]:
-        """Returns the limits of a model that its costs are compared with: {"params": 5000}."""
+    def trial_limits(self) -> dict[str, float]:
+        """Returns the limits of one trial by the name of what is limited: {"params": 5000}."""
         return {
             limit.field.removeprefix("max_"): value
             for limit, value in self._set()
-            if limit.scope is _TRIAL and limit.kind is _COUNT
+            if limit.scope is _TRIAL
         }
 
     def described(self) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 import numpy as np
-from keras_tuner.src.engine import trial as kt_trial
 
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.tabular import (
@@ -23,9 +22,9 @@ from nas_nb.evaluate.tabular import (
     TabularBenchmark,
     history_of,
 )
-from nas_nb.oracles.strategy_oracle import StrategyOracle
+from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.record.trial import values_key
+from nas_nb.record.trial import Outcome, TrialStatus, values_key
 from nas_nb.search.identity import (
     recorded_versions,
     run_differences,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Value
     from nas_nb.search.budget import Budget
     from nas_nb.search.search import Search
+    from nas_nb.strategy.base import Proposal
 
 _END = (SearchState.FINISHED, SearchState.FAILED)
 
@@ -269,14 +269,13 @@ class TabularRun(RaceRun):
         own = history[int(trial.trial_id)]
         epochs = own.fidelity.get("epochs")
         measured = self._course.table.measure(own.values, None if epochs is None else int(epochs))
-        oracle.durations_s[trial.trial_id] = measured.duration_s
-        if measured.score is None:
-            trial.status, trial.message = "FAILED", measured.reason
-        else:
-            name = self._course.objective.name
-            oracle.update_trial(trial.trial_id, {name: measured.score})
-            trial.status = "COMPLETED"
-        oracle.end_trial(trial)
+        status = TrialStatus.FAILED
+        if measured.score is not None:
+            status = TrialStatus.COMPLETED
+            oracle.update_trial(trial.trial_id, {self._course.objective.name: measured.score})
+        took_s, reason = measured.duration_s, measured.reason
+        ended = Outcome(status, score=measured.score, duration_s=took_s, reason=reason)
+        oracle.end_trial(trial, ended)
         return True
 
 
@@ -340,18 +339,15 @@ class TabularOracle(StrategyOracle):
         self._coding = Encoding(domain)
         self._rows = self._coding.rows(points)
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def propose(self, number: int) -> Proposal | Exhausted:
         """Asks the strategy, and answers with the nearest architecture of the pool."""
-        answer = super().populate_space(trial_id)
-        if answer["values"] is None:
-            return answer
-        assert self._proposal is not None
-        point = self._nearest(self._proposal.values, free=self._proposal.parent is None)
+        made = super().propose(number)
+        if isinstance(made, Exhausted):
+            return made
+        point = self._nearest(made.values, free=made.parent is None)
         if point is None:
-            self.reason = f"all {len(self._points)} architectures of the table are tried"
-            return {"status": kt_trial.TrialStatus.STOPPED, "values": None}
-        self._proposal = replace(self._proposal, values=dict(point))
-        return {**answer, "values": self._proposal.values}
+            return Exhausted(f"all {len(self._points)} architectures of the table are tried")
+        return replace(made, values=dict(point))
 
     def _nearest(self, values: dict[str, Value], *, free: bool) -> dict[str, Value] | None:
         """Returns the nearest point; `free` leaves out those that were tried."""

@@ -17,9 +17,11 @@ from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.project import check_own_files, check_same_search
 from nas_nb.search.steering_state import LOCK_TIMEOUT_S
-from nas_nb.search.tuner import SearchEnd, SearchOracle, SearchTuner
+from nas_nb.search.tuner import SearchOracle, SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.control import Control, SearchState
+from nas_nb.workers.trial_evaluation import TrialFiles
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event, EventKind
@@ -43,7 +45,6 @@ class Run:
         error: The error that ended it, if it failed.
         control: Pause and stop.
         ended: Set when the run is over and nothing more will be written.
-        elapsed_before_s: Seconds that earlier runs of the same project have spent.
 
     Raises:
         JournalError: The folder can't be written, or another kernel is writing it.
@@ -56,10 +57,8 @@ class Run:
         self.steering_state = steering_state
         self.journal = _open_journal(settings, folder, steering_state)
         self.journal.on_blocked = self._on_blocked
-        self.elapsed_before_s = self.journal.history.busy_s
-        limit_s = settings.budget.max_time_s
-        left_s = None if limit_s is None else limit_s - self.elapsed_before_s
-        self.control = Control(self._on_paused, left_s)
+        spent_s = self.journal.history.busy_s
+        self.control = Control(self._on_paused, settings.budget.max_time_s, spent_s)
         self.control.stopped_trial = _last_stopped(self.journal.history)
         self.state = SearchState.RUNNING
         self.reason: str | None = None
@@ -73,7 +72,7 @@ class Run:
     @property
     def elapsed_s(self) -> float:
         """Seconds of search so far, earlier runs included and pauses left out."""
-        return self.elapsed_before_s + self.control.elapsed_s
+        return self.control.elapsed_s
 
     def settled(self) -> bool:
         """Whether the run is over or paused, so that waiting for it makes no sense."""
@@ -96,10 +95,8 @@ class Run:
 
     def reconfigure(self, settings: Settings) -> None:
         """Goes on with another budget; the strategy is the journal's. From any thread."""
-        limit_s = settings.budget.max_time_s
-        left_s = None if limit_s is None else limit_s - self.elapsed_before_s
         before, self.settings = self.settings, settings
-        self.control.time_left_s = left_s
+        self.control.limit_s = settings.budget.max_time_s
         if self.tuner is not None:
             self.tuner.settings = settings
             if before.budget.max_memory_bytes != settings.budget.max_memory_bytes:
@@ -126,41 +123,47 @@ class Run:
 
     def _search(self) -> tuple[SearchState, str]:
         keras.config.set_dtype_policy(self._dtype_policy)
+        its, domain = self.settings, self.settings.space.domain
+        files = self._files()
         oracle = SearchOracle(
-            self.settings.strategy,
-            self.settings.objective,
-            hyperparameters=to_hyperparameters(self.settings.space.domain),
-            seed=self.settings.seed,
+            its.strategy,
+            its.objective,
+            hyperparameters=to_hyperparameters(domain),
+            seed=its.seed,
             journal=self.journal,
-            epochs=self.settings.fidelity.epochs,
-            domain=self.settings.space.domain,
+            epochs=its.fidelity.epochs,
+            start_of=files.states.start_of,
+            domain=domain,
             steering_state=self.steering_state,
+            prepare=self._prepare,
         )
-        self.tuner = tuner = SearchTuner(
-            oracle, self.settings, self.journal, self.control, self.folder
-        )
-        tuner.elapsed_before_s = self.elapsed_before_s
-
-        def prepare_and_go_on(strategy: Strategy) -> None:
-            self._prepare(strategy)
-            tuner.pre_create_trial()  # it may have taken all the time that was left
-
-        oracle.prepare = prepare_and_go_on
+        self.tuner = SearchTuner(oracle, its, self.control, files, self.folder)
+        finished = None
         try:
-            self._prepare(self.settings.strategy)
-            domain = self.settings.space.domain
+            self._prepare(its.strategy)
             register_choices(
                 value for parameter in domain.parameters for value in parameter.choices
             )
-            tuner.search()
-        except SearchEnd:
-            if tuner.spent is None:
-                why = None if self.control.patient else self.control.pause_reason
-                return SearchState.STOPPED, why or "stopped by its user"
-            return SearchState.FINISHED, tuner.spent
+            finished = self.tuner.search()
+        except JournalWriteError:
+            if not self.control.stop_requested:
+                raise
         finally:
             oracle.close()
-        return SearchState.FINISHED, oracle.reason or "nothing is left to propose"
+        if finished is not None:
+            return SearchState.FINISHED, finished
+        why = None if self.control.patient else self.control.pause_reason
+        return SearchState.STOPPED, why or "stopped by its user"
+
+    def _files(self) -> TrialFiles:
+        history, its = self.journal.history, self.settings
+        checkpoints = CheckpointStore(self.folder / "checkpoints", history)
+        inherited = its.strategy.inherits
+        states = TrainingStateStore(
+            self.folder / "states", history, its.fidelity, inherited=inherited
+        )
+        states.prune()  # so that what may be inherited is a function of the journal
+        return TrialFiles(checkpoints, states)
 
     def _prepare(self, strategy: Strategy) -> None:
         its = self.settings
@@ -174,11 +177,10 @@ class Run:
             self.journal.append_now("steered", action="pause" if waits else "resume", detail=detail)
         self.state = SearchState.PAUSED if waits else SearchState.RUNNING
 
-    def _on_blocked(self, error: JournalWriteError) -> None:
+    def _on_blocked(self, error: JournalWriteError) -> bool:
         self.control.pause(f"{error} Nothing was lost.")
         self.control.wait()
-        if self.control.stop_requested:
-            raise SearchEnd
+        return not self.control.stop_requested
 
     def _close(self, state: SearchState, reason: str | None) -> None:
         self.control.end()
@@ -221,12 +223,13 @@ class RetryingJournal(Journal):
 
     Attributes:
         on_blocked: Called with the error when an event can't be written (a full disk, a deleted
-            folder); it returns when another try makes sense, or raises. None raises the error.
+            folder); it returns, maybe after long, whether another try makes sense. Without it, or
+            where none does, the error is raised.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.on_blocked: Callable[[JournalWriteError], None] | None = None
+        self.on_blocked: Callable[[JournalWriteError], bool] | None = None
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:
         """Writes one event, however long that takes. Arguments and result as `Journal.append`."""
@@ -234,9 +237,8 @@ class RetryingJournal(Journal):
             try:
                 return self.append_now(kind, **fields)
             except JournalWriteError as error:
-                if self.on_blocked is None:
+                if self.on_blocked is None or not self.on_blocked(error):
                     raise
-                self.on_blocked(error)
             with suppress(JournalWriteError):
                 self.recreate()  # if it fails the next try says so
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import functools
+import heapq
 from collections.abc import Callable, Mapping
-from traceback import format_exc
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
-from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.errors import NasError, StrategyError
 from nas_nb.evaluate.backend import MemoryWatch
-from nas_nb.oracles.strategy_oracle import StrategyOracle
-from nas_nb.record.events import USER
+from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
+from nas_nb.record.events import USER, EventKind
+from nas_nb.record.trial import TrialStatus
 from nas_nb.search.steering_state import ActiveSteering, active_steering
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
-from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
-from nas_nb.workers.control import TrialError, TrialStoppedError
-from nas_nb.workers.trial_evaluation import TrialEvaluation
+from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS
+from nas_nb.workers.control import TrialControl
+from nas_nb.workers.trial_evaluation import TrialFiles, TrialTask, evaluate_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,70 +27,50 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.journal import Journal
+    from nas_nb.record.trial import Outcome, Trial
     from nas_nb.search.settings import Settings
     from nas_nb.search.steering_state import SteeringState
     from nas_nb.space.domain import Domain
     from nas_nb.strategy.base import Strategy
-    from nas_nb.workers.checkpoints import BestEpoch
     from nas_nb.workers.control import Control
+    from nas_nb.workers.trial_evaluation import Report
 
 FAILURES_BEFORE_PAUSE = 10
 
 
-class SearchEnd(BaseException):
-    """Leaves KerasTuner's search loop; a `BaseException`, since the loop catches `Exception`."""
-
-
 class SearchTuner(kt.Tuner):  # type: ignore[misc]
-    """A KerasTuner tuner whose only memory is the journal.
-
-    It trains every candidate with the trainer, journals every epoch, keeps the weights of the best
-    trials, and obeys the control between two batches.
+    """A KerasTuner tuner whose only memory is the journal, and whose worker is this thread.
 
     Args:
-        oracle: Proposes; it writes into the same journal.
+        oracle: Proposes, and writes the journal.
         settings: What defines the search.
-        journal: Where everything is written down.
         control: Pause and stop.
-        folder: The project's folder, for checkpoints and states.
-
-    Attributes:
-        spent: Which limit of the budget ended the search, or None.
-        elapsed_before_s: Seconds that earlier runs of the same search have spent.
+        files: The weights and states of trials.
+        folder: The project's folder.
     """
+
+    oracle: SearchOracle
 
     def __init__(
         self,
-        oracle: StrategyOracle,
+        oracle: SearchOracle,
         settings: Settings,
-        journal: Journal,
         control: Control,
+        files: TrialFiles,
         folder: Path,
     ) -> None:
         self.settings = settings
-        self.journal = journal
         self.control = control
-        self.checkpoints = CheckpointStore(folder / "checkpoints", journal.history)
-        self.states = TrainingStateStore(
-            folder / "states",
-            journal.history,
-            settings.fidelity,
-            inherited=settings.strategy.inherits,
-        )
-        self.states.prune()  # so that what may be inherited is a function of the journal
-        oracle.from_epoch = self.states.start_of
+        self.files = files
         self.memory = MemoryWatch(settings.budget.max_memory_bytes)
-        self.spent: str | None = None
-        self.elapsed_before_s = 0.0
         super().__init__(
             oracle, settings.space, directory=str(folder.parent), project_name=folder.name
         )
 
     @property
-    def elapsed_s(self) -> float:
-        """Seconds of search so far, earlier runs included and pauses left out."""
-        return self.elapsed_before_s + self.control.elapsed_s
+    def history(self) -> History:
+        """What happened so far."""
+        return self.oracle.history
 
     def _populate_initial_space(self) -> None:
         """Does nothing: the oracle has the whole space already, without building models."""
@@ -101,77 +81,100 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
     def reload(self) -> None:
         """Does nothing: the oracle reads the journal."""
 
-    def pre_create_trial(self) -> None:
-        """Ends the search when the budget is spent or the user asked for it."""
-        count, reason = self.journal.history.failures_in_a_row
+    def search(self) -> str | None:
+        """Runs trials until the budget is spent, nothing is left to propose, or the control says.
+
+        Returns:
+            Why it is finished, as a sentence; None if it was stopped before that.
+
+        Raises:
+            Exception: What a strategy raises.
+            JournalWriteError: The journal can't be written, and the search was stopped meanwhile.
+        """
+        while not self._is_over():
+            if self.oracle.adopt_steering():
+                continue  # preparing a strategy may have taken all the time that was left
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status != "RUNNING":
+                return self.oracle.reason or "nothing is left to propose"
+            outcome = self.run_trial(trial)
+            self.oracle.end_trial(trial, outcome)
+            if outcome.status is TrialStatus.STOPPED:
+                break
+            self.files.checkpoints.prune()
+            self.files.states.prune()
+        return None if self.control.stop_requested else self._spent()
+
+    def _is_over(self) -> bool:
+        count, reason = self.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
             self.control.pause(f"{count} trials in a row failed for one reason: {reason}")
         warning = self.memory.warning()
         if warning is not None:
             self.control.pause(warning)
-        if self.control.checkpoint() or self._budget_spent():
-            self._leave()
+        return self.control.checkpoint() or self._spent() is not None
 
-    def _budget_spent(self) -> str | None:
-        return self.settings.budget.spent(self.journal.history, self.elapsed_s)
+    def _spent(self) -> str | None:
+        return self.settings.budget.spent(self.history, self.control.elapsed_s)
 
-    def _leave(self) -> NoReturn:
-        if not self.control.stop_requested:
-            self.spent = self._budget_spent()
-        raise SearchEnd
-
-    def _try_run_and_update_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> None:
-        try:
-            best = self.run_trial(trial)
-            self.oracle.update_trial(trial.trial_id, best.logs, step=best.epoch)
-            trial.status = kt_trial.TrialStatus.COMPLETED
-        except TrialStoppedError:
-            self._cut_off(trial.trial_id)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what it raises is its reason
-            trial.status = kt_trial.TrialStatus.FAILED
-            told = isinstance(error, TrialError | NasError)
-            trial.message = str(error) if told else format_exc()
-
-    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> BestEpoch:
-        """Builds and trains one candidate.
+    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> Outcome:
+        """Lets the worker evaluate one candidate.
 
         Args:
             trial: KerasTuner's trial; its id is the trial's number.
             *fit_args: Ignored.
             **fit_kwargs: Ignored.
-
-        Returns:
-            The best epoch by the objective.
         """
         number = int(trial.trial_id)
-        began_s = self.control.elapsed_s
-        evaluation = TrialEvaluation(
-            number, self.settings, self.journal, self.control, self.checkpoints, self.states
-        )
-        try:
-            best = evaluation.run()
-        finally:
-            self.oracle.durations_s[trial.trial_id] = self.control.elapsed_s - began_s
-        self.oracle.checkpoints[trial.trial_id] = best.checkpoint
-        return best
+        limit_s = self.settings.budget.max_time_per_trial_s
 
-    def _cut_off(self, trial_id: str) -> NoReturn:
-        self.journal.append(
-            "trial_ended",
-            trial=int(trial_id),
-            status="stopped",
-            score=None,
-            reason="cut off: the search was stopped or its time was up",
-            duration_s=self.oracle.durations_s.pop(trial_id),
-            checkpoint=None,
-        )
-        self._leave()
+        def last_epoch(done: int) -> int:
+            return self._last_epoch(number, done)
 
-    def on_trial_end(self, trial: Any) -> None:
-        """Ends the trial in the oracle, which journals it, and drops what fell out of the best."""
-        self.oracle.end_trial(trial)
-        self.checkpoints.prune()
-        self.states.prune()
+        control = TrialControl(self.control, number, limit_s, last_epoch)
+        cache = self.settings.fidelity_cache
+        return evaluate_trial(self._task(number), cache, self.files, self._report(number), control)
+
+    def _task(self, number: int) -> TrialTask:
+        its, trial = self.settings, self.history[number]
+        parent = None if trial.parent is None else self.history[trial.parent]
+        return TrialTask(
+            trial,
+            its.fidelity.granted(trial.fidelity),
+            its.objective,
+            parent,
+            its.fidelity.granted(parent.fidelity) if parent else None,
+            continues=self.files.states.continued(trial) is not None,
+            limits=its.budget.trial_limits(),
+            latency="latency_s" in (its.strategy.options.get("cost"), *its.budget.trial_limits()),
+            target=self._target(trial),
+        )
+
+    def _target(self, trial: Trial) -> float | None:
+        if not self.settings.fidelity.granted(trial.fidelity).prune:
+            return None
+        scores = [t.score for t in self.history.completed if t.fidelity == trial.fidelity]
+        known = [score for score in scores if score is not None]
+        if len(known) < KEPT_CHECKPOINTS:
+            return None
+        best = heapq.nlargest if self.history.direction == "max" else heapq.nsmallest
+        return best(KEPT_CHECKPOINTS, known)[-1]
+
+    def _last_epoch(self, number: int, done: int) -> int:
+        granted = self.settings.fidelity.granted(self.history[number].fidelity)
+        left = self.settings.budget.epochs_left(self.history)
+        most = min(left, granted.epochs * granted.executions_per_trial)
+        most //= granted.executions_per_trial
+        return int(min(granted.epochs, done + most))
+
+    def _report(self, number: int) -> Report:
+        def report(kind: str, /, **fields: Any) -> None:
+            if kind == EventKind.TRIAL_STARTED:
+                self.oracle.start_again(number)
+            else:
+                self.oracle.journal.append(kind, trial=number, **fields)
+
+        return report
 
 
 _REPEATS = 20
@@ -187,72 +190,80 @@ class SearchOracle(StrategyOracle):
         *args: As for `StrategyOracle`.
         domain: The whole space.
         steering_state: What it shares with the thread that steers.
+        prepare: Called with a strategy that steering has put there, before its first proposal.
         **kwargs: As for `StrategyOracle`.
-
-    Attributes:
-        prepare: Called with a strategy before its first proposal, when steering has put it there.
     """
 
     def __init__(
-        self, *args: Any, domain: Domain, steering_state: SteeringState, **kwargs: Any
+        self,
+        *args: Any,
+        domain: Domain,
+        steering_state: SteeringState,
+        prepare: Callable[[Strategy], None] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._opened_with = self._strategy
         self._whole = domain
-        self._helm = steering_state
+        self._steering = steering_state
+        self._prepare = prepare
         self._plan = ActiveSteering()
-        self.prepare: Callable[[Strategy], None] | None = None
 
-    def _propose(self) -> int | None:
-        number = len(self.history)
+    def adopt_steering(self) -> bool:
+        """Lets the strategy in force propose next, from what is left of the space.
+
+        Returns:
+            Whether it is another one, or another space, than before.
+        """
+        plan = active_steering(self.history)
+        if plan == self._plan or self.history.queued or self._waiting() is not None:
+            return False
+        who = plan.strategy
+        strategy = self._opened_with if who is None else self._steering.strategy(*who)
+        self._strategy = confine(strategy, plan.rules.narrow(self._whole))
+        self._plan = plan
+        if who is not None and self._prepare is not None:
+            self._prepare(self._strategy)
+        return True
+
+    def start_again(self, number: int) -> None:
+        """Begins another attempt at a running trial, from its first epoch."""
+        self._recorder.start(number)
+
+    def _add(self, number: int) -> Proposal | Exhausted:
         while True:
             seen = len(self.history.steering)
-            made = self._next(number)
-            with self._helm.guard:
+            made = self.propose(number)
+            with self._steering.guard:
                 if len(self.history.steering) != seen:
                     continue  # somebody steered meanwhile: it counts from this proposal on
-                if made is None:
-                    return None
-                self._recorder.propose(number, *made)
-                return number
+                if isinstance(made, Proposal):
+                    origin = USER if self.history.queued else self._strategy.name
+                    self._recorder.propose(number, made, origin)
+                return made
 
-    def _next(self, number: int) -> tuple[Proposal, str] | None:
-        """Returns the next proposal and whose it is, or None: `reason` and `error` say why."""
+    def propose(self, number: int) -> Proposal | Exhausted:
+        """Returns the first candidate of the user's, else what the strategy proposes."""
         queued = self.history.queued
         if queued:
             first = queued[0]
-            return Proposal(dict(first.values), dict(first.fidelity), first.parent), USER
-        self._adopt(active_steering(self.history))
-        self.error = None
-        answer = self.populate_space(f"{number:06d}")
-        if answer["values"] is None:
-            self._explain()
-            return None
-        assert self._proposal is not None
-        return self._proposal, self._strategy.name
+            return Proposal(dict(first.values), dict(first.fidelity), first.parent)
+        self.adopt_steering()
+        try:
+            made = super().propose(number)
+        except NasError as error:
+            if not self._plan.rules:
+                raise
+            raise StrategyError(f"{error} {self._hint}") from error
+        if self._plan.rules and isinstance(made, Exhausted):
+            return Exhausted(f"{made.reason} {self._hint}")
+        return made
 
-    def _adopt(self, plan: ActiveSteering) -> None:
-        """Lets the strategy of the plan propose from what the plan leaves of the space."""
-        if plan == self._plan:
-            return
-        who = plan.strategy
-        strategy = self._opened_with if who is None else self._helm.strategy(*who)
-        self._strategy = confine(strategy, plan.rules.narrow(self._whole))
-        self._plan = plan
-        if who is not None and self.prepare is not None:
-            self.prepare(self._strategy)
-
-    def _explain(self) -> None:
+    @property
+    def _hint(self) -> str:
         """Says that the space is restricted, where that may be why nothing was proposed."""
-        if not self._plan.rules:
-            return
         rules = str(self._plan.rules)
-        hint = f"The search is restricted ({rules}): `search.steer.unrestrict()` lifts that."
-        self.reason = f"{self.reason} {hint}"
-        if isinstance(self.error, NasError):
-            explained = StrategyError(f"{self.error} {hint}")
-            explained.__cause__ = self.error
-            self.error = explained
+        return f"The search is restricted ({rules}): `search.steer.unrestrict()` lifts that."
 
 
 def confine(strategy: Strategy, domain: Domain) -> Strategy:

@@ -15,16 +15,23 @@ class Control:
 
     Args:
         on_paused: Called by the worker with True when it begins to wait and False when it goes on.
-        time_left_s: Seconds that may still be spent, pauses left out; None for no limit.
+        limit_s: Seconds that may be spent in all, pauses left out; None for no limit.
+        before_s: Seconds that were spent before.
     """
 
-    def __init__(self, on_paused: Callable[[bool], None], time_left_s: float | None = None) -> None:
+    def __init__(
+        self,
+        on_paused: Callable[[bool], None],
+        limit_s: float | None = None,
+        before_s: float = 0.0,
+    ) -> None:
         self._on_paused = on_paused
+        self._before_s = before_s
         self._stop = threading.Event()
         self._go = threading.Event()
         self._go.set()
         self._clock = Stopwatch()
-        self.time_left_s = time_left_s
+        self.limit_s = limit_s
         self.pause_reason: str | None = None
         self.stopped_trial: int | None = None
         """The trial that was asked to end, while the search goes on."""
@@ -67,13 +74,13 @@ class Control:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the control was made, waiting left out."""
-        return self._clock.elapsed_s
+        """Seconds that were spent, those before included and waiting left out."""
+        return self._before_s + self._clock.elapsed_s
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the time that was left is spent."""
-        return self.time_left_s is not None and self.elapsed_s >= self.time_left_s
+        """Whether the time is spent."""
+        return self.limit_s is not None and self.elapsed_s >= self.limit_s
 
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the worker has to end. Called by the worker."""
@@ -124,25 +131,38 @@ class Stopwatch:
         self._since = time.monotonic()
 
 
-class TrialDeadline:
-    """The search's control, for one trial whose time may be limited.
+class TrialControl:
+    """The search's control, for one trial.
 
     Args:
         control: The search's.
-        limit_s: Seconds for the trial, pauses left out; None for no limit.
         number: Which trial.
+        limit_s: Seconds for the trial from now on, pauses left out; None for no limit.
+        last_epoch: Returns the last epoch that the trial may train now, if it has so many.
     """
 
-    def __init__(self, control: Control, limit_s: float | None, number: int) -> None:
-        self.limit_s = limit_s
+    def __init__(
+        self,
+        control: Control,
+        number: int,
+        limit_s: float | None,
+        last_epoch: Callable[[int], int],
+    ) -> None:
+        self.last_epoch = last_epoch
+        self._limit_s = limit_s
         self._number = number
         self._control = control
         self._began_s = control.elapsed_s
 
     @property
+    def elapsed_s(self) -> float:
+        """Seconds of the search, pauses left out."""
+        return self._control.elapsed_s
+
+    @property
     def is_over(self) -> bool:
         """Whether the trial's time is up."""
-        return self.limit_s is not None and self._control.elapsed_s - self._began_s > self.limit_s
+        return self._limit_s is not None and self.elapsed_s - self._began_s > self._limit_s
 
     @property
     def is_stopped(self) -> bool:

@@ -49,7 +49,7 @@ def test_a_paused_worker_can_be_stopped():
 
 
 def test_time_that_is_up_ends_the_work():
-    assert Control(lambda waits: None, time_left_s=0.0).checkpoint() is True
+    assert Control(lambda waits: None, limit_s=0.0).checkpoint() is True
 
 
 def test_a_held_stopwatch_does_not_run():

@@ -23,6 +23,7 @@ from tests.strategy.worlds import (
     MAXIMISE,
     MINIMISE,
     Recorder,
+    a_second_each,
     architecture,
     journal_of,
     quality,
@@ -282,28 +283,21 @@ def test_a_stock_tuner_goes_on_where_it_was_cut_off(name: str, tmp_path: Path) -
         options = OPTIONS.get(name, {})
         plain = name.removesuffix(WITH_RUNGS)
         seen = oracle(plain, MAXIMISE, max_trials=12, seed=0, **options)
-        seen.durations_s = Second()
         return seen, kind(seen, build, directory=tmp_path, project_name=folder)
 
-    whole, tuner = made("whole", StockTuner)
-    tuner.search()
-    _, cut = made("cut", CutOff)
-    with pytest.raises(KeyboardInterrupt):
-        cut.search()
-    resumed, tuner = made("cut", StockTuner)
-    assert len(resumed.trials) == 6
-    tuner.search()
+    with a_second_each():
+        whole, tuner = made("whole", StockTuner)
+        tuner.search()
+        _, cut = made("cut", CutOff)
+        with pytest.raises(KeyboardInterrupt):
+            cut.search()
+        resumed, tuner = made("cut", StockTuner)
+        assert len(resumed.trials) == 6
+        tuner.search()
     assert [(t.values, t.fidelity, t.score) for t in resumed.history] == [
         (t.values, t.fidelity, t.score) for t in whole.history
     ]
     assert resumed.history[6].attempt == 2
-
-
-class Second(dict[str, float]):
-    """Every trial took a second: what goes by seconds is the same each time."""
-
-    def pop(self, *args: Any) -> float:
-        return 1.0
 
 
 @everyone

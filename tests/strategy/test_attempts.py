@@ -4,7 +4,7 @@ import pytest
 
 from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.oracles.trial_recorder import TrialRecorder
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.evolution import Evolution
 from tests.strategy.worlds import Recorder, chain, twelve
@@ -46,7 +46,7 @@ def test_what_is_unfinished_and_not_taken_waits(attempts: TrialRecorder) -> None
     assert attempts.waiting({0}) == 1
     assert attempts.waiting({0, 1}) is None
     attempts.start(0)
-    attempts.end(0, TrialStatus.COMPLETED, score=1.0)
+    attempts.end(0, Outcome(TrialStatus.COMPLETED, score=1.0))
     assert attempts.waiting(()) == 1
 
 
@@ -77,13 +77,13 @@ def test_a_second_attempt_counts_its_epochs_anew(attempts: TrialRecorder) -> Non
 def test_an_end_that_the_tuner_wrote_is_not_written_again(attempts: TrialRecorder) -> None:
     attempts.start(0)
     attempts.journal.append("trial_ended", trial=0, status="failed", reason="too large")
-    attempts.end(0, TrialStatus.COMPLETED, score=1.0)
+    attempts.end(0, Outcome(TrialStatus.COMPLETED, score=1.0))
     assert attempts.history[0].reason == "too large"
 
 
 def test_an_end_carries_score_duration_and_checkpoint(attempts: TrialRecorder) -> None:
     attempts.start(0)
-    attempts.end(0, TrialStatus.COMPLETED, score=0.5, checkpoint="a.weights.h5")
+    attempts.end(0, Outcome(TrialStatus.COMPLETED, score=0.5, checkpoint="a.weights.h5"))
     trial = attempts.history[0]
     assert (trial.status, trial.score, trial.checkpoint) == ("completed", 0.5, "a.weights.h5")
     assert trial.duration_s >= 0

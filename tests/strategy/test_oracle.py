@@ -10,7 +10,7 @@ from keras_tuner.src.engine import oracle as kt_oracle
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.oracles.strategy_oracle import StrategyOracle, oracle
 from nas_nb.record.journal import Journal
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.random_grid import RandomSearch
@@ -213,8 +213,7 @@ def test_its_own_journal_is_closed_with_it() -> None:
 def test_granted_epochs_and_checkpoints_are_written_down() -> None:
     seen = random_oracle(epochs=7)
     trial = seen.create_trial("loop")
-    seen.checkpoints[trial.trial_id] = "best.weights.h5"
-    answer(seen, trial, 1.0)
+    seen.end_trial(trial, Outcome(TrialStatus.COMPLETED, 1.0, checkpoint="best.weights.h5"))
     assert seen.history[0].epochs_granted == 7
     assert seen.history[0].checkpoint == "best.weights.h5"
 

@@ -48,9 +48,12 @@ def test_a_fidelity_out_of_range_is_refused(fidelity: Any, said: str) -> None:
 
 def test_fidelity_and_parent_are_in_the_record_and_the_parents_curve_counts_on() -> None:
     oracle = StrategyOracle(
-        Twice(domain=DOMAIN), "val_accuracy", hyperparameters=to_hyperparameters(DOMAIN), seed=0
+        Twice(domain=DOMAIN),
+        "val_accuracy",
+        hyperparameters=to_hyperparameters(DOMAIN),
+        seed=0,
+        start_of=lambda trial: 1 if trial.parent is not None else 0,
     )
-    oracle.from_epoch = lambda trial: 1 if trial.parent is not None else 0
     first = oracle.create_trial("tuner")
     oracle.update_trial(first.trial_id, {"val_accuracy": 0.5})
     oracle.end_trial(first)
