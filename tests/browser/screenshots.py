@@ -1,11 +1,10 @@
-"""Pictures of every tab of the panel, for people to look at and for README.
+"""Pictures of every tab of the panel, for people to look at and for the pages.
 
     python -m tests.browser.screenshots FOLDER [docs]
 
 A search is run and steered in a real JupyterLab, and each tab, the search played back and a race of
 strategies are photographed in the light and the dark theme, narrow (800 px) and wide. With a second
-folder, the three that README shows are written
-there, with fewer colours.
+folder, the three that README and docs/steering.md show are written there, with fewer colours.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ race = nas.race(
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WITHOUT_PICTURE = ("Configure", "Leaderboard", "Steer")
-FOR_README = {
+FOR_PAGES = {
     "watch-light-wide": "panel-watch",
     "map-light-wide": "panel-map",
     "steer-light-wide": "panel-steer",
@@ -132,9 +131,9 @@ def looks(notebook: NotebookPage, shown: Locator, name: str) -> None:
 
 
 def shrink(folder: Path, docs: Path) -> None:
-    """Writes the pictures for README: a palette makes them a third of the size."""
+    """Writes the pictures for the pages: a palette makes them a third of the size."""
     docs.mkdir(parents=True, exist_ok=True)
-    for source, name in FOR_README.items():
+    for source, name in FOR_PAGES.items():
         with Image.open(folder / f"{source}.png") as picture:
             small = picture.convert("RGB").quantize(96, dither=Image.Dither.NONE)
             small.save(docs / f"{name}.png", optimize=True)

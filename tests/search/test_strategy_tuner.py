@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 import nas_nb as nas
 from nas_nb.errors import StrategyError
+from tests.pages import blocks
 from tests.search.test_drop_in import X, Y, build, search
 
 STEPS = 2  # batches of an epoch
@@ -51,16 +51,12 @@ def test_its_arguments_are_those_of_random_search_in_their_order() -> None:
     assert list(inspect.signature(nas.StrategyTuner.__init__).parameters)[: len(theirs)] == theirs
 
 
-def test_the_example_of_the_readme_runs_and_goes_on(
+def test_the_example_of_the_page_runs_and_goes_on(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    section = (root / "README.md").read_text().split("### KerasTuner")[1]
-    example = next(
-        c
-        for c in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        if "nas.StrategyTuner" in c
-    )
+    page = (root / "docs" / "kerastuner.md").read_text()
+    example = next(code for code in blocks(page, "python") if "nas.StrategyTuner" in code)
     example = example.replace("max_trials=20", "max_trials=2, seed=0")
     known = {"nas": nas, "build": build, "x": X, "y": Y, "x_val": X, "y_val": Y}
     exec(example, known)
