@@ -1,0 +1,77 @@
+"""docs/architecture.md and CONTRIBUTING tell what is there: paths, layers, the journal's format."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import nas_nb as nas
+from nas_nb.record.events import FIELDS, SteerAction
+from tests.pages import PAGES
+
+PAGE = PAGES["docs/architecture.md"].read_text()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_it_names_exists(page: str, root: Path) -> None:
+    named = re.findall(
+        r"`((?:nas_nb|tests|docs|benchmarks|notebooks)/[\w/.]*)`", PAGES[page].read_text()
+    )
+    assert [path for path in named if not (root / path).exists()] == []
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_its_layers_are_those_of_the_contract(root: Path) -> None:
+    linter = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c["layers"] for c in linter["contracts"] if c["type"] == "layers")
+    checked = [set(re.findall(r"nas_nb\.(\w+)", layer)) for layer in layers]
+    told = [
+        set(re.findall(r"`nas_nb/(\w+)", row.split("|")[1]))
+        for row in re.findall(r"^\| `.*", section("Layers"), re.MULTILINE)
+    ]
+    assert [layer - {"course"} for layer in checked] == told
+
+
+def rows(text: str) -> dict[str, tuple[set[str], set[str]]]:
+    """The required and the other fields by kind of event, as the page's table has them."""
+    found = {}
+    for kind, fields in re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text, re.MULTILINE):
+        required, _, optional = fields.partition("[")
+        found[kind] = set(re.findall(r"`(\w+)`", required)), set(re.findall(r"`(\w+)`", optional))
+    return found
+
+
+def test_the_journals_events_and_fields_are_those_of_the_code() -> None:
+    told = rows(section("The journal"))
+    assert FIELDS.keys() <= told.keys()
+    for kind, types in FIELDS.items():
+        required, optional = told[kind]
+        assert required == {name for name, one in types.items() if type(None) not in one}, kind
+        assert types.keys() - required <= optional, kind
+
+
+def test_every_field_that_a_search_writes_is_told(tmp_path: Path) -> None:
+    space = {"layers": ["Dense"], "units": [4, 8], "activations": ["relu"], "depth": [1, 2]}
+    data = nas.load("iris")
+    search = nas.Search(space, data, max_trials=2, epochs=1, directory=tmp_path / "one")
+    search.steer.at_least(units=8)
+    search.run()
+    search.steer.more_epochs(0, 1)
+    told = rows(section("The journal"))
+    for line in (tmp_path / "one" / "journal.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        fields = event.keys() - {"event", "time"}
+        assert fields <= set().union(*told[event["event"]]), event["event"]
+
+
+def test_the_actions_of_steering_are_those_of_the_code() -> None:
+    table = section("The journal").split("| action |")[1]
+    told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)))
+    assert set(told) == set(SteerAction)
