@@ -21,6 +21,7 @@ from nas_nb.strategy.base import (
     refuse_without_data,
     refuse_without_epochs,
 )
+from nas_nb.strategy.multi_objective import untold
 from nas_nb.strategy.registry import StrategyLike, make_strategy
 
 if TYPE_CHECKING:
@@ -174,9 +175,10 @@ class StrategyOracle(JournalOracle):
 
     def _warn_of_cost(self) -> None:
         """Warns once where trials don't tell the cost; a search shows that by itself."""
-        if self._warned or not self._owns_journal or "cost" not in self._strategy.option_names():
+        cost = self._strategy.options.get("cost")
+        if self._warned or not self._owns_journal or not isinstance(cost, str):
             return
-        if (reason := self._strategy.reason(self.history)) is not None:
+        if (reason := untold(cost, self.history)) is not None:
             self._warned = True
             warnings.warn(f"'{self._strategy.name}' goes {reason}", RuntimeWarning, stacklevel=3)
 

@@ -79,6 +79,7 @@ class TrialRecorder:
             trial=number,
             values=dict(proposal.values),
             origin=origin,
+            **proposal.lineage,
             **{name: field for name, field in more.items() if field is not None},
         )
 

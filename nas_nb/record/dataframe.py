@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nas_nb.record.lineage import origin_text
+
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Values
@@ -25,7 +27,8 @@ def trials_frame(
 
     Columns: one for each name of the values, first in the order of `names` (empty
     where the name was not active; "NAME (value)" where NAME is one of the following), then
-    status, score, epochs, params, duration_s (s), reason, origin, note. Where trials were granted
+    status, score, epochs, params, duration_s (s), reason, origin (who proposed it, and whether it
+    was drawn, mutated of which trial and how, or predicted), note. Where trials were granted
     less than all data, or more than one training, there follow data_fraction, resolution,
     executions_per_trial and spread (the score's sample deviation); where some
     started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
@@ -47,7 +50,7 @@ def trials_frame(
         )
         for name in dict.fromkeys([*ordered, *seen])
     }
-    columns |= {fact: _column([_fact(trial, fact) for trial in trials]) for fact in FACTS}
+    columns |= {fact: _column([_fact(trial, fact, history) for trial in trials]) for fact in FACTS}
     columns["score"] = columns["score"].astype("float64")
     for name in GRANTS:
         cells = [_grant(trial, name, history) for trial in trials]
@@ -57,7 +60,9 @@ def trials_frame(
     return pd.DataFrame(columns).set_index(index)
 
 
-def _fact(trial: Trial, name: str) -> Any:
+def _fact(trial: Trial, name: str, history: History) -> Any:
+    if name == "origin":
+        return origin_text(trial, history)
     if name == "params":
         return trial.costs.get("params")
     value = getattr(trial, name)

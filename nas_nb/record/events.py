@@ -33,7 +33,8 @@ class EventKind(StrEnum):
     TRIAL_PROPOSED = "trial_proposed"
     """A candidate got its number: trial (0-based, the next one), values, origin (the strategy's
     name or "user") [, fidelity ({"epochs": 3, ...}: what differs from the search's grant), parent
-    (the trial whose weights it starts from, or null)]."""
+    (the trial whose weights it starts from, or null), how (its values were found: "drawn",
+    "mutated", "crossed" or "predicted"), ancestors (the trials that they were changed from)]."""
     TRIAL_STARTED = "trial_started"
     """An attempt at a trial began: trial [, attempt (1-based), seed, epochs (granted, or null),
     from_epoch (epochs of the attempt before, or of the parent, that count on; 0 when it starts
@@ -70,6 +71,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "origin": (str,),
         "fidelity": (dict, NoneType),
         "parent": (int, NoneType),
+        "how": _MAYBE_TEXT,
+        "ancestors": (list, tuple, NoneType),
     },
     EventKind.TRIAL_STARTED: {
         "trial": (int,),

@@ -12,6 +12,7 @@ from nas_nb.errors import JournalError, nearest
 from nas_nb.record.events import (
     Event,
     EventKind,
+    SteerAction,
     check_fields,
     check_opening,
     check_parent,
@@ -281,6 +282,15 @@ class History(EventFold):
             while draft.parent is not None and drafts[draft.parent].values == draft.values:
                 draft = drafts[draft.parent]
             return draft.number
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """The limits that hold now, as the journal has them, steering included."""
+        limits = dict(self.opened[-1].get("budget") or {}) if self.opened else {}
+        for event in self.session_steering:
+            if event["action"] == SteerAction.BUDGET:
+                limits |= event.get("detail") or {}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
     @property
     def granted(self) -> dict[str, Any]:

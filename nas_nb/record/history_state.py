@@ -121,6 +121,9 @@ class HistoryState:
         draft.fidelity = FrozenDict(event.get("fidelity") or EMPTY)
         # Journals of old may name a parent that never was: the trial then begins anew.
         draft.parent = event.get("parent") if is_known_parent(event.get("parent"), number) else None
+        draft.how = event.get("how") or ""
+        told = event.get("ancestors") or ()
+        draft.ancestors = tuple(n for n in told if isinstance(n, int) and 0 <= n < number)
         self.drafts.append(draft)
         self.wishes.proposed(draft)
         self.numbers.setdefault(values_key(values), []).append(number)

@@ -61,6 +61,10 @@ class Trial:
     """What it was granted where that differs from the search's grant, e.g. {"epochs": 3}."""
     parent: int | None = None
     """The trial whose weights it starts from."""
+    how: str = ""
+    """How its values were found: "drawn", "mutated", "crossed" or "predicted"; "" if untold."""
+    ancestors: tuple[int, ...] = ()
+    """The trials that its values were changed from, which says nothing of weights."""
 
     @property
     def epochs(self) -> int:
@@ -114,6 +118,8 @@ class TrialDraft:
     ended: float | None = None
     fidelity: dict[str, float] = field(default_factory=lambda: EMPTY)
     parent: int | None = None
+    how: str = ""
+    ancestors: tuple[int, ...] = ()
 
     def freeze(self) -> Trial:
         """Returns the trial as it is now."""
@@ -136,6 +142,8 @@ class TrialDraft:
             self.ended,
             self.fidelity,
             self.parent,
+            self.how,
+            self.ancestors,
         )
 
 

@@ -72,7 +72,9 @@ class Auto(Strategy):
         """Returns what it chooses for a search, and why."""
         choice = self.choose(history)
         rungs = " with rungs" if choice.strategy is self._with_rungs else ""
-        return f"{choice.strategy.name}{rungs}, because {choice.reason}"
+        design = choice.strategy.design_text(history)
+        more = f" {design[:1].upper()}{design[1:]}" if design else ""
+        return f"{choice.strategy.name}{rungs}, because {choice.reason}{more}"
 
     def choose(self, history: History) -> AutoDecision:
         """Returns the strategy for a search.

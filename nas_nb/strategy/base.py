@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,11 +90,14 @@ class Strategy(ABC):
         """
 
     @property
+    def has_rungs(self) -> bool:
+        """Whether it trains some architectures for fewer epochs than others."""
+        return "max_epochs" in self.options and self.options.get("min_epochs", 1) is not None
+
+    @property
     def needs_epochs(self) -> bool:
         """Whether somebody has to tell it the epochs of a full training: a `Search` does."""
-        if "max_epochs" not in self.options or self.options.get("min_epochs", 1) is None:
-            return False
-        return self.options["max_epochs"] is None
+        return self.has_rungs and self.options["max_epochs"] is None
 
     def check_space(self, space: SearchSpace) -> None:  # noqa: B027 - most take any space
         """Raises a `StrategyError` if it can't search a space; a `Search` asks before it runs.
@@ -125,7 +129,40 @@ class Strategy(ABC):
         Args:
             history: Of the search; one that was not opened yet will do.
         """
-        return None
+        return self.design_text(history)
+
+    def wanted_design(self, history: History) -> int:
+        """Returns how many trials its initial design has where the budget allows; 0 for none."""
+        return 0
+
+    def initial_design(self, history: History) -> int:
+        """Returns how many trials its initial design has: at most a third of a known budget."""
+        third = self.planned_trials(history) / 3
+        wanted = self.wanted_design(history)
+        return wanted if wanted <= third else max(1, int(third))
+
+    def design_text(self, history: History) -> str | None:
+        """Returns the size of the initial design in a sentence, once the budget says trials."""
+        planned = self.planned_trials(history)
+        if not self.wanted_design(history) or planned == math.inf:
+            return None
+        made = self.initial_design(history)
+        return f"its initial design is the first {made} of {int(planned)} trials."
+
+    def planned_trials(self, history: History) -> float:
+        """Returns how many trials the search's budget allows; infinity where nobody can tell.
+
+        Epochs count in full trainings, seconds in trials as long as those so far; neither counts
+        where trainings differ in length.
+        """
+        budget, full = history.budget, history.full_epochs
+        counts = [budget.get("max_trials")]
+        if not self.has_rungs and full and budget.get("max_epochs"):
+            counts.append(budget["max_epochs"] / full)
+        if not self.has_rungs and history.busy_s and budget.get("max_time_s"):
+            ended = len(history.trials) - len(history.unfinished)
+            counts.append(budget["max_time_s"] * ended / history.busy_s)
+        return min((count for count in counts if count), default=math.inf)
 
     @property
     def inherits(self) -> bool:
@@ -149,7 +186,7 @@ class Strategy(ABC):
 
 def sample_new(
     domain: Domain | None, history: History, rng: np.random.Generator, tries: int | None = None
-) -> dict[str, Value]:
+) -> Candidate:
     """Returns a random architecture that was never tried.
 
     It draws until it meets a new one. When `tries` draws met none, the space is nearly used up:
@@ -178,7 +215,7 @@ def sample_new(
     for _ in range(tries):
         values = domain.sample(rng)
         if not history.has_tried(values):
-            return values
+            return Candidate(values, "drawn")
     if not finite:
         raise SpaceExhausted(
             f"{tries} draws from the space met no architecture that is new. Its free part "
@@ -192,7 +229,7 @@ def sample_new(
             f"All {domain.size} architectures of the space have been tried. The search is "
             "complete: widen the space to go on."
         )
-    return pool[int(rng.integers(len(pool)))]
+    return Candidate(pool[int(rng.integers(len(pool)))], "drawn")
 
 
 def refuse_without_data(strategy: Strategy) -> None:
@@ -226,6 +263,22 @@ def proposal_rng(seed: int, number: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, number]))
 
 
+class Candidate(dict[str, "Value"]):
+    """The values of an architecture, and how they were found.
+
+    Args:
+        values: The architecture's choices.
+        how: "drawn" at random, "mutated" or "crossed" from earlier trials, or "predicted": chosen
+            by a model of the scores.
+        ancestors: The numbers of the trials that it was changed from.
+    """
+
+    def __init__(self, values: Values, how: str, ancestors: Sequence[int] = ()) -> None:
+        super().__init__(values)
+        self.how = how
+        self.ancestors = tuple(ancestors)
+
+
 @dataclass(frozen=True)
 class Proposal:
     """What a strategy asks for where the architecture alone would not say it.
@@ -250,6 +303,14 @@ class Proposal:
     values: dict[str, Value]
     fidelity: dict[str, float] = field(default_factory=dict)
     parent: int | None = None
+
+    @property
+    def lineage(self) -> dict[str, Any]:
+        """How the values were found, as the journal keeps it; nothing where nobody says."""
+        if not isinstance(self.values, Candidate):
+            return {}
+        ancestors = self.values.ancestors
+        return {"how": self.values.how, **({"ancestors": list(ancestors)} if ancestors else {})}
 
     def __post_init__(self) -> None:
         if not isinstance(self.fidelity, Mapping):
@@ -291,9 +352,14 @@ _MUTATIONS = 64
 
 
 def new_mutant(
-    domain: Domain, parent: Values, history: History, rng: np.random.Generator
-) -> dict[str, Value]:
-    """Returns a mutant of `parent` that was never tried.
+    domain: Domain,
+    parent: Values,
+    history: History,
+    rng: np.random.Generator,
+    how: str = "mutated",
+    ancestors: Sequence[int] = (),
+) -> Candidate:
+    """Returns a mutant of `parent` that was never tried; `how` and `ancestors` say whose it is.
 
     The first half of the attempts is one change away; the second walks on from mutant to mutant,
     away from the parent; when that fails too, it is a random architecture.
@@ -306,7 +372,7 @@ def new_mutant(
         for mutation in range(_MUTATIONS):
             child = domain.mutate(parent if mutation < _MUTATIONS // 2 else child, rng)
             if not history.has_tried(child):
-                return child
+                return Candidate(child, how, ancestors)
     except SpaceError:  # there is nothing to change
         return sample_new(domain, history, rng)
     return sample_new(domain, history, rng)

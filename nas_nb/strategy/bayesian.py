@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.record.trial import plain_values
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Strategy, sample_new
+from nas_nb.strategy.base import Candidate, Strategy, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -56,16 +56,21 @@ class BayesianOptimization(Strategy):
         2.6, "Exploration: weight of the standard deviation in the confidence bound.", low=0
     )
 
+    def wanted_design(self, history: History) -> int:
+        """Returns how many points are random."""
+        return self.num_initial_points or max(3 * len(self.domain.parameters), 3)
+
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns the minimum of the confidence bound, or a random point while there are few."""
-        initial = self.num_initial_points or max(3 * len(self.domain.parameters), 3)
         seen = [trial for trial in best_and_recent(history) if self.domain.contains(trial.values)]
-        if len(seen) < initial:
+        if len(seen) < self.initial_design(history):
             return sample_new(self.domain, history, rng)
         # Algorithm 1: x_t = argmax mu_t-1(x) + sqrt(beta_t) sigma_t-1(x), here of negated scores.
         proposed = self._oracle(seen, history.direction, rng).lowest()
         values = self._legal(plain_values(proposed))
-        return sample_new(self.domain, history, rng) if history.has_tried(values) else values
+        if history.has_tried(values):
+            return sample_new(self.domain, history, rng)
+        return Candidate(values, "predicted")
 
     def _legal(self, proposed: dict[str, Value]) -> dict[str, Value]:
         """The nearest point: KerasTuner goes one past the end of a logarithmic range of ints."""

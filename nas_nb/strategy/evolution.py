@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -64,6 +65,10 @@ class Evolution(Strategy):
         """Whether children start from their parents' weights."""
         return self.inherit_weights
 
+    def wanted_design(self, history: History) -> int:
+        """Returns P: the first population is random."""
+        return self.population
+
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns a new mutant of the sample's best, or a random one while there are few."""
         # Algorithm 1: remove dead from left of population. The youngest P live; no failure enters.
@@ -72,17 +77,19 @@ class Evolution(Strategy):
             for trial in history.completed[-self.population :]
             if self.domain.contains(trial.values)
         ]
-        # While |population| < P: model.arch <- RANDOMARCHITECTURE().
-        if len(alive) < self.population:
+        # While |population| < P: model.arch <- RANDOMARCHITECTURE(). With a small budget children
+        # fill the population up, and the sample keeps its share of those that are alive.
+        if len(alive) < self.initial_design(history):
             return sample_new(self.domain, history, rng)
         # While |sample| < S: candidate <- random element from population, where it stays.
-        drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]
+        size = math.ceil(self.sample * len(alive) / self.population)
+        drawn = [alive[i] for i in rng.integers(len(alive), size=size)]
         # Parent <- highest-accuracy model in sample.
         sign = 1.0 if history.direction == "max" else -1.0
         parent = max(drawn, key=lambda trial: sign * _score(trial))
         # Child.arch <- MUTATE(parent.arch).
         # The paper may train an architecture twice; we never do.
-        child = new_mutant(self.domain, parent.values, history, rng)
+        child = new_mutant(self.domain, parent.values, history, rng, ancestors=(parent.number,))
         return Proposal(child, parent=parent.number) if self.inherit_weights else child
 
 

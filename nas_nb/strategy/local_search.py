@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nas_nb.record.trial import values_key
 from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import LISTED_ALTERNATIVES
-from nas_nb.strategy.base import Strategy, best_of, sample_new
+from nas_nb.strategy.base import Candidate, Strategy, best_of, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class LocalSearch(Strategy):
             untried = [near for near in around[number] if not history.has_tried(near)]
             if untried:
                 steps = self._long_steps(summit.values, untried)
-                return steps[int(rng.integers(len(steps)))]
+                step = steps[int(rng.integers(len(steps)))]
+                return Candidate(step, "mutated", (summit.number,))
         # All of N(v_i) is worse: v_i is a local minimum of the loss. Pick v_1 at random.
         return sample_new(self.domain, history, rng)
 
@@ -111,16 +112,21 @@ class Greedy(Strategy):
         low=1,
     )
 
+    def wanted_design(self, history: History) -> int:
+        """Returns how many architectures are drawn for the first climb."""
+        return self.starts
+
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""
         # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for all u in N(v_i).
-        climb = _Climb(self.domain, history, self.patience, self.starts)
+        climb = _Climb(self.domain, history, self.patience, self.initial_design(history))
         for trial in history.finished[-_WINDOW:]:
             climb.take(trial)
         untried = [near for near in climb.around.values() if not history.has_tried(near)]
-        if not untried:  # pick v_1 at random
+        if climb.top is None or not untried:  # pick v_1 at random
             return sample_new(self.domain, history, rng)
-        return untried[int(rng.integers(len(untried)))]
+        step = untried[int(rng.integers(len(untried)))]
+        return Candidate(step, "mutated", (climb.top.number,))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError, nearest
-from nas_nb.strategy.base import Strategy, best_of, new_mutant, sample_new
+from nas_nb.strategy.base import Candidate, Strategy, best_of, new_mutant, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -59,40 +59,46 @@ class Nsga2(Strategy):
 
     def reason(self, history: History) -> str | None:
         """Returns that only the score counts, once the trials show that none tells the cost."""
-        return untold(self.cost, history)
+        return untold(self.cost, history) or self.design_text(history)
+
+    def wanted_design(self, history: History) -> int:
+        """Returns N: the first parents are random."""
+        return self.population
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new child of two parents that won a tournament each."""
         known = [
             trial for trial in history.completed[-_WINDOW:] if self.domain.contains(trial.values)
         ]
-        few = (self.population + 1) // 2
+        design = self.initial_design(history)
+        few = (design + 1) // 2
         # Section III-C: a random parent population P_0 of size N is created.
         if len(known) < few:
             return sample_new(self.domain, history, rng)
         if rng.random() < self.elite:
             parents = best_of(known, few, history.direction)
-        elif len(known) < self.population:
+        elif len(known) < design:
             return sample_new(self.domain, history, rng)
         else:
             parents = self._fittest(known, history.direction)
-        return self._child([trial.values for trial in parents], history, rng)
+        return self._child(parents, history, rng)
 
     def _child(
-        self, parents: Sequence[Values], history: History, rng: np.random.Generator
-    ) -> dict[str, Value]:
+        self, parents: Sequence[Trial], history: History, rng: np.random.Generator
+    ) -> Candidate:
         """Returns a new child of two of the parents, which come the fittest first."""
         # III-C: binary tournament selection; parents are in the order of the crowded comparison.
         first, second = (parents[min(rng.integers(len(parents), size=2))] for _ in range(2))
         # III-C: recombination and mutation make the child.
-        child = dict(first)
+        child, ancestors = dict(first.values), (first.number,)
         if rng.random() < self.crossover:
-            child = self._crossed(first, second, rng)
+            child = self._crossed(first.values, second.values, rng)
+            ancestors = tuple(dict.fromkeys((first.number, second.number)))
         # Half of the children are crossed only: the paper's mutation, of each choice with
         # probability 1/n, leaves a good third of them as they are.
         if rng.random() < _UNCHANGED and not history.has_tried(child):
-            return child
-        return new_mutant(self.domain, child, history, rng)
+            return Candidate(child, "crossed", ancestors)
+        return new_mutant(self.domain, child, history, rng, ancestors=ancestors)
 
     def _fittest(self, trials: Sequence[Trial], direction: str) -> list[Trial]:
         """The N first by non-domination and crowding, the fittest first."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.space.encoding import LONGEST_LIST, Axis, axes
 from nas_nb.space.parameter import is_next_active
-from nas_nb.strategy.base import Strategy, new_mutant, sample_new, select_informative
+from nas_nb.strategy.base import Candidate, Strategy, new_mutant, sample_new, select_informative
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -53,15 +53,16 @@ class OptunaStrategy(Strategy):
         require(self.name, *self.packages)
 
     @abstractmethod
-    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+    def sampler(self, seed: int, told: Sequence[Any], startup: int) -> Any:
         """Returns the sampler.
 
         Args:
             seed: For its generator.
             told: The trials that the study is told.
+            startup: How many of them the initial design has.
         """
 
-    def suffices(self, told: Sequence[Any]) -> bool:
+    def suffices(self, told: Sequence[Any], startup: int) -> bool:
         """Says whether the trials that the study is told let the sampler do more than draw."""
         return bool(told)
 
@@ -75,11 +76,12 @@ class OptunaStrategy(Strategy):
             return sample_new(self.domain, history, rng)
         translation = Translation(self.domain)
         told = self.told(translation, history)
-        if not self.suffices(told):
+        startup = self.initial_design(history)
+        if not self.suffices(told, startup):
             return sample_new(self.domain, history, rng)
         with warnings.catch_warnings():  # that an option is experimental is our risk
             warnings.simplefilter("ignore")
-            sampler = self.sampler(int(rng.integers(2**31)), told)
+            sampler = self.sampler(int(rng.integers(2**31)), told, startup)
         study = told_study(sampler, history.direction, told)
         values = None
         for _ in range(_REPEATS):
@@ -88,10 +90,10 @@ class OptunaStrategy(Strategy):
             except SpaceError:  # a space may refuse combinations that its parameters allow
                 continue
             if not history.has_tried(values):
-                return values
+                return Candidate(values, "predicted" if len(told) >= startup else "drawn")
         if values is None:
             return sample_new(self.domain, history, rng)
-        return new_mutant(self.domain, values, history, rng)
+        return new_mutant(self.domain, values, history, rng, how="predicted")
 
 
 def require(strategy: str, *packages: str) -> None:
@@ -275,13 +277,17 @@ class Tpe(OptunaStrategy):
         True, "Whether one density spans all parameters, in place of one for each."
     )
 
-    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+    def wanted_design(self, history: History) -> int:
+        """Returns how many trials are random."""
+        return self.n_startup_trials
+
+    def sampler(self, seed: int, told: Sequence[Any], startup: int) -> Any:
         """Returns Optuna's `TPESampler`."""
         import optuna
 
         return optuna.samplers.TPESampler(
             seed=seed,
-            n_startup_trials=self.n_startup_trials,
+            n_startup_trials=startup,
             multivariate=self.multivariate,
             # Parameters that are active together make a group; otherwise they'd be drawn alone.
             group=self.multivariate and any(p.conditions for p in self.domain.parameters),
@@ -289,6 +295,7 @@ class Tpe(OptunaStrategy):
 
 
 _PLANE = 2
+_TENTH = 10
 
 
 @dataclass(frozen=True)
@@ -324,17 +331,22 @@ class CmaEs(OptunaStrategy):
             trial.params = {key: trial.params[key] for key in common}
         return told
 
-    def suffices(self, told: Sequence[Any]) -> bool:
-        """Says whether there are trials enough, and numbers enough, for a covariance."""
-        return len(told) >= self.n_startup_trials and len(told[0].params) >= _PLANE
+    def wanted_design(self, history: History) -> int:
+        """Returns how many trials are random."""
+        return self.n_startup_trials
 
-    def sampler(self, seed: int, told: Sequence[Any]) -> Any:
+    def suffices(self, told: Sequence[Any], startup: int) -> bool:
+        """Says whether there are trials enough, and numbers enough, for a covariance."""
+        return len(told) >= startup and len(told[0].params) >= _PLANE
+
+    def sampler(self, seed: int, told: Sequence[Any], startup: int) -> Any:
         """Returns Optuna's `CmaEsSampler`."""
         import optuna
 
+        # Told several times, fewer than ten trials have a best tenth, too.
         return optuna.samplers.CmaEsSampler(
             seed=seed,
-            n_startup_trials=self.n_startup_trials,
-            source_trials=list(told),
+            n_startup_trials=startup,
+            source_trials=list(told) * math.ceil(_TENTH / len(told)),
             warn_independent_sampling=False,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.strategy.base import (
+    Candidate,
     Proposal,
     SpaceExhausted,
     Strategy,
@@ -107,7 +108,8 @@ class Predictor(Strategy):
 
     def first(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an architecture that is good by itself."""
-        return first_candidate(self.domain, history, rng, self.knowledge.belief(history))
+        first = first_candidate(self.domain, history, rng, self.knowledge.belief(history))
+        return Candidate(first, "drawn")
 
     def most_promising(
         self, history: History, rng: np.random.Generator, by_time: bool = False
@@ -126,7 +128,7 @@ class Predictor(Strategy):
 
         # Algorithm 1, step 1: draw t0 architectures at random and train them.
         best, belief = self.knowledge.best(history), self.knowledge.belief(history)
-        if len(history.completed) < self.t0 or not best:
+        if len(history.completed) < self.side_design(history) or not best:
             return likely_candidate(self.domain, history, rng, belief)
         # Step 2.ii: generate a set of c candidates by randomly mutating the best architectures.
         parents = [trial.values for trial in best]
@@ -142,7 +144,18 @@ class Predictor(Strategy):
             promise -= self.knowledge.log_seconds(history, pool)
         ranked = (pool[position] for position in np.argsort(-promise, kind="stable"))
         new = next((values for values in ranked if not history.has_tried(values)), None)
-        return sample_new(self.domain, history, rng) if new is None else new
+        if new is None:
+            return sample_new(self.domain, history, rng)
+        return Candidate(new, "predicted")
+
+    def wanted_design(self, history: History) -> int:
+        """Returns t0; with rungs that many on each side."""
+        return self.t0 if self.min_epochs is None else 2 * self.t0
+
+    def side_design(self, history: History) -> int:
+        """Returns how many trials the initial design has at one fidelity."""
+        made = self.initial_design(history)
+        return made if self.min_epochs is None else max(1, made // 2)
 
     @cached_property
     def knowledge(self) -> PredictorState:
@@ -180,7 +193,7 @@ def next_training(
     if not history.finished:
         return Proposal(predictor.first(history, rng), {"epochs": most})
     rungs = Rungs.of(history, ladder(min(min_epochs, most), most, predictor.factor))
-    if full_is_due(history, most, predictor.t0):
+    if full_is_due(history, most, predictor.side_design(history)):
         full = _in_full(predictor, rungs.view(history, len(rungs.epochs) - 1), rng)
         if full is not None:
             return Proposal(full, {"epochs": most})
@@ -236,17 +249,17 @@ def _in_full(
 ) -> dict[str, Value] | None:
     """An architecture to train in full at once, given the view of the highest rung, or None."""
     try:
-        if len(history.completed) >= predictor.t0:
+        if len(history.completed) >= predictor.side_design(history):
             return predictor.most_promising(history, rng, by_time=True)
         best, belief = predictor.knowledge.best(history), predictor.knowledge.belief(history)
         if not belief:
             return None
         if not best:
             return likely_candidate(predictor.domain, history, rng, belief)
-        unlike = unlike_candidate(predictor.domain, history, belief, best[0].values)
-        if unlike is not None:
-            return unlike
-        return near_candidate(predictor.domain, history, rng, belief, best[0].values)
+        centre = best[0].values
+        near = unlike_candidate(predictor.domain, history, belief, centre)
+        near = near or near_candidate(predictor.domain, history, rng, belief, centre)
+        return Candidate(near, "mutated", (best[0].number,)) if near else None
     except SpaceExhausted:  # some may still climb
         return None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.base import SpaceExhausted, Strategy, sample_new
+from nas_nb.strategy.base import Candidate, SpaceExhausted, Strategy, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Grid(Strategy):
         for point in self._in_order(history):
             values = self.domain.canonical(point)
             if not history.has_tried(values):
-                return values
+                return Candidate(values, "drawn")
         raise self._exhausted()
 
     def _any(self, history: History, rng: np.random.Generator) -> dict[str, Value]:

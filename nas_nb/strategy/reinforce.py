@@ -11,7 +11,7 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import Axis, axes
 from nas_nb.space.parameter import is_next_active
-from nas_nb.strategy.base import Strategy, new_mutant, sample_new
+from nas_nb.strategy.base import Candidate, Strategy, new_mutant, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Reinforce(Strategy):
         for _ in range(_DRAWS):
             values = policy.draw(rng)
             if not history.has_tried(values):
-                return values
+                return Candidate(values, "predicted")
         # The policy is sure of itself by now: what is new lies around what it draws.
-        return new_mutant(self.domain, values, history, rng)
+        return new_mutant(self.domain, values, history, rng, how="predicted")
 
     def _trained(self, history: History) -> Policy:
         """Replays the gradient steps of the last trials, from a policy that prefers nothing."""

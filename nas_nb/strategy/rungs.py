@@ -208,5 +208,10 @@ class RungView:
         self.completed = completed
         self.finished = finished
 
+    @property
+    def budget(self) -> dict[str, Any]:
+        """Its trials: epochs and seconds don't tell how many trials of one rung there will be."""
+        return {n: limit for n, limit in self._whole.budget.items() if n == "max_trials"}
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whole, name)

@@ -12,7 +12,7 @@ import numpy as np
 from nas_nb.errors import MeasureError, StrategyError
 from nas_nb.record.trial import values_key
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Strategy, sample_new
+from nas_nb.strategy.base import Candidate, Strategy, sample_new
 from nas_nb.strategy.options import option
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class OneShot(Strategy):
         sign = 1.0 if history.direction == "max" else -1.0
         for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
             if self.domain.contains(values) and not history.has_tried(values):
-                return self.domain.canonical(values)
+                return Candidate(self.domain.canonical(values), "predicted")
         return sample_new(self.domain, history, rng)
 
     def _scored(self, history: History) -> Scored | None:
@@ -206,7 +206,7 @@ class Darts(Strategy):
         point = mixture.derived(self.domain)
         for _ in range(_DERIVATION_DRAWS):
             if not history.has_tried(point):
-                return point
+                return Candidate(point, "predicted")
             point = mixture.drawn(self.domain, rng)
         return sample_new(self.domain, history, rng)
 

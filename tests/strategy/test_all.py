@@ -24,6 +24,7 @@ from tests.strategy.worlds import (
     MINIMISE,
     Recorder,
     a_second_each,
+    answer,
     architecture,
     journal_of,
     quality,
@@ -311,3 +312,71 @@ def test_a_closed_oracle_is_forgotten(name: str) -> None:
     del seen
     gc.collect()
     assert gone() is None
+
+
+# With the defaults: what the options above make small would hide what is tried here.
+NOT_LEARNING = [*NEED_DATA, "random", "grid"]
+LEARNING = [name for name in PROPOSERS if name not in NOT_LEARNING]
+FEW = 15
+
+
+def with_defaults(name: str, world: str) -> Strategy:
+    kind = STRATEGIES[name.removesuffix(WITH_RUNGS)]
+    longest = {"max_epochs": 27} if "max_epochs" in kind.option_names() else {}
+    rungs = {"min_epochs": 1} if name.endswith(WITH_RUNGS) else {}
+    return make_strategy(kind, DOMAINS[world](), **longest, **rungs)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("world", ["chain", "mixed"])
+def test_opposite_scores_lead_a_small_budget_to_other_architectures(name: str, world: str) -> None:
+    def opposite(values: Values) -> float:
+        return -quality(values)
+
+    tried = []
+    for score in (quality, opposite):
+        seen = driven(with_defaults(name, world), MAXIMISE, FEW)
+        run(seen, score)
+        assert seen.error is None
+        tried.append(proposals(seen))
+    assert tried[0] != tried[1]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("budget", [1, 4, FEW, 60, 10_000])
+def test_the_initial_design_is_a_third_of_a_known_budget_at_most(name: str, budget: int) -> None:
+    bound = with_defaults(name, "mixed")
+    opening = {"objective": "quality", "direction": "max", "seed": 0}
+    free, history = History(), History()
+    free.apply({"event": "search_opened", "time": 0.0, **opening})
+    history.apply(
+        {"event": "search_opened", "time": 0.0, "budget": {"max_trials": budget}, **opening}
+    )
+    assert bound.initial_design(history) <= max(1, budget // 3)
+    assert bound.initial_design(history) <= bound.initial_design(free)
+    if bound.initial_design(history):
+        told = f"its initial design is the first {bound.initial_design(history)} of {budget} trials"
+        assert told in (bound.reason(history) or "")
+
+
+@everyone_without_data
+def test_trials_of_a_small_budget_say_how_they_were_found(name: str) -> None:
+    seen = driven(with_defaults(name, "chain"), MAXIMISE, FEW)
+    run(seen)
+    for trial in seen.history:
+        assert trial.how in ("drawn", "mutated", "crossed", "predicted") or trial.parent is not None
+        assert bool(trial.ancestors) == (trial.how in ("mutated", "crossed"))
+        assert all(ancestor < trial.number for ancestor in trial.ancestors)
+    made = {"random": "drawn", "grid": "drawn", "evolution": "mutated", "greedy": "mutated"}
+    made |= {"local_search": "mutated", "predictor": "predicted", "bayesian": "predicted"}
+    assert seen.history[FEW - 1].how == made.get(name, seen.history[FEW - 1].how)
+
+
+@everyone_without_data
+def test_what_is_being_trained_is_not_proposed_again(name: str) -> None:
+    seen = driven(strategy(name, "chain"), MAXIMISE, LONG)
+    for _ in range(3):
+        together = [seen.create_trial(f"worker {n}") for n in range(4)]
+        for trial in together:
+            answer(seen, trial, quality(architecture(trial.hyperparameters.values)))
+    assert len(set(proposals(seen))) == len(seen.history) == 12

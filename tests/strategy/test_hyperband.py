@@ -54,9 +54,10 @@ def test_it_begins_again_when_all_brackets_are_done() -> None:
 
 
 def test_what_is_promoted_is_the_best_of_its_round() -> None:
-    seen = StrategyOracle(Hyperband(domain=mixed()), MAXIMISE, 9, seed=0, epochs=9)
-    first = {values_key(values): early(values, epochs) for values, epochs in train(seen)}
-    promoted = train(StrategyOracle(Hyperband(domain=mixed()), MAXIMISE, 12, seed=0, epochs=9))[9:]
+    seen = StrategyOracle(Hyperband(domain=mixed()), MAXIMISE, seed=0, epochs=9)
+    tried = train(seen, trials=12)
+    first = {values_key(values): early(values, epochs) for values, epochs in tried[:9]}
+    promoted = tried[9:]
     best = sorted(first, key=lambda key: -first[key])[:3]
     assert [values_key(values) for values, _ in promoted] == best
     assert [epochs for _, epochs in promoted] == [3, 3, 3]

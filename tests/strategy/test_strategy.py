@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nas_nb.errors import StrategyError
+from nas_nb.record.journal import Journal
 from nas_nb.record.trial import values_key
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
@@ -76,3 +79,39 @@ def test_the_generator_depends_on_seed_and_number_alone() -> None:
     draws = {(s, n): proposal_rng(s, n).integers(2**60) for s in range(5) for n in range(5)}
     assert len(set(draws.values())) == 25
     assert proposal_rng(0, 3).integers(2**60) == draws[0, 3]
+
+
+@pytest.mark.parametrize(
+    ("budget", "design"),
+    [
+        ({}, 20),
+        ({"max_trials": None}, 20),
+        ({"max_trials": 30}, 10),
+        ({"max_epochs": 90}, 6),
+        ({"max_time_s": 45.0}, 3),
+        ({"max_trials": 30, "max_epochs": 90, "max_time_s": 1000.0}, 6),
+        ({"max_trials": 2}, 1),
+    ],
+)
+def test_the_initial_design_goes_by_whatever_limit_is_known(
+    budget: dict[str, Any], design: int
+) -> None:
+    journal = Journal.in_memory()
+    about = {"objective": "x", "direction": "max", "seed": 0, "fidelity": {"epochs": 5}}
+    journal.append("search_opened", budget=budget, **about)
+    for number in range(2):
+        journal.append("trial_proposed", trial=number, values={"n": number}, origin="x")
+        journal.append("trial_started", trial=number)
+        journal.append("trial_ended", trial=number, status="completed", score=1.0, duration_s=5.0)
+    assert Evolution(domain=mixed()).initial_design(journal.history) == design
+
+
+def test_a_budget_that_was_steered_counts() -> None:
+    journal = Journal.in_memory()
+    about = {"objective": "x", "direction": "max", "seed": 0}
+    journal.append("search_opened", budget={"max_trials": 30}, **about)
+    journal.append("steered", action="budget", detail={"max_trials": 15})
+    assert journal.history.budget == {"max_trials": 15}
+    assert Evolution(domain=mixed()).initial_design(journal.history) == 5
+    journal.append("steered", action="budget", detail={"max_trials": None, "max_epochs": 7})
+    assert journal.history.budget == {"max_epochs": 7}

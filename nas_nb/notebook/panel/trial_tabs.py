@@ -13,6 +13,7 @@ from nas_nb.notebook.plots.figures import Picture
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import table, values_tables
 from nas_nb.notebook.wording import number_text, score_text, value_text
+from nas_nb.record.lineage import origin_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.search.budget import describe_duration
 
@@ -81,7 +82,7 @@ def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:
             for name, cost in trial.costs.items()
         ),
         ("time", describe_duration(trial.duration_s)),
-        ("proposed by", trial.origin),
+        ("proposed by", origin_text(trial, history)),
         ("note", trial.note or ""),
     ]
     return [(name, fact) for name, fact in facts if fact != ""]

@@ -14,7 +14,7 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import LONGEST_LIST, Axis
 from nas_nb.space.isomorphism import DistinctDomain
-from nas_nb.strategy.base import sample_new, select_informative
+from nas_nb.strategy.base import Candidate, sample_new, select_informative
 from nas_nb.strategy.multi_fidelity.hyperband import Hyperband
 from nas_nb.strategy.options import option
 from nas_nb.strategy.rungs import granted
@@ -64,6 +64,7 @@ class Bohb(Hyperband):
             return sample_new(self.domain, history, rng)
         # Lines 2, 3: b = argmax {D_b : |D_b| >= N_min + 2}; if none, return random configuration
         n_min = self.n_min or len(self._positions.parameters) + 1
+        n_min = min(n_min, max(1, int(min(self.planned_trials(history) / 3, n_min + 2)) - 2))
         observed = self._observations(history, n_min + 2)
         if not observed:
             return sample_new(self.domain, history, rng)
@@ -83,7 +84,7 @@ class Bohb(Hyperband):
             return sample_new(self.domain, history, rng)
         places = self._positions.rows(new)
         ratio = promising.log(places) - others.log(places)
-        return new[int(ratio.argmax())]
+        return Candidate(new[int(ratio.argmax())], "predicted")
 
     @cached_property
     def _positions(self) -> PositionTable:

@@ -47,7 +47,7 @@ class Halving(Strategy):
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Returns the next promotion of a bracket, or a new architecture for the latest."""
         most = full_epochs(self.name, history, self.max_epochs)
-        plan = self.brackets(most)
+        plan = (self._limited(bracket, history) for bracket in self.brackets(most))
         races = replay_brackets(history, self.name, plan)
         filling = races[-1] if races and races[-1].has_room else None
         # Hyperband's Algorithm 1, lines 4 to 8: for each i run all t in T, then T = top_k(T, L).
@@ -69,6 +69,29 @@ class Halving(Strategy):
             if promotion is None:
                 raise
             return promotion
+
+    def wanted_design(self, history: History) -> int:
+        """Returns how many architectures the first round of the first bracket draws."""
+        most = self.max_epochs or history.full_epochs
+        return next(self.brackets(most)).sizes[0] if most else 0
+
+    def initial_design(self, history: History) -> int:
+        """Returns the same, at most a third of the budget: its first round trains briefly."""
+        most = self.max_epochs or history.full_epochs
+        return self._limited(next(self.brackets(most)), history).sizes[0] if most else 0
+
+    def _limited(self, bracket: Bracket, history: History) -> Bracket:
+        """Returns the bracket, made smaller if its first round is over a third of the budget."""
+        thirds = [
+            history.budget[limit] // (3 * unit)
+            for limit, unit in (("max_trials", 1), ("max_epochs", bracket.epochs[0]))
+            if limit in history.budget
+        ]
+        first = max(1, min(thirds, default=bracket.sizes[0]))
+        if bracket.sizes[0] <= first:
+            return bracket
+        sizes = (math.ceil(first / self.factor**i) for i in range(len(bracket.sizes)))
+        return Bracket(tuple(map(min, bracket.sizes, sizes)), bracket.epochs)
 
     def configuration(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new architecture for a first round."""
