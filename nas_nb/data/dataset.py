@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nas_nb.data.columns import refuse_several
 from nas_nb.data.fingerprint import part_fingerprint, text_hash
 from nas_nb.data.preprocessing import Statistics, Table, Vocabulary, measure_statistics
 from nas_nb.data.readers import (
     PARTS,
     SplitShares,
+    as_frame,
+    check_options,
     check_rows,
     collect,
     decoded,
@@ -22,10 +25,11 @@ from nas_nb.data.readers import (
     label_array,
     label_parts,
     plain_array,
+    row_count,
     series_parts,
     text_parts,
 )
-from nas_nb.data.task import Array, Task, check_labels, detect_task, to_task
+from nas_nb.data.task import Array, Task, check_labels, check_measures, read_task, to_task
 from nas_nb.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -51,37 +55,47 @@ class DataConstructors:
         test: float = 0.2,
         task: Task | str | None = None,
         seed: int = 0,
+        missing: str = "refuse",
         **options: Any,
     ) -> Self:
         """Splits arrays (or lists, or a data frame) into the three parts.
 
         Args:
             x: (samples, ...) numbers; they become float32, and are not scaled. Columns of a data
-                frame may hold categories: see `from_frame`.
+                frame may hold categories: see `from_frame`. One input of a model, not several.
             y: (samples,) class names, class numbers or quantities; or (samples, k) one-hot rows,
                 0/1 labels or quantities.
             name: What to call the data set.
             validation: Share of the rows to compare candidates on.
             test: Share of the rows kept for the end.
             task: How to read y. Default: names, and whole numbers of up to 20 kinds, are classes;
-                rows of 0 and 1 are one-hot classes or labels; the rest are quantities.
+                rows of 0 and 1 are one-hot classes or labels; the rest are quantities. Where whole
+                numbers may be either, a warning says how they were read.
             seed: Of the split. Every class has the same share in each part.
+            missing: What becomes of missing numbers in a table: "refuse" them, or "impute" the
+                training rows' mean, with a 1 in a column of its own. Missing categories are a
+                category, missing labels are refused.
             **options: `source` (where the data is from), `loss` and `metrics` of `Data`.
 
         Raises:
             DataError: The arrays can't be used as given.
         """
-        options.setdefault(
-            "recipe", _recipe("from_arrays", validation=validation, test=test, task=task, seed=seed)
-        )
-        labels = label_array(y)
+        check_options(options)
+        shares = SplitShares(validation, test, seed)
+        given = {"validation": validation, "test": test, "task": task, "seed": seed}
+        if missing != "refuse":
+            given["missing"] = missing
+        options.setdefault("recipe", _recipe("from_arrays", **given))
+        labels = label_array(y, row_count(x))
+        refuse_several("x", x, len(labels))
+        x = as_frame(x, missing)
         rows = None if hasattr(x, "columns") else plain_array("x", x)
         if rows is not None:
             check_rows(rows, labels)
-        kind = detect_task(labels) if task is None else to_task(task)
-        parts, classes = label_parts(labels, kind, SplitShares(validation, test, seed))
+        kind = read_task(labels, task)
+        parts, classes = label_parts(labels, kind, shares)
         if rows is None:
-            fields = frame_parts(x, parts)
+            fields = frame_parts(x, parts, missing)
         else:
             with np.errstate(over="ignore"):  # what overflows is found by the check of the parts
                 rows = rows.astype(np.float32)
@@ -93,27 +107,32 @@ class DataConstructors:
     def from_frame(cls, frame: Any, target: str | list[str], **options: Any) -> Self:
         """Splits a data frame into the three parts.
 
-        Columns of numbers stay what they are; any other column holds categories, which become 0
-        and 1: one place for each of its 32 most frequent ones in the training rows, and one for
-        whatever is missing, rare or new.
+        Columns are judged by their values: numbers stay what they are; any other column holds
+        categories, which become 0 and 1: one place for each of its 32 most frequent ones in the
+        training rows, and one for whatever is missing, rare or new.
 
         Args:
             frame: A pandas data frame, a row a sample.
-            target: The column to predict, or several.
+            target: The column to predict, or a list of several.
             **options: As for `from_arrays`.
 
         Raises:
             DataError: There is no such column, or the columns can't be used as given.
         """
-        wanted = [target] if isinstance(target, str) else list(target)
-        absent = [column for column in wanted if column not in frame.columns]
-        if absent:
-            known = [str(column) for column in frame.columns]
+        if not hasattr(frame, "columns"):
             raise DataError(
-                f"Expected the target to be a column of {', '.join(known)}. Received: "
-                f"{absent[0]!r}.{nearest(str(absent[0]), known)}"
+                f"Expected a pandas data frame. Received: {type(frame).__name__}. Arrays go "
+                "through nas.Data.from_arrays(x, y)."
             )
-        labels = frame[target if isinstance(target, str) else wanted]
+        wanted = list(target) if isinstance(target, list | tuple) else [target]
+        known = [str(column) for column in frame.columns]
+        for column in wanted or [""]:
+            if known.count(str(column)) != 1 or column not in list(frame.columns):
+                raise DataError(
+                    f"Expected the target to be one column of {', '.join(known)}. Received: "
+                    f"{column!r}.{nearest(str(column), known)}"
+                )
+        labels = frame[wanted if isinstance(target, list | tuple) else target]
         options["recipe"] = _recipe("from_frame", target=target, **options)
         return cls.from_arrays(frame.drop(columns=wanted), labels, **options)
 
@@ -151,11 +170,13 @@ class DataConstructors:
         Raises:
             DataError: The texts or the labels can't be used as given.
         """
+        check_options(options)
+        shares = SplitShares(validation, test, seed)
         given = {"vocabulary": vocabulary, "length": length, "validation": validation, "test": test}
         options.setdefault("recipe", _recipe("from_texts", **given, task=task, seed=seed))
-        labels = label_array(y)
-        kind = detect_task(labels) if task is None else to_task(task)
-        parts, classes = label_parts(labels, kind, SplitShares(validation, test, seed))
+        labels = label_array(y, row_count(texts))
+        kind = read_task(labels, task)
+        parts, classes = label_parts(labels, kind, shares)
         fields = text_parts(texts, parts, vocabulary, length)
         return cls(name=name, task=kind, classes=classes, **fields, **options)
 
@@ -190,6 +211,7 @@ class DataConstructors:
         Raises:
             DataError: The series is too short or isn't one series of numbers.
         """
+        check_options(options)
         given = {"window": window, "horizon": horizon, "target": target}
         options["recipe"] = _recipe("from_series", **given, validation=validation, test=test)
         fields = series_parts(series, window, horizon, target, SplitShares(validation, test, 0))
@@ -243,26 +265,30 @@ class Data(DataConstructors):
     raw: Table | Vocabulary | Standardization | None = None
     """How a table's categories, texts or other numbers became those in x; None where they are as
     they were."""
-    loss: str | None = None
-    """Keras's name of a loss, e.g. "huber". Default: the task's own."""
-    metrics: tuple[str, ...] = ()
-    """Keras's names of metrics to measure beside the task's own, e.g. ("f1_score",)."""
+    loss: Any = None
+    """Keras's name of a loss, e.g. "huber", or one as an object or a function. Default: the task's
+    own."""
+    metrics: tuple[Any, ...] = ()
+    """Metrics to measure beside the task's own, likewise: ("f1_score",)."""
     recipe: dict[str, Any] | None = field(default=None)
     """How it was made, as JSON: {"load": {"name": "digits", "limit": 240, ...}}, or the name of the
     constructor with its arguments but for the rows; None where it was made by `Data` itself."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise DataError(f"Expected a name as text. Received: name={self.name!r}.")
         object.__setattr__(self, "task", to_task(self.task))
-        object.__setattr__(self, "metrics", _names(self.metrics))
+        object.__setattr__(self, "metrics", check_measures(self.task, self.loss, self.metrics))
         for part in PARTS:
             x, y = self.part(part)
             check_rows(x, y, f"_{part}")
             check_labels(f"y_{part}", y, self.task, self.classes)
             for which, array in (("x", x), ("y", y)):
                 # Read-only: the device keeps a copy of the rows, and `fingerprint` is of these.
-                fixed = array.view()
-                fixed.flags.writeable = False
-                object.__setattr__(self, f"{which}_{part}", fixed)
+                if array.flags.writeable:
+                    fixed = array.view()
+                    fixed.flags.writeable = False
+                    object.__setattr__(self, f"{which}_{part}", fixed)
                 expected = getattr(self, f"{which}_train").shape[1:]
                 if array.shape[1:] != expected:
                     raise DataError(
@@ -316,11 +342,21 @@ class Data(DataConstructors):
         """Returns one line: the name, the counts, the shape of a sample, the task, the source."""
         train, val, test = (len(self.part(part)[0]) for part in PARTS)
         shape = "x".join(map(str, self.spec.input_shape))
-        classes = f", {len(self.classes)} classes" if self.classes else ""
         return (
             f"{self.name}: {train:,} train / {val:,} validation / {test:,} test, "
-            f"{shape}, {self.task}{classes} ({self.source})"
+            f"{shape}, {self.task}, {self._targets()} ({self.source})"
         )
+
+    def _targets(self) -> str:
+        """Returns what is predicted, e.g. "9 classes (10 ... 90)" or "1 quantity (0.5 to 7)"."""
+        if self.task.has_quantities:
+            low, high = float(self.y_train.min()), float(self.y_train.max())
+            plural = "quantity" if self.spec.outputs == 1 else "quantities"
+            return f"{self.spec.outputs} {plural} ({low:.4g} to {high:.4g})"
+        names = [name if len(name) <= 20 else f"{name[:17]}..." for name in self.classes]
+        told = ", ".join(names) if len(names) < 4 else f"{names[0]} ... {names[-1]}"
+        what = "labels" if self.task == Task.MULTILABEL else "classes"
+        return f"{len(names)} {what} ({told})"
 
     def __repr__(self) -> str:
         return f"<Data {self.describe()}>"
@@ -330,10 +366,6 @@ def _recipe(constructor: str, **arguments: Any) -> dict[str, Any]:
     """Returns the constructor's name with those of its arguments that JSON can say."""
     plain = (str, int, float, list, tuple)
     return {constructor: {n: v for n, v in arguments.items() if isinstance(v, plain)}}
-
-
-def _names(given: Any) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 @dataclass(frozen=True)
@@ -349,7 +381,7 @@ class DataSpec:
     """The scale of the training rows, which a preprocessing layer removes; None for texts."""
     raw: Table | Vocabulary | Standardization | None = None
     """How a table's categories, or texts, became the numbers; None where they were numbers."""
-    loss: str | None = None
-    """Keras's name of a loss in place of the task's own."""
-    metrics: tuple[str, ...] = ()
-    """Keras's names of metrics that are measured beside the task's own."""
+    loss: Any = None
+    """Keras's name of a loss, or a loss, in place of the task's own."""
+    metrics: tuple[Any, ...] = ()
+    """Metrics, or Keras's names of them, that are measured beside the task's own."""

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import DataError
+from nas_nb.data.columns import MOST_CATEGORIES, frame_columns, is_missing
+from nas_nb.errors import DataError, check_whole
 
 if TYPE_CHECKING:
     from nas_nb.data.task import Array
-
-MOST_CATEGORIES = 32
-"""A column keeps so many of its most frequent categories; the rest are one: "other"."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +25,17 @@ class Column:
     Attributes:
         name: As in the data frame.
         categories: The names of its categories, the most frequent first; empty for numbers.
+        fill: What a missing number becomes, beside a mark of 1; None where none may be missing.
     """
 
     name: str
     categories: tuple[str, ...] = ()
+    fill: float | None = None
 
     @property
     def width(self) -> int:
-        """How many numbers a sample has for it: 1, or "other" and one a category."""
-        return 1 + len(self.categories)
+        """How many numbers a sample has for it: 1, with its mark 2, or "other" and the others."""
+        return 1 + len(self.categories) + (self.fill is not None)
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,39 @@ class Table:
     columns: tuple[Column, ...]
 
     @classmethod
-    def learn(cls, columns: Mapping[str, Array]) -> Table:
+    def learn(cls, columns: Mapping[str, Array], *, impute: bool = False) -> Table:
         """Returns the table of columns, (samples,) each: text and objects are categories.
 
+        Args:
+            columns: The training rows, as `frame_columns` returns them.
+            impute: Whether missing numbers become the column's mean, with a mark beside.
+
         Raises:
-            DataError: A column holds neither numbers nor names.
+            DataError: A column holds nothing.
         """
-        return cls(tuple(_column(str(name), values) for name, values in columns.items()))
+        return cls(
+            tuple(_column(str(name), values, impute=impute) for name, values in columns.items())
+        )
 
     @property
     def marks(self) -> Array:
-        """(features,) whether each number of a sample is a mark of a category."""
+        """(features,) whether each number of a sample is a mark of a category or of a gap."""
         return np.array(
-            [bool(column.categories) for column in self.columns for _ in range(column.width)]
+            [
+                bool(column.categories) or place > 0
+                for column in self.columns
+                for place in range(column.width)
+            ]
         )
 
     def numbers(self, columns: Mapping[str, Any]) -> Array:
-        """Returns the samples of such columns: (samples, features), float32.
+        """Returns the samples of a data frame or of such columns: (samples, features), float32.
 
         Raises:
-            DataError: A column is missing.
+            DataError: A column is missing, or can't be used as given.
         """
+        if hasattr(columns, "columns"):
+            columns = frame_columns(columns)
         named = {str(name): np.asarray(values) for name, values in columns.items()}
         missing = [column.name for column in self.columns if column.name not in named]
         if missing:
@@ -82,26 +94,14 @@ class Table:
         return np.concatenate(parts, axis=1)
 
 
-def frame_columns(frame: Any) -> dict[str, Array]:
-    """Returns the columns of a data frame as arrays: numbers as such, all else as objects."""
-    columns = {}
-    for name in frame.columns:
-        values = np.asarray(frame[name])
-        # Times stay what they are, too, to be refused by `Table.learn`.
-        kept = values.dtype.kind in "biufMm" and str(frame[name].dtype) != "category"
-        columns[str(name)] = values if kept else values.astype(object)
-    return columns
-
-
-def _column(name: str, values: Array) -> Column:
+def _column(name: str, values: Array, *, impute: bool) -> Column:
     if values.dtype.kind in "biuf":
-        return Column(name)
-    if values.dtype.kind not in "OUST":
-        raise DataError(
-            f"Expected numbers or names of categories in the column '{name}'. Received: dtype "
-            f"{values.dtype}. Turn it into numbers first, e.g. days since a date."
-        )
-    counts = Counter(_name(value) for value in values.tolist() if not _is_missing(value))
+        gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        if gaps.all():
+            raise DataError(f"Expected values in the column '{name}'. Received: none; drop it.")
+        fill = float(values[~gaps].mean(dtype=float)) if impute and gaps.any() else None
+        return Column(name, fill=fill)
+    counts = Counter(str(value) for value in values.tolist() if not is_missing(value))
     ranked = sorted(counts, key=lambda category: (-counts[category], category))
     if not ranked:
         raise DataError(f"Expected values in the column '{name}'. Received: none; drop it.")
@@ -110,20 +110,16 @@ def _column(name: str, values: Array) -> Column:
 
 def _numbers(column: Column, values: Array) -> Array:
     if not column.categories:
-        return values.astype(np.float32)[:, np.newaxis]
+        numbers = values.astype(np.float32)[:, np.newaxis]
+        if column.fill is None:
+            return numbers
+        gaps = np.isnan(numbers)
+        return np.concatenate([np.where(gaps, np.float32(column.fill), numbers), gaps], axis=1)
     place = {category: number for number, category in enumerate(column.categories, start=1)}
     rows = np.zeros((len(values), column.width), np.float32)
     for row, value in zip(rows, values.tolist(), strict=True):
-        row[0 if _is_missing(value) else place.get(_name(value), 0)] = 1
+        row[0 if is_missing(value) else place.get(str(value), 0)] = 1
     return rows
-
-
-def _name(value: object) -> str:
-    return str(value)
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value != value or str(value) == "<NA>"  # NaN differs from itself
 
 
 @dataclass(frozen=True)
@@ -233,11 +229,8 @@ class Vocabulary:
         Raises:
             DataError: The sizes can't be, or no text holds a word.
         """
-        if size < FIRST_WORD + 1 or length < 1:
-            raise DataError(
-                f"Expected a vocabulary of at least {FIRST_WORD + 1} token ids and texts of at "
-                f"least 1 token. Received: vocabulary={size}, length={length}."
-            )
+        check_whole("", "vocabulary", size, FIRST_WORD + 1, error=DataError)
+        check_whole("", "length", length, 1, error=DataError)
         counts = Counter(word for text in texts for word in words_of(text))
         if not counts:
             raise DataError("Expected words in the texts. Received: texts without any.")
@@ -284,6 +277,8 @@ def check_texts(given: Iterable[object]) -> list[str]:
     """
     if isinstance(given, str):
         raise DataError("Expected a list of texts. Received: one str; put it in a list.")
+    if not isinstance(given, Iterable):
+        raise DataError(f"Expected a list of texts. Received: {type(given).__name__}.")
     texts = list(given)
     for number, text in enumerate(texts):
         if not isinstance(text, str):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, frame_columns, usual_length
+from nas_nb.data.columns import check_no_gaps, frame_columns, label_values, refuse_several
+from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, usual_length
 from nas_nb.data.task import Array, Task, encode_labels, stratified_split
-from nas_nb.errors import DataError, nearest
+from nas_nb.errors import DataError, check_whole, nearest
 
 PARTS = ("train", "val", "test")
 
@@ -27,6 +30,16 @@ class SplitShares:
     validation: float
     test: float
     seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            number = isinstance(share, Real) and not isinstance(share, bool)
+            if not number or not 0 < share < 1:
+                raise DataError(
+                    f"Expected shares between 0 and 1, such as 0.2. Received: {name}={share!r}."
+                )
+        check_whole("", "seed", self.seed, 0, error=DataError)
 
 
 def label_parts(y: Array, task: Task, shares: SplitShares) -> tuple[Parts, tuple[str, ...]]:
@@ -48,16 +61,60 @@ def label_parts(y: Array, task: Task, shares: SplitShares) -> tuple[Parts, tuple
     return {part: (at, numbers[at]) for part, at in zip(PARTS, rows, strict=True)}, classes
 
 
-def frame_parts(frame: Any, parts: Parts) -> dict[str, Any]:
+def frame_parts(frame: Any, parts: Parts, missing: str) -> dict[str, Any]:
     """Returns the x of each part of a data frame, and its table, learned from training rows."""
     _check_count("the data frame", len(frame), parts)
     columns = frame_columns(frame)
     if not columns:
         raise DataError("Expected columns beside the target in the data frame. Received: none.")
+    if missing != "impute":
+        check_no_gaps(columns)
     training = parts["train"][0]
-    table = Table.learn({name: values[training] for name, values in columns.items()})
+    known = {name: values[training] for name, values in columns.items()}
+    table = Table.learn(known, impute=missing == "impute")
     numbers = table.numbers(columns)
     return {"raw": table} | {f"x_{part}": numbers[at] for part, (at, _) in parts.items()}
+
+
+_OPTIONS = ("name", "source", "loss", "metrics", "recipe")
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises DataError for an argument that no constructor of `Data` has."""
+    for name in options:
+        if name not in _OPTIONS:
+            known = (*_OPTIONS[:-1], "validation", "test", "task", "seed", "missing", "window")
+            raise DataError(
+                f"Expected source, loss or metrics among the options. Received: {name!r}."
+                f"{nearest(name, known)}"
+            )
+
+
+def row_count(given: Any) -> int | None:
+    """Returns how many rows an argument has; None where it doesn't say."""
+    shape = getattr(given, "shape", None)
+    if shape:
+        return int(shape[0])
+    return len(given) if isinstance(given, list | tuple) else None
+
+
+def as_frame(x: Any, missing: str) -> Any:
+    """Returns x, as a data frame where missing numbers are to be imputed.
+
+    Raises:
+        DataError: There is no such way with missing numbers, or x is no table.
+    """
+    if missing not in ("refuse", "impute"):
+        raise DataError(f"Expected missing='refuse' or 'impute'. Received: missing={missing!r}.")
+    if missing == "refuse" or hasattr(x, "columns"):
+        return x
+    array = np.asarray(x)
+    if array.ndim != 2:
+        raise DataError(
+            "Expected a table, (samples, columns), to impute missing numbers in. Received: x of "
+            f"shape {array.shape}. Fill them in yourself."
+        )
+    return import_module("pandas").DataFrame(array)
 
 
 def text_parts(texts: Iterable[str], parts: Parts, size: int, length: int | None) -> dict[str, Any]:
@@ -78,6 +135,8 @@ def series_parts(
     series: Any, window: int, horizon: int, target: str | int | None, shares: SplitShares
 ) -> dict[str, Any]:
     """Returns the windows of each part of a series and what followed them."""
+    check_whole("", "window", window, 1, error=DataError)
+    check_whole("", "horizon", horizon, 1, error=DataError)
     array = series_array(series)
     channel = _channel(series, array.shape[1], target)
     x, y = sliding_windows(array, window, horizon, channel)
@@ -111,13 +170,14 @@ def _check_count(what: str, rows: int, parts: Parts) -> None:
         )
 
 
-def label_array(y: Any) -> Array:
+def label_array(y: Any, rows: int | None = None) -> Array:
     """Returns labels as an array: (samples,) where there is one a sample.
 
     Raises:
-        DataError: They are no numbers or texts.
+        DataError: They are no numbers or texts, some are missing, or they are of several outputs.
     """
-    labels = plain_array("y", y)
+    refuse_several("y", y, rows)
+    labels = plain_array("y", label_values(y))
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
@@ -143,7 +203,8 @@ def plain_array(name: str, given: Any) -> Array:
         raise DataError(
             f"Expected numbers or text in {name}, without gaps. "
             f"Received: {type(given).__name__} of dtype {array.dtype}. "
-            "Fill in or drop what is missing, and make dense what is sparse."
+            "Fill in or drop what is missing (missing='impute' does so in a table), and make dense "
+            "what is sparse."
         )
     return array
 
@@ -178,7 +239,8 @@ def check_rows(x: Array, y: Array, part: str = "") -> None:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(
                 f"Expected finite numbers in {name}. Received: {np.sum(~np.isfinite(array)):,} "
-                "that are NaN or infinite. Fill them in or drop those rows."
+                "that are NaN or infinite. Fill them in or drop those rows; missing='impute' fills "
+                "in what is missing in a table."
             )
     if x.dtype.kind not in "biuf":
         raise DataError(
@@ -206,7 +268,12 @@ def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
     Raises:
         DataError: An element isn't a pair of arrays, or there is none, or no end.
     """
-    elements = []
+    elements: list[tuple[Array, Array]] = []
+    if not isinstance(stream, Iterable):
+        raise DataError(
+            "Expected a tf.data.Dataset, or another iterable, of pairs (x, y). Received: "
+            f"{type(stream).__name__}."
+        )
     for element in islice(stream, MOST_ELEMENTS + 1):
         if not isinstance(element, tuple | list) or len(element) != 2:
             raise DataError(
@@ -257,11 +324,6 @@ def sliding_windows(
     Raises:
         DataError: The series is shorter than a window and a horizon, or a length is below 1.
     """
-    if window < 1 or horizon < 1:
-        raise DataError(
-            f"Expected a window and a horizon of at least 1 step. Received: window={window}, "
-            f"horizon={horizon}."
-        )
     count = len(series) - window - horizon + 1
     if count < 1:
         raise DataError(
@@ -304,8 +366,12 @@ def series_array(given: Any) -> Array:
     Raises:
         DataError: It isn't one series of numbers.
     """
+    if hasattr(given, "columns"):
+        columns = frame_columns(given)
+        check_no_gaps(columns)
+        given = np.stack(list(columns.values()), axis=1) if columns else []
     array = np.asarray(given)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf" or not array.size:
         raise DataError(
             "Expected a series of numbers of shape (time,) or (time, channels). Received: shape "
             f"{array.shape} of dtype {array.dtype}. Many labelled series go through "

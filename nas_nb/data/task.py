@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_nb.errors import DataError, nearest
+from nas_nb.errors import DataError, nearest, tell
 
 Array = NDArray[Any]
 
@@ -70,6 +71,64 @@ def detect_task(y: Array) -> Task:
     if y.dtype.kind in "iuf" and (len(kinds) > MAX_CLASSES or (np.mod(kinds, 1) != 0).any()):
         return Task.REGRESSION
     return Task.BINARY if len(kinds) == 2 else Task.MULTICLASS
+
+
+def read_task(y: Array, task: Task | str | None) -> Task:
+    """Returns the task that is given, or that labels read as; tells where it may be another one."""
+    if task is not None:
+        return to_task(task)
+    found = detect_task(y)
+    if y.ndim == 1 and y.dtype.kind in "iuf" and found != Task.BINARY:
+        kinds = np.unique(y)
+        counted = kinds[0] in (0, 1) and kinds[-1] - kinds[0] == len(kinds) - 1
+        numbers = f"y holds {len(kinds)} different whole numbers ({kinds[0]:g} ... {kinds[-1]:g})"
+        if found == Task.MULTICLASS and not counted:
+            tell(f"{numbers}, read as classes. Quantities are read with task='regression'.")
+        elif found == Task.REGRESSION and counted and 2 * len(kinds) <= len(y):
+            tell(f"{numbers}, read as quantities. Classes are read with task='multiclass'.")
+    return found
+
+
+def check_measures(task: Task, loss: Any, metrics: Any) -> tuple[Any, ...]:
+    """Returns the metrics as a tuple, if Keras knows them and the loss.
+
+    Raises:
+        DataError: One is neither a name that Keras knows nor a function or an object of Keras; or
+            it is the F1 score of quantities.
+    """
+    listed = (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics
+    if not isinstance(listed, tuple | list):
+        raise DataError(
+            f"Expected metrics as a tuple of names, e.g. ('f1_score',). Received: "
+            f"metrics={metrics!r}."
+        )
+    if task.has_quantities and any(isinstance(m, str) and m.startswith("f1") for m in listed):
+        raise DataError(
+            f"Expected metrics of distances for {task}, such as 'mae'. Received: metrics={metrics}."
+        )
+    asked = [("metric", one) for one in listed]
+    asked += [] if loss is None else [("loss", loss)]
+    for what, one in asked:
+        if not (callable(one) or (one in _OWN_METRICS and what == "metric")):
+            _check_of_keras(what, one)
+    return tuple(listed)
+
+
+_OWN_METRICS = ("f1", "f1_score", "accuracy", "acc")
+
+
+def _check_of_keras(what: str, given: Any) -> None:
+    # Keras takes seconds to load, and is needed for this alone.
+    module = import_module("keras.losses" if what == "loss" else "keras.metrics")
+    try:
+        found = module.get(given) if isinstance(given, str) else None
+    except ValueError:
+        found = None
+    if not callable(found):
+        names = [each for each in dir(module) if not each.startswith("_")]
+        raise DataError(
+            f"Expected Keras's name of a {what}. Received: {given!r}.{nearest(str(given), names)}"
+        )
 
 
 def encode_labels(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:

@@ -84,6 +84,10 @@ def _input(column: Column) -> keras.KerasTensor:
 
 
 def _numbers(column: Column, x: keras.KerasTensor) -> keras.KerasTensor:
+    if column.fill is not None:
+        gap = keras.ops.isnan(x)
+        filled = keras.ops.where(gap, column.fill, x)
+        return keras.layers.Concatenate()([filled, keras.ops.cast(gap, "float32")])
     if not column.categories:
         return x
     look_up = keras.layers.StringLookup(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from nas_nb.errors import SpaceError, nearest
+from nas_nb.errors import SpaceError
 from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def compile_for(
         learning_rate: Its constant learning rate.
 
     Raises:
-        SpaceError: The data asks for a loss or a metric that Keras doesn't know.
+        SpaceError: The data asks for a metric of classes, and has quantities.
     """
     _, loss, own = _HEADS[spec.task]
     metrics = [own, *(name for name in spec.metrics if name != own)]
@@ -200,37 +200,22 @@ def compile_for(
     )
     model.compile(
         optimizer=chosen,
-        loss=loss if spec.loss is None else _known("loss", spec.loss, keras.losses),
+        loss=loss if spec.loss is None else spec.loss,
         metrics=[_metric(name, spec) for name in metrics],
     )
     return model
 
 
-def _metric(name: str, spec: DataSpec) -> Any:
+def _metric(name: Any, spec: DataSpec) -> Any:
     if name in _F1:
-        if spec.task.has_quantities:
-            raise SpaceError(
-                f"Expected metrics of quantities for {spec.task}, got {name!r}: say "
-                "'mae' or another metric of distances."
-            )
         if spec.task != "multilabel":
             return SparseF1(classes=max(2, spec.outputs))
         return keras.metrics.F1Score(average="macro", threshold=0.5)
     if name == "accuracy" and spec.task == "multilabel":
         # Keras would take "accuracy" for the categorical one here; the log keeps the name.
         return keras.metrics.BinaryAccuracy(name=name)
-    return name if name in ("accuracy", "acc") else _known("metric", name, keras.metrics)
-
-
-def _known(what: str, name: str, module: Any) -> str:
-    """Returns the name if the module of Keras gives something for it."""
-    try:
-        found = module.get(name)
-    except ValueError:
-        found = None
-    if not callable(found):
-        names = [each for each in dir(module) if not each.startswith("_")]
-        raise SpaceError(f"Expected Keras's name of a {what}, got {name!r}." + nearest(name, names))
+    if isinstance(name, keras.metrics.Metric):  # each model counts for itself
+        return type(name).from_config(name.get_config())
     return name
 
 

@@ -60,7 +60,7 @@ def test_lists_and_data_frames_are_read_like_arrays() -> None:
 
 def test_one_line_describes_the_data() -> None:
     data = Data.from_arrays(x, y, name="ramp")
-    line = "ramp: 12 train / 4 validation / 4 test, 2, binary, 2 classes (own arrays)"
+    line = "ramp: 12 train / 4 validation / 4 test, 2, binary, 2 classes (0, 1) (own arrays)"
     assert data.describe() == line
     assert repr(data) == f"<Data {line}>"
 
@@ -80,11 +80,11 @@ def test_the_given_arrays_are_not_changed() -> None:
         (np.where(x == 3, np.nan, x), y, "finite numbers in x.*Received: 1 "),
         (np.where(x == 3, np.inf, x), y, "finite numbers in x"),
         (x * 1e40, y, "finite numbers in x"),
-        (x, np.where(y == 1, np.nan, 0.0), "finite numbers in y"),
+        (x, np.where(y == 1, np.nan, 0.0), "a label in each row of y"),
         (x.astype(str), y, "Expected numbers in x.*dtype <U"),
         ([[1.0], [1.0, 2.0]], [0, 1], "rows of the same length in x"),
         ([[1.0, None]] * 20, y, "without gaps"),
-        (x, [None, "a"] * 10, "without gaps"),
+        (x, [None, "a"] * 10, "Received: 10 of 20 missing, the first in row 0"),
         (x, np.zeros((20, 2, 2)), "Expected y of shape"),
     ],
 )

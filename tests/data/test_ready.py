@@ -19,10 +19,23 @@ def no_default(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("digits", "1,077 train / 360 validation / 360 test, 8x8x1, multiclass, 10 classes"),
-        ("breast_cancer", "341 train / 114 validation / 114 test, 30, binary, 2 classes"),
-        ("wine", "106 train / 36 validation / 36 test, 13, multiclass, 3 classes"),
-        ("diabetes", "264 train / 89 validation / 89 test, 10, regression"),
+        (
+            "digits",
+            "1,077 train / 360 validation / 360 test, 8x8x1, multiclass, 10 classes (0 ... 9)",
+        ),
+        (
+            "breast_cancer",
+            "341 train / 114 validation / 114 test, 30, binary, 2 classes (malignant, benign)",
+        ),
+        (
+            "wine",
+            "106 train / 36 validation / 36 test, 13, multiclass, "
+            "3 classes (class_0, class_1, class_2)",
+        ),
+        (
+            "diabetes",
+            "264 train / 89 validation / 89 test, 10, regression, 1 quantity (-1.702 to 2.499)",
+        ),
     ],
 )
 def test_a_ready_data_set_has_its_counts(name: str, line: str) -> None:
@@ -75,7 +88,7 @@ def test_a_limit_takes_rows_of_each_part_alike() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, 2, 0.5])
 def test_a_limit_that_leaves_no_rows_is_refused(limit: int) -> None:
-    with pytest.raises(DataError, match="Expected a limit"):
+    with pytest.raises(DataError, match=r"Expected (a |`)limit"):
         load("digits", limit=limit)
 
 

@@ -47,7 +47,7 @@ def test_forecasting_is_the_task_and_its_outputs_are_the_horizon() -> None:
     ("series", "options", "message"),
     [
         (np.arange(10.0), {"window": 10}, "more than 11 steps .* Received: 10 steps"),
-        (np.arange(10.0), {"window": 0}, "at least 1 step"),
+        (np.arange(10.0), {"window": 0}, "`window` to be a whole number, 1 or more"),
         (np.arange(12.0), {"window": 4, "horizon": 4}, "long enough for three parts"),
         (np.zeros((9, 2, 2)), {}, "one series|shape .9, 2, 2."),
         (["a"] * 30, {}, "series of numbers"),

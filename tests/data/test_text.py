@@ -57,8 +57,8 @@ def test_words_are_lower_case_without_punctuation() -> None:
         ([*TEXTS[:-1], None], {}, "Received: None .of type NoneType. at row 19"),
         (TEXTS[:-1], {}, "one row of y for each row of texts. Received: 19 rows and 20"),
         (["..."] * 20, {}, "words in the texts"),
-        (TEXTS, {"vocabulary": 2}, "at least 3 token ids"),
-        (TEXTS, {"length": 0}, "at least 1 token"),
+        (TEXTS, {"vocabulary": 2}, "`vocabulary` to be a whole number, 3 or more"),
+        (TEXTS, {"length": 0}, "`length` to be a whole number, 1 or more"),
     ],
 )
 def test_texts_that_cannot_be_used_are_refused(texts, options, message) -> None:
