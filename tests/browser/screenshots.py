@@ -4,7 +4,8 @@
 
 A search is run and steered in a real JupyterLab, and each tab, the search played back and a race of
 strategies are photographed in the light and the dark theme, narrow (800 px) and wide. With a second
-folder, the three that README and docs/steering.md show are written there, with fewer colours.
+folder, only the three that README and docs/steering.md show are taken, and are written there with
+fewer colours.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ WIDTHS = {"narrow": 800, "wide": 1160}
 LIMIT_MS = 600_000
 
 
-def photograph(browser: Browser, server: JupyterServer, folder: Path) -> None:
-    """Runs the search, and takes a picture of each tab while it goes on."""
+def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set[str]) -> None:
+    """Runs the search, and takes a picture of each tab while it runs; only of `names`, if any."""
     nbformat.write(
         notebook_of(MAKE, "search.panel()", STEER, REPLAY, RACE), server.files / "panel.ipynb"
     )
@@ -80,16 +81,20 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path) -> None:
     notebook.run_through("search.panel()", LIMIT_MS)
     panel = notebook.output("search.panel()")
     expect(panel.get_by_role("status")).to_have_text("Ready to start.", timeout=60_000)
-    in_all_looks(notebook, panel, "Configure")
+    if not names:
+        in_all_looks(notebook, panel, "Configure")
     panel.get_by_role("button", name="Start", exact=True).click()
     notebook.run(STEER, LIMIT_MS)
     titles = [tab.inner_text() for tab in panel.get_by_role("tab").all()]
     for title in titles[1:]:
-        in_all_looks(notebook, panel, title)
+        if not names:
+            in_all_looks(notebook, panel, title)
+        elif f"{title.lower()}-light-wide" in names:
+            open_tab(panel, title)
+            look(notebook, panel.locator(".nas-panel"), title.lower(), "light", "wide")
     panel.get_by_role("button", name="Stop", exact=True).click()
-    expect(panel.get_by_role("tab")).to_have_count(0, timeout=60_000)
-    notebook.screenshot("record", panel)
-    photograph_races(notebook)
+    if not names:
+        photograph_races(notebook)
     assert not notebook.errors, notebook.errors
 
 
@@ -111,23 +116,31 @@ def photograph_races(notebook: NotebookPage) -> None:
 
 def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
     """Takes the pictures of one tab."""
+    open_tab(panel, title)
+    looks(notebook, panel.locator(".nas-panel"), title.lower())
+
+
+def open_tab(panel: Locator, title: str) -> None:
+    """Opens a tab, and waits for its picture."""
     panel.get_by_role("tab", name=title, exact=True).click()
     if title not in WITHOUT_PICTURE:
         expect(panel.get_by_role("img").first).to_be_visible(timeout=60_000)
-    looks(notebook, panel.locator(".nas-panel"), title.lower())
 
 
 def looks(notebook: NotebookPage, shown: Locator, name: str) -> None:
     """Takes the pictures of what is shown: in both themes and both widths."""
-    for theme, theme_name in THEMES.items():
-        change = (
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
-        )
-        notebook.page.evaluate(change, theme_name)
-        for size, width in WIDTHS.items():
-            notebook.page.set_viewport_size({"width": width, "height": 2400})
-            notebook.page.wait_for_timeout(2500)  # a repaint, and the theme's fade
-            notebook.screenshot(f"{name}-{theme}-{size}", shown)
+    for theme in THEMES:
+        for size in WIDTHS:
+            look(notebook, shown, name, theme, size)
+
+
+def look(notebook: NotebookPage, shown: Locator, name: str, theme: str, size: str) -> None:
+    """Takes the picture of what is shown, in one theme and one width."""
+    change = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    notebook.page.evaluate(change, THEMES[theme])
+    notebook.page.set_viewport_size({"width": WIDTHS[size], "height": 2400})
+    notebook.page.wait_for_timeout(2500)  # a repaint, and the theme's fade
+    notebook.screenshot(f"{name}-{theme}-{size}", shown)
 
 
 def shrink(folder: Path, docs: Path) -> None:
@@ -145,7 +158,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="nas-nb-screenshots-"))
     with sync_playwright() as playwright, JupyterServer(home) as server:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        photograph(browser, server, folder)
+        photograph(browser, server, folder, set(FOR_PAGES) if len(sys.argv) > 2 else set())
         browser.close()
     shutil.rmtree(home, ignore_errors=True)
     if len(sys.argv) > 2:
