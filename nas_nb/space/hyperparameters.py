@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import keras_tuner as kt
 from keras_tuner.engine import hyperparameters as kt_parameters
@@ -12,6 +13,9 @@ from keras_tuner.src.engine.conditions import Parent  # nothing public makes one
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+
+if TYPE_CHECKING:
+    from nas_nb.record.trial import Values
 
 
 def to_hyperparameters(domain: Domain) -> kt.HyperParameters:
@@ -125,6 +129,13 @@ class CheckedHyperParameters(kt.HyperParameters):
             KerasTuner would answer from the first one, or a scope depends on nothing known.
     """
 
+    @classmethod
+    def of(cls, values: Values) -> CheckedHyperParameters:
+        """Returns hyperparameters with these values."""
+        hp = cls()
+        hp.values = dict(values)
+        return hp
+
     def Choice(self, name: str, values: Sequence[Any], *args: Any, **options: Any) -> Any:  # noqa: N802 - KerasTuner's name
         """Asks for one of `values`; see KerasTuner."""
         if len(values) == 0:
@@ -146,12 +157,20 @@ class CheckedHyperParameters(kt.HyperParameters):
         return super().conditional_scope(parent_name, parent_values)
 
     def _retrieve(self, hp: Any) -> Any:
+        asked = replace(from_hyperparameter(hp), default=None)
         for known in self.space:
             if known.name == hp.name and known.conditions == hp.conditions:
-                before, now = (from_hyperparameter(each).range_text() for each in (known, hp))
-                if before != now:
+                before = replace(from_hyperparameter(known), default=None)
+                if before != asked:
                     raise SpaceError(
-                        f"Expected '{hp.name}' to have one range wherever it is asked for, got "
-                        f"{before} and {now}: give one of them another name."
+                        f"Expected '{hp.name}' to have one range wherever it is asked for. "
+                        f"Received: {_told(before)} and {_told(asked)}: give one of them another "
+                        "name."
                     )
+        if hp.name in self.values and not asked.contains(self.values[hp.name]):
+            self.values[hp.name] = hp.default  # a value from where the range is another
         return super()._retrieve(hp)
+
+
+def _told(parameter: Parameter) -> str:
+    return f"{parameter.kind} {parameter.range_text()}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import DataSpec
     from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
-    from nas_nb.space.parameter import Parameter
+    from nas_nb.space.parameter import Condition, Parameter
 
 
 class Architecture:
@@ -388,7 +388,7 @@ def _discovered(build: object) -> SpaceDefinition:
 
 
 def describe_domain(domain: Domain) -> str:
-    """Returns a line with the size, then a line for each parameter: name, values, condition.
+    """Returns a line with the size, then a line for each name: its values, and their condition.
 
     Example:
         >>> print(describe(domain))
@@ -402,20 +402,30 @@ def describe_domain(domain: Domain) -> str:
     architectures = "architecture" if domain.size == 1 else "architectures"
     parameters = "parameter" if len(domain.names) == 1 else "parameters"
     head = f"{size} {architectures}, {len(domain.names)} {parameters}"
-    rows = [(p.name, p.range_text(), _condition_text(p)) for p in domain.parameters]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [
-        f"{name:{widths[0]}}  {values:{widths[1]}}  {condition}".rstrip()
-        for name, values, condition in rows
-    ]
+    named: dict[str, list[Parameter]] = {name: [] for name in domain.names}
+    for parameter in domain.parameters:
+        named[parameter.name].append(parameter)
+    single = [p[0].range_text() for p in named.values() if len(p) == 1]
+    widths = max(map(len, named)), max(map(len, single), default=0)
+    lines = []
+    for name, own in named.items():
+        width = widths[1] if len(own) == 1 else 0
+        ranges = (f"{p.range_text():{width}}  {_condition_text(p, named)}".rstrip() for p in own)
+        lines.append(f"{name:{widths[0]}}  {'; '.join(ranges)}")
     return "\n".join([head, "", *lines])
 
 
-def _condition_text(parameter: Parameter) -> str:
-    parts = [f"{c.parent} is {_alternatives(c.values)}" for c in parameter.conditions]
+def _condition_text(parameter: Parameter, named: Mapping[str, Sequence[Parameter]]) -> str:
+    parts = [f"{c.parent} is {_alternatives(c, named[c.parent])}" for c in parameter.conditions]
     return f"if {' and '.join(parts)}" if parts else ""
 
 
-def _alternatives(values: Sequence[object]) -> str:
-    *first, last = map(str, values)
-    return f"{', '.join(first)} or {last}" if first else last
+def _alternatives(condition: Condition, parents: Sequence[Parameter]) -> str:
+    *first, last = condition.values
+    if len(first) > 2 and parents[0].is_ordered and parents[0].count < math.inf:
+        every = list(parents[0].values())
+        if first[0] in every and tuple(every[every.index(first[0]) :][: len(first) + 1]) == (
+            condition.values
+        ):
+            return f"{first[0]} to {last}"
+    return f"{', '.join(map(str, first))} or {last}" if first else str(last)

@@ -12,8 +12,7 @@ def test_description_tells_size_ranges_and_conditions() -> None:
         "",
         "model   mlp, cnn",
         "layers  1, 2       if model is mlp",
-        "units   8, 16, 32  if model is mlp",
-        "units   4, 8       if model is cnn",
+        "units   8, 16, 32  if model is mlp; 4, 8  if model is cnn",
         "pool    max, none  if model is cnn",
         "size    2 to 3     if model is cnn and pool is max",
     ]

@@ -133,7 +133,7 @@ def test_name_that_is_asked_for_twice_with_different_ranges_is_told() -> None:
     def build(hp: kt.HyperParameters) -> keras.Model:
         return model_of(hp.Int("units", 1, 3) + hp.Int("units", 1, 9))
 
-    with pytest.raises(SpaceError, match=r"'units' .* 1 to 3 and 1 to 9: give one of them another"):
+    with pytest.raises(SpaceError, match=r"'units' .* 1 to 3 and int 1 to 9: give one"):
         discover(build)
     assert discover(lambda hp: model_of(hp.Int("u", 1, 3) + hp.Int("u", 1, 3))).size == 3
 
@@ -170,3 +170,18 @@ def test_a_subclassed_model_has_its_variables_once_the_data_is_known() -> None:
     space = HyperModelSpace(lambda hp: Own(hp.Choice("units", [2, 4])))
     model = space.for_data(DataSpec((3,), Task.MULTICLASS, 2)).build({"units": 4})
     assert model.count_params() == 16
+
+
+def test_what_no_exploring_build_asked_for_fails_where_it_is_built() -> None:
+    kinds = [f"kind_{number}" for number in range(100)]
+
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        units = hp.Int("units", 1, 3)
+        return model_of(units + hp.Int("more", 1, 3) if hp.Choice("kind", kinds) == rare else units)
+
+    rare = None
+    space = HyperModelSpace(build)
+    rare = "kind_99"
+    assert space.build({"units": 1, "kind": "kind_0"}).count_params() == 5
+    with pytest.raises(SpaceError, match="Expected nothing for 'more' at these values"):
+        space.build({"units": 1, "kind": "kind_99"})
