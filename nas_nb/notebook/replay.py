@@ -48,10 +48,7 @@ class Replay(Playback):
 
     def deeds(self) -> str:
         """Returns what its user did since the trial before, or ''."""
-        ended = len(self.history.finished)
-        since = self.stops[ended - 1] if 0 < ended <= len(self) else 0
-        done = [e for e in self.events[since : self.position] if e["event"] == "steered"]
-        return "; ".join(steering_text(event) for event in done)
+        return "; ".join(steering_text(event) for event in self.steered)
 
     def __repr__(self) -> str:
         lines = list(_incumbents(self))

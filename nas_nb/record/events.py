@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 from types import NoneType
-from typing import Any
+from typing import Any, TypeGuard
 
 from nas_nb.errors import JournalError, nearest
 from nas_nb.record.trial import TrialDraft, TrialStatus, plain, plain_values
@@ -55,29 +55,36 @@ class EventKind(StrEnum):
 _NUMBER = (int, float)
 _MAYBE_NUMBER = (int, float, NoneType)
 _MAYBE_TEXT = (str, NoneType)
+_MAYBE_DICT = (dict, NoneType)
 
 FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     EventKind.SEARCH_OPENED: {
         "objective": (str,),
         "direction": (str,),
         "seed": (int,),
-        "journal": _MAYBE_NUMBER,
         "steps_per_epoch": (int, NoneType),
+        "search": _MAYBE_TEXT,
+        "fidelity": _MAYBE_DICT,
+        "given": _MAYBE_DICT,
+        "recipe": _MAYBE_DICT,
+        "space": _MAYBE_DICT,
+        "identity": _MAYBE_DICT,
+        "versions": _MAYBE_DICT,
     },
-    EventKind.PREPARED: {"strategy": (str,), "what": (str,)},
+    EventKind.PREPARED: {"strategy": (str,), "what": (str,), "detail": _MAYBE_DICT},
     EventKind.TRIAL_PROPOSED: {
         "trial": (int,),
         "values": (dict,),
         "origin": (str,),
-        "fidelity": (dict, NoneType),
+        "fidelity": _MAYBE_DICT,
         "parent": (int, NoneType),
         "how": _MAYBE_TEXT,
         "ancestors": (list, tuple, NoneType),
     },
     EventKind.TRIAL_STARTED: {
         "trial": (int,),
-        "attempt": _MAYBE_NUMBER,
-        "seed": _MAYBE_NUMBER,
+        "attempt": (int, NoneType),
+        "seed": (int, NoneType),
         "epochs": _MAYBE_NUMBER,
         "from_epoch": (int, NoneType),
     },
@@ -96,12 +103,22 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "duration_s": _MAYBE_NUMBER,
         "checkpoint": _MAYBE_TEXT,
     },
-    EventKind.STEERED: {"action": (str,)},
-    EventKind.SEARCH_CLOSED: {"state": (str,)},
+    EventKind.STEERED: {"action": (str,), "detail": _MAYBE_DICT},
+    EventKind.SEARCH_CLOSED: {"state": (str,), "reason": _MAYBE_TEXT},
 }
 """The fields that are interpreted, and their types; only where None is one may it be left out."""
 
 _NUMBERS_IN = {EventKind.EPOCH_ENDED: "logs", EventKind.TRIAL_BUILT: "costs"}
+_GRANTS_IN = (EventKind.TRIAL_PROPOSED, EventKind.SEARCH_OPENED)
+_RANGES = {
+    "duration_s": (-1e12, 1e12),
+    "epochs": (0, 1e12),
+    "epoch": (-1e12, 1e12),
+    "attempt": (0, 1e12),
+    "steps_per_epoch": (0, 1e12),
+}
+_LAST_TIME = 1e11
+"""Seconds: a clock that says more, or less than 0, is none."""
 
 # json.loads would guess the encoding of every line, which costs as much as reading it.
 _parse = json.JSONDecoder().raw_decode
@@ -111,22 +128,95 @@ _parse = json.JSONDecoder().raw_decode
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+def check_line(event: Event) -> None:
+    """Raises JournalError unless a line of a file says when it was written, in a known format."""
+    time = event.get("time")
+    if not _is_number(time) or not 0 <= time <= _LAST_TIME:
+        raise JournalError(f"Expected time in seconds in {event['event']}. Received: {time!r}.")
+    if event["event"] == EventKind.SEARCH_OPENED:
+        check_version(event)
+
+
 def check_fields(event: Event) -> None:
     """Raises JournalError unless the event has the fields of its kind, with their types."""
     kind = event["event"]
     for name, types in FIELDS.get(kind, {}).items():
-        if not isinstance(event.get(name), types):
+        value = event.get(name)
+        if not isinstance(value, types) or not _is_usual(name, value):
             expected = " or ".join(one.__name__ for one in types)
             raise JournalError(
-                f"Expected {name} of type {expected} in {kind}. Received: {event.get(name)!r}."
+                f"Expected {name} of type {expected} in {kind}. Received: {short(value)}."
             )
     if kind in _NUMBERS_IN:
         for name, number in event[_NUMBERS_IN[kind]].items():
-            if not isinstance(number, _NUMBER):
+            if type(number) is not float and not _is_number(number):
                 raise JournalError(
                     f"Expected numbers in the {_NUMBERS_IN[kind]} of {kind}. "
-                    f"Received: {name}={number!r}."
+                    f"Received: {name}={short(number)}."
                 )
+    if kind in _GRANTS_IN and event.get("fidelity"):
+        _check_grants(event["fidelity"], kind)
+    if kind == EventKind.SEARCH_OPENED:
+        _check_given(event)
+        _check_given(event.get("given") or {})
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    """Whether a value that has its type is also in its range; True and False are no numbers."""
+    if isinstance(value, int) and not _is_number(value):
+        return False
+    if name == "checkpoint" and value is not None:
+        parts = value.replace("\\", "/").split("/")
+        return ".." not in parts and parts[0] != "" and ":" not in value and "\0" not in value
+    if value is None or name not in _RANGES:
+        return True
+    low, high = _RANGES[name]
+    return bool(low <= value <= high)
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a value is a number, of a size that a float has."""
+    if isinstance(value, bool) or not isinstance(value, _NUMBER):
+        return False
+    return isinstance(value, float) or value.bit_length() < 1024
+
+
+_GIVEN = {"strategy": _MAYBE_TEXT, "options": _MAYBE_DICT, "budget": _MAYBE_DICT}
+
+
+def _check_given(said: dict[str, Any]) -> None:
+    """Checks what a session says of its strategy and budget, now or as code asked for them."""
+    for name, types in (
+        ("strategy", _MAYBE_TEXT),
+        ("options", _MAYBE_DICT),
+        ("budget", _MAYBE_DICT),
+    ):
+        if not isinstance(said.get(name), types):
+            raise JournalError(f"Expected {name} as it was written. Received: {short(said[name])}.")
+    _check_limits(said.get("budget") or {})
+
+
+def _check_limits(budget: dict[str, Any]) -> None:
+    for name, limit in budget.items():
+        if limit is not None and not _is_number(limit):
+            raise JournalError(f"Expected numbers in a budget. Received: {name}={short(limit)}.")
+
+
+def _check_grants(fidelity: dict[str, Any], kind: str) -> None:
+    for name, amount in fidelity.items():
+        usual = amount is None or isinstance(amount, bool) or _is_number(amount)
+        if not usual or (name == "epochs" and not (_is_number(amount) and 0 <= amount <= 1e12)):
+            raise JournalError(
+                f"Expected numbers in the fidelity of {kind}. Received: {name}={short(amount)}."
+            )
+
+
+def short(value: Any) -> str:
+    """Returns what came, in at most a line."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Event:
@@ -181,6 +271,15 @@ def decode(line: bytes) -> Event | None:
     return event
 
 
+def has_more(start: bytes) -> bool:
+    """Tells whether bytes that begin an event go on after its end: they are of several lines."""
+    try:
+        text = start.decode("utf-8")
+        return _parse(text)[1] < len(text.rstrip())
+    except (ValueError, RecursionError):
+        return False
+
+
 def _to_words(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -211,10 +310,11 @@ DIRECTIONS = ("max", "min")
 def check_version(event: Event) -> None:
     """Raises JournalError if the session was written in a newer format than this one."""
     version = event.get("journal") or 1
-    if version > JOURNAL_VERSION:
+    if not _is_number(version) or version > JOURNAL_VERSION:
         raise JournalError(
-            f"Expected a journal of format {JOURNAL_VERSION} or older. Received: format {version}, "
-            "written by a newer nas_nb. Nothing was changed; update nas_nb to open it."
+            f"Expected a journal of format {JOURNAL_VERSION} or older. Received: format "
+            f"{short(version)}, written by a newer nas_nb. Nothing was changed; update nas_nb to "
+            "open it."
         )
 
 
@@ -326,19 +426,49 @@ class SteerAction(StrEnum):
 def check_steering(event: Event, drafts: Sequence[TrialDraft]) -> None:
     """Raises JournalError unless the event says what its action needs."""
     action, detail = event["action"], event.get("detail") or {}
-    if not isinstance(detail, dict):
-        raise JournalError(f"Expected the detail of {action} to be a dict. Received: {detail!r}.")
+    for name, types in _DETAILS.get(action, {}).items():
+        if not isinstance(detail.get(name), types):
+            expected = " or ".join(one.__name__ for one in types)
+            came = short(detail.get(name))
+            raise JournalError(f"Expected {name} of type {expected} to {action}. Received: {came}.")
     if action == SteerAction.QUEUE:
-        values = detail.get("values")
-        if not isinstance(values, dict):
-            raise JournalError(f"Expected the values to queue. Received: {values!r}.")
-        plain_values(values)
+        plain_values(detail["values"])
     elif action in (SteerAction.STOP_TRIAL, SteerAction.MORE_EPOCHS):
-        number, epochs = detail.get("trial"), detail.get("epochs", 1)
-        if not isinstance(number, int) or not 0 <= number < len(drafts):
+        _check_target(action, detail["trial"], detail.get("epochs", 1), len(drafts))
+    elif action == SteerAction.BUDGET:
+        _check_limits(detail)
+    elif action == SteerAction.RESTRICT:
+        _check_rules(detail)
+
+
+def _check_target(action: str, number: int, epochs: Any, trials: int) -> None:
+    if isinstance(number, bool) or not 0 <= number < trials:
+        raise JournalError(
+            f"Expected {action} for a trial that was proposed, 0 to {trials - 1}. "
+            f"Received: {short(number)}."
+        )
+    if not _is_number(epochs) or not 1 <= epochs <= 1e12:
+        raise JournalError(f"Expected 1 or more epochs more. Received: {short(epochs)}.")
+
+
+def _check_rules(rules: dict[str, Any]) -> None:
+    for kind, choices in rules.items():
+        if kind not in RULE_KINDS or not isinstance(choices, dict):
             raise JournalError(
-                f"Expected {action} for a trial that was proposed, 0 to {len(drafts) - 1}. "
-                f"Received: {number!r}."
+                f"Expected rules of the kinds {', '.join(RULE_KINDS)}, each with names and "
+                f"values. Received: {kind}={short(choices)}."
             )
-        if not isinstance(epochs, int) or epochs < 1:
-            raise JournalError(f"Expected 1 or more epochs more. Received: {epochs!r}.")
+
+
+RULE_KINDS = ("pin", "without", "at_least", "at_most")
+"""As `nas_nb.space.restriction.RuleKind` has them."""
+
+
+_DETAILS: dict[str, dict[str, tuple[type, ...]]] = {
+    SteerAction.PAUSE: {"reason": _MAYBE_TEXT},
+    SteerAction.QUEUE: {"values": (dict,)},
+    SteerAction.STOP_TRIAL: {"trial": (int,)},
+    SteerAction.MORE_EPOCHS: {"trial": (int,), "epochs": (int,)},
+    SteerAction.UNRESTRICT: {"names": (list, tuple, NoneType)},
+    SteerAction.STRATEGY: {"strategy": (str,), "options": _MAYBE_DICT},
+}

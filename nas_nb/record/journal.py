@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from filelock import FileLock, Timeout
 
 from nas_nb.errors import JournalError, JournalWriteError
-from nas_nb.record.events import Event, EventKind, check_version, decode, encode, make_event
+from nas_nb.record.events import (
+    Event,
+    EventKind,
+    check_fields,
+    check_line,
+    decode,
+    encode,
+    has_more,
+    make_event,
+)
+from nas_nb.record.files import leads_out, sync_folder, write_all, write_whole
 from nas_nb.record.history import History
 from nas_nb.record.old_names import is_old, translated
 
@@ -39,11 +52,12 @@ class Journal:
         self.synced = True
         """Whether ends of trials are forced to the disk: not where they can be had again."""
         self._writing = threading.RLock()
-        self._lock: FileLock | None = None
+        self._lock: JournalLock | None = None
         self._file: int | None = None
         self._end = 0
         self._torn = False
         self._closed = False
+        self._copy: CompressedCopy | None = None
 
     @classmethod
     def in_memory(cls) -> Self:
@@ -65,10 +79,11 @@ class Journal:
         """
         journal = cls()
         journal.path = Path(path).absolute()
-        journal._lock = acquire(journal.path)
+        journal._copy = copy = CompressedCopy()
         try:
+            journal._lock = JournalLock(journal.path)
             journal._file = open_file(journal.path)
-            journal.history, journal._end = read_whole(journal.path)
+            journal.history, journal._end = read_whole(journal.path, copy.add)
             if os.fstat(journal._file).st_size > journal._end:
                 os.truncate(journal._file, journal._end)
         except BaseException as error:
@@ -106,26 +121,36 @@ class Journal:
         return event
 
     def recreate(self) -> None:
-        """Puts the file back if it, or its folder, was deleted; what it held is not lost.
+        """Puts the file back whole, if it was removed, replaced or changed by something else.
+
+        Another's file that has taken its place is kept beside it, by another name.
 
         Raises:
             JournalWriteError: It can't be written there.
         """
         with self._writing:
-            if self.path is None or self._file is None or os.fstat(self._file).st_nlink:
+            if self.path is None or self._file is None:
                 return
-            # The deleted file lives on while it is open here.
-            held = os.pread(self._file, self._end, 0)
-            lock = acquire(self.path)
             try:
-                file = open_file(self.path)
-                os.write(file, held)
-                os.fsync(file)
-            except OSError as error:
-                lock.release()
-                raise unwritable(self.path, error) from error
-            os.close(self._file)
-            self._file, self._lock, self._torn = file, lock, False
+                self._check_unchanged(self.path, self._file)
+            except (OSError, JournalWriteError):
+                self._restore(self.path)
+
+    def _restore(self, path: Path) -> None:
+        assert self._file is not None
+        assert self._copy is not None
+        try:
+            if self._lock is None or not self._lock.is_ours():
+                self._lock = JournalLock(path)
+            set_aside(path, self._copy)
+            write_whole(path, self._copy.parts())
+            file = open_file(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        except JournalError as error:
+            raise JournalWriteError(str(error)) from error
+        os.close(self._file)
+        self._file, self._torn = file, False
 
     def close(self) -> None:
         """Lets other kernels write; the history stays readable. May be called again."""
@@ -151,70 +176,153 @@ class Journal:
 
     def _write(self, path: Path, line: bytes, sync: bool) -> None:
         assert self._file is not None
+        assert self._copy is not None
         try:
-            check_there(path, self._file)
-            if self._torn:
-                os.truncate(self._file, self._end)
+            self._check_unchanged(path, self._file)
             self._torn = True
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
+            write_all(self._file, line)
             if sync:
                 os.fsync(self._file)
         except OSError as error:
             # Half a line must not stay: the next one would be glued to it.
             with suppress(OSError):
-                os.truncate(self._file, self._end)
-                self._torn = False
+                self._cut(self._file)
             raise unwritable(path, error) from error
         self._torn = False
         self._end += len(line)
+        self._copy.add(line)
+
+    def _cut(self, file: int) -> None:
+        """Takes back what an append that failed has left of its line."""
+        if self._torn:
+            os.truncate(file, self._end)
+            self._torn = False
+
+    def _check_unchanged(self, path: Path, file: int) -> None:
+        """Raises JournalWriteError if the file isn't where, or what, this journal left."""
+        self._cut(file)
+        opened, what = os.fstat(file), None
+        try:
+            if not os.path.samestat(path.stat(), opened):
+                what = "replaced"
+        except FileNotFoundError:
+            what = "moved or deleted"
+        if what or opened.st_size != self._end:
+            raise JournalWriteError(
+                f"Expected the journal {path} as the search left it. Received: it was "
+                f"{what or 'changed by something else'} while the search ran. Going on writes it "
+                "whole again, and keeps another's file beside it."
+            )
 
 
-def acquire(path: Path) -> FileLock:
-    """Returns the lock of a journal, held; makes its folder.
+class CompressedCopy:
+    """What a journal holds, compressed in memory: a twentieth of the file, to write it again."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(1)
+        self._parts: list[bytes] = []
+
+    def add(self, data: bytes) -> None:
+        """Adds the next bytes."""
+        if part := self._packer.compress(data):
+            self._parts.append(part)
+
+    def parts(self) -> Iterator[bytes]:
+        """Yields all bytes in order."""
+        unpacker = zlib.decompressobj()
+        for part in (*self._parts, self._packer.copy().flush()):
+            yield unpacker.decompress(part)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yields all lines in order."""
+        rest = b""
+        for part in self.parts():
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+
+    def starts_with(self, file: BinaryIO) -> bool:
+        """Tells whether a file holds the first of these bytes and nothing else."""
+        for part in self.parts():
+            found = file.read(len(part))
+            if found != part[: len(found)] or len(found) < len(part):
+                return found == part[: len(found)] and not file.read(1)
+        return not file.read(1)
+
+
+def set_aside(path: Path, copy: CompressedCopy) -> None:
+    """Renames what stands in a journal's place, unless it is an earlier state of the journal."""
+    if not os.path.lexists(path):
+        return
+    if path.is_file() and not path.is_symlink():
+        with path.open("rb") as file:
+            if copy.starts_with(file):
+                return
+    numbers = (path.with_name(f"{path.name}.{number}") for number in itertools.count(1))
+    path.rename(next(free for free in numbers if not os.path.lexists(free)))
+
+
+class JournalLock:
+    """The lock of a journal, held; its folder is made.
 
     Raises:
         JournalError: Another kernel, or another handle of this one, writes it.
         JournalWriteError: It can't be made there.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not thread-local: the search's thread may close what the main thread opened.
-        lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
-        lock.acquire()
-    except Timeout as error:
-        raise JournalError(
-            f"Expected to be the only writer of {path}. Received: it is being written by another "
-            "kernel, or by another search of this one. Stop that search or shut that kernel down; "
-            "meanwhile nas_nb.record.journal.read_history(path) reads it."
-        ) from error
-    except (OSError, NotImplementedError) as error:
-        # NotImplementedError is filelock's word for a file system that knows no locks.
-        raise unwritable(path, error) from error
-    return lock
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(f"{path}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_lock_file(self._path)
+            # Not thread-local: the search's thread may close what the main thread opened.
+            self._lock = FileLock(self._path, timeout=0, thread_local=False)
+            self._lock.acquire()
+            self._identity = self._path.stat()
+        except Timeout as error:
+            raise JournalError(
+                f"Expected to be the only writer of {path}. Received: it is being written by "
+                "another kernel, or by another search of this one. Stop that search or shut that "
+                "kernel down; meanwhile nas_nb.record.journal.read_history(path) reads it."
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            # NotImplementedError is filelock's word for a file system that knows no locks.
+            raise unwritable(path, error) from error
+
+    def is_ours(self) -> bool:
+        """Tells whether the lock that is held is the one that others would meet."""
+        try:
+            return os.path.samestat(self._path.stat(), self._identity)
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Lets others write."""
+        self._lock.release()
+
+
+def check_lock_file(lock: Path) -> None:
+    """Raises OSError where a lock would empty another's file: locking opens it to write."""
+    if os.path.lexists(lock) and (lock.is_symlink() or not lock.is_file() or lock.stat().st_size):
+        raise OSError(f"{lock} is no lock of a journal: move it away")
 
 
 def open_file(path: Path) -> int:
     """Returns the descriptor of a journal to append to; makes it if it is missing."""
+    check_plain(path)
     is_new = not path.exists()
     binary = getattr(os, "O_BINARY", 0)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o666)
-    if is_new and os.name == "posix":
-        # A power cut must not lose the name of the file: it is the folder's content.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    if is_new:
+        sync_folder(path.parent)  # a power cut must not lose the name of the file
     return file
 
 
-def check_there(path: Path, file: int) -> None:
-    """Raises FileNotFoundError if the open file has lost its name: writing would succeed."""
-    opened = os.fstat(file)
-    if opened.st_nlink == 0 and not (path.exists() and os.path.samestat(path.stat(), opened)):
-        raise FileNotFoundError("the file was deleted while the search ran")
+def check_plain(path: Path) -> None:
+    """Raises OSError if a journal is no plain file of its folder: a pipe would be waited for."""
+    if leads_out(path, path.parent):
+        raise OSError("it is a link that leads out of its folder")
+    if path.exists() and not path.is_file():
+        raise OSError("it is a folder" if path.is_dir() else "it is no plain file")
 
 
 def unwritable(path: Path, error: Exception) -> JournalWriteError:
@@ -253,58 +361,131 @@ def read_history(path: str | Path) -> History:
 
 
 def read_opening(path: str | Path) -> Event | None:
-    """Returns the event that opened the latest session, or None if there is none.
+    """Returns the event that opened the latest session, or None; raises as `find_opening`."""
+    found = find_opening(path)
+    return None if found is None else found[1]
+
+
+def find_opening(path: str | Path) -> tuple[int, Event] | None:
+    """Returns the line and the event that opened the latest session, or None if there is none.
 
     The other lines are passed over: what is damaged there, `read_history` finds.
 
     Raises:
-        JournalError: There is no such file, or a newer nas_nb wrote it.
+        JournalError: There is no such file, a newer nas_nb wrote it, or a field has another type.
     """
-    with _readable(Path(path)), Path(path).open("rb") as file:
-        lines = [line for line in file if _OPENED in line]
-    for event in map(decode, reversed(lines)):
-        if event is not None and event["event"] == EventKind.SEARCH_OPENED:
-            check_version(event)
-            return translated(event) if is_old(event) else event
-    return None
-
-
-def whole_lines(path: Path) -> Iterator[tuple[int, int, Event]]:
-    """Yields the number (from 1), the end (in bytes) and the event of each line."""
-    end, old = 0, False
+    path, found = Path(path), None
     with _readable(path), path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            event = decode(line)
-            if event is None:
-                if next(file, None) is None:
-                    return
-                raise JournalError(
-                    f"Expected an event on line {number} of {path}. Received: {line[:80]!r}. "
-                    "Nothing was changed; mend or delete that line."
-                )
-            end += len(line)
+        for number, line in enumerate(iter(partial(file.readline, _LONGEST), b""), start=1):
+            if _OPENED in line and (event := decode(line)) is not None:
+                found = (number, event) if event["event"] == EventKind.SEARCH_OPENED else found
+    if found is None:
+        return None
+    number, event = found
+    try:
+        check_line(event)
+        event = translated(event) if is_old(event) else event
+        check_fields(event)
+    except JournalError as error:
+        raise at_line(error, number, path) from error
+    return number, event
+
+
+_LONGEST = 256 * 2**20
+"""Bytes that a line may have: more is no journal, and is not read into memory."""
+_FIRST = b'{"event": "search_opened"'
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes, Event]]:
+    """Yields the number (from 1), the bytes and the event of each line."""
+    with _readable(path), path.open("rb") as file:
+        yield from parse_lines(iter(partial(file.readline, _LONGEST), b""), path)
+
+
+def parse_lines(lines: Iterator[bytes], path: Path) -> Iterator[tuple[int, bytes, Event]]:
+    """Yields the same of the lines of a file that is open, or was read."""
+    old = False
+    for number, line in enumerate(lines, start=1):
+        event = decode(line)
+        if event is None:
+            if is_torn(line, first=number == 1) and next(lines, None) is None:
+                return
+            raise JournalError(
+                f"Expected an event on line {number} of {path}. Received: {line[:80]!r}. "
+                f"Nothing was changed; {_CURES[number == 1]}."
+            )
+        try:
+            check_line(event)
             if event["event"] == EventKind.SEARCH_OPENED:
-                check_version(event)
                 old = is_old(event)
-            yield number, end, translated(event) if old else event
+            event = translated(event) if old else event
+        except JournalError as error:
+            raise at_line(error, number, path) from error
+        yield number, line, event
 
 
-def read_whole(path: Path) -> tuple[History, int]:
-    """Returns the history of a journal, and where its last whole line ends, in bytes."""
+_CURES = (
+    "mend or delete that line",
+    "mend that line, or move the file away if it is not the journal of a search",
+)
+
+
+def is_torn(line: bytes, first: bool) -> bool:
+    """Tells whether a last line is what a writer leaves that died: the start of one, or zeros.
+
+    Whatever else stands there somebody has written, and it is not cut off.
+    """
+    start = line.rstrip(b"\0\r\n")
+    if not first and not start:
+        return True
+    known = _FIRST if first else b"{"
+    is_start = start[: len(known)] == known[: len(start)] and bool(start)
+    return is_start and b"\n" not in line and b"\r" not in line and not has_more(start)
+
+
+def read_whole(path: Path, keep: Callable[[bytes], object] | None = None) -> tuple[History, int]:
+    """Returns the history of a journal, and where its last whole line ends, in bytes.
+
+    Args:
+        path: The file.
+        keep: Is given the bytes of each line.
+    """
     history, end = History(), 0
     with _uncollected():
-        for number, end_of_line, event in whole_lines(path):
+        for number, line, event in whole_lines(path):
             try:
                 history.apply(event)
             except JournalError as error:
-                raise JournalError(f"{error} (Line {number} of {path}.)") from error
-            end = end_of_line
+                raise at_line(error, number, path) from error
+            end += len(line)
+            if keep is not None:
+                keep(line)
     return history, end
+
+
+def at_line(error: JournalError, number: int, path: Path) -> JournalError:
+    """Returns what is wrong with an event, and where it stands."""
+    return JournalError(f"{error} (Line {number} of {path}.)")
+
+
+@contextmanager
+def interpreting(what: str, number: int, path: Path) -> Iterator[None]:
+    """Turns whatever a field of a journal does to its reader into a sentence with its line."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise JournalError(
+            f"Expected {what} that this nas_nb can read on line {number} of {path}. Received: "
+            f"{reason[:200]}. It was edited by hand, or written by a later nas_nb; nothing was "
+            "changed."
+        ) from error
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     try:
+        check_plain(path)
         yield
     except OSError as error:
         raise JournalError(

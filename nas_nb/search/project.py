@@ -6,17 +6,17 @@ import os
 import re
 import secrets
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
 from nas_nb.data.fingerprint import text_hash
-from nas_nb.errors import SearchError
+from nas_nb.errors import JournalError, SearchError
+from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record import journal
 from nas_nb.record.history import History
-from nas_nb.record.journal import JOURNAL_FILE
+from nas_nb.record.journal import JOURNAL_FILE, interpreting
 from nas_nb.search import budget
 from nas_nb.search.identity import search_differences
 from nas_nb.space.search_space import SearchSpace
@@ -102,26 +102,26 @@ def check_free(folder: Path) -> None:
 
 
 def _is_locked(folder: Path) -> bool:
-    lock = folder / f"{JOURNAL_FILE}.lock"
-    if not lock.exists():
+    path = folder / JOURNAL_FILE
+    if not os.path.lexists(f"{path}.lock"):
         return False
     try:
-        with FileLock(lock, timeout=0):
-            return False
-    except (Timeout, OSError):
+        journal.JournalLock(path).release()
+    except JournalError:
         return True
+    return False
 
 
 def read_history(folder: Path) -> History:
     """Returns what the project folder's journal holds; an empty history without one."""
     path = folder / JOURNAL_FILE
-    return journal.read_history(path) if path.is_file() else History()
+    return journal.read_history(path) if os.path.lexists(path) else History()
 
 
-def read_opening(folder: Path) -> Event | None:
-    """Returns what opened the project's latest session; None where there is no search."""
+def find_opening(folder: Path) -> tuple[int, Event] | None:
+    """Returns what opened the project's latest session, and its line; None without a search."""
     path = folder / JOURNAL_FILE
-    return journal.read_opening(path) if path.is_file() else None
+    return journal.find_opening(path) if os.path.lexists(path) else None
 
 
 def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:
@@ -186,25 +186,30 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
             function) is not in the journal and was not given.
     """
     folder = named_folder(directory)
-    opening = read_opening(folder)
-    if opening is None:
+    found_line = find_opening(folder)
+    if found_line is None:
         raise SearchError(
             f"There is no search in {folder}: expected a {JOURNAL_FILE} there. A search writes to "
             "its `directory`, by default a folder in nas_nb_runs."
         )
+    number, opening = found_line
+    path = folder / JOURNAL_FILE
     # What code asked for then: `Search` finds out itself what steering has made of it.
     asked = {**opening, **(opening.get("given") or {})}
-    found = {
-        "directory": folder,
-        "name": opening.get("search"),
-        "objective": _objective(opening),
-        "seed": opening["seed"],
-        **opening.get("fidelity", {}),
-        **budget.recorded_arguments(asked.get("budget") or {}),
-    }
     _check_given(opening, asked, given, folder)
+    found = {"directory": folder, "name": opening.get("search"), "seed": opening["seed"]}
+    with interpreting("an objective", number, path):
+        found["objective"] = _objective(opening)
+    with interpreting("a fidelity", number, path):
+        # Its names alone: another one would be another argument, `directory` for example.
+        found |= asdict(Fidelity(**(opening.get("fidelity") or {})))
+    with interpreting("a budget", number, path):
+        limits = budget.recorded_arguments(asked.get("budget") or {})
+        budget.Budget.parse(**limits)
+        found |= limits
     if "space" not in given:
-        found["space"] = SearchSpace.from_recipe(opening["recipe"])
+        with interpreting("a space", number, path):
+            found["space"] = SearchSpace.from_recipe(opening["recipe"])
     if "data" not in given:
         found["data"] = load_recipe(_data_recipe(opening))
     if "strategy" not in given:

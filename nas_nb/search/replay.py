@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from nas_nb.errors import SearchError
+from nas_nb.errors import JournalError, SearchError
 from nas_nb.record.events import Event, EventKind
 from nas_nb.record.history import History
-from nas_nb.record.journal import JOURNAL_FILE, read_events
+from nas_nb.record.journal import (
+    JOURNAL_FILE,
+    CompressedCopy,
+    at_line,
+    interpreting,
+    parse_lines,
+    whole_lines,
+)
 from nas_nb.space.domain import Domain
 
 if TYPE_CHECKING:
@@ -21,14 +30,17 @@ _ENDS = ("completed", "failed")
 class Playback:
     """The events of a journal, and the history that any number of the first of them adds up to.
 
-    A step forward costs what the events between cost; a step back folds the journal anew.
+    A step forward costs what the events between cost; a step back folds the journal anew. The
+    events are kept compressed, and read when a position needs them.
 
     Args:
-        events: All of them, in order.
-        name: What the search is called.
+        lines: Those of the journal, in order.
+        path: The journal.
 
     Attributes:
+        name: What the search is called.
         domain: The space.
+        events: How many happened.
         stops: How many events had happened at the start, when each trial ended, and at the end.
         position: How many events `history` is the fold of.
         history: What had happened by then.
@@ -37,17 +49,28 @@ class Playback:
         SearchError: There is none.
     """
 
-    def __init__(self, events: Iterable[Event], name: str = "search") -> None:
-        self.events = list(events)
-        opening = next((e for e in self.events if e["event"] == EventKind.SEARCH_OPENED), None)
+    def __init__(self, lines: Iterable[tuple[int, bytes, Event]], path: Path) -> None:
+        self._path = path
+        self._lines = CompressedCopy()
+        self._times = array("d")
+        opening, opened_at, ends = None, 0, []
+        for number, line, event in lines:
+            self._lines.add(line)
+            self._times.append(event["time"])
+            if opening is None and event["event"] == EventKind.SEARCH_OPENED:
+                opening, opened_at = event, number
+            elif _ends(event):
+                ends.append(number)
         if opening is None or not opening.get("space"):
-            raise SearchError("Expected the journal of a search and its space, got one without.")
-        self.name = str(opening.get("search") or name)
-        self.domain = Domain.from_json(opening["space"])
-        ends = [number for number, event in enumerate(self.events, 1) if _ends(event)]
-        self.stops = (self.events.index(opening) + 1, *ends)
-        self.position = 0
-        self.history = History()
+            raise SearchError(
+                f"Expected the journal of a search and its space. Received: {path} without one."
+            )
+        self.name = str(opening.get("search") or path.parent.name)
+        with interpreting("a space", opened_at, path):
+            self.domain = Domain.from_json(opening["space"])
+        self.events = len(self._times)
+        self.stops = (opened_at, *ends)
+        self._rewind()
         self.to(len(self.stops) - 1)
 
     @classmethod
@@ -60,11 +83,16 @@ class Playback:
         """
         path = Path(directory).expanduser().absolute()
         path = path / JOURNAL_FILE if path.suffix != ".jsonl" else path
-        if not path.is_file():
+        if not path.exists():
             raise SearchError(
                 f"There is no search to play back in {path.parent}: expected a {path.name} there."
             )
-        return cls(read_events(path), path.parent.name)
+        return cls(whole_lines(path), path)
+
+    def _rewind(self) -> None:
+        self.history, self.position = History(), 0
+        self._next = parse_lines(self._lines.lines(), self._path)
+        self._steered: tuple[list[Event], list[Event]] = [], []
 
     def __len__(self) -> int:
         return len(self.stops) - 1
@@ -78,14 +106,21 @@ class Playback:
         Raises:
             SearchError: There are not so many.
         """
-        if not 0 <= event <= len(self.events):
+        if not 0 <= event <= self.events:
             raise SearchError(
-                f"Expected a number of events from 0 to {len(self.events)}. Received: {event}."
+                f"Expected a number of events from 0 to {self.events}. Received: {event}."
             )
         if event < self.position:
-            self.history, self.position = History(), 0
-        for happened in self.events[self.position : event]:
-            self.history.apply(happened)
+            self._rewind()
+        for number, _, happened in islice(self._next, event - self.position):
+            try:
+                self.history.apply(happened)
+            except JournalError as error:
+                raise at_line(error, number, self._path) from error
+            if _ends(happened):
+                self._steered = self._steered[1], []
+            elif happened["event"] == EventKind.STEERED:
+                self._steered[1].append(happened)
         self.position = event
         return self.history
 
@@ -110,9 +145,13 @@ class Playback:
     @property
     def seconds(self) -> float:
         """Seconds from the first event to this position, as clocks on walls count them."""
-        last = self.events[max(self.position - 1, 0)]
-        return float(last["time"]) - float(self.events[0]["time"])
+        return self._times[max(self.position - 1, 0)] - self._times[0]
+
+    @property
+    def steered(self) -> list[Event]:
+        """What was steered since the trial before the latest ended."""
+        return [*self._steered[0], *self._steered[1]]
 
 
 def _ends(event: Event) -> bool:
-    return event["event"] == EventKind.TRIAL_ENDED and event["status"] in _ENDS
+    return event["event"] == EventKind.TRIAL_ENDED and event.get("status") in _ENDS

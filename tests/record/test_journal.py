@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from nas_nb.errors import JournalError
+from nas_nb.errors import JournalError, JournalWriteError
+from nas_nb.record import journal as journal_module
 from nas_nb.record.events import encode
 from nas_nb.record.history import fold
 from nas_nb.record.journal import Journal, read_events, read_history
@@ -62,7 +63,7 @@ def test_an_event_is_on_disk_when_append_returns(path: Path) -> None:
 def test_append_returns_the_event_as_it_will_be_read(path: Path) -> None:
     with Journal.open(path) as journal:
         open_session(journal)
-        event = journal.append("steered", action="budget", detail={"n": (1, 2)})
+        event = journal.append("steered", action="other", detail={"n": (1, 2)})
     assert event["detail"] == {"n": [1, 2]}
     assert list(read_events(path))[-1] == event
 
@@ -258,9 +259,216 @@ def test_a_folder_deleted_under_the_writer_is_noticed(tmp_path: Path) -> None:
     with Journal.open(folder / "journal.jsonl") as journal:
         open_session(journal)
         shutil.rmtree(folder)
-        with pytest.raises(JournalError, match="deleted while the search ran"):
+        with pytest.raises(JournalWriteError, match="moved or deleted while the search ran"):
             propose(journal)
         assert len(journal.history) == 0
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def folder_removed(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def folder_renamed(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def restored(path: Path) -> None:
+    """As `git checkout` does: an earlier state, in a new file."""
+    earlier = path.read_bytes().splitlines(keepends=True)[:2]
+    path.unlink()
+    path.write_bytes(b"".join(earlier))
+
+
+def replaced(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(b"a diary")
+
+
+def added_to(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"a diary")
+
+
+def made_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+CHANGES = [
+    removed,
+    folder_removed,
+    folder_renamed,
+    truncated,
+    emptied,
+    restored,
+    replaced,
+    added_to,
+    made_a_folder,
+]
+
+
+@posix
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_journal_that_was_changed_by_others_is_noticed_and_comes_back_whole(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    with Journal.open(path) as journal:
+        complete(journal, 0.6)
+        before = path.read_bytes()
+        change(path)
+        for _ in range(2):
+            with pytest.raises(JournalWriteError, match="as the search left it"):
+                propose(journal)
+        journal.recreate()
+        assert path.read_bytes() == before
+        complete(journal, 0.7)
+        with pytest.raises(JournalError, match="only writer"):
+            Journal.open(path)
+    assert [trial.score for trial in read_history(path).completed] == [0.5, 0.6, 0.7]
+    kept = [file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")]
+    others = change in (replaced, added_to, made_a_folder)
+    assert sorted(kept) == ["journal.jsonl", *(["journal.jsonl.1"] if others else [])]
+
+
+@posix
+def test_a_journal_that_was_put_back_goes_on_as_it_is(tmp_path: Path) -> None:
+    path, away = tmp_path / "journal.jsonl", tmp_path / "away.jsonl"
+    with Journal.open(path) as journal:
+        open_session(journal)
+        path.rename(away)
+        with pytest.raises(JournalWriteError, match="moved or deleted"):
+            propose(journal)
+        away.rename(path)
+        propose(journal)
+        inode = path.stat().st_ino
+        journal.recreate()
+        assert path.stat().st_ino == inode
+    assert len(read_history(path)) == 1
+
+
+@posix
+def test_a_journal_is_not_put_back_where_another_search_writes_now(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal.open(path) as journal:
+        open_session(journal)
+        shutil.rmtree(path.parent)
+        with Journal.open(path) as other:
+            open_session(other)
+            with pytest.raises(JournalWriteError, match="only writer"):
+                journal.recreate()
+        assert len(read_history(path).opened) == 1
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+FOREIGN: list[bytes | Callable[[Path], None]] = [
+    b'{"entries": ["the only copy of my diary"]}\n',
+    b'{"entries": ["the only copy of my diary"]}',
+    b"a diary\n",
+    b"a diary",
+    b"\0\0\0\0",
+    b"\n",
+    b'{"event": "party", "time": 0}',
+    b"\xef\xbb\xbf{}\n",
+    Path.mkdir,
+]
+
+
+@pytest.mark.parametrize("content", [*FOREIGN, *([pipe] if os.name == "posix" else [])])
+def test_what_is_no_journal_is_refused_and_never_changed(
+    path: Path, content: bytes | Callable[[Path], None]
+) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content(path)
+    before = path.lstat()
+    for read in (read_history, Journal.open):
+        with pytest.raises(JournalError, match="Received: "):
+            read(path)
+    after = path.lstat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+        before.st_ino,
+        before.st_size,
+        before.st_mtime_ns,
+    )
+
+
+@pytest.mark.parametrize("lost", [b"\r", b"", b" "])
+def test_a_journal_whose_ends_of_lines_were_lost_is_not_emptied(path: Path, lost: bytes) -> None:
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    damaged = path.read_bytes().replace(b"\n", lost)
+    for content in (damaged, path.read_bytes() + damaged):
+        path.write_bytes(content)
+        with pytest.raises(JournalError, match="Nothing was changed"):
+            Journal.open(path)
+        assert path.read_bytes() == content
+
+
+def test_a_last_line_that_somebody_has_edited_is_not_cut_off(path: Path) -> None:
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    content = path.read_bytes()[:-3] + b"oops}\n"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="line 4 of"):
+        Journal.open(path)
+    assert path.read_bytes() == content
+
+
+@posix
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.jsonl.lock"])
+def test_a_link_out_of_the_folder_is_not_written_through(tmp_path: Path, name: str) -> None:
+    folder, mine = tmp_path / "run", tmp_path / "mine"
+    folder.mkdir()
+    mine.write_bytes(b"" if name == "journal.jsonl" else b"a key")
+    (folder / name).symlink_to(mine)
+    before = mine.read_bytes()
+    with pytest.raises(JournalError, match=r"link|no lock"):
+        Journal.open(folder / "journal.jsonl")
+    (folder / name).unlink()
+    (folder / name).symlink_to(tmp_path / "new")
+    with pytest.raises(JournalError, match=r"link|no lock"):
+        Journal.open(folder / "journal.jsonl")
+    assert mine.read_bytes() == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_with_the_name_of_the_lock_is_not_emptied(path: Path) -> None:
+    lock = path.with_name("journal.jsonl.lock")
+    lock.write_bytes(b"a diary")
+    with pytest.raises(JournalError, match="no lock of a journal"):
+        Journal.open(path)
+    assert lock.read_bytes() == b"a diary"
+
+
+def test_a_line_without_end_is_not_read_into_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_LONGEST", 1000)
+    path.write_bytes(b'{"event": "search_opened", "time": 0, "x": "' + b"x" * 5000 + b'"}\n')
+    with pytest.raises(JournalError, match="line 1 of"):
+        read_history(path)
 
 
 def test_threads_append_whole_lines(path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record.journal import Journal, read_history, read_opening
+from nas_nb.record.journal import Journal, find_opening, read_history, read_opening
 
 OPENING = {"objective": "val_accuracy", "direction": "max", "seed": 0}
 
@@ -20,8 +20,10 @@ def test_the_latest_opening_is_read_past_whatever_else_is_there(tmp_path: Path) 
         journal.append("steered", action="pause", detail={"reason": "after search_opened"})
     with path.open("ab") as file:
         file.write(b'{"event": "search_opened", "session": 3, "tor')
-    opening = read_opening(path)
-    assert opening is not None
+    found = find_opening(path)
+    assert found is not None
+    line, opening = found
+    assert line == 3
     assert opening["session"] == 2
     assert opening == read_history(path).opened[-1]
 
@@ -34,7 +36,7 @@ def test_a_journal_without_a_session_has_no_opening(tmp_path: Path) -> None:
 
 def test_an_opening_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"event": "search_opened", "journal": 99}\n')
+    path.write_bytes(b'{"event": "search_opened", "time": 0, "journal": 99}\n')
     with pytest.raises(JournalError, match="newer"):
         read_opening(path)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import JournalError
+from nas_nb.record.events import JOURNAL_VERSION
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
 from tests.record.logbook import (
@@ -99,7 +100,7 @@ def test_a_newer_format_is_refused() -> None:
     event = {"event": "search_opened", "objective": "loss", "direction": "min", "seed": 0}
     history = History()
     with pytest.raises(JournalError, match="newer nas_nb"):
-        history.apply({**event, "journal": 2})
+        history.apply({**event, "journal": JOURNAL_VERSION + 1})
     history.apply({**event, "journal": 1})
     assert history.objective == "loss"
 

@@ -6,6 +6,7 @@ import pytest
 
 from nas_nb.errors import SearchError
 from nas_nb.record.history import fold
+from nas_nb.record.journal import read_events
 from nas_nb.search.race import Race
 from nas_nb.search.replay import Playback
 from tests.record.logbook import everything
@@ -23,8 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_moment_is_the_fold_of_the_events_before_it(folder: Path):
     played = Playback.open(folder)
-    for event in [5, 20, 20, 3, len(played.events), 0, 11]:
-        assert everything(played.at(event)) == everything(fold(played.events[:event]))
+    events = list(read_events(folder / "journal.jsonl"))
+    for event in [5, 20, 20, 3, len(events), 0, 11]:
+        assert everything(played.at(event)) == everything(fold(events[:event]))
         assert played.position == event
 
 
@@ -35,7 +37,9 @@ def test_a_stop_is_where_so_many_trials_had_ended(folder: Path):
         history = played.to(trials)
         assert len(history.finished) == trials
         assert played.latest == (history.finished[-1] if trials else None)
-    assert played.events[played.stops[4] - 1]["event"] == "trial_ended"
+    events = list(read_events(folder / "journal.jsonl"))
+    assert events[played.stops[4] - 1]["event"] == "trial_ended"
+    assert played.events == len(events)
 
 
 def test_it_opens_at_the_end_by_the_folder_or_the_journal(folder: Path):
@@ -56,5 +60,5 @@ def test_a_folder_without_a_search_is_named(tmp_path: Path):
     with pytest.raises(SearchError, match="no search to play back"):
         Playback.open(tmp_path)
     (tmp_path / "journal.jsonl").touch()
-    with pytest.raises(SearchError, match="Received: one without"):
+    with pytest.raises(SearchError, match=r"Received: .* without one"):
         Playback.open(tmp_path)
