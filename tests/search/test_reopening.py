@@ -11,7 +11,11 @@ from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
 
 
 def test_a_search_is_opened_by_its_folder_alone(tmp_path: Path):
-    given = {"strategy": "evolution", "options": {"population": 2, "sample": 2}, "epochs": 1}
+    given = {
+        "strategy": "evolution",
+        "strategy_options": {"population": 2, "sample": 2},
+        "epochs": 1,
+    }
     first = nas.Search(CHOICES, "iris", max_trials=2, seed=7, directory=tmp_path, **given).run()
     again = nas.open(tmp_path)
     assert again.state is SearchState.FINISHED
