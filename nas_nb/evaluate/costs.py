@@ -25,12 +25,6 @@ def params(model: keras.Model) -> int:
 
     A weight that layers share counts once, and the state of metrics, optimizer and random
     generators not at all: it is what `model.count_params()` says.
-
-    Args:
-        model: A built model; also one that was built `without_weights`.
-
-    Raises:
-        MeasureError: The model isn't built, so it has no weights yet.
     """
     if not model.built:
         raise MeasureError(
@@ -71,16 +65,6 @@ def latency_s(model: keras.Model, batch: Any, *, repeats: int = 20, warmup: int 
     The model's call is compiled once, which takes a second for a large model and is not counted,
     and the result is fetched back from the device. What else runs on the machine is in the figure:
     compare latencies that were measured side by side.
-
-    Args:
-        model: A built model.
-        batch: What the model predicts from, `(samples, ...)`; a batch of 1 for the latency of one
-            sample.
-        repeats: Timed calls, 1 or more.
-        warmup: Calls before them that are not timed, 0 or more.
-
-    Raises:
-        MeasureError: `repeats` is below 1.
     """
     if repeats < 1:
         raise MeasureError(f"Expected repeats of 1 or more, got {repeats}.")
@@ -125,19 +109,7 @@ def _compiled_call(model: keras.Model, inputs: Any) -> Callable[[], Any]:
 
 
 def costs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, float]:
-    """Returns the costs of a model: `params`, and `macs` where they can be counted.
-
-    Args:
-        model: A built model; also one that was built `without_weights`.
-        input_shape: Shape of one sample, for a model that leaves a dimension open. Default: the
-            model's own.
-
-    Returns:
-        Cost by name. A cost that isn't defined for the model is left out: ask `macs` for why.
-
-    Raises:
-        MeasureError: The model isn't built.
-    """
+    """Returns the costs of a model: `params`, and `macs` where they can be counted."""
     measured: dict[str, float] = {"params": params(model)}
     try:
         measured["macs"] = macs(model, input_shape)

@@ -12,14 +12,7 @@ import numpy.typing as npt
 def is_plateau(
     curve: Sequence[float], patience: int, *, direction: str, min_delta: float = 0.0
 ) -> bool:
-    """Tells whether `keras.callbacks.EarlyStopping` would end the training after this curve.
-
-    Args:
-        curve: The objective after each epoch so far.
-        patience: Epochs without improvement after which it ends, 1 or more.
-        direction: Which values are better: "max" or "min".
-        min_delta: By how much a value has to be better than the best to count, 0 or more.
-    """
+    """Tells whether `keras.callbacks.EarlyStopping` would end the training after this curve."""
     best: float | None = None
     waited = 0
     for value in curve:
@@ -48,17 +41,7 @@ _PRIOR_NOISE = 0.01
 def cannot_reach(
     curve: Sequence[float], target: float, epochs: int, *, direction: str = "max"
 ) -> bool:
-    """Tells whether a trial should be ended, since it will hardly be as good as `target`.
-
-    Args:
-        curve: The objective after each epoch so far.
-        target: What it has to reach: the worst of those scores that still count.
-        epochs: How many epochs it would be trained for in all.
-        direction: Which values are better: "max" or "min".
-
-    Returns:
-        Whether the chance is below `LEAST_CHANCE`; False where the curve is too short to tell.
-    """
+    """Tells whether a trial should be ended, since it will hardly be as good as `target`."""
     seen = len(curve)
     if seen < max(LEAST_EPOCHS, LEAST_SHARE * epochs) or seen >= epochs:
         return False
@@ -79,15 +62,6 @@ def chance_to_reach(
     epoch to come may reach the target, as the best one makes the score. Late epochs count more
     than early ones, and the noise has a prior: a hundredth of the curve's range, as if it had been
     seen in three epochs.
-
-    Args:
-        curve: The objective after each epoch so far, 3 or more finite numbers.
-        target: What it has to reach.
-        epochs: How many epochs it would be trained for in all.
-        direction: Which values are better: "max" or "min".
-
-    Returns:
-        A number in [0, 1]; 1 where the target is reached already.
     """
     sign = 1.0 if direction == "max" else -1.0
     values = sign * np.asarray(curve, float)

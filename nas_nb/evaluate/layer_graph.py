@@ -32,17 +32,6 @@ def walk(model: keras.Model, inputs: Any, visit: Visit) -> Any:
 
     Models inside the model are entered, so the visitor meets layers and Keras operations only. A
     layer that is used twice is visited twice.
-
-    Args:
-        model: A model for which `has_graph` is true.
-        inputs: What the model takes: tensors, or symbolic tensors if the visitor can take them.
-        visit: Called as ``visit(operation, *args, **kwargs)`` in a topological order.
-
-    Returns:
-        What the model would return, made of what the visitor returned.
-
-    Raises:
-        MeasureError: The model has no graph.
     """
     if not has_graph(model):
         raise MeasureError(

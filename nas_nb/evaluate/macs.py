@@ -24,15 +24,6 @@ def macs(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
 
     The layers are walked and counted from their shapes; a layer of the user's own is traced, and
     the products in its graph are counted.
-
-    Args:
-        model: A built model; also one that was built `without_weights`.
-        input_shape: Shape of one sample without the batch, for a model with one input that leaves
-            a dimension open (the length of a text, say). Default: the model's own.
-
-    Raises:
-        MeasureError: A dimension of the input isn't known, or a layer can't be counted because
-            it loops as often as its values say.
     """
     inputs = keras.tree.map_structure(_one_sample, _input_structure(model, input_shape))
     if not has_graph(model):
@@ -88,17 +79,7 @@ _NOT_FREE = ("Dot", "MelSpectrogram", "STFTSpectrogram", "SpectralNormalization"
 def multiply_adds(
     operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
 ) -> int:
-    """Returns the multiply-adds of one call of a layer or a Keras operation.
-
-    Args:
-        operation: A layer, an operation, or a whole model whose layers can't be seen.
-        args: Its positional arguments, symbolic tensors of one sample.
-        kwargs: Its named arguments.
-        outputs: What it returns, symbolic; may be None for what has no rule.
-
-    Raises:
-        MeasureError: There is no rule, and its graph can't be counted either.
-    """
+    """Returns the multiply-adds of one call of a layer or a Keras operation."""
     name = type(operation).__name__
     family = keras_family(operation)
     if family and _is_free(operation):
@@ -111,12 +92,7 @@ def multiply_adds(
 
 
 def graph_of_layers(model: keras.Model, inputs: Any) -> int:
-    """Returns the multiply-adds of the layers of a model for which `has_graph` is true.
-
-    Args:
-        model: The model.
-        inputs: What it takes, symbolic tensors of one sample.
-    """
+    """Returns the multiply-adds of the layers of a model for which `has_graph` is true."""
     total = 0
 
     def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -254,15 +230,6 @@ def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[s
     """Traces a layer, an operation or a model once, and counts the products in its graph.
 
     It takes tens of milliseconds, so it is for what has no rule.
-
-    Args:
-        operation: What to call.
-        args: Positional arguments; symbolic tensors of one sample stand for tensors.
-        kwargs: Named arguments.
-
-    Raises:
-        MeasureError: The graph holds a loop or a function whose products can't be seen; or Keras
-            runs on a library whose graphs can't be read here.
     """
     call, signature = _call(operation, args, kwargs)
     counted = _graph_products(call, signature)
@@ -387,16 +354,7 @@ _OPAQUE_NODES = (
 def jaxpr_products(
     function: Callable[..., Any], signature: Sequence[tuple[Any, str]]
 ) -> dict[str, int]:
-    """Traces a function once, and counts its multiply-adds.
-
-    Args:
-        function: Takes tensors of these shapes and types.
-        signature: Shape and type of each.
-
-    Returns:
-        The multiply-adds by primitive; a primitive that loops or branches, so that its products
-        can't be counted, has -1.
-    """
+    """Traces a function once, and counts its multiply-adds."""
     import jax
 
     structs = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in signature]

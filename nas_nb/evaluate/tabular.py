@@ -56,9 +56,6 @@ class ScoreTable:
     space's choices. A `duration_s(values)` beside `score`, if there is one, sets the time axis.
     One that knows learning curves has `epochs`, those behind its scores, and takes an argument of
     that name in both: then strategies with fidelities can race, too.
-
-    Args:
-        source: One of these.
     """
 
     def __init__(self, source: Any) -> None:
@@ -88,14 +85,7 @@ class ScoreTable:
 
 
 class HistoryTable:
-    """A finished search as a table: its architectures, and what each scored epoch by epoch.
-
-    Args:
-        history: Of the search.
-
-    Raises:
-        SearchError: Nothing was measured in it.
-    """
+    """A finished search as a table: its architectures, and what each scored epoch by epoch."""
 
     def __init__(self, history: History) -> None:
         self._objective = history.objective
@@ -121,11 +111,7 @@ class HistoryTable:
 
 
 def history_of(source: TableLike) -> History | None:
-    """Returns the history of a search, of its folder or of a journal; None if it is none.
-
-    Raises:
-        SearchError: There is no journal in the folder.
-    """
+    """Returns the history of a search, of its folder or of a journal; None if it is none."""
     if isinstance(source, History):
         return source
     if isinstance(source, str | Path):

@@ -40,14 +40,7 @@ class Expression:
 
 
 def object_expression(serialised: Mapping[str, Any]) -> Expression:
-    """Returns the constructor call of one of Keras's serialised objects.
-
-    Args:
-        serialised: ``{"module": ..., "class_name": ..., "config": ...}``.
-
-    Raises:
-        SpaceError: The class isn't Keras's.
-    """
+    """Returns the constructor call of one of Keras's serialised objects."""
     *_, exact = _object_expressions(serialised)
     return exact
 
@@ -243,14 +236,7 @@ LINE_LENGTH = 88
 
 
 def break_lines(prefix: str, head: str, arguments: tuple[str, ...], suffix: str = "") -> str:
-    """Returns the lines of ``prefix head(arguments) suffix``: one, or one for each argument.
-
-    Args:
-        prefix: Indentation, and what stands before the call.
-        head: What is called; empty for a list's brackets.
-        arguments: The source of the arguments.
-        suffix: What stands behind the call.
-    """
+    """Returns the lines of ``prefix head(arguments) suffix``: one, or one for each argument."""
     line = f"{prefix}{head}({', '.join(arguments)}){suffix}"
     if len(line) <= LINE_LENGTH or not arguments:
         return line

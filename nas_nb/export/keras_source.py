@@ -35,12 +35,6 @@ def keras_source(model: keras.Model) -> str:
     It is written from the model's config alone. What ``build_model()`` returns has the same
     config, but for the names that Keras chooses, and takes the model's weights through
     ``set_weights``. Arguments that have their default value are left out.
-
-    Args:
-        model: A Sequential or functional model; models inside it are written as functions.
-
-    Raises:
-        SpaceError: The model, or a layer in it, is of a class that isn't Keras's own.
     """
     with undisturbed_random_state():
         source = _Source()
@@ -160,12 +154,7 @@ Tensor = tuple[str, int, int]
 
 
 class SourceGraph:
-    """Writes the calls of a functional model in an order in which each has its inputs.
-
-    Args:
-        config: What ``model.get_config()`` returns.
-        nested: Writes a model inside the model, and returns the call that builds it.
-    """
+    """Writes the calls of a functional model in an order in which each has its inputs."""
 
     def __init__(self, config: Mapping[str, Any], nested: Any) -> None:
         self._layers = {layer["name"]: layer for layer in config["layers"]}

@@ -259,12 +259,7 @@ def _refuse(parameter: Parameter) -> None:
 
 
 def check_parameters(parameters: Sequence[Parameter]) -> None:
-    """Checks that parents come first, and that what shares a name has one range.
-
-    Raises:
-        SpaceError: There is no parameter, a condition asks about an unknown or later parameter,
-            or a name is used twice with different ranges at the same time.
-    """
+    """Checks that parents come first, and that what shares a name has one range."""
     if not parameters:
         raise SpaceError(
             "Expected a space with at least one parameter, got an empty one: add a choice to it."
@@ -322,13 +317,6 @@ def count_points(parameters: tuple[Parameter, ...]) -> Count:
     A dynamic programme over the parameters: after each, prefixes that no later parameter can
     tell apart are counted together. What is kept is the *frontier*, the values that a later
     condition asks about; with nested conditions it is as wide as the nesting is deep.
-
-    Args:
-        parameters: Parents before children; of parameters that share a name, the first active
-            one counts.
-
-    Returns:
-        An int, or ``math.inf`` where a reachable parameter is continuous.
     """
     ordered = _children_near_parents(parameters)
     last_asked = _last_asked(ordered)
@@ -438,16 +426,7 @@ FirstPoint = Callable[["Values"], "dict[str, Value]"]
 def enumerate_points(
     domain: Domain, first: FirstPoint, after: Values | None
 ) -> Iterator[dict[str, Value]]:
-    """Yields the points of a finite domain, in the order of the parameters' values.
-
-    Args:
-        domain: Answers which parameters are active: the wheels.
-        first: Starts the other wheels anew, at their first values.
-        after: A point: only those that follow it. None: from the first.
-
-    Raises:
-        SpaceError: The domain is infinite.
-    """
+    """Yields the points of a finite domain, in the order of the parameters' values."""
     # Here and not in the generator, so that the error comes before the first point is asked for.
     if math.isinf(domain.size):
         raise SpaceError(

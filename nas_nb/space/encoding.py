@@ -109,9 +109,6 @@ class Encoding:
 
     A choice that isn't always active has a block more, a flag, and stands at the middle of its
     range while it isn't: otherwise two architectures would differ in what neither has.
-
-    Args:
-        domain: The space.
     """
 
     domain: Domain
@@ -167,11 +164,7 @@ class Encoding:
         return np.array(columns, dtype=np.bool_)
 
     def rows(self, points: Sequence[Values]) -> Matrix:
-        """Returns one row a point, of shape (points, columns).
-
-        Args:
-            points: Canonical points of the domain.
-        """
+        """Returns one row a point, of shape (points, columns)."""
         rows = [self._row(point) for point in points]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.blocks))
 
@@ -220,14 +213,6 @@ def distance(domain: Domain, one: Values, other: Values) -> float:
     A choice that only one point has, and an unordered one whose values differ, count 1. Of an
     ordered list the distance of the positions counts, and of a range that on its own scale, both
     as a fraction of the whole. Twins are 0 apart.
-
-    Args:
-        domain: The domain.
-        one: A point of it.
-        other: Another.
-
-    Raises:
-        SpaceError: One of them isn't a point of the domain.
     """
     mine, theirs = domain.canonical(one), domain.canonical(other)
     if domain.key(mine) == domain.key(theirs):

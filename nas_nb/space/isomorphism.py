@@ -34,11 +34,7 @@ class IsomorphicDomain(Domain):
 
     @abstractmethod
     def standing_for(self, point: Values) -> dict[str, Value]:
-        """Returns the one point that stands for all the twins of a canonical point.
-
-        Args:
-            point: What `canonical` returned; it is not checked again.
-        """
+        """Returns the one point that stands for all the twins of a canonical point."""
 
     @abstractmethod
     def count_distinct(self) -> int:
@@ -52,11 +48,7 @@ class IsomorphicDomain(Domain):
         """
 
     def representative(self, values: Values) -> dict[str, Value]:
-        """Returns the one point that stands for all the twins of `values`.
-
-        Raises:
-            SpaceError: As `canonical` does.
-        """
+        """Returns the one point that stands for all the twins of `values`."""
         asked = self._asked(values)
         known = self._known.get(asked) if asked else None
         if known is None:
@@ -65,11 +57,7 @@ class IsomorphicDomain(Domain):
         return dict(zip(self.names, known, strict=True))
 
     def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
-        """Yields every point that stands for its twins, in the order of the parameters' values.
-
-        Args:
-            after: One of them: only those that follow it. Default: from the first.
-        """
+        """Yields every point that stands for its twins, in the order of the parameters' values."""
         return (point for point in self.enumerate(after) if self.representative(point) == point)
 
     @cached_property

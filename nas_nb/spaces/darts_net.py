@@ -109,10 +109,6 @@ def from_genotype(text: str) -> tuple[Cell, Cell]:
 
     It is read, never evaluated. The edges of a node may come in any order, and what is put
     together may be a list or a ``range``.
-
-    Raises:
-        SpaceError: It is not of that form, or no pair of cells of this space: a node takes one
-            state twice, the output leaves out a node, an operation is unknown.
     """
     names = ("normal", "normal_concat", "reduce", "reduce_concat")
     found = parse_literal_call(text, "Genotype", names, _EXAMPLE)
@@ -194,15 +190,7 @@ class Convolution(NamedTuple):
 
 
 def params(normal: Cell, reduce: Cell, skeleton: DartsSkeleton, *, trainable: bool = False) -> int:
-    """Returns how many weights the net has, exactly.
-
-    Args:
-        normal: The cell that keeps height and width.
-        reduce: The one that halves them.
-        skeleton: Where they stand.
-        trainable: Leave out the moving means and variances of batch normalisation, as published
-            figures do. Default: count them, as Keras does.
-    """
+    """Returns how many weights the net has, exactly."""
     norm = 2 if trainable else 4
     layers = list(convolutions(normal, reduce, skeleton))
     head = (_features(normal, reduce, skeleton) + 1) * skeleton.outputs
@@ -277,14 +265,7 @@ _POOLS = {"max_pool_3x3": "MaxPooling2D", "avg_pool_3x3": "AveragePooling2D"}
 
 
 def features(inputs: Any, normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> Any:
-    """Returns the features that the net finds in images: ``(samples, channels)``.
-
-    Args:
-        inputs: ``(samples, height, width, channels)``.
-        normal: The cell that keeps height and width.
-        reduce: The one that halves them and doubles the channels.
-        skeleton: Where they stand.
-    """
+    """Returns the features that the net finds in images: ``(samples, channels)``."""
     width = skeleton.width
     x = keras.layers.Conv2D(STEM * width, 3, padding="same", use_bias=False)(inputs)
     before, last = (stem := normalise(x)), stem

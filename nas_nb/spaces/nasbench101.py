@@ -197,12 +197,7 @@ class NasBench101Domain(IsomorphicDomain):
         return graphs * math.prod(cast("int", p.count) for p in self.vertices)
 
     def canonical(self, values: Values) -> dict[str, Value]:
-        """Returns the point that `values` means.
-
-        Raises:
-            SpaceError: A value is missing or illegal, no way leads from input to output, or there
-                are too many edges.
-        """
+        """Returns the point that `values` means."""
         point = super().canonical(values)
         live = pruned(self.whole_cell(point))
         if live is None:
@@ -223,19 +218,12 @@ class NasBench101Domain(IsomorphicDomain):
         KerasTuner knows nothing of edges that don't go together. So where there is no way, the
         edge from input to output is added, and where there are too many, the last that can be
         spared are left out.
-
-        Raises:
-            SpaceError: A value is illegal, a name is unknown, or no edge is free to mend it.
         """
         point = super().complete(partial)
         return point if self._is_legal(point) else self.canonical(self._mended(point))
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
-        """Draws every edge and operation on its own, again until the cell is legal (section 2.1).
-
-        Raises:
-            SpaceError: Too little of the space is left to find a legal cell.
-        """
+        """Draws edges and operations until the cell is legal (section 2.1)."""
         for _ in range(_TRIES):
             point = super().sample(rng)
             if self._is_legal(point):
@@ -249,11 +237,7 @@ class NasBench101Domain(IsomorphicDomain):
         return [near for near in super().neighbours(values) if self._is_legal(near)]
 
     def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:
-        """Draws a legal point that differs in one edge or operation.
-
-        Raises:
-            SpaceError: Nothing can be changed.
-        """
+        """Draws a legal point that differs in one edge or operation."""
         for _ in range(_TRIES):
             child = super()._mutant(point, rng)
             if self._is_legal(child):

@@ -54,13 +54,7 @@ def every_choice(vertices: int) -> Choices:
 
 
 def count_graphs(vertices: int, choices: Choices, most_edges: int) -> int:
-    """Returns how many graphs have a way from input to output, and few enough edges on such ways.
-
-    Args:
-        vertices: Inner vertices, 0 to 5.
-        choices: What may be chosen.
-        most_edges: Edges that are on some way; others don't count.
-    """
+    """Returns how many graphs join input to output, with few enough edges on such paths."""
     edges, _ = _live(vertices, choices)
     without = int(((edges > 0) & (edges <= most_edges)).sum())
     with_direct = int((edges < most_edges).sum())
@@ -97,11 +91,6 @@ def count_distinct(vertices: int, most_edges: int, operations: int) -> int:
 
     For every graph without dead vertices the labellings that its automorphisms tell apart are
     counted with Burnside's lemma: the mean, over the automorphisms, of how many they leave alone.
-
-    Args:
-        vertices: Inner vertices, 0 to 5.
-        most_edges: Edges of a cell.
-        operations: How many operations there are for a vertex.
     """
     return sum(_count_exact(inner, most_edges, operations) for inner in range(vertices + 1))
 
@@ -191,12 +180,7 @@ class Listed(Protocol):
 
 
 def points(domain: Listed, after: Values | None) -> Iterator[dict[str, Value]]:
-    """Yields every legal point, in the order of the parameters' values.
-
-    Args:
-        domain: The domain, or a part of it.
-        after: A point: only those that follow it; None for all.
-    """
+    """Yields every legal point, in the order of the parameters' values."""
     labels = list(itertools.product(*(vertex.values() for vertex in domain.vertices)))
     for graph, _ in _graphs(domain, after):
         yield from _following(domain, after, graph, labels)

@@ -75,9 +75,6 @@ def canonical(cell: Cell) -> Cell:
     again and again, by what its neighbours are told apart by. Vertices that still look alike are
     tried in every order, so that cells are equal if and only if they are isomorphic. Vertices are
     sorted by their distance from the input first: every such order runs along the edges.
-
-    Args:
-        cell: A pruned cell.
     """
     groups = _alike(cell)
     orders = itertools.product(*map(itertools.permutations, groups))
@@ -142,12 +139,7 @@ def to_text(cell: Cell) -> str:
 
 
 def from_text(text: str) -> Cell:
-    """Returns the cell of a published form, as its author numbered it.
-
-    Raises:
-        SpaceError: The text is not of that form, its matrix is not square and upper triangular, or
-            an operation is unknown.
-    """
+    """Returns the cell of a published form, as its author numbered it."""
     found = parse_literal_call(text, "ModelSpec", ("matrix", "ops"), _EXAMPLE)
     matrix, names = found["matrix"], found["ops"]
     if not (_is_matrix(matrix) and isinstance(names, list) and len(names) == len(matrix) >= 2):
@@ -196,11 +188,6 @@ def channels(cell: Cell, given: int, made: int) -> tuple[int, ...]:
     As published (section 2.1 and its code): the vertices that lead to the output share its
     channels, the first of them with one more where they can't be shared evenly; every other vertex
     has as many as the widest that it leads to.
-
-    Args:
-        cell: The cell.
-        given: Channels of its input.
-        made: Channels of its output.
     """
     ends = [source for source, target in cell.edges if target == cell.last and source > 0]
     widths = [given, *[0] * len(cell.operations), made]
@@ -225,14 +212,7 @@ def convolutions(cell: Cell, given: int, made: int) -> Iterator[Convolution]:
 
 
 def params(cell: Cell, skeleton: Skeleton, *, trainable: bool = False) -> int:
-    """Returns how many weights the net has, exactly.
-
-    Args:
-        cell: A pruned cell.
-        skeleton: Where the cells stand.
-        trainable: Leave out the moving means and variances of batch normalisation, as the
-            published table does. Default: count them, as Keras does.
-    """
+    """Returns how many weights the net has, exactly."""
     norm = 2 if trainable else 4
     layers = [each for stage in _stages(cell, skeleton) for each in stage]
     weights = sum((c.side**2 * c.given + norm) * c.made for c in layers)
@@ -265,13 +245,7 @@ def _stages(cell: Cell, skeleton: Skeleton) -> Iterator[list[Convolution]]:
 
 
 def features(inputs: Any, cell: Cell, skeleton: Skeleton) -> Any:
-    """Returns the features that the net finds in images: ``(samples, channels)``.
-
-    Args:
-        inputs: ``(samples, height, width, channels)``.
-        cell: A pruned cell.
-        skeleton: Where its copies stand; pooling halves height and width between stages.
-    """
+    """Returns the features that the net finds in images: ``(samples, channels)``."""
     x = convolution(inputs, skeleton.width, 3)
     for stage, width in enumerate(skeleton.widths):
         if stage > 0:

@@ -30,11 +30,7 @@ _TERM = re.compile(r"(\w+)~(\d+)")
 
 
 def to_string(operations: Sequence[str]) -> str:
-    """Returns the published string of a cell: ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
-
-    Args:
-        operations: One for each of `edges`.
-    """
+    """Returns the published string of a cell: ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
     terms = iter(operations)
     count = nodes_of(len(operations))
     parts = (
@@ -45,11 +41,7 @@ def to_string(operations: Sequence[str]) -> str:
 
 
 def from_string(text: str) -> tuple[str, ...]:
-    """Returns the operations of a published string, one for each of `edges`.
-
-    Raises:
-        SpaceError: The string is not of that form, or names an unknown operation.
-    """
+    """Returns the operations of a published string, one for each of `edges`."""
     nodes = text.strip().split("+")
     operations: list[str] = []
     for target, node in enumerate(nodes, start=1):
@@ -123,14 +115,7 @@ KERNELS = {CONV_1X1: 1, CONV_3X3: 3}
 
 
 def params(operations: Sequence[str], skeleton: Skeleton, *, trainable: bool = False) -> int:
-    """Returns how many weights the net has, dead edges included, exactly.
-
-    Args:
-        operations: The cell's operations, one an edge.
-        skeleton: Where the cells stand.
-        trainable: Leave out the moving means and variances of batch normalisation, as the
-            published table does. Default: count them, as Keras does.
-    """
+    """Returns how many weights the net has, dead edges included, exactly."""
     norm = 2 if trainable else 4
     kernels = [KERNELS[operation] for operation in operations if operation in KERNELS]
     first, last = skeleton.widths[0], skeleton.widths[-1]
@@ -164,11 +149,6 @@ def features(inputs: Any, operations: Sequence[str], skeleton: Skeleton) -> Any:
     """Returns the features that the net finds in images: ``(samples, channels)``.
 
     Layers are named for their places, so that nets of two cells tell which of them correspond.
-
-    Args:
-        inputs: ``(samples, height, width, channels)``.
-        operations: The cell's operations, one an edge.
-        skeleton: Where the cells stand.
     """
     stem = keras.layers.Conv2D(skeleton.width, 3, padding="same", use_bias=False, name="stem_conv")
     x = normalise(stem(inputs), "stem")

@@ -66,11 +66,7 @@ class ReadySpace(SpaceDefinition):
         return self
 
     def for_data(self, spec: DataSpec) -> Self:
-        """Returns the space for this data.
-
-        Raises:
-            SpaceError: Its samples have another shape than the space is for.
-        """
+        """Returns the space for this data."""
         if not self.takes(spec):
             raise SpaceError(
                 f"Expected {self.expected} for nas.spaces.{self.name}, got samples of shape "
@@ -79,11 +75,7 @@ class ReadySpace(SpaceDefinition):
         return replace(self, spec=spec)
 
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
+        """Returns the compiled model of a point."""
         spec = known_spec(self.spec)
         inputs = keras.Input(spec.input_shape)
         x = self.features(point, spec, inputs)
@@ -156,11 +148,7 @@ def standardised(x: Tensor, spec: DataSpec) -> Tensor:
 def shared_options(
     families: Any, known: Iterable[str], learning_rates: Any, dropouts: Any
 ) -> dict[str, Any]:
-    """Returns the fields of `ReadySpace`, from the options that every ready space has.
-
-    Raises:
-        SpaceError: An option offers nothing, or something that can't be.
-    """
+    """Returns the fields of `ReadySpace`, from the options that every ready space has."""
     return {
         "families": read_words("families", families, known),
         "learning_rates": read_numbers("learning_rates", learning_rates, 1e-9, 10),
@@ -199,17 +187,7 @@ def check_whole_option(name: str, value: Any, low: int = 1, high: int | None = N
 def read_words(
     option: str, given: Any, known: Iterable[str], *, in_order: bool = False
 ) -> tuple[str, ...]:
-    """Returns the words that an option offers.
-
-    Args:
-        option: What it is called.
-        given: What the user gave: words, or one.
-        known: What may be given.
-        in_order: Whether to return them in the order of `known`. Default: as they were given.
-
-    Raises:
-        SpaceError: It offers none, or one that isn't known.
-    """
+    """Returns the words that an option offers."""
     known = tuple(known)
     listed = _listed(option, given)
     for word in listed:
@@ -222,11 +200,7 @@ def read_words(
 
 
 def read_counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
-    """Returns the whole numbers that an option offers.
-
-    Raises:
-        SpaceError: It offers none, or something else, or a number below the least.
-    """
+    """Returns the whole numbers that an option offers."""
     listed = _listed(option, given)
     for value in listed:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -237,11 +211,7 @@ def read_counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
 
 
 def read_numbers(option: str, given: Any, low: float, high: float) -> Choices:
-    """Returns the numbers, or the interval, that an option offers.
-
-    Raises:
-        SpaceError: It offers none, or something else, or a number outside ``[low, high)``.
-    """
+    """Returns the numbers, or the interval, that an option offers."""
     ends = (given.low, given.high) if isinstance(given, Interval) else None
     listed = _listed(option, given) if ends is None else ends
     for value in listed:

@@ -118,21 +118,13 @@ class SkeletonSpace(SpaceDefinition, Generic[S]):
         return self
 
     def for_data(self, spec: DataSpec) -> Self:
-        """Returns the space for images of this shape.
-
-        Raises:
-            SpaceError: The samples are no images.
-        """
+        """Returns the space for images of this shape."""
         check_images(spec, self.made_of)
         skeleton = replace(self.skeleton, input_shape=tuple(spec.input_shape), outputs=spec.outputs)
         return replace(self, skeleton=skeleton, spec=spec)
 
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
+        """Returns the compiled model of a point."""
         spec = check_images(self.spec, self.made_of)
         inputs = keras.Input(spec.input_shape)
         model = keras.Model(inputs, output_layer(spec)(self.features(inputs, point)))
@@ -171,15 +163,6 @@ def parse_literal_call(
 
     Only literals are taken, and ``range`` of literals, which becomes a list. A name and an equals
     sign in front of the call are overlooked.
-
-    Args:
-        text: The call.
-        function: What is called.
-        arguments: The names that all have to be there, and no others.
-        example: What such a text looks like, for the message.
-
-    Raises:
-        SpaceError: The text is something else.
     """
     try:
         statement = ast.parse(text.strip()).body[0]
@@ -213,18 +196,7 @@ Row = np.ndarray[tuple[int], np.dtype[np.float64]]
 def path_encoding(
     paths: Iterable[Sequence[str]], operations: Sequence[str], shortest: int, longest: int
 ) -> Row:
-    """Returns a row with a column for every possible path, 1 where the cell has it.
-
-    Args:
-        paths: The operations on each way from input to output.
-        operations: All that may stand on a way.
-        shortest: The fewest operations of a way.
-        longest: The most.
-
-    Returns:
-        Shape ``(sum of len(operations) ** n for n from shortest to longest,)``: short paths
-        first, and those of one length in the order of `operations`, the first step counting most.
-    """
+    """Returns a row with a column for every possible path, 1 where the cell has it."""
     base = len(operations)
     row = np.zeros(sum(base**length for length in range(shortest, longest + 1)))
     for path in paths:

@@ -21,14 +21,7 @@ EPSILON = 1e-5
 
 
 class CellNet:
-    """All cells of a space in one net: an edge has the weights of each of its operations.
-
-    Args:
-        domain: The cells.
-        skeleton: Where the cells stand.
-        spec: The data.
-        weights: Where the weights are made.
-    """
+    """All cells of a space in one net: an edge has the weights of each of its operations."""
 
     def __init__(
         self, domain: Domain, skeleton: Skeleton, spec: DataSpec, weights: SharedWeights
@@ -79,13 +72,7 @@ class CellNet:
             )
 
     def logits(self, how: Path | Mixture, x: Any, call: CallContext) -> Any:
-        """Returns the sums of the output layer, ``(samples, outputs)``.
-
-        Args:
-            how: What decides the choices.
-            x: Images.
-            call: What layers are told.
-        """
+        """Returns the sums of the output layer, ``(samples, outputs)``."""
         x = self._normed("stem", self._convolved("stem", x), call)
         for stage in range(self.skeleton.stages):
             if stage > 0:

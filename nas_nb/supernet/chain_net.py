@@ -34,14 +34,6 @@ class ChainNet:
 
     Widths share the first units of the widest layer, windows of convolutions the middle of the
     largest, and every depth has an output layer of its own.
-
-    Args:
-        domain: The space.
-        spec: The data.
-        weights: Where the weights are made.
-
-    Raises:
-        MeasureError: The space has choices that can't share weights.
     """
 
     def __init__(self, domain: Domain, spec: DataSpec, weights: SharedWeights) -> None:
@@ -94,13 +86,7 @@ class ChainNet:
         return tuple(map(str, self.choices[name].values)) if name in self.choices else ("Dense",)
 
     def logits(self, how: Path | Mixture, x: Any, call: CallContext) -> Any:
-        """Returns the sums of the output layer, ``(samples, outputs)``.
-
-        Args:
-            how: What decides the choices.
-            x: Samples.
-            call: What layers are told.
-        """
+        """Returns the sums of the output layer, ``(samples, outputs)``."""
         if isinstance(how, Mixture):
             return self._mixed(how, x, call)
         return self._along(how, x, call)
@@ -261,16 +247,7 @@ class LayerInput:
 
 
 class ChainPosition:
-    """The layers that may stand at one place of a chain, with their weights.
-
-    Args:
-        choices: The choices of the space.
-        weights: Where weights are made.
-        number: The place, from 1.
-        inflow: The most channels or units that come in.
-        grid: The sides of what comes in while no dense layer has flattened it; empty if it is flat.
-        convolves: Whether a convolution may stand here.
-    """
+    """The layers that may stand at one place of a chain, with their weights."""
 
     def __init__(
         self,

@@ -69,11 +69,7 @@ class PathChoices:
 
     @classmethod
     def of(cls, domain: Domain) -> PathChoices:
-        """Returns the choices of a domain.
-
-        Raises:
-            MeasureError: Two of its parameters have one name.
-        """
+        """Returns the choices of a domain."""
         names = [parameter.name for parameter in domain.parameters]
         if len(set(names)) < len(names):
             raise MeasureError(
@@ -233,14 +229,6 @@ class Noise:
 class Relaxation:
     """Architecture parameters: for each choice one number an option, whose softmax is its weight.
 
-    Args:
-        choices: The choices of the space.
-        gumbel: Whether one option of each choice is drawn for a batch (see `mixture`), instead of
-            mixing all.
-
-    Raises:
-        MeasureError: A choice is a range of numbers, which can't be mixed.
-
     Attributes:
         flat: The parameters of all choices in a row, all 0 at first.
     """
@@ -259,10 +247,6 @@ class Relaxation:
         adding Gumbel noise; the gradient is that of the softmax with noise at the temperature.
         Papers: Dong & Yang, Searching for a Robust Neural Architecture in Four GPU Hours, CVPR
         2019 (GDAS); Xie et al., SNAS, ICLR 2019, who mix the softmax itself.
-
-        Args:
-            flat: The variable, or a tensor that stands for it.
-            noise: What is drawn; overlooked without `gumbel`.
         """
         weights = {}
         for place, (choice, part) in enumerate(zip(self.mixed, self._parts(flat), strict=True)):
@@ -289,21 +273,13 @@ def derive(
     """Returns the architecture of which each choice is the option with the greatest weight.
 
     DARTS, section 2.2: each mixed operation is replaced with the most likely one.
-
-    Args:
-        choices: The choices of the space.
-        mixing: The options and weights of each choice that was mixed; others take the default.
     """
     best = {name: max(options, key=lambda option: option[1])[0] for name, options in mixing.items()}
     return choices.domain.complete(best)
 
 
 def mixed_choices(choices: PathChoices) -> list[PathChoice]:
-    """Returns the choices that a mixture weighs.
-
-    Raises:
-        MeasureError: A choice is a range of numbers, or there is none to weigh.
-    """
+    """Returns the choices that a mixture weighs."""
     mixed = [choice for choice in choices.listed.values() if _is_mixed(choice)]
     if not mixed:
         raise MeasureError(

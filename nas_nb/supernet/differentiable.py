@@ -64,15 +64,6 @@ class DifferentiableSupernet:
     architecture's gradient is the paper's: with ``order=2`` the weights make one
     step of size `learning_rate` before the loss of the other half is taken, and the product with
     the second derivatives is a finite difference.
-
-    Args:
-        space: A space of chains or of NAS-Bench-201's cells, with listed values.
-        data: What it is trained on.
-        descent: How.
-        seed: Decides first weights, halves, order and draws; 0 or more.
-
-    Raises:
-        MeasureError: The space can't be relaxed.
     """
 
     def __init__(
@@ -112,15 +103,7 @@ class DifferentiableSupernet:
         on_epoch: OnMixing | None = None,
         control: TrainingControl | None = None,
     ) -> TrainingResult:
-        """Trains weights and architecture, batch by batch in turn.
-
-        Args:
-            epochs: Passes over each half, 1 or more.
-            batch_size: Samples a batch, 1 or more.
-            on_epoch: Called after each epoch with its number, its logs (`loss` of the weights'
-                half, `val_loss` of the architecture's), the mixing weights and its seconds.
-            control: Asked every half second; True ends the training.
-        """
+        """Trains weights and architecture, batch by batch in turn."""
         for epoch in range(1, epochs + 1):
             began = time.perf_counter()
             cooled = (epoch - 1) / max(1, epochs - 1)

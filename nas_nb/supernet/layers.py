@@ -34,14 +34,7 @@ class CallContext:
 
 
 class ElasticLayer:
-    """A convolution, or a dense layer, of which a path uses the first inputs and outputs.
-
-    Args:
-        weights: Where its weights are made.
-        name: Their name.
-        shape: Its kernel: ``(..., inputs, outputs)``, the window's sides in front.
-        bias: Whether it has one.
-    """
+    """A convolution, or a dense layer, of which a path uses the first inputs and outputs."""
 
     def __init__(
         self, weights: SharedWeights, name: str, *shape: int, bias: bool = True, stride: int = 1
@@ -65,13 +58,7 @@ class ElasticLayer:
         return self._weights[f"{self._name}.bias"] if self._biased else None
 
     def crop(self, inputs: Any, outputs: Any, side: int | None = None) -> Any:
-        """Returns the part of the kernel that a path uses.
-
-        Args:
-            inputs: How many of its inputs.
-            outputs: How many of its outputs.
-            side: The window's side; its middle is that of the whole.
-        """
+        """Returns the part of the kernel that a path uses."""
         kernel = self.kernel[..., :inputs, :outputs]
         for axis, whole in enumerate(self.sides if side is not None else ()):
             start = (whole - 1) // 2 - (side - 1) // 2 if side else 0
@@ -90,15 +77,7 @@ class ElasticLayer:
 
 
 class ElasticFlatLayer:
-    """A dense layer on a flattened grid, of which a path uses the first channels and outputs.
-
-    Args:
-        weights: Where its weights are made.
-        name: Their name.
-        pixels: Places of the grid.
-        channels: The most channels of a place.
-        outputs: The most outputs.
-    """
+    """A dense layer on a flattened grid, of which a path uses the first channels and outputs."""
 
     def __init__(
         self, weights: SharedWeights, name: str, pixels: int, channels: int, outputs: int
@@ -130,14 +109,7 @@ class ElasticFlatLayer:
 
 
 class ElasticNorm:
-    """A normalisation with a scale and a shift for each unit.
-
-    Args:
-        weights: Where its weights are made.
-        name: Their name.
-        units: The most units.
-        epsilon: Added to the variance.
-    """
+    """A normalisation with a scale and a shift for each unit."""
 
     def __init__(
         self, weights: SharedWeights, name: str, units: int, epsilon: float = 1e-3
@@ -177,13 +149,7 @@ class ElasticNorm:
 
 
 def mixed_batch_norm(x: Any, norms: Sequence[tuple[Any, ElasticNorm]], call: CallContext) -> Any:
-    """Normalises `x` by the batch, with the scale and shift of that one whose weight is 1.
-
-    Args:
-        x: ``(samples, ..., units)``.
-        norms: The weights, 0 or 1, and the normalisations.
-        call: What layers are told.
-    """
+    """Normalises `x` by the batch, with the scale and shift of that one whose weight is 1."""
     mean, variance = tf.nn.moments(x[: call.rows], list(range(len(x.shape) - 1)))
     normal = (x - mean) * tf.math.rsqrt(variance + norms[0][1].epsilon)
     gamma = tf.add_n([weight * norm.gamma for weight, norm in norms])
@@ -217,9 +183,6 @@ class SharedWeights:
 
     A supernet has hundreds of small tensors. In one variable they have one gradient and one step
     of an optimizer, which saves most of the time that it takes to trace them.
-
-    Args:
-        seed: Decides what is drawn, 0 or more.
 
     Attributes:
         flat: All weights in a row, once `close` was called.
@@ -263,11 +226,7 @@ class SharedWeights:
 
     @contextmanager
     def used(self, flat: Any) -> Iterator[None]:
-        """Lets layers use these weights, in a row, inside the block.
-
-        Args:
-            flat: The variable, or a tensor that stands for it.
-        """
+        """Lets layers use these weights, in a row, inside the block."""
         before, self._used = self._used, self.parts(tf.convert_to_tensor(flat))
         try:
             yield

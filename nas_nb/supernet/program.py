@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 class LossAndMetrics:
-    """Loss and metrics of the data, for what a shared net makes.
-
-    Args:
-        spec: The data.
-    """
+    """Loss and metrics of the data, for what a shared net makes."""
 
     def __init__(self, spec: DataSpec) -> None:
         head = output_layer(spec)
@@ -51,13 +47,7 @@ class LossAndMetrics:
 
 
 class SupernetProgram:
-    """Training and measuring of paths, each traced once for all of them.
-
-    Args:
-        net: The shared net.
-        weights: Its weights.
-        optimizer: Of its weights.
-    """
+    """Training and measuring of paths, each traced once for all of them."""
 
     def __init__(self, net: SharedNet, weights: SharedWeights, optimizer: PathAdam) -> None:
         self.net = net
@@ -68,33 +58,12 @@ class SupernetProgram:
         self._measure: Any = None
 
     def train(self, x: Any, y: Any, paths: Any, **scalars: Any) -> tuple[int, float]:
-        """Trains on one batch after the other until all are used or time is up.
-
-        Args:
-            x: Samples.
-            y: Targets.
-            paths: Codes of the paths of each batch, ``(batches, paths, choices)``.
-            **scalars: `key` (seed and epoch: the order), `start` (the first batch), `size`
-                (samples a batch) and `deadline` (unix seconds after which none is begun).
-
-        Returns:
-            The next batch, and the sum of the mean losses of the batches.
-        """
+        """Trains on one batch after the other until all are used or time is up."""
         end, loss = self._train(x, y, tf.constant(paths), scalars)
         return int(end), float(loss)
 
     def measure(self, x: Any, y: Any, known: Any, code: Any) -> tuple[float, dict[str, float]]:
-        """Measures one path on a batch.
-
-        Args:
-            x: Samples.
-            y: Targets.
-            known: Training samples that statistics of batches are taken from.
-            code: The path's code.
-
-        Returns:
-            The mean loss, and the metrics since they were reset.
-        """
+        """Measures one path on a batch."""
         if self._measure is None:
             self._measure = self._measuring(x, y, known, code)
         loss, metrics = self._measure(x, y, known, tf.constant(code))
@@ -176,13 +145,6 @@ class PathAdam:
     A weight that the step's paths did not use has a gradient of exactly zero. It stays as it is,
     and so do its averages and its count of steps: with the usual update it would go on along its
     old momentum, trained by paths that it is no part of.
-
-    Args:
-        variable: What is trained.
-        learning_rate: The step's size.
-        beta_1: How much of the average gradient is kept at each step.
-        beta_2: How much of the average squared gradient is kept.
-        epsilon: Added to the root of the average squared gradient.
     """
 
     def __init__(
@@ -226,13 +188,7 @@ class PathAdam:
 
 
 class Momentum:
-    """Gradient descent with momentum.
-
-    Args:
-        variable: What is trained.
-        learning_rate: The step's size.
-        momentum: How much of the last step is made again.
-    """
+    """Gradient descent with momentum."""
 
     def __init__(self, variable: Any, learning_rate: float, momentum: float = 0.9) -> None:
         self.variable = variable

@@ -55,15 +55,6 @@ class Supernet:
     ECCV 2020. Statistics of batch normalisation are taken anew for each path that is measured,
     as there, from training samples.
 
-    Args:
-        space: The space.
-        data: What it is trained and measured on.
-        seed: Decides the first weights, the paths and the order of the samples; 0 or more.
-        learning_rate: Of Adam, which leaves alone what a step doesn't use.
-
-    Raises:
-        MeasureError: The space is not one of these.
-
     Example:
         >>> supernet = Supernet(space, data)
         >>> supernet.train(epochs=20)
@@ -92,20 +83,7 @@ class Supernet:
         on_epoch: OnEpoch | None = None,
         control: TrainingControl | None = None,
     ) -> TrainingResult:
-        """Trains the shared weights; a second call goes on.
-
-        Args:
-            epochs: Passes over the training samples, 1 or more.
-            batch_size: Samples a batch, 1 or more.
-            fair: Let each batch go along several paths in which every option of a choice comes
-                equally often (FairNAS); an epoch takes as many times longer. Default: one path,
-                drawn uniformly.
-            on_epoch: Called after each epoch with its number, `loss` and its seconds.
-            control: Asked every half second; True ends the training.
-
-        Returns:
-            How the training ended.
-        """
+        """Trains the shared weights; a second call goes on."""
         rng = np.random.default_rng([self.seed, self.epochs])
         sampler = (FairPaths if fair else UniformPaths)(self.net.choices, rng)
         steps = steps_per_epoch(len(self.data.x_train), batch_size)
@@ -120,11 +98,7 @@ class Supernet:
         return TrainingResult(stopped=False)
 
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
-        """Measures an architecture with the weights that it inherits, on the validation samples.
-
-        Returns:
-            `val_loss` and the metrics of the data, under the names that `fit` gives them.
-        """
+        """Measures an architecture with the weights that it inherits, on the validation samples."""
         code = self.net.choices.encode(self.space.domain.canonical(architecture.values))
         training, validation = on_device(self.data)
         known = training.x[:CALIBRATION_ROWS]
@@ -139,16 +113,7 @@ class Supernet:
         return {f"val_{name}": value for name, value in logs.items()}
 
     def score(self, architecture: Architecture, objective: str | None = None) -> float:
-        """Returns one measure of an architecture with the weights that it inherits.
-
-        Args:
-            architecture: One of the space.
-            objective: Its name, as `evaluate` gives it. Default: `val_accuracy` for classes,
-                `val_loss` for numbers.
-
-        Raises:
-            MeasureError: There is no measure of that name.
-        """
+        """Returns one measure of an architecture with the weights that it inherits."""
         measured = self.evaluate(architecture)
         default = "val_accuracy" if "val_accuracy" in measured else "val_loss"
         name = objective or default
@@ -182,10 +147,6 @@ class UniformPaths:
 
     Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
     ECCV 2020: the supernet is trained by uniform path sampling.
-
-    Args:
-        choices: The choices of the space.
-        rng: The source of chance.
     """
 
     paths_per_step = 1
@@ -213,10 +174,6 @@ class FairPaths:
     Paper: Chu, Zhang & Xu, FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural
     Architecture Search, ICCV 2021: strict fairness, figure 4. There all choices have as many
     options, and the gradients of the step's paths are added before the weights are changed.
-
-    Args:
-        choices: The choices of the space.
-        rng: The source of chance.
     """
 
     def __init__(self, choices: PathChoices, rng: np.random.Generator) -> None:
@@ -252,12 +209,7 @@ class FairPaths:
 
 
 def shared_net(space: SearchSpace, weights: SharedWeights) -> SharedNet:
-    """Returns the shared net of a space that has been given data.
-
-    Raises:
-        MeasureError: The space is neither one of chains nor one of cells, or has no data; or Keras
-            does not run on TensorFlow.
-    """
+    """Returns the shared net of a space that has been given data."""
     require_tensorflow("a supernet")
     definition = _shareable(space)
     if definition.spec is None:
@@ -271,15 +223,7 @@ def shared_net(space: SearchSpace, weights: SharedWeights) -> SharedNet:
 
 
 def check_shareable(space: SearchSpace, *, mixed: bool = False) -> None:
-    """Checks that a space has a shared net, without making one.
-
-    Args:
-        space: The space.
-        mixed: Whether the net is to hold a mixture of all choices, not one path at a time.
-
-    Raises:
-        MeasureError: It has none.
-    """
+    """Checks that a space has a shared net, without making one."""
     definition = _shareable(space)
     choices = PathChoices.of(space.domain)
     if isinstance(definition, ChainSpace):

@@ -28,27 +28,13 @@ before. The score is a function of the model's weights and the batch alone.
 
 
 def macs_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
-    """Returns the multiply-adds of one sample.
-
-    Args:
-        model: A built model.
-        x: A batch, `(samples, ...)`, whose shape fills in what the model leaves open; may be left
-            out for a model of known shape.
-        y: Not looked at.
-
-    Raises:
-        MeasureError: They can't be counted; see `nas_nb.evaluate.macs`.
-    """
+    """Returns the multiply-adds of one sample."""
     single = x is not None and not isinstance(x, dict | list | tuple)
     return float(macs.macs(model, np.shape(x)[1:] if single else None))
 
 
 def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
-    """Returns how many parameters the model has; the batch is not looked at.
-
-    Raises:
-        MeasureError: The model isn't built.
-    """
+    """Returns how many parameters the model has; the batch is not looked at."""
     return float(costs.params(model))
 
 
@@ -66,11 +52,7 @@ PROXIES: dict[str, Proxy] = {
 
 
 def get_proxy(name: str) -> Proxy:
-    """Returns the proxy of this name.
-
-    Raises:
-        MeasureError: There is none.
-    """
+    """Returns the proxy of this name."""
     if name not in PROXIES:
         raise MeasureError(
             f"Expected one of the proxies {', '.join(PROXIES)}, got {name!r}."
@@ -128,13 +110,7 @@ class ProxyRank(NamedTuple):
 
 
 def score_all(model: keras.Model, x: Any, y: Any) -> dict[str, ProxyScore]:
-    """Scores a model with every proxy that is defined for it.
-
-    Args:
-        model: A built, compiled and untrained model.
-        x: A batch of samples, `(samples, ...)`.
-        y: Its targets, as `fit` takes them.
-    """
+    """Scores a model with every proxy that is defined for it."""
     found = {}
     for name, proxy in PROXIES.items():
         began = time.perf_counter()
@@ -147,12 +123,7 @@ def score_all(model: keras.Model, x: Any, y: Any) -> dict[str, ProxyScore]:
 
 
 def rank_proxies(scores: Sequence[Scores], outcomes: Sequence[float]) -> tuple[ProxyRank, ...]:
-    """Returns how each proxy ordered the candidates: the baselines, then the others, best first.
-
-    Args:
-        scores: Of each candidate.
-        outcomes: How good each was when it was trained; greater is better.
-    """
+    """Returns how each proxy ordered the candidates: the baselines, then the others, best first."""
     ranks = [_rank(name, scores, outcomes) for name in PROXIES]
     others = [rank for rank in ranks if rank.name not in BASELINES]
     others.sort(key=lambda rank: (math.isnan(rank.tau), -rank.tau))
@@ -163,9 +134,6 @@ def chance_tau(candidates: int) -> float:
     """Returns the tau, of either sign, that 19 of 20 proxies that know nothing stay below.
 
     By the normal approximation of Kendall, "Rank Correlation Methods", 1948, without ties.
-
-    Args:
-        candidates: 2 or more.
     """
     n = candidates
     return min(1.0, 1.96 * math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1))))
