@@ -23,11 +23,10 @@ if TYPE_CHECKING:
         Objective,
         Oracle,
         SklearnTuner,
-        engine,
         synchronized,
     )
 
-    from nas_nb import applications, errors, oracles, spaces, tuners
+    from nas_nb import applications, engine, errors, oracles, spaces, tuners
     from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import load, use
     from nas_nb.errors import NasError
@@ -126,7 +125,7 @@ _HOMES = {
     "StrategyTuner": "nas_nb.tuners",
     "applications": "nas_nb.applications",
     "current_search": "nas_nb.search.session",
-    "engine": "keras_tuner",
+    "engine": "nas_nb.engine",
     "errors": "nas_nb.errors",
     "evaluate_performance": "nas_nb.steps",
     "generate_candidate_structures": "nas_nb.steps",

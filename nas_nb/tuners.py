@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import keras
 import keras_tuner as kt
 from keras_tuner import SklearnTuner
-from keras_tuner.src import utils
-from keras_tuner.src.engine import tuner_utils
-from keras_tuner.src.engine.stateful import Stateful
-from keras_tuner.src.engine.tuner import maybe_compute_model_size, maybe_distribute
-from keras_tuner.src.errors import FailedTrialError, FatalTypeError
+from keras_tuner.engine.tuner import maybe_distribute
+from keras_tuner.errors import FailedTrialError, FatalTypeError
 
 from nas_nb.errors import SearchError, StrategyError
 from nas_nb.evaluate.backend import listed_variables
 from nas_nb.evaluate.fit import fit_noted
+from nas_nb.oracles.journal_oracle import JournalOracle
 from nas_nb.oracles.strategy_oracle import oracle
+from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
+from nas_nb.space.automatic_names import fresh_names, restart_names
+from nas_nb.space.search_space import has_own_fit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,20 +61,41 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         if hypermodel is None and type(self).run_trial in _NEED_HYPERMODEL:
             raise SearchError(
                 "Expected a hypermodel: a function of hp that returns a compiled model, or a "
-                "HyperModel. Received: hypermodel=None. It may be left out where a subclass has "
-                "a `run_trial` of its own."
+                "HyperModel. Received `hypermodel=None`. We only allow not specifying `hypermodel` "
+                "if a subclass has a `run_trial` of its own."
             )
         self._saved_at = -SAVED_EVERY_S
+        self._searching = self._ending = False
         super().__init__(oracle, hypermodel, *args, **kwargs)
         # KerasTuner's oracle calls its own `save` at each step of a trial: here it is the tuner
         # that decides when, since only it knows when the search ends. A worker's is the chief's.
         if not self._is_worker():
-            self.oracle.save = self.save
+            self.oracle.save = self._save_oracle
+        if isinstance(self.oracle, JournalOracle) and self.hypermodel is not None:
+            self.oracle.check_build(self._build_declared)
+
+    def _build_declared(self, hp: kt.HyperParameters) -> Any:
+        self.hypermodel.declare_hyperparameters(hp)
+        return self.hypermodel.build(hp)
 
     def save(self) -> None:
-        """Writes the oracle's state if the last time is a second ago; trials have own files."""
-        if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
+        """Writes the state at once. What a search itself asks for is written once a second."""
+        self._save(at_once=not self._ending)
+
+    def _save_oracle(self) -> None:
+        self._save(at_once=not self._searching)
+
+    def _save(self, at_once: bool) -> None:
+        if at_once or time.monotonic() - self._saved_at >= SAVED_EVERY_S:
             self._save_now()
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Ends the trial in the oracle, as `kt.Tuner` does."""
+        self._ending = True
+        try:
+            super().on_trial_end(trial)
+        finally:
+            self._ending = False
 
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Searches as `kt.Tuner.search` does, and writes the last state however that ends.
@@ -81,18 +104,20 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             *args: What `run_trial` is given.
             **kwargs: What `run_trial` is given.
         """
+        self._searching = True
         try:
             super().search(*args, **kwargs)
         finally:
+            self._searching = False
             self._save_now()
 
     def _save_now(self) -> None:
         if not self._is_worker():
             file = Path(self.project_dir) / "oracle.json"
             partial = file.with_name(f"partial_{file.name}")
-            Stateful.save(self.oracle, str(partial))
+            partial.write_text(json.dumps(self.oracle.get_state()))
             partial.replace(file)
-        Stateful.save(self, self._get_tuner_fname())
+        Path(self._get_tuner_fname()).write_text(json.dumps(self.get_state()))
         self._saved_at = time.monotonic()
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> list[Any]:
@@ -121,16 +146,34 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             best.write()  # a loop of the user's own may never end a training
         return results
 
+    # KerasTuner clears the session before each build, so that automatic names begin anew. That
+    # resets Keras for all threads, the user's dtype policy included. Here nothing but the names
+    # begins anew, and the user's own go on after these three.
+
+    def _populate_initial_space(self) -> None:
+        with fresh_names():
+            super()._populate_initial_space()
+
+    def _try_run_and_update_trial(self, trial: Any, *args: Any, **kwargs: Any) -> None:
+        with fresh_names():
+            super()._try_run_and_update_trial(trial, *args, **kwargs)
+
+    def load_model(self, trial: Any) -> keras.Model:
+        """Returns a trial's model with the weights of its best epoch."""
+        with fresh_names():
+            return super().load_model(trial)
+
     def _build_and_fit_model(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         hp = trial.hyperparameters
         model = self._try_build(hp)
-        if type(self.hypermodel).fit is kt.HyperModel.fit:
-            results, note = fit_noted(model, *args, **kwargs)
-        else:
+        if has_own_fit(self.hypermodel):
             results = self.hypermodel.fit(hp, model, *args, **kwargs)
-            note = f"trained by {type(self.hypermodel).__name__}.fit"
+            note: str | None = f"trained by {type(self.hypermodel).__name__}.fit"
+        else:
+            results, note = fit_noted(model, *args, **kwargs)
         trial.message = note or trial.message
-        utils.save_json(self._get_build_config_fname(trial.trial_id), model.get_build_config())
+        built = Path(self._get_build_config_fname(trial.trial_id))
+        built.write_text(json.dumps(model.get_build_config()))
         objective = self.oracle.objective
         tuner_utils.validate_trial_results(results, objective, "HyperModel.fit()")
         return results
@@ -149,19 +192,17 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         return model
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
-        # KerasTuner clears the session first. That resets Keras for all threads, the user's dtype
-        # policy included, and frees nothing that matters here.
+        restart_names()
         model = self._build_hypermodel(hp)
         if not isinstance(model, keras.Model):
             raise FatalTypeError(
-                "Expected the hypermodel's `build` to return a Keras model. "
-                f"Received: {model!r} (of type {type(model).__name__})."
+                "Expected the model-building function, or HyperModel.build() to return a valid "
+                f"Keras Model instance. Received: {model} of type {type(model)}."
             )
         size = maybe_compute_model_size(model)
         if self.max_model_size and size > self.max_model_size:
             raise FailedTrialError(
-                f"The model has {size:,} parameters to train, over "
-                f"max_model_size={self.max_model_size:,}."
+                f"Oversized model: {size} parameters, over max_model_size={self.max_model_size}."
             )
         return model
 
@@ -181,6 +222,10 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, tuner: kt.Tuner, trial: Any) -> None:
         super().__init__()
+        hooks = ("on_epoch_begin", "on_epoch_end")
+        self.reads_model = any(
+            getattr(type(tuner), name) is not getattr(kt.Tuner, name) for name in hooks
+        )
         self.tuner = tuner
         self.trial = trial
 
@@ -200,6 +245,8 @@ class BestWeights(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
         objective: KerasTuner's objective; where it is not among the logs, the last epoch is best.
         path: The file.
     """
+
+    reads_metrics = False
 
     def __init__(self, objective: kt.Objective, path: str) -> None:
         super().__init__(objective, path)

@@ -13,10 +13,9 @@ from typing import Any
 
 import keras
 import psutil
-from tensorflow.python.eager import context
-from tensorflow.python.framework import func_graph, ops
 
 from nas_nb.errors import MeasureError, NasError
+from nas_nb.private_imports import context, device_lib, func_graph, ops
 
 
 def backend() -> str:
@@ -25,23 +24,12 @@ def backend() -> str:
 
 
 def on_tensorflow() -> bool:
-    """Whether it is TensorFlow: the compiled epoch, the supernet and its graphs are written in it.
-
-    Whatever imports TensorFlow asks this first, so that nothing else needs it.
-    """
+    """Whether it is TensorFlow; whatever imports TensorFlow asks this first."""
     return backend() == "tensorflow"
 
 
 def require_tensorflow(what: str, error: type[NasError] = MeasureError) -> None:
-    """Refuses what is written in TensorFlow where Keras runs on another library.
-
-    Args:
-        what: What was asked for, as it goes on from "for": "a supernet".
-        error: What is raised.
-
-    Raises:
-        NasError: Keras doesn't run on TensorFlow.
-    """
+    """Raises `error` where Keras runs on another library; `what` goes on from "for"."""
     if not on_tensorflow():
         raise error(
             f"Expected Keras on TensorFlow for {what}. Received: the backend {backend()!r}. Set "
@@ -65,18 +53,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def gradients(function: Callable[[list[Any]], Any], values: Sequence[Any]) -> list[Any]:
-    """Returns the gradient of a function of tensors by each of them.
-
-    Args:
-        function: Takes tensors of the shapes of `values`; returns one number, a scalar tensor.
-        values: Where the gradient is taken: floating-point tensors.
-
-    Returns:
-        Dense tensors of the shapes of `values`; zeros for what the number doesn't depend on.
-
-    Raises:
-        MeasureError: Keras runs on a library whose gradients aren't known here.
-    """
+    """Returns the gradient of a function of tensors, which returns one number, by each of them."""
     if on_tensorflow():
         return _gradients_of_tensorflow(function, list(values))
     if backend() == "jax":
@@ -114,10 +91,8 @@ def optimizers(model: keras.Model) -> list[Any]:
 
 
 def optimizer_variables(model: keras.Model) -> list[Any]:
-    """Returns all variables of a built optimizer, those included that Keras does not list.
-
-    Nadam's running product and Adafactor's placeholders are state that `optimizer.variables` omits.
-    """
+    """Returns all variables of a built optimizer, those included that Keras does not list."""
+    # Nadam's running product and Adafactor's placeholders are not in `optimizer.variables`.
     seen = {id(v) for v in model.variables}
     found = []
     for variable in _variables_in(optimizers(model)):
@@ -171,8 +146,6 @@ def _gpus_bytes() -> tuple[int, ...]:
 
     if not tf.config.list_logical_devices("GPU"):
         return ()
-    from tensorflow.python.client import device_lib
-
     listed = device_lib.list_local_devices()
     return tuple(device.memory_limit for device in listed if device.device_type == "GPU")
 
@@ -259,12 +232,7 @@ GROWTH = 1.05
 
 
 class MemoryWatch:
-    """Says when the kernel uses more memory than it should.
-
-    Args:
-        limit_bytes: Resident bytes of the kernel's process; None takes 90 % of what the container
-            gives (Binder, JupyterHub and Docker set a limit), or none where nothing limits it.
-    """
+    """Warns when the kernel takes over `limit_bytes`; None: 90 % of what the container gives."""
 
     def __init__(self, limit_bytes: int | None = None) -> None:
         given = container_bytes()

@@ -103,11 +103,7 @@ class Candidate:
         return tuple(capture(model) for model in self.models)
 
     def restore(self, states: Sequence[Arrays], data: Data) -> None:
-        """Puts the models into states that were captured.
-
-        Raises:
-            ValueError: They are those of another architecture, or of more or fewer repeats.
-        """
+        """Puts the models into captured states; ValueError if those are another architecture's."""
         for model, state in zip(self.models, states, strict=True):
             restore(model, state, data.x_train)
 

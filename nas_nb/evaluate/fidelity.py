@@ -117,15 +117,7 @@ def share(samples: int, fraction: float) -> int:
 
 
 def nested_order(data: Data, seed: int) -> npt.NDArray[np.intp]:
-    """Returns all training rows in an order of which every beginning is a fair part.
-
-    The j-th of the n samples of a class, in random order, stands at j/n; of samples that stand at
-    the same place the order is random.
-
-    Args:
-        data: The whole; samples of quantities, and of several labels at once, are one class.
-        seed: 0 or more.
-    """
+    """Returns all training rows in an order of which every beginning is a fair part."""
     rng = np.random.default_rng(seed)
     labels: npt.NDArray[Any] = np.zeros(len(data.y_train), int)
     if data.task.has_one_class:
@@ -192,13 +184,7 @@ KEPT_FIDELITIES = 4
 
 
 class FidelityCache:
-    """Makes space and data for a fidelity, once for all trials that share it.
-
-    Args:
-        space: The search space, bound to `data`.
-        data: The data in full.
-        seed: Decides which samples a part holds.
-    """
+    """Makes space and data for a fidelity, once for all trials that share it."""
 
     def __init__(self, space: SearchSpace, data: Data, seed: int) -> None:
         self._space = space
@@ -208,12 +194,7 @@ class FidelityCache:
         self._made: dict[tuple[float, float], tuple[SearchSpace, Data]] = {}
 
     def of(self, fidelity: Fidelity) -> tuple[SearchSpace, Data]:
-        """Returns the space and the data that a trial of this fidelity is trained with.
-
-        Raises:
-            DataError: A resolution below 1 was granted, and the samples are no images.
-            SpaceError: Or the space builds models for images of one size only.
-        """
+        """Returns the space and the data of a fidelity; raises for a resolution that can't be."""
         key = fidelity.data_fraction, fidelity.resolution
         with self._lock:
             made = self._made.pop(key, None) or self._make(*key)

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import inspect
 import random
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from nas_nb.evaluate.backend import backend, device_bytes, listed_variables, on_tensorflow
+from nas_nb.evaluate.training_state import has_hook
+from nas_nb.private_imports import ArrayDataAdapter, convert_to_sliceable, train_validation_split
 
 HONOURED = frozenset(
     ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split",
      "validation_data", "shuffle", "class_weight", "sample_weight", "initial_epoch",
      "validation_batch_size")
 )  # fmt: skip
-"""Arguments of `model.fit` that the engine knows; any other one goes to `model.fit`."""
+"""Arguments of `model.fit` that the compiled epoch knows; any other one goes to `model.fit`."""
 
 DEFAULT_BATCH_SIZE = 32
-
-
-class EpochPrinter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Prints one line an epoch, as `fit(verbose=2)` does; batches are not seen from here."""
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Prints the epoch's number and logs."""
-        measured = " - ".join(f"{name}: {value:.4f}" for name, value in (logs or {}).items())
-        sys.stdout.write(f"Epoch {epoch + 1}/{self.params['epochs']} - {measured}\n")
 
 
 def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
@@ -50,23 +43,14 @@ def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.Histor
 
 
 def fit_noted(model: keras.Model, *args: Any, **kwargs: Any) -> tuple[Any, str | None]:
-    """Does what `fit` does.
-
-    Args:
-        model: A compiled model.
-        *args: Arguments of `model.fit`.
-        **kwargs: Arguments of `model.fit`.
-
-    Returns:
-        What `fit` returns, and why a slower path was taken, or None.
-    """
+    """Returns what `fit` returns, and why a slower path was taken, or None."""
     given = inspect.signature(model.fit).bind(*args, **kwargs).arguments
     callbacks = given.get("callbacks") or []
     arrays = [given.get(name) for name in ("x", "y", "sample_weight", "validation_data")]
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     reason = fit_reason(model, arrays, listed) or _reason_of_arguments(given)
     if reason is not None:
-        return _fallback(model, *args, **kwargs), f"trained by model.fit: {reason}"
+        return keras_fit(model, *args, **kwargs), f"trained by model.fit: {reason}"
     return _fit_compiled(model, given, list(listed))
 
 
@@ -82,33 +66,23 @@ def keras_fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.
     return history
 
 
-def _fallback(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-    return keras_fit(model, *args, **kwargs)
-
-
 def _reason_of_arguments(given: Mapping[str, Any]) -> str | None:
     defaults = inspect.signature(keras.Model.fit).parameters
     differing = {name for name, value in given.items() if value is not defaults[name].default}
     if differing - HONOURED:
         return f"`{min(differing - HONOURED)}` is given"
-    if given.get("class_weight") and given.get("sample_weight") is not None:
-        return "`class_weight` and `sample_weight` are both given"
-    if not _rows_match(given):
-        return "inputs, targets and weights are not arrays of as many rows"
-    return None
-
-
-def _rows_match(given: Mapping[str, Any]) -> bool:
-    """Whether inputs, targets and weights have as many rows: if not, Keras has the words for it."""
+    if not isinstance(given.get("shuffle", True), bool):
+        return f"`shuffle` is {given['shuffle']!r}"
+    if keras.config.max_epochs() or keras.config.max_steps_per_epoch():
+        return "keras.config limits epochs or steps"
     held_out = given.get("validation_data")
-    parts = [(given.get("x"), given.get("y"), given.get("sample_weight"))]
-    parts += [tuple(held_out)] if isinstance(held_out, list | tuple) else []
-    if any(len(part) < 2 or part[0] is None or part[1] is None for part in parts):
-        return False
-    return all(
-        len({len(array) for array in keras.tree.flatten(part) if array is not None}) == 1
-        for part in parts
-    )
+    parts = [(given.get("x"), given.get("y"))]
+    parts += [] if held_out is None else [held_out]
+    if not all(isinstance(part, list | tuple) and len(part) in (2, 3) for part in parts):
+        return "`validation_data` is not a pair or triple of arrays"
+    if any(part[0] is None or part[1] is None for part in parts):
+        return "there are no targets"
+    return None
 
 
 def _fit_compiled(
@@ -119,8 +93,6 @@ def _fit_compiled(
 
     training, validation = _parts(given)
     batch_size = given.get("batch_size") or DEFAULT_BATCH_SIZE
-    history = keras.callbacks.History()
-    lines = [EpochPrinter()] if given.get("verbose", "auto") else []
     schedule = Schedule(
         device_set(*training),
         device_set(*validation) if validation else None,
@@ -129,38 +101,32 @@ def _fit_compiled(
         validation_batch_size=given.get("validation_batch_size") or batch_size,
         seed=random.randrange(2**31),
         initial_epoch=given.get("initial_epoch", 0),
-        shuffle=bool(given.get("shuffle", True)),
-        callbacks=[*callbacks, *lines, history],
+        shuffle=given.get("shuffle", True),
+        callbacks=callbacks,
+        verbose=given.get("verbose", "auto"),
     )
     outcome = train_compiled(model, schedule, on_epoch=lambda *_: None, control=NoControl())
-    return history, outcome.note
+    return model.history, outcome.note
 
 
 def _parts(given: Mapping[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
     """Returns `(x, y, sample_weight)` of the training and of the validation rows, if any."""
-    x, y = given["x"], given["y"]
-    weight = given.get("sample_weight")
-    if given.get("class_weight"):
-        weight = _weights_of_classes(np.asarray(y), given["class_weight"])
-    if given.get("validation_data") is not None:
-        return (x, y, weight), tuple(given["validation_data"])
-    split = given.get("validation_split") or 0.0
-    if not split:
-        return (x, y, weight), None
-    # As Keras: the last rows, before any shuffling.
-    first = int(np.floor(len(keras.tree.flatten(x)[0]) * (1.0 - split)))
-    return _rows((x, y, weight), slice(first)), _rows((x, y, weight), slice(first, None))
+    training = given["x"], given["y"], given.get("sample_weight")
+    held_out = given.get("validation_data")
+    if given.get("validation_split") and held_out is None:
+        training, held_out = train_validation_split(
+            training, validation_split=given["validation_split"]
+        )
+    class_weight = given.get("class_weight")
+    return _arrays(*training, class_weight=class_weight), held_out and _arrays(*held_out)
 
 
-def _rows(nest: tuple[Any, ...], rows: slice) -> tuple[Any, ...]:
-    taken = keras.tree.map_structure(lambda a: None if a is None else a[rows], nest)
-    return tuple(taken)
-
-
-def _weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> Any:
-    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
-    weights = [class_weight.get(int(label), 1.0) for label in classes]
-    return np.asarray(weights, dtype=keras.config.floatx())
+def _arrays(x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> tuple[Any, ...]:
+    """Returns what `fit` would batch; raises what it would raise."""
+    adapter = ArrayDataAdapter(x, y, sample_weight=sample_weight, class_weight=class_weight)
+    inputs = adapter._inputs  # noqa: SLF001 - its batches are made of nothing else
+    arrays = keras.tree.lists_to_tuples(convert_to_sliceable(inputs, target_backend="tensorflow"))
+    return tuple(keras.utils.unpack_x_y_sample_weight(arrays))
 
 
 class NoControl:
@@ -252,22 +218,21 @@ def _reason_of_callbacks(callbacks: Iterable[Any]) -> str | None:
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             return f"{type(callback).__name__} is not a single Keras callback"
-        method = _batch_method(callback)
-        if method is not None:
+        method = next((name for name in _BATCH_METHODS if has_hook(callback, name)), None)
+        if method is not None and not _waits_for_epochs(callback):
             return f"the callback {type(callback).__name__} has `{method}`"
     return None
 
 
-def _batch_method(callback: Any) -> str | None:
-    """Returns a method that has to be called at every batch, or None."""
-    # These two look at batches only if they were asked to save in the middle of epochs.
-    saving = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
-    if type(callback) in saving and callback.save_freq == "epoch":
-        return None
-    for name in _BATCH_METHODS:
-        if getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name):
-            return name
-    return None
+def _waits_for_epochs(callback: Any) -> bool:
+    """Whether it is one of Keras's that do something at a batch only where that was asked for."""
+    known = keras.callbacks
+    if type(callback) in (known.ModelCheckpoint, known.BackupAndRestore):
+        return bool(callback.save_freq == "epoch")
+    if type(callback) is known.TensorBoard:
+        at_batches = callback.write_steps_per_second or callback._should_trace  # noqa: SLF001
+        return callback.update_freq == "epoch" and not at_batches
+    return False
 
 
 def _reason_of_data(arrays: Iterable[Any]) -> str | None:
@@ -276,7 +241,7 @@ def _reason_of_data(arrays: Iterable[Any]) -> str | None:
         if array is None:
             continue
         if not _is_dense(array):
-            return f"the data is a {type(array).__name__}, not an array in memory"
+            return f"the data is a {type(array).__name__}, not numbers in memory"
         size_bytes += int(np.prod(array.shape)) * _item_bytes(array)
     limit_bytes = int(MEMORY_SHARE * device_bytes())
     if size_bytes > limit_bytes:
@@ -288,6 +253,10 @@ def _reason_of_data(arrays: Iterable[Any]) -> str | None:
 
 
 def _is_dense(array: Any) -> bool:
+    if isinstance(array, pd.DataFrame | pd.Series):
+        dtypes = [array.dtype] if isinstance(array, pd.Series) else list(array.dtypes)
+        kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in dtypes}
+        return kinds <= set("fiu") or kinds == {"b"}  # pandas mixes both as objects
     if isinstance(array, np.ndarray):
         return array.dtype.kind in "fiub"
     return keras.ops.is_tensor(array) and hasattr(array, "shape") and not _is_composite(array)
@@ -300,4 +269,6 @@ def _is_composite(array: Any) -> bool:
 
 
 def _item_bytes(array: Any) -> int:
-    return int(array.dtype.itemsize if isinstance(array, np.ndarray) else array.dtype.size)
+    if isinstance(array, pd.DataFrame):
+        return 8  # at most: its columns may differ
+    return int(array.dtype.size if keras.ops.is_tensor(array) else array.dtype.itemsize)

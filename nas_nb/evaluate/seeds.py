@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from keras.src.backend.common import global_state
-from keras.src.random import seed_generator
+
+from nas_nb.private_imports import seed_generator
+from nas_nb.space.automatic_names import fresh_names
 
 _SEEDING = threading.RLock()
 
@@ -59,13 +60,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def isolated_seeds(seed: int = 0) -> Iterator[None]:
-    """Lets Keras draw its default seeds from a generator of this thread, and from nowhere else.
-
-    What is drawn does not matter to whoever uses this: the user's `random` stays as it is.
-
-    Args:
-        seed: An int in [0, 2**32).
-    """
+    """Lets Keras draw its default seeds from a generator of this thread alone."""
     before, _OF_THREAD.generator = _OF_THREAD.generator, random.Random(seed)
     try:
         yield
@@ -89,21 +84,3 @@ class _KerasRandom:
 
 # Keras has no other way to be told: its default seeds come from this one name, for all threads.
 seed_generator.python_random = _KerasRandom()
-
-_COUNTERS = "object_name_uids"
-
-
-@contextmanager
-def fresh_names() -> Iterator[None]:
-    """Lets Keras count automatic names from the start in the block, and puts its counters back.
-
-    TensorFlow keeps about 30 kB for every variable name that it ever saw, so candidates called
-    `dense_1`, `dense_2`, ... would take a megabyte a trial that is never freed. With names that
-    repeat, memory stays flat, and the exported source of a model reads well.
-    """
-    before = global_state.get_global_attribute(_COUNTERS)
-    global_state.set_global_attribute(_COUNTERS, None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(_COUNTERS, before)

@@ -109,13 +109,16 @@ def train(
         How the training ended.
 
     Raises:
-        MeasureError: The loss doesn't fit the labels or the outputs.
+        MeasureError: The loss doesn't fit the labels or the outputs, or the model takes batches of
+            another size.
     """
-    with loss_errors_explained(model, data.y_train):
+    validation_batch_size = fixed_batch_size(model) or VALIDATION_BATCH_SIZE
+    with loss_errors_explained(model, data.y_train), _batch_errors_explained(model, data):
         reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
         if reason is None:
             schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
-            return _train_compiled(model, replace(schedule, held=held), on_epoch, control, keeper)
+            schedule = replace(schedule, held=held, validation_batch_size=validation_batch_size)
+            return _train_compiled(model, schedule, on_epoch, control, keeper)
         batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
         steered = _ControlCallback(control, on_epoch, keeper, batches)
         keras_fit(
@@ -125,7 +128,7 @@ def train(
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
             validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
-            validation_batch_size=VALIDATION_BATCH_SIZE,
+            validation_batch_size=validation_batch_size,
             callbacks=[steered],
             shuffle=False,  # the batches are shuffled already
             verbose=0,
@@ -133,15 +136,32 @@ def train(
         return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 
 
+def fixed_batch_size(model: keras.Model) -> int | None:
+    """Returns how many samples a model's input fixes a batch at, or None."""
+    inputs = getattr(model, "inputs", None) or ()
+    return next((int(tensor.shape[0]) for tensor in inputs if tensor.shape[0] is not None), None)
+
+
+@contextmanager
+def _batch_errors_explained(model: keras.Model, data: Data) -> Iterator[None]:
+    """Says of an error that a model of a fixed batch size raises what such a model needs."""
+    try:
+        yield
+    except Exception as error:
+        size = fixed_batch_size(model)
+        if size is None:
+            raise
+        rows = {"training": len(data.x_train), "validation": len(data.x_val)}
+        parts = " and ".join(f"{count} for {part}" for part, count in rows.items())
+        raise MeasureError(
+            f"The model takes batches of {size} samples: it needs batch_size={size}, and a "
+            f"multiple of {size} rows in each part of the data. Received: {parts}."
+        ) from error
+
+
 def register_choices(values: Iterable[object]) -> None:
-    """Says what candidates may choose among, so that nothing is compiled twice.
-
-    A compiled epoch offers the activations that were met before it was traced; a candidate with
-    another one has it traced anew. Whoever knows a space says here what will come.
-
-    Args:
-        values: Values of a space; those that are names of activations count.
-    """
+    """Says which activations candidates may choose among, so that nothing is traced twice."""
+    # A compiled epoch offers what was met before it was traced; another is traced anew.
     if not on_tensorflow():
         return
     from nas_nb.evaluate.compiled.traced_values import SWITCHABLE, register_activations
@@ -187,34 +207,14 @@ def shuffled_batches(
     seed: int,
     initial_epoch: int = 0,
 ) -> Any:
-    """Returns batches for `fit`, a fresh permutation for every epoch.
-
-    Args:
-        x: Samples, `(samples, ...)`.
-        y: Targets, `(samples, ...)`.
-        batch_size: Samples a batch, 1 or more.
-        seed: The permutation of epoch e is a function of (seed, e), and of the backend.
-        initial_epoch: The epoch to begin with, from 0.
-
-    Returns:
-        On TensorFlow an endless `tf.data.Dataset` of `(x, y)` batches, in the order of the compiled
-        epoch; take `steps_per_epoch` of them for an epoch. Elsewhere a `ShuffledBatches`.
-    """
+    """Returns batches for `fit`: the permutation of an epoch is a function of (seed, epoch)."""
     if on_tensorflow():
         return _dataset(x, y, batch_size, seed, initial_epoch)
     return ShuffledBatches(x, y, batch_size, seed, initial_epoch)
 
 
 class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of arrays, without TensorFlow.
-
-    Args:
-        x: Samples, `(samples, ...)`.
-        y: Targets, `(samples, ...)`.
-        batch_size: Samples a batch, 1 or more.
-        seed: The permutation of epoch e is a function of (seed, e).
-        epoch: The epoch to begin with, from 0.
-    """
+    """Batches of arrays, without TensorFlow."""
 
     def __init__(self, x: Any, y: Any, batch_size: int, seed: int, epoch: int) -> None:
         super().__init__()
@@ -274,17 +274,7 @@ def loss_errors_explained(model: keras.Model, y: Any) -> Iterator[None]:
 
 
 def explain_loss_error(error: BaseException, model: keras.Model, y: Any) -> str | None:
-    """Says in one sentence how the loss, the outputs and the labels of a model don't fit.
-
-    Args:
-        error: What training or the loss raised.
-        model: A compiled model.
-        y: The labels, as `fit` takes them: `(samples, ...)`.
-
-    Returns:
-        The sentence, with what to change where it is known. None if the error doesn't name the two
-        shapes, or a label, so that it may come from elsewhere; and for more outputs than one.
-    """
+    """Says in one sentence how loss, outputs and labels don't fit; None if that can't be told."""
     outputs, name = getattr(model, "outputs", None), _name(getattr(model, "loss", None))
     if not outputs or len(outputs) != 1 or name is None or not hasattr(y, "shape"):
         return None

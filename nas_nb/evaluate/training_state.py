@@ -56,12 +56,7 @@ def capture(model: keras.Model) -> Arrays:
 
 
 def build(model: keras.Model, x: Any) -> None:
-    """Makes the variables that a compiled model, and its optimizer, still lack.
-
-    Args:
-        model: A compiled model.
-        x: Samples `(samples, ...)`, of which one is enough to build what has no input shape.
-    """
+    """Makes the variables that a compiled model, and its optimizer, lack; `x` has its samples."""
     if not model.built:
         model(np.asarray(x[:1]))
     if not model.optimizer.built:
@@ -101,6 +96,12 @@ def _copied(variable: Any) -> npt.NDArray[Any]:
 
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]
+
+
+def has_hook(callback: keras.callbacks.Callback, name: str) -> bool:
+    """Whether a callback does something at an event, by its class or by a function set on it."""
+    hook = getattr(callback, name)
+    return getattr(hook, "__func__", hook) is not getattr(keras.callbacks.Callback, name)
 
 
 class TrainingControl(Protocol):

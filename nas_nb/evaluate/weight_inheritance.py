@@ -64,12 +64,7 @@ def _nothing(child: keras.Model, reason: str) -> InheritanceReport:
 
 
 class _Transfer:
-    """One inheritance: it follows the child's steps and keeps the links of their tensors.
-
-    Args:
-        child: The child's steps.
-        parent: The parent's.
-    """
+    """One inheritance: it follows the child's steps and keeps the links of their tensors."""
 
     def __init__(self, child: LayerCalls, parent: LayerCalls) -> None:
         self.child = child

@@ -19,18 +19,7 @@ _BATCH, _LAYER = "BatchNormalization", "LayerNormalization"
 def continue_layer(
     step: LayerCall, twin: LayerCall, given: ChannelLink, child: LayerCalls, parent: LayerCalls
 ) -> tuple[str, ChannelLink]:
-    """Gives a layer the weights of its parent's.
-
-    Args:
-        step: The child's layer.
-        twin: The parent's, of the same class.
-        given: How what it takes relates to what the parent's takes.
-        child: The child's steps.
-        parent: The parent's steps.
-
-    Returns:
-        "copied", "widened" or "narrowed", and the link of what the layer makes.
-    """
+    """Gives a layer its twin's weights; returns "copied", "widened" or "narrowed", and its link."""
     known = parent.shapes[twin.inputs[0]][-1]
     if _is_product(step) and _is_product(twin):
         link = _product(step, twin, given, known)
@@ -44,17 +33,7 @@ def continue_layer(
 def insert_layer(
     step: LayerCall, given: ChannelLink | None, parent: LayerCalls, *, nonnegative: bool
 ) -> tuple[str, ChannelLink | None]:
-    """Lets a layer that the parent lacks pass on what comes in.
-
-    Args:
-        step: The child's layer.
-        given: What comes in, as the parent knows it; None if it doesn't.
-        parent: The parent's steps.
-        nonnegative: Whether that is never below 0.
-
-    Returns:
-        "deepened" or "fresh", and the link of what the layer makes; None if there is none.
-    """
+    """Lets a layer that the parent lacks pass on what comes in; returns how, and its link."""
     if given is None:
         return "fresh", None
     known = parent.shapes[given.parent][-1]

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import keras_tuner as kt
-from keras_tuner.src.engine import oracle as kt_oracle
-from keras_tuner.src.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError
 from nas_nb.oracles.trial_recorder import (
@@ -23,12 +21,17 @@ from nas_nb.oracles.trial_recorder import (
     TrialRecorder,
     past_trials,
 )
+from nas_nb.private_imports import kt_oracle
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import Outcome, TrialStatus
+from nas_nb.space.exploration import Build, record_build
 from nas_nb.space.hyperparameters import from_hyperparameter
+from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 
 if TYPE_CHECKING:
+    from keras_tuner.engine import trial as kt_trial
+
     from nas_nb.record.history import History
 
 
@@ -64,6 +67,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         self._file: Path | None = None
         self._writing = False
         self._asked = (seed, objective)
+        self._given = {p.name for p in hyperparameters.space} if hyperparameters else set()
         journal = Journal.in_memory() if journal is None else journal
         known = known_seed(seed, journal.history)
         named = one_objective(objective, journal.history)
@@ -152,6 +156,30 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             self._take(read_project(self._file))
         if not self.hyperparameters.space:
             raise unknown_space()
+
+    def check_build(self, build: Build) -> None:
+        """Checks, where the project has trials, that a build function asks for what it asked for.
+
+        Raises:
+            StrategyError: A hyperparameter is another one, or new.
+        """
+        if self._file is None or not self.history.finished:
+            return
+        builder = WeightlessBuilder()
+        with undisturbed_random_state():
+            try:
+                usual = record_build(build, {}, builder).asked
+                last = record_build(build, self.history.finished[-1].values, builder).asked
+            finally:
+                builder.close()
+        earlier = [from_hyperparameter(parameter) for parameter in self.hyperparameters.space]
+        names = {parameter.name for parameter in earlier}
+        changed = [p for p in usual if p.name in names - self._given and p not in earlier]
+        # A range may depend on a value; a name that such a trial did not ask for is new.
+        added = [p for p in (*usual, *last) if p.name not in names] if self.tune_new_entries else []
+        for parameter in (*changed, *added):
+            what = f"without '{parameter.name}' as it is now"
+            raise other_search_error("space", what, "", self._file)
 
     def close(self) -> None:
         """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""

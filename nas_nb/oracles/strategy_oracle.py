@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keras_tuner.src.engine import trial as kt_trial
+from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError, check_whole
 from nas_nb.oracles.journal_oracle import JournalOracle
@@ -104,6 +104,8 @@ class StrategyOracle(JournalOracle):
     def strategy(self) -> Strategy:
         """The strategy, bound to the space as it is known by now. It may be changed half-way."""
         known = len(self.hyperparameters.space)
+        if not known and not self.history:  # the first trial of a loop may ask for it
+            return self._strategy
         if self._strategy.domain is None or known != self._parameters:
             self._strategy = self._strategy.over(from_hyperparameters(self.hyperparameters))
             self._parameters = known
@@ -132,7 +134,10 @@ class StrategyOracle(JournalOracle):
             Exception: What the strategy raises.
         """
         try:
-            made = self.strategy.propose(self.history, proposal_rng(self.seed, number))
+            strategy = self.strategy
+            if not self.hyperparameters.space and strategy.domain is None:
+                return Proposal({})
+            made = strategy.propose(self.history, proposal_rng(self.seed, number))
         except SpaceExhausted as exhausted:
             return Exhausted(str(exhausted))
         return made if isinstance(made, Proposal) else Proposal(made)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import dropwhile
 from typing import TYPE_CHECKING
 
-from keras_tuner.src.engine import trial as kt_trial
+from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.evaluate.seeds import trial_seed
 from nas_nb.record.events import EventKind
@@ -58,7 +58,7 @@ class TrialRecorder:
             seed=self.seed,
             strategy=strategy.name,
             options=strategy.options,
-            space=strategy.domain.to_json(),
+            space=strategy.domain.to_json() if strategy.domain else {"parameters": []},
             budget={"max_trials": max_trials},
             session=1,
             **({} if self.epochs is None else {"fidelity": {"epochs": self.epochs}}),

@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from nas_nb.errors import JournalError, JournalWriteError
 from nas_nb.evaluate.backend import MemoryWatch
+from nas_nb.evaluate.keras_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.project import check_own_files, check_same_search
@@ -66,8 +65,7 @@ class Run:
         self.ended = threading.Event()
         self.tuner: SearchTuner | None = None
         self._closed = False
-        # Keras keeps the policy for each thread: the user's is carried into the worker's.
-        self._dtype_policy = keras.config.dtype_policy()
+        self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
 
     @property
     def elapsed_s(self) -> float:
@@ -84,7 +82,8 @@ class Run:
         """Runs trials until the budget is spent, the space exhausted, or the control says so."""
         ended, reason = SearchState.FAILED, None
         try:
-            ended, reason = self._search()
+            with self._keras_settings.kept():
+                ended, reason = self._search()
         except KeyboardInterrupt:
             ended, reason = SearchState.STOPPED, "interrupted"
         except Exception as error:  # noqa: BLE001 - kept, and raised where the user waits
@@ -122,7 +121,6 @@ class Run:
         return True
 
     def _search(self) -> tuple[SearchState, str]:
-        keras.config.set_dtype_policy(self._dtype_policy)
         its, domain = self.settings, self.settings.space.domain
         files = self._files()
         oracle = SearchOracle(

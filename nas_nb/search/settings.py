@@ -17,7 +17,7 @@ from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.search.identity import recorded_versions, search_identity
-from nas_nb.space.search_space import SearchSpace
+from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.registry import make_strategy
 
 if TYPE_CHECKING:
@@ -110,12 +110,23 @@ def as_data(data: Data | str | None) -> Data:
 
 
 def as_space(space: SpaceLike) -> SearchSpace:
-    """Returns the search space meant by a space, a dict, or a KerasTuner `build(hp)` function."""
-    if isinstance(space, SearchSpace):
-        return space
+    """Returns the search space meant by a space, a dict, or a KerasTuner `build(hp)` function.
+
+    Raises:
+        SearchError: It is a HyperModel with a `fit` of its own, which would not be called.
+    """
     if isinstance(space, Mapping):
         return SearchSpace.from_dict(dict(space))
-    return SearchSpace(space)
+    made = space if isinstance(space, SearchSpace) else SearchSpace(space)
+    if has_own_fit(made):
+        whose = type(made.definition.hypermodel).__name__
+        raise SearchError(
+            "Expected a space without a `fit` of its own: a search trains its candidates itself. "
+            f"Received: {whose}, whose `fit` would not be called. Take nas.StrategyTuner, whose "
+            "trials are trained by it; or give its `build` as the space, and batch_size and epochs "
+            "as arguments."
+        )
+    return made
 
 
 def as_strategy(

@@ -12,6 +12,7 @@ import keras_tuner as kt
 import numpy as np
 
 from nas_nb.errors import SpaceError
+from nas_nb.space.automatic_names import fresh_names
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind, holds
@@ -108,13 +109,15 @@ def record_build(build: Build, values: Values, builder: WeightlessBuilder) -> Bu
     returned: Any = None
     weighted = False
     try:
-        returned = builder.call(lambda: build(hp))
+        with fresh_names():
+            returned = builder.call(lambda: build(hp))
     except SpaceError:
         raise
     except (Exception, SystemExit):  # noqa: BLE001 - the user's code may raise anything
         hp, weighted = CheckedHyperParameters.of(values), True
         try:
-            returned = build(hp)
+            with fresh_names():
+                returned = build(hp)
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - shown where it matters
             error = raised
     asked = tuple(from_hyperparameter(parameter) for parameter in hp.space)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import keras_tuner as kt
 from keras_tuner.engine import hyperparameters as kt_parameters
-from keras_tuner.src.engine.conditions import Parent  # nothing public makes one
 
 from nas_nb.errors import SpaceError, nearest
+from nas_nb.private_imports import Parent
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras_tuner as kt
 
 from nas_nb.errors import SpaceError
+from nas_nb.space.automatic_names import fresh_names
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition
 from nas_nb.space.encoding import Encoding, distance
@@ -328,7 +329,8 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: The values aren't legal, or the space needs data and has none.
         """
-        return self.definition.build(self.domain.canonical(values))
+        with fresh_names():
+            return self.definition.build(self.domain.canonical(values))
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
         """Returns a new compiled model for `hp`, as KerasTuner asks for it.
@@ -373,6 +375,14 @@ class SearchSpace(kt.HyperModel):
 
     def __repr__(self) -> str:
         return f"SearchSpace({len(self.domain.names)} parameters, size {self.size:,})"
+
+
+def has_own_fit(hypermodel: Any) -> bool:
+    """Whether a HyperModel, if it is one, trains models by a `fit` of its own."""
+    if isinstance(hypermodel, SearchSpace):
+        return has_own_fit(hypermodel.definition.hypermodel)
+    own = getattr(hypermodel, "fit", None)
+    return own is not None and getattr(own, "__func__", own) is not kt.HyperModel.fit
 
 
 def _discovered(build: object) -> SpaceDefinition:

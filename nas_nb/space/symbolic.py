@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
-from keras.src.backend.common import global_state
+
+from nas_nb.private_imports import global_state
 
 T = TypeVar("T")
 

@@ -11,6 +11,8 @@ from keras import layers
 from nas_nb.evaluate import fit as evaluate_fit
 from nas_nb.evaluate.fit import fit, fit_reason
 
+pytestmark = pytest.mark.tensorflow
+
 X = np.zeros((4, 3), "float32")
 
 
@@ -94,7 +96,7 @@ def test_what_is_not_an_array_in_memory_is_named() -> None:
     assert "generator" in (fit_reason(compiled(), [(row for row in X)]) or "")
     dataset = tf.data.Dataset.from_tensors((X, X))
     assert "Dataset" in (fit_reason(compiled(), [dataset]) or "")
-    assert "array in memory" in (fit_reason(compiled(), [np.array(["text"])]) or "")
+    assert "numbers in memory" in (fit_reason(compiled(), [np.array(["text"])]) or "")
 
 
 def test_data_larger_than_the_device_is_measured(monkeypatch: Any) -> None:

@@ -60,6 +60,7 @@ def test_a_loss_that_does_not_fit_the_labels_is_a_row_and_the_search_goes_on(tmp
     assert all("\n" not in reason for reason in rows["reason"][:2])
 
 
+@pytest.mark.tensorflow
 def test_a_layer_that_can_not_be_serialised_is_trained_and_the_row_says_how(tmp_path: Path):
     def build(hp: Any) -> keras.Model:
         hidden = [Scaled(hp.Choice("factor", [1.0, 2.0]))]

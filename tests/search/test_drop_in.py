@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
+import nas_nb
 from nas_nb import tuners
+from nas_nb.space.search_space import SearchSpace
 from nas_nb.tuners import Tuner
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
@@ -172,3 +175,110 @@ print("best", tuner.get_best_models(num_models=2)[0].count_params())
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Search space summary" in done.stdout
     assert "best " in done.stdout
+
+
+def unnamed(hp: kt.HyperParameters) -> keras.Model:
+    """Looks its layer up, and names neither metrics nor heads."""
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(hp.Choice("units", [2, 3, 5]), activation="relu")(inputs)
+    heads = [keras.layers.Dense(1, activation="sigmoid")(hidden) for _ in range(2)]
+    model = keras.Model(inputs, heads)
+    kernel = model.get_layer("dense").kernel
+    kernel.assign(kernel / 2)
+    losses = ["binary_crossentropy"] * 2
+    model.compile("sgd", losses, metrics=[[keras.metrics.AUC()], [keras.metrics.Precision()]])
+    return model
+
+
+class Looking(keras.callbacks.Callback):  # type: ignore[misc]
+    """Looks a layer up by its automatic name, and makes a metric of its own."""
+
+    names: list[str] = []  # noqa: RUF012 - tuners copy callbacks
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.names.append(self.model.get_layer("dense_1").name)
+
+
+OBJECTIVE = kt.Objective("val_dense_1_auc", "max")
+
+
+@pytest.mark.parametrize("name", ["RandomSearch", "StrategyTuner"])
+def test_automatic_names_begin_anew_for_each_build(tmp_path: Path, name: str):
+    mine = keras.metrics.AUC().name  # an earlier cell made one, too
+    Looking.names.clear()
+    tuner = getattr(tuners, name)(
+        unnamed, OBJECTIVE, max_trials=2, seed=0, executions_per_trial=2, directory=tmp_path
+    )
+    rest = {"validation_split": 0.25, "epochs": 1, "verbose": 0, "callbacks": [Looking()]}
+    tuner.search(X, [Y, Y], **rest)
+    trials = list(tuner.oracle.trials.values())
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 2, trials[0].message
+    assert all(trial.metrics.exists("val_dense_2_precision") for trial in trials)
+    assert Looking.names == ["dense_1"] * 4
+    best = tuner.get_best_models(2)
+    assert [layer.name for layer in best[1].layers][1:] == ["dense", "dense_1", "dense_2"]
+    count = int(mine.removeprefix("auc").removeprefix("_") or 0)
+    assert keras.metrics.AUC().name == f"auc_{count + 1}"  # the user's own names go on
+
+
+class OwnFit(kt.HyperModel):  # type: ignore[misc]
+    """Compiles in `fit`, and tunes the batch size there."""
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        units = hp.Choice("units", [2, 3])
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), head()])
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.compile("sgd", "binary_crossentropy", metrics=[keras.metrics.AUC()])
+        return model.fit(*args, batch_size=hp.Choice("batch_size", [8, 16]), **kwargs)
+
+
+def head() -> keras.layers.Layer:
+    return keras.layers.Dense(1, activation="sigmoid")
+
+
+def test_names_go_on_from_the_build_into_a_hypermodels_own_fit(tmp_path: Path):
+    objective = kt.Objective("val_auc", "max")
+    tuner = tuners.RandomSearch(OwnFit(), objective, max_trials=2, seed=0, directory=tmp_path)
+    tuner.search(X, Y, validation_split=0.25, epochs=1, verbose=0)
+    assert [trial.status for trial in tuner.oracle.trials.values()] == ["COMPLETED"] * 2
+    assert "batch_size" in tuner.get_best_hyperparameters()[0].values
+
+
+def test_a_space_as_hypermodel_takes_the_fast_path(tmp_path: Path):
+    tuner = search(make(tuners, "RandomSearch", tmp_path, max_trials=1))
+    space = SearchSpace(build)
+    given = {"objective": "val_accuracy", "max_trials": 1, "directory": tmp_path / "space"}
+    same = search(tuners.RandomSearch(space, **given))
+    for found in (tuner, same):
+        assert found.oracle.trials["0"].message in (None, *OTHER_BACKENDS)
+
+
+OTHER_BACKENDS = ["trained by model.fit: the compiled epoch is TensorFlow's, and Keras runs on jax"]
+
+
+def test_what_a_program_saves_is_written_at_once(tmp_path: Path):
+    tuner = search(make(tuners, "RandomSearch", tmp_path))
+    file = Path(tuner.project_dir) / "oracle.json"
+    for save in (tuner.save, tuner.oracle.save):
+        file.unlink()
+        save()
+        assert json.loads(file.read_text())["end_order"]
+
+
+@pytest.mark.parametrize(
+    "name", ["base_tuner", "hypermodel", "hyperparameters", "metrics_tracking", "oracle", "trial"]
+)
+def test_engine_modules_are_keras_tuners_own(name: str):
+    module = importlib.import_module(f"nas_nb.engine.{name}")
+    assert module is importlib.import_module(f"keras_tuner.engine.{name}")
+    assert getattr(nas_nb.engine, name) is module
+
+
+def test_the_engines_tuner_is_ours():
+    from nas_nb.engine.tuner import Tuner, maybe_distribute
+
+    assert Tuner is nas_nb.Tuner
+    assert nas_nb.engine.tuner.Tuner is Tuner
+    with maybe_distribute(None):
+        pass

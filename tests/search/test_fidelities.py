@@ -154,6 +154,7 @@ def quitting(hp: Any) -> keras.Model:
     return model
 
 
+@pytest.mark.tensorflow
 def test_a_training_that_the_models_own_code_ends_is_over(tmp_path: Path):
     search = tiny_search(tmp_path, space=quitting, max_trials=1, epochs=5).run()
     assert search.trials["status"][0] == "completed"

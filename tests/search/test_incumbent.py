@@ -25,6 +25,7 @@ def from_code(best: Any) -> Any:
     return model
 
 
+@pytest.mark.tensorflow
 def test_model_of_texts_takes_texts(tmp_path: Path) -> None:
     data = datasets.texts()
     space = nas.spaces.text(families="embedding", embeddings=4, widths=4)
@@ -35,6 +36,7 @@ def test_model_of_texts_takes_texts(tmp_path: Path) -> None:
         np.testing.assert_allclose(model.predict(texts, verbose=0), expected, rtol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_model_of_a_table_takes_its_columns(tmp_path: Path) -> None:
     data = datasets.table()
     space = nas.spaces.tabular(families="mlp", depths=1, widths=4)

@@ -174,7 +174,11 @@ def test_a_race_that_trains_has_a_search_in_each_folder(tmp_path: Path):
         ({"max_trials": None, "max_time": 5}, "max_trials"),
         ({"space": None}, "Expected the space"),
         ({"table": "nowhere"}, "folder of a search"),
-        ({"strategies": ["random", "one_shot"]}, "first trains on data"),
+        pytest.param(
+            {"strategies": ["random", "one_shot"]},
+            "first trains on data",
+            marks=pytest.mark.tensorflow,
+        ),
     ],
 )
 def test_a_race_that_can_not_be_run_is_refused_before_it_begins(
@@ -223,6 +227,7 @@ def test_names_of_your_own_tell_options_apart():
     assert list(racers) == ["young", "old"]
 
 
+@pytest.mark.tensorflow
 def test_a_strategy_that_needs_data_is_refused_over_a_table(tmp_path: Path):
     with pytest.raises(NasError, match=r"'one_shot'.*no data"):
         over_table(tmp_path, strategies=["random", "one_shot"])

@@ -7,13 +7,12 @@ import keras
 import keras_tuner as kt
 import pytest
 
-from nas_nb.errors import StrategyError
+from nas_nb.errors import SearchError, StrategyError
 from nas_nb.space.ranges import Interval
+from nas_nb.space.search_space import SearchSpace
 from tests.search.tiny import CHOICES, tiny_search
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="a shared net needs TensorFlow"
-)
+pytestmark = pytest.mark.tensorflow
 sharing = pytest.mark.parametrize("strategy", ["one_shot", "darts"])
 
 
@@ -80,3 +79,25 @@ def test_a_search_says_what_auto_chose_from_its_start_on(tmp_path: Path) -> None
     assert repr(search).endswith(
         "strategy auto (grid, because the space has only 12 architectures)>"
     )
+
+
+class Trained(kt.HyperModel):  # type: ignore[misc]
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return build(hp)
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        return model.fit(*args, batch_size=8, **kwargs)
+
+
+class Built(kt.HyperModel):  # type: ignore[misc]
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return build(hp)
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, SearchSpace])
+def test_a_hypermodel_that_trains_its_models_is_refused_with_the_way_out(
+    wrap: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(SearchError, match="Received: Trained, whose `fit` would not be called"):
+        tiny_search(tmp_path, space=wrap(Trained()))
+    assert tiny_search(tmp_path, space=wrap(Built())).state == "new"

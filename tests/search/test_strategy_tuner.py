@@ -126,6 +126,61 @@ def test_new_entries_are_an_error_where_they_are_not_allowed(tmp_path: Path) -> 
         nas.StrategyTuner(build, hyperparameters=hp, allow_new_entries=False, directory=tmp_path)
 
 
+class Formula(nas.StrategyTuner):
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+        x = trial.hyperparameters.Float("x", -1.0, 1.0)
+        return x * x + trial.hyperparameters.Int("n", 1, 3)
+
+
+@pytest.mark.parametrize("name", ["random", "evolution", "auto"])
+def test_its_own_run_trial_needs_no_hypermodel(name: str, tmp_path: Path) -> None:
+    for trials in (3, 5):
+        tuner = Formula(max_trials=trials, seed=0, strategy=name, directory=tmp_path)
+        tuner.search()
+    values = [trial.hyperparameters.values for trial in tuner.oracle.trials.values()]
+    assert [set(one) for one in values] == [{"x", "n"}] * 5
+    assert len({tuple(one.values()) for one in values}) > 3
+
+
+def of_units(units: list[int], more: bool = False, last: int = 9) -> Any:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        size = hp.Choice("units", units) + hp.Int("range", 1, min(units) + last - 9)
+        layers = [keras.layers.Dense(size), keras.layers.Dense(2, "softmax")]
+        if more:
+            layers.insert(1, keras.layers.Dropout(hp.Float("drop", 0.0, 0.5)))
+        model = keras.Sequential([keras.Input((4,)), *layers])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def test_a_project_of_another_space_is_refused(tmp_path: Path) -> None:
+    def go(build: Any, trials: int) -> nas.StrategyTuner:
+        rest = {"strategy": "random", "directory": tmp_path}
+        return search(nas.StrategyTuner(build, "val_accuracy", trials, 0, **rest))
+
+    go(of_units([2, 3]), 1)
+    assert len(go(of_units([2, 3]), 2).oracle.history) == 2
+    for changed in (of_units([4, 5]), of_units([2, 3], more=True), of_units([2, 3], last=12)):
+        with pytest.raises(StrategyError, match="Expected the space of the search"):
+            go(changed, 3)
+
+
+def test_a_project_whose_build_and_training_ask_for_more_by_and_by_goes_on(tmp_path: Path) -> None:
+    class Tuned(kt.HyperModel):  # type: ignore[misc]
+        def build(self, hp: kt.HyperParameters) -> keras.Model:
+            return build(hp)
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+            return model.fit(*args, batch_size=hp.Choice("batch", [16, 32]), **kwargs)
+
+    for trials in (3, 4):
+        rest = {"strategy": "random", "directory": tmp_path}
+        tuner = search(nas.StrategyTuner(Tuned(), "val_accuracy", trials, 0, **rest))
+    assert [trial.status for trial in tuner.oracle.trials.values()] == ["COMPLETED"] * 4
+
+
 def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
     given = {"max_model_size": 5, "max_consecutive_failed_trials": 2, "directory": tmp_path}
     tuner = nas.StrategyTuner(build, "val_accuracy", 9, 0, strategy="random", **given)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.eager import context
 
 from nas_nb.evaluate.backend import EPOCH, released_graphs
 from nas_nb.evaluate.compiled.traced_values import keras_layers
+from nas_nb.private_imports import config_pb2, context
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -25,15 +24,7 @@ if TYPE_CHECKING:
 
 
 class EpochProgram:
-    """An epoch over data on the device, traced once for everybody who shares the model.
-
-    Both functions run batch after batch until the data or the time is used up, and return where
-    they got. Metrics live in variables, so the next call goes on as if there had been no break.
-
-    Args:
-        model: A built and compiled model, the template's.
-        settings: The numbers that its layers and optimizer read from variables.
-    """
+    """An epoch over data on the device, in slices, traced once for all that share the model."""
 
     def __init__(self, model: keras.Model, settings: Sequence[TracedHyperparameter] = ()) -> None:
         self._model = model
@@ -114,6 +105,7 @@ class EpochProgram:
 
     def _loop(self, batch: Any, samples: Any, start: Any, size: Any, deadline: Any) -> Any:
         model = self._model
+        # Metrics live in variables, so the next slice goes on as if there had been no break.
         tf.cond(start == 0, lambda: _done(model.reset_metrics), lambda: True)
 
         def go_on(position: Any) -> Any:
@@ -218,13 +210,7 @@ def _spec(tensor: Any) -> Any:
 
 
 def device_set(x: Any, y: Any, sample_weight: Any = None) -> DeviceSet:
-    """Puts arrays on the device, in the types that `fit` would feed.
-
-    Args:
-        x: An array `(samples, ...)`, or a list, tuple or dict of them.
-        y: Targets, likewise.
-        sample_weight: Weights of the samples, likewise, or None.
-    """
+    """Puts arrays `(samples, ...)`, or nests of them, on the device, in the types of `fit`."""
     x, y, weight = (keras.tree.map_structure(_tensor, nest) for nest in (x, y, sample_weight))
     return DeviceSet(x, y, weight, int(keras.tree.flatten(x)[0].shape[0]))
 
@@ -256,15 +242,9 @@ _ADAMS = (keras.optimizers.Adam, keras.optimizers.AdamW)
 
 @contextmanager
 def lean_adam(optimizer: Any) -> Iterator[None]:
-    """Traces a step of Adam or AdamW in the block with a third of the operations.
-
-    Keras computes the step's size, two powers and a root, again for every weight. The arithmetic
-    on each weight is Keras's (Kingma and Ba 2015, section 2: the efficient order of Algorithm 1).
-    Other optimizers, and AMSGrad, are left to themselves.
-
-    Args:
-        optimizer: A built optimizer; it is what it was when the block ends.
-    """
+    """Traces a step of a built Adam or AdamW in the block with a third of the operations."""
+    # Keras computes the step's size, two powers and a root, again for every weight. The arithmetic
+    # on each weight is Keras's (Kingma and Ba 2015, section 2: the efficient order of Algorithm 1).
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
     if type(inner) not in _ADAMS or inner.amsgrad or "update_step" in vars(inner):
         yield

@@ -60,12 +60,7 @@ def unshared_signature(reason: str) -> Signature:
 
 
 def signature(model: keras.Model, data_spec: str) -> Signature:
-    """Reads the signature of a compiled and built model; of one that can't be read, `alone`.
-
-    Args:
-        model: A compiled model.
-        data_spec: Describes the structure, types and sample shapes of what it is trained on.
-    """
+    """Reads the signature of a compiled and built model; of one that can't be read, `ALONE`."""
     try:
         reason = why_unshareable(model)
         return _shared(model, data_spec) if reason is None else unshared_signature(reason)
@@ -101,10 +96,7 @@ def _shared(model: keras.Model, data_spec: str) -> Signature:
 
 
 def free_activation(model: keras.Model, layer: Any) -> str | None:
-    """Returns the layer's activation if it may be chosen at run time, else None.
-
-    At the end of a model Keras's losses look at the activation, so there it is part of the key.
-    """
+    """Returns the layer's activation if it may be chosen at run time, else None."""
     name = switchable_name(getattr(layer, "activation", None))
     ends = any(output._keras_history.operation is layer for output in model.outputs)
     return None if ends else name
@@ -314,10 +306,7 @@ def _is_plain(model: Any) -> bool:
 
 
 def _is_foreign(config: Any) -> bool:
-    """Whether a config names a Python object that isn't Keras's, such as an activation function.
-
-    Two functions may have one name, and reading one back from its name may fail.
-    """
+    """Whether a config names a Python object that isn't Keras's: two may have one name."""
     if isinstance(config, Mapping):
         module = config.get("module", "keras") if "class_name" in config else "keras"
         if str(module).split(".")[0] != "keras" or set(config) == {"value"}:  # a lambda's bytecode

@@ -26,6 +26,7 @@ from nas_nb.evaluate.compiled.traced_values import (
     with_dropout,
 )
 from nas_nb.evaluate.seeds import isolated_seeds
+from nas_nb.space.automatic_names import fresh_names
 
 # A trace takes a few megabytes; a chain space of three layers has nine topologies.
 CAPACITY = 48
@@ -33,13 +34,7 @@ CAPACITY = 48
 
 @dataclass(frozen=True)
 class Compiled:
-    """A template with the functions that are traced over it.
-
-    Attributes:
-        template: Takes a candidate's state; its lock is held by whoever trains.
-        program: The compiled epoch.
-        activations: Those between which the trace can choose.
-    """
+    """A template, the functions traced over it, and the activations they choose between."""
 
     template: Template
     program: EpochProgram
@@ -47,15 +42,7 @@ class Compiled:
 
 
 class TraceCache:
-    """The compiled functions of the topologies that were used last.
-
-    Args:
-        capacity: How many are kept, 1 or more; the one that was used longest ago makes room.
-
-    Attributes:
-        traced: How often something had to be compiled.
-        reused: How often a candidate found it compiled.
-    """
+    """The compiled functions of the `capacity` topologies used last, and how often they served."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
@@ -74,13 +61,7 @@ class TraceCache:
             self.traced = self.reused = 0
 
     def acquire(self, model: keras.Model, signed: Signature, batch: Any) -> Compiled:
-        """Returns compiled functions for a candidate, with the template's lock held.
-
-        Args:
-            model: The candidate, compiled and built.
-            signed: Its signature.
-            batch: A batch `(x, y, sample_weight)` of the data that it will be trained on.
-        """
+        """Returns compiled functions for a built candidate, with the template's lock held."""
         found = self._find(signed)
         if found is not None:
             return found
@@ -98,11 +79,7 @@ class TraceCache:
         return compiled
 
     def why_new(self, signed: Signature) -> str | None:
-        """Says what keeps a candidate from the trace of one that is much like it.
-
-        Returns:
-            A note for the trial's row; None where it will find a trace, or where none is alike.
-        """
+        """Says what keeps a candidate from the trace of one that is much like it, or None."""
         with self._lock:
             keys = list(self._entries)
         if not signed.key or signed.key in keys:
@@ -224,9 +201,16 @@ class Template:
         for index, switch in self._switches.items():
             switch.choose(free_activation(model, layers[index]) or "")
 
-    def pull(self, model: keras.Model) -> None:
-        """Gives the candidate its trained weights and optimizer state."""
+    def build_measures(self, model: keras.Model, batch: Any) -> None:
+        """Builds the candidate's own metrics, so that `pull` can fill them."""
+        if model is not self.model:
+            _build_measures(model, batch)
+
+    def pull(self, model: keras.Model, measured: bool = False) -> None:
+        """Gives the candidate its trained weights, its optimizer's state and maybe its metrics'."""
         self._give(model, self._state, self._values(model, optimizer=True))
+        if measured:
+            self._give(model, _metric_values(self.model), _metric_values(model))
 
     def pull_weights(self, model: keras.Model) -> None:
         """Gives the candidate its weights as they are now, and leaves its optimizer as it was."""
@@ -239,10 +223,7 @@ class Template:
                     _assign(own, slot)
 
     def _values(self, model: keras.Model, optimizer: bool = False) -> list[Any]:
-        """The TensorFlow variables of a candidate at the template's places; None where it has none.
-
-        It has no seed for a layer that drops nothing.
-        """
+        """The TensorFlow variables of a candidate by the template's places; None for none."""
         variables = [v.value for v in model.variables]
         if self._seeds and len(variables) < len(self._weights):
             layers = keras_layers(model)
@@ -261,10 +242,7 @@ def _assign(target: Any, source: Any) -> None:
 
 
 def _build_measures(model: keras.Model, batch: Any) -> None:
-    """Builds loss and metrics for a batch, without tracing the model where its outputs are known.
-
-    Metrics that need more than the shapes are built by an update, so Keras has to trace one.
-    """
+    """Builds loss and metrics for a batch; traces the model only where shapes are not enough."""
     outputs = list(getattr(model, "outputs", None) or [])
     loss, metrics = model._compile_loss, model._compile_metrics
     named = all(isinstance(m, str) for m in keras.tree.flatten(_metrics_of(model)) if m)
@@ -281,6 +259,10 @@ def _build_measures(model: keras.Model, batch: Any) -> None:
         model.optimizer.build(model.trainable_variables)
 
 
+def _metric_values(model: keras.Model) -> list[Any]:
+    return [variable.value for metric in model.metrics for variable in metric.variables]
+
+
 def _metrics_of(model: keras.Model) -> list[Any]:
     config = model._compile_config.config
     return [config.get("metrics"), config.get("weighted_metrics")]
@@ -289,7 +271,7 @@ def _metrics_of(model: keras.Model) -> list[Any]:
 def _copy(model: keras.Model, drops: bool) -> keras.Model:
     """Copies a model with its optimizer, loss and metrics; weights are drawn anew."""
     config = with_dropout(model.get_config()) if drops else model.get_config()
-    with isolated_seeds():
+    with isolated_seeds(), fresh_names():
         try:
             return _compiled(model, config, model._compile_config.config)
         except Exception as error:
@@ -338,15 +320,7 @@ _MOST_NAMED = 3
 
 
 def signature_difference(key: str, others: Iterable[str]) -> str | None:
-    """Names the constants that keep a candidate from the trace of the one that is most like it.
-
-    Args:
-        key: The key of its signature.
-        others: The keys of those that were traced.
-
-    Returns:
-        Such as "clipnorm of Adam" or "loss"; None where all have other topologies or data.
-    """
+    """Names what keeps a candidate from the most alike trace: "clipnorm of Adam"; or None."""
     named = (_differences(json.loads(key), json.loads(other)) for other in others)
     alike = [names for names in named if names]
     return ", ".join(min(alike, key=len)[:_MOST_NAMED]) if alike else None

@@ -86,14 +86,7 @@ def has_adapted(layer: Any) -> bool:
 
 
 def rewrite(layer: Any) -> Mapping[str, TracedHyperparameter]:
-    """Gives a copied layer a call that reads no size and no rate from Python.
-
-    Args:
-        layer: A layer of a template, for which `shares_sizes` is true.
-
-    Returns:
-        The layer's numbers that are variables from now on, by attribute name.
-    """
+    """Gives a copied layer a call that reads no size or rate; returns what are variables now."""
     name = type(layer).__name__
     if name in _CONVOLUTIONS:
         layer.call = _convolution(layer)
@@ -192,24 +185,15 @@ def switchable_name(function: Any) -> str | None:
 
 
 def register_activations(names: set[str]) -> tuple[str, ...]:
-    """Returns all activations that candidates of this process have used, these included.
-
-    A new trace offers those and no others: every branch costs milliseconds of tracing, and a
-    search space rarely holds more than a handful.
-    """
+    """Returns all activations that candidates of this process have used, these included."""
+    # A new trace offers those and no others: every branch costs milliseconds of tracing.
     with _lock:
         _seen_activations.extend(sorted(names - set(_seen_activations)))
         return tuple(_seen_activations)
 
 
 class ActivationSwitch:
-    """An activation whose function is picked by variables when the graph runs.
-
-    Attributes:
-        index: The place of the current function among `names`, an int32 scalar variable.
-        slope: What the current function multiplies numbers below zero by, if it is one of those
-            that are straight on both sides of zero; a float32 scalar variable.
-    """
+    """An activation whose function, and slope below zero, variables choose at run time."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
@@ -320,16 +304,7 @@ def with_dropout(config: Any) -> Any:
 
 
 def seed_places(layers: Sequence[Any], variables: Sequence[Any]) -> dict[int, int]:
-    """Returns which of a model's variables are the seeds of `Dropout` layers.
-
-    Args:
-        layers: All layers of the model.
-        variables: All variables of the model.
-
-    Returns:
-        The number of the layer, by the place of the variable. A candidate whose layer has rate 0
-        has no such variable.
-    """
+    """Returns the `Dropout` layer's number by the place of its seed among a model's variables."""
     owners = {
         id(layer.seed_generator.state): number
         for number, layer in enumerate(layers)

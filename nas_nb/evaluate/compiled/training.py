@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 from nas_nb.evaluate.backend import release_kernels
 from nas_nb.evaluate.compiled.signature import Sharing, signature, unshared_signature
 from nas_nb.evaluate.compiled.trace_cache import CACHE, Compiled, CopyError, TraceCache
+from nas_nb.evaluate.training_state import has_hook
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.compiled.program import DeviceSet
@@ -36,7 +37,8 @@ class Schedule:
         seed: With the epoch's number, decides the order of the samples.
         initial_epoch: Epochs that are done already.
         shuffle: Whether to permute the samples at all.
-        callbacks: Keras callbacks without batch methods.
+        callbacks: Keras callbacks without batch methods; None where nobody asks for the history.
+        verbose: As for `fit`: 0, 1, 2 or "auto".
         held: Keeps what was compiled for this model alone, where one training takes several
             calls; None where it takes one.
     """
@@ -49,7 +51,8 @@ class Schedule:
     seed: int = 0
     initial_epoch: int = 0
     shuffle: bool = True
-    callbacks: Sequence[Any] = field(default_factory=tuple)
+    callbacks: Sequence[Any] | None = None
+    verbose: int | str = 0
     held: list[Compiled] | None = None
 
     @property
@@ -85,7 +88,8 @@ def train_compiled(
     """Trains a model as `fit` would, with whole epochs inside one compiled function.
 
     When `on_epoch` or a callback is called, the model has its weights of that moment; a callback
-    also finds the optimizer's state, and may change both.
+    also finds the optimizer's state and the metrics, as under `fit`, and may change weights and
+    optimizer.
 
     Args:
         model: A compiled model; a `Sequential` one may still be without its input shape.
@@ -108,13 +112,17 @@ def train_compiled(
         compiled = _acquire(model, signed, schedule, cache)
     try:
         compiled.template.push(model)
+        run = _Run(model, schedule, compiled, on_epoch, control, keeper)
         try:
-            stopped = _Run(model, schedule, compiled, on_epoch, control, keeper).run()
+            stopped = run.train()
         finally:
-            compiled.template.pull(model)
+            compiled.template.pull(model, run.measured)
+        # In the order of `fit`: the averages of an optimizer take the weights' place first.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        if not stopped:
+            run.end()
     finally:
         compiled.template.lock.release()
-    model.optimizer.finalize_variable_values(model.trainable_variables)
     release_kernels([*model.variables, *model.optimizer.variables])
     return Outcome(stopped, note)
 
@@ -139,6 +147,14 @@ def _build_optimizer(model: keras.Model) -> None:
             model.optimizer.build(model.trainable_variables)
 
 
+# They look at the logs and not at the model.
+_BLIND = (keras.callbacks.History, keras.callbacks.ProgbarLogger)
+_EVENTS = (
+    "on_train_begin", "on_epoch_begin", "on_test_begin", "on_test_end", "on_epoch_end",
+    "on_train_end",
+)  # fmt: skip
+
+
 class _Run:
     """One training of one candidate whose state is in the template."""
 
@@ -159,27 +175,37 @@ class _Run:
         self.report = on_epoch
         self.control = control
         self.callbacks: Any = None
-        if schedule.callbacks:
-            self.callbacks = keras.callbacks.CallbackList(
-                list(schedule.callbacks),
-                add_history=True,
-                model=model,
-                epochs=schedule.epochs,
-                verbose=0,
-                steps=-(-schedule.train.samples // schedule.batch_size),
-            )
+        self.measured = False
+        self.logs: dict[str, float] | None = None
+        if schedule.callbacks is not None:
+            self._listen(schedule.callbacks)
 
-    def run(self) -> bool:
+    def _listen(self, callbacks: Sequence[Any]) -> None:
+        # Our own say that they don't look; then nothing is copied for them.
+        seeing = [c for c in callbacks if getattr(c, "reads_model", type(c) not in _BLIND)]
+        self.seen = {event for event in _EVENTS for c in seeing if has_hook(c, event)}
+        self.reads_metrics = any(getattr(c, "reads_metrics", True) for c in seeing)
+        self.callbacks = keras.callbacks.CallbackList(
+            list(callbacks),
+            add_history=True,
+            add_progbar=self.schedule.verbose != 0,
+            model=self.model,
+            epochs=self.schedule.epochs,
+            verbose=self.schedule.verbose,
+            steps=-(-self.schedule.train.samples // self.schedule.batch_size),
+        )
+
+    def train(self) -> bool:
         """Trains; returns whether the control ended it early."""
         self.model.stop_training = False
         self._call("on_train_begin")
-        logs: dict[str, float] = {}
         for epoch in range(self._first_epoch(), self.schedule.epochs):
             began = time.perf_counter()
             self._call("on_epoch_begin", epoch)
             logs = self._epoch(epoch)
             if not logs:
                 return True
+            self.logs = logs
             self.template.pull_weights(self.model)
             self.report(epoch + 1, logs, time.perf_counter() - began)
             if self.keeper is not None and self.keeper.is_due(epoch + 1):
@@ -188,8 +214,12 @@ class _Run:
             self._call("on_epoch_end", epoch, logs)
             if self.model.stop_training:
                 break
-        self._call("on_train_end", logs)
         return False
+
+    def end(self) -> None:
+        """Tells the callbacks that training is over; what they change in the model stays."""
+        if self.callbacks is not None:
+            self.callbacks.on_train_end(self.logs)
 
     def _first_epoch(self) -> int:
         # Keras's BackupAndRestore says here which epoch comes next, when training begins.
@@ -206,42 +236,63 @@ class _Run:
         def go(start: Any, size: Any, deadline: Any) -> Any:
             return self.program.train(train, key, shuffle, start, size, deadline)
 
-        logs = self._slices(go, train.samples, schedule.batch_size)
+        progress = getattr(self.callbacks, "_progbar", None)
+        only_one = self.model.stop_training  # `fit` looks at it after the first batch
+        logs = self._slices(go, train.samples, schedule.batch_size, only_one, progress)
+        if logs and self.callbacks is not None and self.reads_metrics and not self.measured:
+            # As late as Keras does: before the first step a model has none.
+            self.template.build_measures(self.model, train.batch(2))
+            self.measured = True
         if logs and schedule.validation is not None:
             measured = self._validation(schedule.validation)
             logs = {**logs, **measured} if measured else {}
         return {name: logs[name] for name in sorted(logs)}  # the order that `fit` has them in
 
     def _validation(self, held_out: DeviceSet) -> dict[str, float]:
+        self.model.stop_evaluating = False
         self._call("on_test_begin")
+        only_one = self.model.stop_evaluating
 
         def go(start: Any, size: Any, deadline: Any) -> Any:
             return self.program.validate(held_out, start, size, deadline)
 
-        logs = self._slices(go, held_out.samples, self.schedule.validation_batch_size)
+        batch_size = self.schedule.validation_batch_size
+        logs = self._slices(go, held_out.samples, batch_size, only_one)
         if logs:
             self._call("on_test_end", logs)
         return {f"val_{name}": value for name, value in logs.items()}
 
-    def _slices(self, go: Any, samples: int, batch_size: int) -> dict[str, float]:
+    def _slices(
+        self, go: Any, samples: int, batch_size: int, only_one: bool, progress: Any = None
+    ) -> dict[str, float]:
         """Calls a compiled function until all rows are used, and obeys the control in between."""
         size = tf.constant(batch_size, tf.int32)
         start = 0
         while start < samples:
             if self.control.checkpoint():
                 return {}
-            deadline = tf.constant(time.time() + SLICE_S, tf.float64)
+            deadline = tf.constant(0.0 if only_one else time.time() + SLICE_S, tf.float64)
             end, metrics = go(tf.constant(start, tf.int32), size, deadline)
             start = int(end)
+            if progress is not None and start < samples:
+                progress.on_train_batch_end(-(-start // batch_size) - 1, _flat(metrics))
+            if only_one:
+                break
         if self.control.checkpoint():
             return {}
         return _flat(metrics)
 
     def _call(self, event: str, *arguments: Any) -> None:
-        """Calls the callbacks, if there are any, with the candidate's state at hand."""
-        if self.callbacks is not None:
-            self.template.pull(self.model)
-            getattr(self.callbacks, event)(*arguments)
+        """Calls the callbacks; those that look find the candidate as it is under `fit`."""
+        if self.callbacks is None:
+            return
+        looked = event in self.seen
+        if looked:
+            self.template.pull(self.model, self.measured)
+            if self.measured and event == "on_epoch_begin":
+                self.model.reset_metrics()
+        getattr(self.callbacks, event)(*arguments)
+        if looked:
             self.template.push(self.model)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from nas_nb.evaluate.seeds import fresh_names
+from nas_nb.space.automatic_names import fresh_names
 
 
 def test_names_repeat_in_the_block_and_count_on_after_it() -> None:
