@@ -67,6 +67,7 @@ class _State:
     def __init__(self) -> None:
         vars(self)["usual"] = threading.local()
         if _OF_THREAD.state is not None:  # `clear_session` by the thread that is kept
+            vars(self)["usual"] = vars(global_state.GLOBAL_STATE_TRACKER)["usual"]
             _OF_THREAD.state = _new_state()
 
     def __getattr__(self, name: str) -> Any:

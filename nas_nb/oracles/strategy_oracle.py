@@ -135,7 +135,8 @@ class StrategyOracle(JournalOracle):
         """
         try:
             strategy = self.strategy
-            if not self.hyperparameters.space and strategy.domain is None:
+            unbound = strategy.domain is None
+            if unbound:
                 return Proposal({})
             made = strategy.propose(self.history, proposal_rng(self.seed, number))
         except SpaceExhausted as exhausted:

@@ -10,6 +10,8 @@ from nas_nb.data.readers import collect
 from nas_nb.data.task import Task
 from nas_nb.errors import DataError
 
+pytestmark = pytest.mark.tensorflow
+
 x = np.arange(60, dtype="float32").reshape(20, 3)
 y = np.arange(20) % 2
 

@@ -15,6 +15,8 @@ from nas_nb.evaluate import backend
 from nas_nb.evaluate.backend import release_kernels, released_graphs
 from nas_nb.evaluate.fit import fit, keras_fit
 
+pytestmark = pytest.mark.tensorflow
+
 X = np.ones((8, 3), "float32")
 Y = np.zeros(8, "int64")
 

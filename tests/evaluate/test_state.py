@@ -104,6 +104,7 @@ def test_the_engine_goes_on_from_a_state_as_if_it_had_not_stopped(optimizer: Any
     assert_continues(lambda: Candidate([model(optimizer=made or optimizer())], 3, "val_accuracy"))
 
 
+@pytest.mark.tensorflow
 def test_fit_goes_on_from_a_state_as_if_it_had_not_stopped() -> None:
     assert_continues(lambda: Candidate([model(OwnStep)], 3, "val_accuracy"))
 
@@ -130,6 +131,7 @@ def test_repeats_report_means_and_the_spread_and_the_first_is_the_plain_trial() 
     assert both.leader("min") is both.models[int(np.argmin(values))]
 
 
+@pytest.mark.tensorflow
 def test_a_candidate_is_ended_by_the_report_of_an_epoch() -> None:
     for models in ([model()], [model(), model(seed=1)], [model(OwnStep)]):
         candidate = Candidate(models, 3, "val_loss")
@@ -190,6 +192,7 @@ def test_a_model_without_an_input_shape_takes_a_state() -> None:
     np.testing.assert_array_equal(target.predict(DATA.x_val), source.predict(DATA.x_val))
 
 
+@pytest.mark.tensorflow
 def test_repeats_of_a_model_that_shares_nothing_are_compiled_once_each(monkeypatch: Any) -> None:
     traced: list[int] = []
     acquire = TraceCache.acquire

@@ -41,11 +41,9 @@ def waves(rows: int) -> Data:
     return Data.from_arrays(x, x[:, 0, 0], task="regression", validation=0.25, test=0.25)
 
 
-def of_eight(stateful: bool) -> keras.Model:
-    inputs = keras.Input(batch_shape=(8, 5, 1))
-    model = keras.Model(
-        inputs, keras.layers.Dense(1)(keras.layers.GRU(2, stateful=stateful)(inputs))
-    )
+def of_eight() -> keras.Model:
+    layers = [keras.layers.GRU(2, stateful=True), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input(batch_shape=(8, 5, 1)), *layers])
     model.compile("sgd", "mse")
     return model
 

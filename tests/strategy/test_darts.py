@@ -13,6 +13,8 @@ from nas_nb.strategy.weight_sharing import Darts
 from tests.search.tiny import tiny_search
 from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
+pytestmark = pytest.mark.tensorflow
+
 SPACE = {"layers": ["Dense"], "units": [2, 3], "activations": ["relu"], "depth": [1, 2]}
 MIXING = {
     "optimizer": [["adam", 0.1], ["sgd", 0.9]],

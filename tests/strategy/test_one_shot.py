@@ -18,6 +18,8 @@ from nas_nb.strategy.weight_sharing import OneShot
 from tests.search.tiny import tiny_data, tiny_search
 from tests.strategy.worlds import MAXIMISE, Recorder, twelve
 
+pytestmark = pytest.mark.tensorflow
+
 SPACE = {"layers": ["Dense"], "units": [2, 3], "activations": ["relu"], "depth": [1, 2]}
 
 

@@ -21,6 +21,7 @@ class Clock(keras.layers.Layer):
         return inputs
 
 
+@pytest.mark.tensorflow
 def test_latency_is_measured_on_a_compiled_call_after_a_warm_up():
     clock = Clock()
     model = keras.Sequential([keras.Input((3,)), clock, keras.layers.Dense(2)])

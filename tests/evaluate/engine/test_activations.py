@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from nas_nb.evaluate.compiled.traced_values import ActivationSwitch
 
+pytestmark = pytest.mark.tensorflow
+
 NUMBERS = np.array([[-np.inf, -2.0, 0.0, 3.0, np.inf]], "float32")
 
 

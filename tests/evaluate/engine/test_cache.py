@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import keras
+import pytest
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.trainer import register_choices
 from tests.evaluate.engine.paths import by_engine, vectors
+
+pytestmark = pytest.mark.tensorflow
 
 
 def chain(depth: int, width: int) -> keras.Model:

@@ -11,6 +11,8 @@ from keras import layers, optimizers
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import by_engine, vectors
 
+pytestmark = pytest.mark.tensorflow
+
 
 def candidate(
     width: int = 4,

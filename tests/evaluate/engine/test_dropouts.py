@@ -3,10 +3,13 @@ from __future__ import annotations
 from functools import partial
 
 import keras
+import pytest
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, vectors
+
+pytestmark = pytest.mark.tensorflow
 
 
 def dropping(*rates: float, nested: bool = False) -> keras.Model:

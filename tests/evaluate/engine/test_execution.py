@@ -8,6 +8,8 @@ from tensorflow.python.eager import context
 from nas_nb.evaluate.compiled import program
 from nas_nb.evaluate.compiled.program import is_light, lightweight_graphs
 
+pytestmark = pytest.mark.tensorflow
+
 
 def test_the_users_settings_are_those_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "threads", lambda: 2)

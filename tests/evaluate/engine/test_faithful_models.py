@@ -12,6 +12,8 @@ from keras import layers, regularizers
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, images, vectors
 
+pytestmark = pytest.mark.tensorflow
+
 
 def classifier(hidden: list[Any], optimizer: str = "adam") -> keras.Model:
     loss = "sparse_categorical_crossentropy"

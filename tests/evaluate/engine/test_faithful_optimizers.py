@@ -13,6 +13,8 @@ from keras import layers, optimizers
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, images
 
+pytestmark = pytest.mark.tensorflow
+
 OPTIMIZERS: dict[str, Callable[[float], Any]] = {
     "SGD": optimizers.SGD,
     "momentum": lambda lr: optimizers.SGD(lr, momentum=0.9),

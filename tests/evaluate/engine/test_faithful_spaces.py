@@ -15,6 +15,8 @@ from tests.evaluate.engine.paths import ROWS, assert_same
 from tests.space.test_all import DIGITS, WINDOWS, WORDS
 from tests.space.test_all import ROWS as TABLE
 
+pytestmark = pytest.mark.tensorflow
+
 DARTS = ("dil_conv_3x3", "avg_pool_3x3", "skip_connect")
 
 # The smallest candidates, of families that are quick to trace.

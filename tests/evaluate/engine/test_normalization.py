@@ -10,6 +10,8 @@ from keras import layers
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import by_engine, by_fit, vectors
 
+pytestmark = pytest.mark.tensorflow
+
 MEAN, VARIANCE = [1.0, 2.0, 0.0, -1.0, 5.0], [2.0, 1.0, 4.0, 1.0, 9.0]
 
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, images
+
+pytestmark = pytest.mark.tensorflow
 
 CACHE = TraceCache()  # shared by all examples, so that later ones reuse what earlier ones traced
 

@@ -11,6 +11,8 @@ from keras import layers
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, by_fit, vectors
 
+pytestmark = pytest.mark.tensorflow
+
 
 class Absolute(keras.regularizers.Regularizer):
     def __call__(self, x: Any) -> Any:

@@ -16,6 +16,8 @@ from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.compiled.training import Schedule, train_compiled
 from tests.evaluate.engine.paths import BATCH, Free, by_engine, images
 
+pytestmark = pytest.mark.tensorflow
+
 
 def small(width: int = 4) -> keras.Model:
     model = keras.Sequential(

@@ -38,6 +38,7 @@ def test_layers_that_are_rectifiers_count_as_activations_do():
     assert naswot(same, *data) == naswot(model, *data)
 
 
+@pytest.mark.tensorflow
 def test_two_samples_that_are_the_same_leave_nothing_to_tell_apart():
     x, y = batch((4,), samples=5)
     x[1] = x[0]

@@ -15,6 +15,8 @@ from nas_nb.supernet.differentiable import DartsConfig, DifferentiableSupernet
 from nas_nb.supernet.layers import CallContext
 from tests.evaluate.supernet.made import stripes
 
+pytestmark = pytest.mark.tensorflow
+
 DATA = stripes()
 CHAINS: dict[str, Any] = {
     "layers": ["Conv2D", "Dense"],

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from nas_nb.supernet.program import PathAdam
+
+pytestmark = pytest.mark.tensorflow
 
 
 def test_it_is_adam_where_everything_is_used() -> None:

@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.supernet.choices import PathChoices
 from nas_nb.supernet.supernet import FairPaths, UniformPaths
+
+pytestmark = pytest.mark.tensorflow
 
 CELLS = PathChoices.of(nasbench201_cell(nodes=3).domain)
 CHAINS = PathChoices.of(

@@ -17,6 +17,8 @@ from nas_nb.supernet.supernet import Supernet
 from tests.evaluate.supernet.extraction import inherited_model
 from tests.evaluate.supernet.made import stripes
 
+pytestmark = pytest.mark.tensorflow
+
 DATA = stripes()
 CHAINS: dict[str, Any] = {
     "layers": ["Conv2D", "Dense"],

@@ -9,6 +9,8 @@ import nas_nb as nas
 from nas_nb.errors import SpaceError
 from tests.space.ready import datasets
 
+pytestmark = pytest.mark.tensorflow
+
 
 def trained(name: str, data: nas.Data) -> keras.Model:
     space = getattr(nas.spaces, name)().for_data(data.spec)
