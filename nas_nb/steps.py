@@ -124,7 +124,8 @@ def optimize_structure(
       candidate relaxed to a mixture of its alternatives, and back to the nearest architecture
       (see `nas_nb.strategy.gradient_step.gradient_step`). It trains one architecture.
 
-    When nothing new scores higher, the best candidate is returned itself.
+    When nothing new scores higher, or as high with a smaller model, the best candidate is returned
+    itself.
 
     Args:
         candidates: Architectures, as step 1 returns them.
@@ -158,7 +159,9 @@ def optimize_structure(
 def select_best_structure(
     candidates: Sequence[Architecture], scores: Sequence[float]
 ) -> Architecture:
-    """Step 4: returns the candidate with the highest score; the first of equals.
+    """Step 4: returns the candidate with the highest score; of equals the smallest model.
+
+    Without data a model has no size: then it is the first of equals.
 
     Raises:
         NasError: There are not as many scores as candidates, or none is a number.
@@ -169,7 +172,8 @@ def select_best_structure(
             f"{len(scores)} scores. Take scores = evaluate_performance(candidates)."
         )
     best = max(_finite(scores))
-    return candidates[list(scores).index(best)]
+    equals = [one for one, score in zip(candidates, scores, strict=True) if score == best]
+    return min(equals, key=_params) if len(equals) > 1 else equals[0]
 
 
 def _neighbours(known: Scored, count: int, rng: np.random.Generator) -> list[Architecture]:
@@ -218,6 +222,18 @@ def _finite(scores: Sequence[float]) -> list[float]:
     if not finite:
         raise NasError("No candidate could be trained: every score is NaN. Try other candidates.")
     return finite
+
+
+def _params(architecture: Architecture) -> float:
+    """The size of its model; infinity where the space has no data, not even the default set."""
+    try:
+        space = architecture.space.for_data(as_data(None).spec)
+    except NasError:
+        space = architecture.space
+    try:
+        return float(space.architecture(architecture.values).symbolic_model().count_params())
+    except NasError:
+        return math.inf
 
 
 def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 import nas_nb as nas
 from nas_nb.errors import NasError
+from nas_nb.space.search_space import SearchSpace
 from nas_nb.steps import (
     evaluate_performance,
     generate_candidate_structures,
@@ -106,6 +107,14 @@ def test_a_method_that_is_not_there_is_refused_with_the_nearest():
 def test_the_first_of_equal_candidates_is_selected():
     candidates = generate_candidate_structures(CHOICES, 3)
     assert select_best_structure(candidates, [0.5, 0.9, 0.9]) == candidates[1]
+
+
+def test_of_equal_candidates_the_smaller_model_is_selected_where_data_tells_its_size():
+    space = SearchSpace.from_dict(CHOICES).for_data(tiny_data().spec)
+    candidates = generate_candidate_structures(space, 6)
+    sizes = [one.symbolic_model().count_params() for one in candidates]
+    chosen = select_best_structure(candidates, [0.5] * 6)
+    assert chosen == candidates[sizes.index(min(sizes))]
 
 
 @pytest.mark.parametrize("scores", [[], [0.5]])

@@ -135,20 +135,14 @@ def failures_table(history: History, most: int) -> str:
 
 
 def ranking(history: History) -> list[Trial]:
-    """Returns all completed trials with a score, best first; of equals the earlier first."""
+    """Returns all completed trials with a score, best first; of equals the smaller model first."""
     return top_trials(history, len(history.completed))
 
 
 def top_trials(history: History, most: int) -> list[Trial]:
-    """Returns the best completed trials, best first; of equals the incumbent, then the earlier."""
-    sign = -1.0 if history.direction == "max" else 1.0
+    """Returns the best completed trials, the incumbent first."""
     scored = (trial for trial in history.completed if trial.score is not None)
-    best = history.incumbent
-
-    def rank(trial: Trial) -> tuple[float, bool]:
-        return (sign * (trial.score or 0.0), best is None or trial.number != best.number)
-
-    return heapq.nsmallest(most, scored, key=rank)
+    return heapq.nsmallest(most, scored, key=history.rank)
 
 
 def _score(trial: Trial) -> str:

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -20,6 +21,7 @@ from nas_nb.oracles.trial_recorder import (
     KT_STATUS,
     TrialRecorder,
     past_trials,
+    trial_id,
 )
 from nas_nb.private_imports import kt_oracle
 from nas_nb.record.events import EventKind
@@ -141,6 +143,15 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             self._recorder.end(int(mine.trial_id), outcome)
             for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
                 del self.ongoing_trials[tuner_id]
+
+    def get_best_trials(self, num_trials: int = 1) -> list[kt_trial.Trial]:
+        """Returns KerasTuner's trials, the best first; of equal scores the smaller model first.
+
+        Args:
+            num_trials: How many at most.
+        """
+        best = nsmallest(num_trials, self.history.completed, key=self.history.rank)
+        return [self.trials[trial_id(trial.number)] for trial in best]
 
     def save(self) -> None:
         """Does nothing: the journal is the record."""

@@ -234,10 +234,18 @@ class History(EventFold):
 
     @property
     def incumbent(self) -> Trial | None:
-        """The best completed trial; of equals, the first."""
+        """The best completed trial; of equal scores the smallest model, of these the first."""
         with self._lock:
             path = self._ledger.path
             return self._trial(path[-1][0]) if path else None
+
+    def rank(self, trial: Trial) -> tuple[float, float, int]:
+        """Returns a key that sorts trials the best first.
+
+        Equal scores are a tie, which the number of parameters decides: the smaller model first,
+        and of equal ones the earlier trial. A model whose size is not known comes after the others.
+        """
+        return self._ledger.rank(trial)
 
     @property
     def incumbent_path(self) -> tuple[tuple[int, float], ...]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from nas_nb.record.events import USER, Event, EventKind, SteerAction, is_known_parent
 from nas_nb.record.trial import (
@@ -87,6 +87,12 @@ class HistoryState:
         if first is None or second is None:
             return first is not None
         return first > second if self.direction == "max" else first < second
+
+    def rank(self, trial: Trial) -> tuple[float, float, int]:
+        """Sorts trials the best first: by score, then the smaller model, then the earlier one."""
+        score = comparable_score(trial.score)
+        loss = math.inf if score is None else -score if self.direction == "max" else score
+        return loss, trial.costs.get("params", math.inf), trial.number
 
     @property
     def full_epochs(self) -> int | None:
@@ -187,8 +193,10 @@ class HistoryState:
             return
         self.failures = (0, None)
         self.completed[number] = trial
-        if score is not None and self.beats(score, self.path[-1][1] if self.path else None):
-            self.path.append((number, score))
+        if comparable_score(score) is not None and (
+            not self.path or self.rank(trial) < self.rank(self.finished[self.path[-1][0]])
+        ):
+            self.path.append((number, cast("float", score)))
 
     def _steer(self, event: Event) -> None:
         action, detail = event["action"], event.get("detail") or {}

@@ -45,6 +45,7 @@ class Trial:
     curve: tuple[dict[str, float], ...] = field(default=(), hash=False)
     """The logs of each epoch of the last attempt (with those that it took over)."""
     score: float | None = None
+    """The objective's value after its best epoch, not its last."""
     reason: str | None = None
     """Why it failed or stopped, in one line."""
     duration_s: float = 0.0

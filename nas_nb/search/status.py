@@ -130,7 +130,10 @@ class SearchStatus:
 
     @property
     def best(self) -> Incumbent:
-        """The incumbent, also while the search runs.
+        """The incumbent, also while the search runs: the trial of the best score.
+
+        A score is that of the trial's best epoch. Of equal scores the smallest model is the
+        incumbent, and of equally small ones the first.
 
         Raises:
             SearchError: No trial has completed yet.

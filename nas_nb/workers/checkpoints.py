@@ -141,19 +141,20 @@ class CheckpointStore:
         self.kept = kept
         self._files = _Folder(folder)
         self._sign = -1.0 if history.direction == "max" else 1.0
-        # (loss, file): the best first, so that a new score finds its place without a scan.
-        self._best: list[tuple[float, str]] = []
+        # (loss, params, file): the best first, as `History.rank` has it.
+        self._best: list[tuple[float, float, str]] = []
         self._fallen: list[str] = []
         for trial in history.completed:
             if trial.checkpoint and trial.score is not None:
-                self._enter(trial.score, trial.checkpoint)
+                params = trial.costs.get("params", math.inf)
+                self._enter(trial.score, params, trial.checkpoint)
         here = [file.name for file in _files(folder)]
-        wanted = {name for _, name in self._best}
+        wanted = {name for *_, name in self._best}
         self._fallen = [name for name in here if name not in wanted and _is_ours(name, history)]
 
     def is_wanted(self, score: float) -> bool:
-        """Whether a trial with this score would be among the best that keep their weights."""
-        return len(self._best) < self.kept or self._sign * score < self._best[-1][0]
+        """Whether a trial with this score may be among the best that keep their weights."""
+        return len(self._best) < self.kept or self._sign * score <= self._best[-1][0]
 
     def save(
         self, model: keras.Model, weights: Sequence[npt.NDArray[Any]], number: int, score: float
@@ -175,7 +176,7 @@ class CheckpointStore:
         image.seek(0, io.SEEK_END)
         image.write(_seal(image.getvalue(), number))
         self._files.write(name, image.getbuffer(), sync=True)
-        self._enter(score, name)
+        self._enter(score, model.count_params(), name)
         return name
 
     def prune(self) -> None:
@@ -187,10 +188,10 @@ class CheckpointStore:
         """Returns which files could not be removed, once, as a clause for a note."""
         return self._files.trouble()
 
-    def _enter(self, score: float, name: str) -> None:
-        self._best = [entry for entry in self._best if entry[1] != name]
-        bisect.insort(self._best, (self._sign * score, name))
-        self._fallen += [fallen for _, fallen in self._best[self.kept :]]
+    def _enter(self, score: float, params: float, name: str) -> None:
+        self._best = [entry for entry in self._best if entry[-1] != name]
+        bisect.insort(self._best, (self._sign * score, params, name))
+        self._fallen += [fallen for *_, fallen in self._best[self.kept :]]
         del self._best[self.kept :]
 
 
@@ -530,8 +531,7 @@ class TrainingStateStore:
         self._read = len(self._history)
 
     def _ranked(self, trials: list[Trial]) -> list[Trial]:
-        sign = -1.0 if self._history.direction == "max" else 1.0
-        return sorted(trials, key=lambda trial: (sign * (trial.score or 0.0), trial.number))
+        return sorted(trials, key=self._history.rank)
 
     def _kept(self) -> Iterator[tuple[Path, Trial]]:
         """The files of trials that were started, those that a dead kernel was writing included."""

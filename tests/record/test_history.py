@@ -96,6 +96,19 @@ def test_the_incumbent_is_the_first_of_the_best() -> None:
         assert journal.history.incumbent_path == ((0, scores[0]), (1, scores[1]))
 
 
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_of_equal_scores_the_smaller_model_is_the_incumbent(direction: str) -> None:
+    journal = opened(direction)
+    worse = 0.1 if direction == "max" else 0.9
+    for score, params in ((0.5, None), (0.5, 300), (0.5, 200), (0.5, 250), (0.5, 200), (worse, 1)):
+        complete(journal, score, None if params is None else {"params": params})
+    history = journal.history
+    assert history.incumbent is not None
+    assert history.incumbent.number == 2
+    assert [number for number, _ in history.incumbent_path] == [0, 1, 2]
+    assert [t.number for t in sorted(history.completed, key=history.rank)] == [2, 4, 3, 1, 0, 5]
+
+
 @pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf])
 def test_a_score_that_cannot_be_compared_never_leads(score: float | None) -> None:
     for direction in ("max", "min"):

@@ -97,6 +97,15 @@ def test_the_best_trials_are_keras_tuners_best_trials() -> None:
         assert seen.get_best_trials()[0].score == seen.history.incumbent.score
 
 
+def test_of_equally_good_trials_the_smaller_model_comes_first() -> None:
+    seen = random_oracle(max_trials=3)
+    for params in (30, 20, 40):
+        trial = seen.create_trial("loop")
+        seen.journal.append("trial_built", trial=int(trial.trial_id), costs={"params": params})
+        answer(seen, trial, 0.5)
+    assert [trial.trial_id for trial in seen.get_best_trials(2)] == ["000001", "000000"]
+
+
 def test_a_trial_without_a_finite_score_has_failed_with_a_reason() -> None:
     seen = random_oracle(max_trials=3)
     for score in (float("nan"), float("inf")):

@@ -100,6 +100,16 @@ def test_only_the_best_keep_their_files(checkpoints: CheckpointStore) -> None:
     assert {file.name for file in checkpoints.folder.iterdir()} == set(names[:2])
 
 
+def test_of_equal_scores_the_smaller_models_keep_their_files(checkpoints: CheckpointStore) -> None:
+    small = small_model(1)
+    for number, model in enumerate([trained(), trained(), small]):
+        assert checkpoints.is_wanted(0.4)
+        checkpoints.save(model, model.get_weights(), number, 0.4)
+    checkpoints.prune()
+    kept = {file.name for file in checkpoints.folder.iterdir()}
+    assert kept == {"trial_000000.weights.h5", "trial_000002.weights.h5"}
+
+
 def test_files_of_others_stay_where_the_best_are_pruned(checkpoints: CheckpointStore) -> None:
     checkpoints.folder.mkdir()
     others = ["thesis.weights.h5", "trial_best.weights.h5", "partial_notes", "trial_000009.keras"]
