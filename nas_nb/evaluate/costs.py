@@ -28,8 +28,8 @@ def params(model: keras.Model) -> int:
     """
     if not model.built:
         raise MeasureError(
-            f"Expected a model with weights to count, got {model.name!r}, which isn't built: "
-            "start it with keras.Input(shape), or call model.build((None, *shape))."
+            f"Expected a model with weights to count. Received: {model.name!r}, which isn't built. "
+            "Start it with keras.Input(shape), or call model.build((None, *shape))."
         )
     return sum(math.prod(weight.shape) for weight in model.weights)
 
@@ -67,7 +67,7 @@ def latency_s(model: keras.Model, batch: Any, *, repeats: int = 20, warmup: int 
     compare latencies that were measured side by side.
     """
     if repeats < 1:
-        raise MeasureError(f"Expected repeats of 1 or more, got {repeats}.")
+        raise MeasureError(f"Expected repeats of 1 or more. Received: {repeats}.")
     predict = _compiled(model, batch)
     for _ in range(warmup):
         predict()

@@ -35,8 +35,8 @@ def walk(model: keras.Model, inputs: Any, visit: Visit) -> Any:
     """
     if not has_graph(model):
         raise MeasureError(
-            "Expected a functional or Sequential model that knows its input shape, got "
-            f"{model.name!r} (of type {type(model).__name__}), whose layers can't be seen: write "
+            "Expected a functional or Sequential model that knows its input shape. Received: "
+            f"{model.name!r} (of type {type(model).__name__}), whose layers can't be seen. Write "
             "it with keras.Input and keras.Model(inputs, outputs)."
         )
 

@@ -37,13 +37,13 @@ def _input_structure(model: keras.Model, input_shape: Sequence[int] | None) -> A
         if given:
             return given[0] if len(given) == 1 else given
         raise MeasureError(
-            f"Expected a model that knows its input shape, got {model.name!r}: "
-            "say macs(model, input_shape)."
+            f"Expected a model that knows its input shape. Received: {model.name!r}. Say "
+            "macs(model, input_shape)."
         )
     if given and len(given) > 1:
         raise MeasureError(
-            f"Expected a model with one input beside input_shape, got {len(given)} inputs: "
-            "give each its full shape in keras.Input(shape)."
+            f"Expected a model with one input beside input_shape. Received: {len(given)} inputs. "
+            "Give each its full shape in keras.Input(shape)."
         )
     dtype = given[0].dtype if given else keras.config.floatx()
     return keras.KerasTensor((1, *input_shape), dtype=dtype)
@@ -53,8 +53,8 @@ def _one_sample(symbol: Any) -> Any:
     shape = (1, *shape_of(symbol)[1:])
     if None in shape:
         raise MeasureError(
-            f"Expected an input of known shape, got {shape[1:]} with an open dimension: "
-            "say macs(model, input_shape)."
+            f"Expected an input of known shape. Received: {shape[1:]} with an open dimension. Say "
+            "macs(model, input_shape)."
         )
     return keras.KerasTensor(shape, dtype=symbol.dtype)
 
@@ -236,8 +236,8 @@ def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[s
     for name, count in counted.items():
         if count < 0:
             raise MeasureError(
-                f"Expected layers whose multiply-adds can be counted, got {operation.name!r} (of "
-                f"type {type(operation).__name__}), which runs a {name}: macs are not known."
+                f"Expected layers whose multiply-adds can be counted. Received: {operation.name!r} "
+                f"(of type {type(operation).__name__}), which runs a {name}. Macs are not known."
             )
     return sum(counted.values())
 
@@ -272,8 +272,8 @@ def _graph_products(call: Callable[..., Any], signature: Signature) -> dict[str,
         return jaxpr_products(call, signature)
     if not on_tensorflow():
         raise MeasureError(
-            "Expected Keras on TensorFlow or JAX to count a layer that has no rule, got the "
-            f"backend {backend()!r}: its macs are not known."
+            "Expected Keras on TensorFlow or JAX to count a layer that has no rule. Received: the "
+            f"backend {backend()!r}. Its macs are not known."
         )
     import tensorflow as tf
 

@@ -94,7 +94,7 @@ class HistoryTable:
         for trial in sorted(history.finished, key=lambda trial: trial.epochs):
             self._trials[trial.key] = trial  # of one architecture's trials the longest
         if not history.completed:
-            raise SearchError("Expected a search with completed trials as a table, got none.")
+            raise SearchError("Expected a search with completed trials as a table. Received: none.")
         self.points: list[dict[str, Value]] | None = [t.values for t in self._trials.values()]
         self.epochs = history.full_epochs
 
@@ -119,7 +119,7 @@ def history_of(source: TableLike) -> History | None:
         path = path / JOURNAL_FILE if path.is_dir() else path
         if not path.is_file():
             raise SearchError(
-                f"Expected the folder of a search, got {source}: no {JOURNAL_FILE} there."
+                f"Expected the folder of a search. Received: {source}. No {JOURNAL_FILE} there."
             )
         return read_history(path)
     history = getattr(source, "history", None)

@@ -139,8 +139,8 @@ def _public_class(module: str, class_name: str) -> Any:
         found = getattr(importlib.import_module(module), class_name, None)
     if not isinstance(found, type) or class_name == "Lambda":
         raise SpaceError(
-            f"Expected a model of Keras's own layers to write its source, got {class_name} of "
-            f"{module}: copy the source of your build function instead."
+            f"Expected a model of Keras's own layers to write its source. Received: {class_name} "
+            f"of {module}. Copy the source of your build function instead."
         )
     return found
 

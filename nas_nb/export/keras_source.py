@@ -99,8 +99,8 @@ def _config_of(model: keras.Model) -> dict[str, Any]:
         config = model.get_config()
     except Exception as error:
         raise SpaceError(
-            f"Expected layers that can be written down to write the source, got "
-            f"{_unwritten(model)}, whose `get_config` fails: copy the source of your build "
+            "Expected layers that can be written down to write the source. Received: "
+            f"{_unwritten(model)}, whose `get_config` fails. Copy the source of your build "
             "function instead."
         ) from error
     if "layers" not in config:
@@ -120,8 +120,8 @@ def _unwritten(model: keras.Model) -> str:
 
 def _foreign(name: str) -> SpaceError:
     return SpaceError(
-        f"Expected a Sequential or functional model to write its source, got {name}: "
-        "copy the source of your build function instead."
+        f"Expected a Sequential or functional model to write its source. Received: {name}. Copy "
+        "the source of your build function instead."
     )
 
 
@@ -283,8 +283,8 @@ def _operation(
     function = getattr(keras.ops, name, None)
     if function is None:
         raise SpaceError(
-            f"Expected operations of keras.ops in the model to write its source, got "
-            f"{layer['class_name']}: copy the source of your build function instead."
+            "Expected operations of keras.ops in the model to write its source. Received: "
+            f"{layer['class_name']}. Copy the source of your build function instead."
         )
     defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}
     own = {

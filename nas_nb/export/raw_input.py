@@ -39,15 +39,16 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
     spec = data.spec if isinstance(data, Data) else data
     if tuple(model.input_shape[1:]) != spec.input_shape:
         raise SpaceError(
-            f"Expected a model for samples of shape {spec.input_shape}, got one for "
-            f"{tuple(model.input_shape[1:])}: pass the data that it was trained on."
+            f"Expected a model for samples of shape {spec.input_shape}. Received: one for "
+            f"{tuple(model.input_shape[1:])}. Pass the data that it was trained on."
         )
     if isinstance(spec.raw, Standardization):
         return _of_numbers(model, spec)
     if spec.raw is not None and keras.backend.backend() != "tensorflow":
         raise SpaceError(
-            "Expected Keras on TensorFlow for a model that takes texts or names of categories, got "
-            f"the backend {keras.backend.backend()!r}: give the model numbers, from data.raw."
+            "Expected Keras on TensorFlow for a model that takes texts or names of categories. "
+            f"Received: the backend {keras.backend.backend()!r}. Give the model numbers, from "
+            "data.raw."
         )
     if isinstance(spec.raw, Vocabulary):
         inputs = keras.Input((1,), dtype="string", name="text")

@@ -52,23 +52,24 @@ def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
     if not isinstance(choices, Mapping):
         raise SpaceError(
             "Expected a dictionary such as {'layers': [...], 'units': [...], 'activations': "
-            f"[...]}}, got {choices!r} (of type {type(choices).__name__})."
+            f"[...]}}. Received: {choices!r} (of type {type(choices).__name__})."
         )
     if not choices:
         raise SpaceError(
-            "Expected a space with 'layers', 'units' and 'activations', got an empty dictionary."
+            "Expected a space with 'layers', 'units' and 'activations'. Received: an empty "
+            "dictionary."
         )
     for key in choices:
         if key not in DICT_KEYS:
             raise SpaceError(
-                f"Expected the keys {', '.join(DICT_KEYS)}, got {key!r}."
+                f"Expected the keys {', '.join(DICT_KEYS)}. Received: {key!r}."
                 + nearest(str(key), DICT_KEYS)
             )
     missing = [key for key, about in DICT_KEYS.items() if not about.default and key not in choices]
     if missing:
         raise SpaceError(
-            f"Expected the space to say {' and '.join(repr(key) for key in missing)}, "
-            f"got {', '.join(repr(key) for key in choices)} only: add a list of values."
+            f"Expected the space to say {' and '.join(repr(key) for key in missing)}. Received: "
+            f"{', '.join(repr(key) for key in choices)} only. Add a list of values."
         )
     read = {
         key: _read(key, about, choices[key]) if key in choices else _constant(about)
@@ -85,8 +86,8 @@ def _check_convolutions(read: Mapping[str, Parameter]) -> None:
     idle = [key for key in read if DICT_KEYS[key].convolutional]
     if idle and not set(layers) & set(CONVOLUTIONS):
         raise SpaceError(
-            f"Expected {' or '.join(CONVOLUTIONS)} among 'layers' for '{idle[0]}' to matter, "
-            f"got {', '.join(map(str, layers))}: add one, or leave '{idle[0]}' out."
+            f"Expected {' or '.join(CONVOLUTIONS)} among 'layers' for '{idle[0]}' to matter. "
+            f"Received: {', '.join(map(str, layers))}. Add one, or leave '{idle[0]}' out."
         )
 
 
@@ -96,21 +97,21 @@ def _read(key: str, about: DictKey, given: Any) -> Parameter:
     given = plain(given)
     listed = list(given) if isinstance(given, list | tuple | range | set) else [given]
     if not listed:
-        raise SpaceError(f"Expected '{key}' to list at least one value, got an empty list.")
+        raise SpaceError(f"Expected '{key}' to list at least one value. Received: an empty list.")
     read = [about.read(value) for value in listed]
     # A set has another order in every process, and an order is part of a space.
     values = tuple(sorted(read) if isinstance(given, set) else read)
     for number, value in enumerate(values):
         if value in values[:number]:
             raise SpaceError(
-                f"Expected the values of '{key}' to differ, got {value!r} twice: remove one."
+                f"Expected the values of '{key}' to differ. Received: {value!r} twice. Remove one."
             )
     return _parameter(about, values)
 
 
 def _interval(key: str, about: DictKey, given: Interval) -> Parameter:
     if about.interval is None:
-        raise SpaceError(f"Expected '{key}' to list its values, got the interval {given}.")
+        raise SpaceError(f"Expected '{key}' to list its values. Received: the interval {given}.")
     low, high = about.read(given.low), about.read(given.high)
     return Parameter(
         about.parameter,
@@ -146,7 +147,7 @@ def read_activation(given: Any) -> str:
         return str(keras.activations.get(name).__name__)
     raise SpaceError(
         "Expected activations that Keras knows (a name, or a function of keras.activations or "
-        f"tf.nn), got {name or given!r}."
+        f"tf.nn). Received: {name or given!r}."
         + (nearest(name, known) or f" It knows {', '.join(known)}.")
     )
 
@@ -162,8 +163,8 @@ def read_dropout(given: Any) -> float:
     if _is_number(value) and 0 <= value < 1:
         return float(value)
     raise SpaceError(
-        f"Expected 'dropout' (the share of outputs to drop) to be numbers from 0 to below 1, "
-        f"got {given!r}."
+        "Expected 'dropout' (the share of outputs to drop) to be numbers from 0 to below 1. "
+        f"Received: {given!r}."
     )
 
 
@@ -174,8 +175,8 @@ def read_layer(given: Any) -> str:
     if name in LAYERS and ours:
         return str(name)
     raise SpaceError(
-        f"Expected the layers {', '.join(LAYERS[:-1])} or {LAYERS[-1]}, as Keras classes or names, "
-        f"got {name!r}." + nearest(str(name), LAYERS)
+        f"Expected the layers {', '.join(LAYERS[:-1])} or {LAYERS[-1]}, as Keras classes or names. "
+        f"Received: {name!r}." + nearest(str(name), LAYERS)
     )
 
 
@@ -184,7 +185,7 @@ def read_learning_rate(given: Any) -> float:
     value = plain(given)
     if _is_number(value) and value > 0 and math.isfinite(value):
         return float(value)
-    raise SpaceError(f"Expected 'learning_rate' to be numbers above 0, got {given!r}.")
+    raise SpaceError(f"Expected 'learning_rate' to be numbers above 0. Received: {given!r}.")
 
 
 def read_optimizer(given: Any) -> str:
@@ -198,7 +199,7 @@ def read_optimizer(given: Any) -> str:
     if name.lower() in known and isinstance(given, str | type):
         return str(name.lower())
     raise SpaceError(
-        f"Expected the name of an optimiser of Keras, got {given!r}."
+        f"Expected the name of an optimiser of Keras. Received: {given!r}."
         + (nearest(name.lower(), known) or f" They are {', '.join(known.values())}.")
     )
 
@@ -208,7 +209,9 @@ def read_skip(given: Any) -> bool:
     value = plain(given)
     if isinstance(value, bool):
         return value
-    raise SpaceError(f"Expected 'skip' (connections past each layer) True or False, got {given!r}.")
+    raise SpaceError(
+        f"Expected 'skip' (connections past each layer) True or False. Received: {given!r}."
+    )
 
 
 def read_word(key: str, words: Mapping[str, str]) -> Callable[[Any], str]:
@@ -223,8 +226,8 @@ def read_word(key: str, words: Mapping[str, str]) -> Callable[[Any], str]:
             if name == word or (layer and ours and re.sub(r"[123]D$", "", name) == layer):
                 return word
         raise SpaceError(
-            f"Expected '{key}' to be {', '.join(words)}, or Keras's layers for them, got {name!r}."
-            + nearest(str(name), words)
+            f"Expected '{key}' to be {', '.join(words)}, or Keras's layers for them. Received: "
+            f"{name!r}." + nearest(str(name), words)
         )
 
     return read
@@ -291,7 +294,7 @@ def _whole_number(given: Any, key: str, meaning: str) -> int:
     value = plain(given)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SpaceError(
-            f"Expected '{key}' ({meaning}) to be whole numbers above 0, got {given!r}."
+            f"Expected '{key}' ({meaning}) to be whole numbers above 0. Received: {given!r}."
         )
     return value
 

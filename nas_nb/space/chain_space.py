@@ -131,8 +131,8 @@ class ChainSpace(SpaceDefinition):
         """
         if isinstance(spec.raw, Vocabulary):
             raise SpaceError(
-                "Expected numbers for a space of plain layers, got the token ids of texts: "
-                "take nas.spaces.text()."
+                "Expected numbers for a space of plain layers. Received: the token ids of texts. "
+                "Take nas.spaces.text()."
             )
         layers = dict(self.choices)["layers"]
         grid = len(spec.input_shape) - 1
@@ -171,7 +171,7 @@ def _wrong_rank(layers: Parameter, shape: tuple[int, ...]) -> str:
     expected = " or ".join(named[str(kind)] for kind in layers.choices)
     return (
         f"Expected samples of shape {expected} for a space of "
-        f"{' and '.join(map(str, layers.choices))} only, got samples of shape {shape}: "
+        f"{' and '.join(map(str, layers.choices))} only. Received: samples of shape {shape}. "
         f"{reshape_advice(shape)}, or add 'Dense' to 'layers'."
     )
 

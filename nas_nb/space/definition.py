@@ -76,8 +76,8 @@ class SpaceDefinition(ABC):
             SpaceError: The space has no such form, or `text` isn't of it.
         """
         raise SpaceError(
-            f"Expected the values of an architecture as a dictionary, got the text {text!r}: "
-            "only cells have a published form as text."
+            f"Expected the values of an architecture as a dictionary. Received: the text {text!r}. "
+            "Only cells have a published form as text."
         )
 
     def write(self, point: Values) -> str | None:
@@ -103,8 +103,8 @@ class SpaceDefinition(ABC):
             SpaceError: The space is not one of cells.
         """
         raise SpaceError(
-            "Expected a space of cells for the path encoding, got one without paths: "
-            "leave `form` out."
+            "Expected a space of cells for the path encoding. Received: one without paths. Leave "
+            "`form` out."
         )
 
     @property
@@ -141,8 +141,8 @@ def check_images(spec: DataSpec | None, what: str) -> DataSpec:
     spec = known_spec(spec)
     if len(spec.input_shape) != 3:
         raise SpaceError(
-            f"Expected samples of shape (height, width, channels) for a space of {what}, got "
-            f"samples of shape {spec.input_shape}: {reshape_advice(spec.input_shape)}, or take "
+            f"Expected samples of shape (height, width, channels) for a space of {what}. Received: "
+            f"samples of shape {spec.input_shape}. {reshape_advice(spec.input_shape)}, or take "
             "another space."
         )
     return spec
@@ -151,8 +151,8 @@ def check_images(spec: DataSpec | None, what: str) -> DataSpec:
 def reshape_advice(shape: tuple[int, ...]) -> str:
     """Returns what to do with samples that are no images, in words."""
     if len(shape) == 2:
-        return "give grey images a channel with x[..., np.newaxis]"
-    return "reshape the data"
+        return "Give grey images a channel with x[..., np.newaxis]"
+    return "Reshape the data"
 
 
 _HEADS: dict[str, tuple[str | None, str, str]] = {

@@ -179,8 +179,8 @@ class Domain:
         free = [parameter for parameter in self._owners(point) if parameter.count > 1]
         if not free:
             raise SpaceError(
-                "Expected a space with something to change, got one where every active parameter "
-                "has a single value: add a choice to it."
+                "Expected a space with something to change. Received: one where every active "
+                "parameter has a single value. Add a choice to it."
             )
         chosen = free[int(rng.integers(len(free)))]
         other = chosen.sample_other(point[chosen.name], rng)
@@ -262,16 +262,16 @@ def check_parameters(parameters: Sequence[Parameter]) -> None:
     """Checks that parents come first, and that what shares a name has one range."""
     if not parameters:
         raise SpaceError(
-            "Expected a space with at least one parameter, got an empty one: add a choice to it."
+            "Expected a space with at least one parameter. Received: an empty one. Add a choice "
+            "to it."
         )
     seen: dict[str, list[Parameter]] = {}
     for parameter in parameters:
         for condition in parameter.conditions:
             if condition.parent not in seen or condition.parent == parameter.name:
                 raise SpaceError(
-                    f"Expected the condition of '{parameter.name}' to ask about another, "
-                    f"earlier parameter, got '{condition.parent}'."
-                    + nearest(condition.parent, seen)
+                    f"Expected the condition of '{parameter.name}' to ask about another, earlier "
+                    f"parameter. Received: '{condition.parent}'." + nearest(condition.parent, seen)
                 )
         for earlier in seen.setdefault(parameter.name, []):
             _check_sharing(earlier, parameter)
@@ -280,15 +280,17 @@ def check_parameters(parameters: Sequence[Parameter]) -> None:
 
 def illegal(parameter: Parameter, values: Values) -> SpaceError:
     """Returns the error of a value that is missing or not in its range."""
-    got = f"got {values[parameter.name]!r}" if parameter.name in values else "got no value"
-    return SpaceError(f"Expected '{parameter.name}' to be {parameter.range_text()}, {got}.")
+    given = repr(values[parameter.name]) if parameter.name in values else "no value"
+    return SpaceError(
+        f"Expected '{parameter.name}' to be {parameter.range_text()}. Received: {given}."
+    )
 
 
 def unknown(values: Values, names: Sequence[str]) -> SpaceError:
     """Returns the error of values of which one has none of the domain's `names`."""
     name = min(set(values) - set(names))
     return SpaceError(
-        f"Expected values of the space's own parameters, got '{name}'."
+        f"Expected values of the space's own parameters. Received: '{name}'."
         + (nearest(name, names) or f" They are: {', '.join(names)}.")
     )
 
@@ -301,8 +303,8 @@ def _check_sharing(earlier: Parameter, later: Parameter) -> None:
     )
     if not exclusive and earlier.range_text() != later.range_text():
         raise SpaceError(
-            f"Expected '{later.name}' to have one range wherever it is active, got "
-            f"{earlier.range_text()} and {later.range_text()}: give one of them another name."
+            f"Expected '{later.name}' to have one range wherever it is active. Received: "
+            f"{earlier.range_text()} and {later.range_text()}. Give one of them another name."
         )
 
 
@@ -430,7 +432,7 @@ def enumerate_points(
     # Here and not in the generator, so that the error comes before the first point is asked for.
     if math.isinf(domain.size):
         raise SpaceError(
-            "Expected a finite space to enumerate, got an infinite one: give its continuous "
+            "Expected a finite space to enumerate. Received: an infinite one. Give its continuous "
             "parameters a step, or draw samples instead."
         )
     return _points(domain, first, after)

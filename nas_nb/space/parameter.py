@@ -81,7 +81,7 @@ class Parameter:
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise SpaceError("Expected every parameter to have a name, got an empty one.")
+            raise SpaceError("Expected every parameter to have a name. Received: an empty one.")
         if self.kind in (ParameterKind.INT, ParameterKind.FLOAT):
             low, high, step = checked_range(self, whole=self.kind is ParameterKind.INT)
             object.__setattr__(self, "low", low)
@@ -98,8 +98,8 @@ class Parameter:
             default = False
         if default is None:
             raise SpaceError(
-                f"Expected the default of '{self.name}' to be one of {self.range_text()}, "
-                f"got {self.default!r}."
+                f"Expected the default of '{self.name}' to be one of {self.range_text()}. "
+                f"Received: {self.default!r}."
             )
         object.__setattr__(self, "default", default)
 
@@ -243,7 +243,9 @@ class Condition:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise SpaceError(f"Expected the condition on '{self.parent}' to name values, got none.")
+            raise SpaceError(
+                f"Expected the condition on '{self.parent}' to name values. Received: none."
+            )
 
 
 def holds(conditions: Iterable[Condition], values: Mapping[str, Value | None]) -> bool:
@@ -277,21 +279,23 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
     name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
     if low is None or high is None or not low <= high:
         raise SpaceError(
-            f"Expected '{name}' to run from a low to a higher number, "
-            f"got low={low!r}, high={high!r}."
+            f"Expected '{name}' to run from a low to a higher number. Received: low={low!r}, "
+            f"high={high!r}."
         )
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpaceError(f"Expected finite ends of '{name}', got {low!r} and {high!r}.")
+        raise SpaceError(f"Expected finite ends of '{name}'. Received: {low!r} and {high!r}.")
     if parameter.log and low <= 0:
-        raise SpaceError(f"Expected '{name}' to start above 0 on a log scale, got low={low!r}.")
+        raise SpaceError(
+            f"Expected '{name}' to start above 0 on a log scale. Received: low={low!r}."
+        )
     convert = int if whole else float
     if convert(low) != low or convert(high) != high:
-        raise SpaceError(f"Expected whole ends of '{name}', got {low!r} and {high!r}.")
+        raise SpaceError(f"Expected whole ends of '{name}'. Received: {low!r} and {high!r}.")
     if step is None and whole and not parameter.log:
         step = 1
     least = 1 if parameter.log else 0
     if step is not None and step <= least:
-        raise SpaceError(f"Expected the step of '{name}' above {least}, got {step!r}.")
+        raise SpaceError(f"Expected the step of '{name}' above {least}. Received: {step!r}.")
     return convert(low), convert(high), step
 
 
@@ -303,19 +307,20 @@ def checked_choices(name: str, given: Sequence[Value]) -> tuple[Value, ...]:
     """
     choices = tuple(plain(choice) for choice in given)
     if not choices:
-        raise SpaceError(f"Expected '{name}' to have a value to choose, got none.")
+        raise SpaceError(f"Expected '{name}' to have a value to choose. Received: none.")
     types = {type(choice) for choice in choices}
     if types == {int, float}:
         choices = tuple(float(choice) for choice in choices)
     elif len(types) > 1 or not types <= {str, int, float, bool}:
         raise SpaceError(
-            f"Expected the values of '{name}' to be all strings, all numbers or all "
-            f"booleans, got {list(given)!r}."
+            f"Expected the values of '{name}' to be all strings, all numbers or all booleans. "
+            f"Received: {list(given)!r}."
         )
     if len(set(choices)) < len(choices):
         twice = next(c for n, c in enumerate(choices) if c in choices[:n])
         raise SpaceError(
-            f"Expected the values of '{name}' to differ, got {twice!r} twice: remove one of them."
+            f"Expected the values of '{name}' to differ. Received: {twice!r} twice. Remove one of "
+            "them."
         )
     return choices
 

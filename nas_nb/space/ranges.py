@@ -159,15 +159,17 @@ class Interval:
         for end in (self.low, self.high):
             value = plain(end)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise SpaceError(f"Expected numbers for the ends of {self}, got {end!r}.")
+                raise SpaceError(f"Expected numbers for the ends of {self}. Received: {end!r}.")
             if not math.isfinite(value):
-                raise SpaceError(f"Expected finite ends of an interval, got {self}.")
+                raise SpaceError(f"Expected finite ends of an interval. Received: {self}.")
             ends.append(value)
         low, high = ends
         if not low < high:
-            raise SpaceError(f"Expected an interval from a low to a higher number, got {self}.")
+            raise SpaceError(
+                f"Expected an interval from a low to a higher number. Received: {self}."
+            )
         if self.log and low <= 0:
-            raise SpaceError(f"Expected a lower end above 0 on a log scale, got {self}.")
+            raise SpaceError(f"Expected a lower end above 0 on a log scale. Received: {self}.")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
 

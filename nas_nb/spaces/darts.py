@@ -71,8 +71,8 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
         for kind, cell in zip(KINDS, cells, strict=True):
             if len(cell) != self.nodes:
                 raise SpaceError(
-                    f"Expected cells of {self.nodes} nodes, got a {kind} cell of {len(cell)}: make "
-                    f"a space with nodes={len(cell)}."
+                    f"Expected cells of {self.nodes} nodes. Received: a {kind} cell of "
+                    f"{len(cell)}. Make a space with nodes={len(cell)}."
                 )
         return self.whole_domain.point(*cells)
 

@@ -121,20 +121,22 @@ def from_genotype(text: str) -> tuple[Cell, Cell]:
 def _read_cell(kind: str, steps: Any, concat: Any) -> Cell:
     read = [_read_step(step) for step in steps] if isinstance(steps, list) else []
     if not read or len(read) % 2:
-        raise SpaceError(f"Expected two edges for each node of the {kind} cell, got {steps!r}.")
+        raise SpaceError(
+            f"Expected two edges for each node of the {kind} cell. Received: {steps!r}."
+        )
     nodes = []
     for number, (one, two) in enumerate(zip(read[::2], read[1::2], strict=True)):
         first, second = sorted((one, two), key=lambda step: step.state)
         if not 0 <= first.state < second.state < number + INPUTS:
             raise SpaceError(
                 f"Expected node {number} of the {kind} cell to take two states below "
-                f"{number + INPUTS}, got {one.state} and {two.state}."
+                f"{number + INPUTS}. Received: {one.state} and {two.state}."
             )
         nodes.append((first, second))
     wanted = list(range(INPUTS, len(nodes) + INPUTS))
     if not isinstance(concat, list | tuple) or sorted(concat) != wanted:
         raise SpaceError(
-            f"Expected the output of the {kind} cell to join all its nodes, {wanted}, got "
+            f"Expected the output of the {kind} cell to join all its nodes, {wanted}. Received: "
             f"{concat!r}."
         )
     return tuple(nodes)
@@ -142,10 +144,10 @@ def _read_cell(kind: str, steps: Any, concat: Any) -> Cell:
 
 def _read_step(given: Any) -> NodeInput:
     if not isinstance(given, list | tuple) or len(given) != 2 or not isinstance(given[1], int):
-        raise SpaceError(f"Expected edges like ('skip_connect', 0), got {given!r}.")
+        raise SpaceError(f"Expected edges like ('skip_connect', 0). Received: {given!r}.")
     if given[0] not in OPERATIONS:
         raise SpaceError(
-            f"Expected operations among {', '.join(OPERATIONS)}, got {given[0]!r}."
+            f"Expected operations among {', '.join(OPERATIONS)}. Received: {given[0]!r}."
             + nearest(str(given[0]), OPERATIONS)
         )
     return NodeInput(*given)

@@ -74,8 +74,8 @@ class NasBench101Space(SkeletonSpace[Skeleton]):
         cell = nasbench101_net.from_text(text)
         if cell.last >= self.nodes:
             raise SpaceError(
-                f"Expected a cell of up to {self.nodes} vertices, got one of {cell.last + 1}: "
-                "prune it, or make a space with more nodes."
+                f"Expected a cell of up to {self.nodes} vertices. Received: one of "
+                f"{cell.last + 1}. Prune it, or make a space with more nodes."
             )
         return self.whole_domain.point(cell)
 
@@ -203,12 +203,12 @@ class NasBench101Domain(IsomorphicDomain):
         if live is None:
             raise SpaceError(
                 f"Expected a way of edges from vertex 0, the input, to vertex {self.nodes - 1}, "
-                f"the output, got none: set for example edge_0_{self.nodes - 1}=True."
+                f"the output. Received: none. Set for example edge_0_{self.nodes - 1}=True."
             )
         if len(live.edges) > self.most_edges:
             raise SpaceError(
-                f"Expected up to {self.most_edges} edges on ways from the input to the output, "
-                f"got {len(live.edges)}: leave some out."
+                f"Expected up to {self.most_edges} edges on ways from the input to the output. "
+                f"Received: {len(live.edges)}. Leave some out."
             )
         return point
 
@@ -229,7 +229,7 @@ class NasBench101Domain(IsomorphicDomain):
             if self._is_legal(point):
                 return point
         raise SpaceError(
-            f"Expected a space with legal cells, got none in {_TRIES} draws: pin fewer edges."
+            f"Expected a space with legal cells. Received: none in {_TRIES} draws. Pin fewer edges."
         )
 
     def neighbours(self, values: Values) -> list[dict[str, Value]]:
@@ -242,7 +242,9 @@ class NasBench101Domain(IsomorphicDomain):
             child = super()._mutant(point, rng)
             if self._is_legal(child):
                 return child
-        raise SpaceError("Expected a cell with a legal change, got one without: pin fewer edges.")
+        raise SpaceError(
+            "Expected a cell with a legal change. Received: one without. Pin fewer edges."
+        )
 
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every legal point, in the order of the parameters' values."""

@@ -145,12 +145,12 @@ def from_text(text: str) -> Cell:
     if not (_is_matrix(matrix) and isinstance(names, list) and len(names) == len(matrix) >= 2):
         raise SpaceError(
             "Expected a square matrix of 0 and 1, all above the diagonal, and an operation for "
-            f"each of its rows, like {_EXAMPLE}, got {text!r}."
+            f"each of its rows, like {_EXAMPLE}. Received: {text!r}."
         )
     for name in names[1:-1]:
         if name not in OPERATIONS:
             raise SpaceError(
-                f"Expected operations among {', '.join(OPERATIONS)}, got {name!r}."
+                f"Expected operations among {', '.join(OPERATIONS)}. Received: {name!r}."
                 + nearest(str(name), OPERATIONS)
             )
     pairs = ((s, t) for t in range(len(matrix)) for s in range(t))

@@ -69,7 +69,7 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
         operations = nasbench201_net.from_string(text)
         if len(operations) != len(self.whole_domain.names):
             raise SpaceError(
-                f"Expected a cell of {self.nodes} nodes, got one of "
+                f"Expected a cell of {self.nodes} nodes. Received: one of "
                 f"{nasbench201_net.nodes_of(len(operations))}: {text!r}."
             )
         return dict(zip(self.whole_domain.names, operations, strict=True))

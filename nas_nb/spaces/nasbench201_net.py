@@ -50,13 +50,13 @@ def from_string(text: str) -> tuple[str, ...]:
         if sources != list(range(target)):
             raise SpaceError(
                 "Expected a cell like '|skip_connect~0|+|none~0|nor_conv_3x3~1|', where node n "
-                f"has one operation for each node before it, got {node!r} for node {target}."
+                f"has one operation for each node before it. Received: {node!r} for node {target}."
             )
         operations += [term[1] for term in terms if term]
     for operation in operations:
         if operation not in OPERATIONS:
             raise SpaceError(
-                f"Expected operations among {', '.join(OPERATIONS)}, got {operation!r}."
+                f"Expected operations among {', '.join(OPERATIONS)}. Received: {operation!r}."
                 + nearest(operation, OPERATIONS)
             )
     return tuple(operations)

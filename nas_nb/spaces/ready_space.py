@@ -69,8 +69,8 @@ class ReadySpace(SpaceDefinition):
         """Returns the space for this data."""
         if not self.takes(spec):
             raise SpaceError(
-                f"Expected {self.expected} for nas.spaces.{self.name}, got samples of shape "
-                f"{spec.input_shape}: {self._advice(spec)}."
+                f"Expected {self.expected} for nas.spaces.{self.name}. Received: samples of shape "
+                f"{spec.input_shape}. {self._advice(spec)}."
             )
         return replace(self, spec=spec)
 
@@ -87,12 +87,12 @@ class ReadySpace(SpaceDefinition):
 
     def _advice(self, spec: DataSpec) -> str:
         if isinstance(spec.raw, Vocabulary):
-            return "take nas.spaces.text() for texts"
+            return "Take nas.spaces.text() for texts"
         suitable = {1: "tabular", 2: "timeseries", 3: "image"}.get(len(spec.input_shape))
         other = f"take nas.spaces.{suitable}() for them" if suitable else "reshape the data"
         if self.name == "image" and suitable == "timeseries":
             return f"{reshape_advice(spec.input_shape)}, or {other}"
-        return other
+        return other[0].upper() + other[1:]
 
     @property
     def common(self) -> tuple[Parameter, ...]:
@@ -193,7 +193,7 @@ def read_words(
     for word in listed:
         if word not in known:
             raise SpaceError(
-                f"Expected {option} among {', '.join(known)}, got {word!r}."
+                f"Expected {option} among {', '.join(known)}. Received: {word!r}."
                 + nearest(str(word), known)
             )
     return tuple(sorted(listed, key=known.index)) if in_order else listed
@@ -205,7 +205,7 @@ def read_counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
     for value in listed:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise SpaceError(
-                f"Expected {option} to be whole numbers of {least} or more, got {value!r}."
+                f"Expected {option} to be whole numbers of {least} or more. Received: {value!r}."
             )
     return listed
 
@@ -218,7 +218,8 @@ def read_numbers(option: str, given: Any, low: float, high: float) -> Choices:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not low <= value < high:
             raise SpaceError(
-                f"Expected {option} to be numbers from {low:g} to below {high:g}, got {value!r}."
+                f"Expected {option} to be numbers from {low:g} to below {high:g}. Received: "
+                f"{value!r}."
             )
     return given if isinstance(given, Interval) else tuple(map(float, listed))
 
@@ -227,8 +228,10 @@ def _listed(option: str, given: Any) -> tuple[Any, ...]:
     given = plain(given)
     listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
     if not listed:
-        raise SpaceError(f"Expected {option} to offer at least one value, got none.")
+        raise SpaceError(f"Expected {option} to offer at least one value. Received: none.")
     for number, value in enumerate(listed):
         if value in listed[:number]:
-            raise SpaceError(f"Expected the values of {option} to differ, got {value!r} twice.")
+            raise SpaceError(
+                f"Expected the values of {option} to differ. Received: {value!r} twice."
+            )
     return listed

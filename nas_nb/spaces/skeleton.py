@@ -173,10 +173,10 @@ def parse_literal_call(
             raise SyntaxError
         found = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, IndexError) as error:
-        raise SpaceError(f"Expected an architecture like {example}, got {text!r}.") from error
+        raise SpaceError(f"Expected an architecture like {example}. Received: {text!r}.") from error
     if call.args or set(found) != set(arguments):
         raise SpaceError(
-            f"Expected {function} with {', '.join(arguments)} by name, got "
+            f"Expected {function} with {', '.join(arguments)} by name. Received: "
             f"{', '.join(found) or 'none of them'}."
         )
     return found

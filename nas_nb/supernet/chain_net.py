@@ -222,8 +222,8 @@ def check_pooling(choices: PathChoices) -> None:
     ways = choices["pooling"].values if "pooling" in choices else ()
     if "none" in ways and len(ways) > 1:
         raise MeasureError(
-            "Expected chains that all pool or all don't for a supernet, got the choice "
-            f"{', '.join(map(str, cast('Any', ways)))}: the sizes differ. Pin one, with "
+            "Expected chains that all pool or all don't for a supernet. Received: the choice "
+            f"{', '.join(map(str, cast('Any', ways)))}. The sizes differ. Pin one, with "
             "space.subspace(pin={'pooling': 'max'})."
         )
 

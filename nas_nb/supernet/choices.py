@@ -73,8 +73,8 @@ class PathChoices:
         names = [parameter.name for parameter in domain.parameters]
         if len(set(names)) < len(names):
             raise MeasureError(
-                "Expected a space of chains or cells for a supernet, got one with several ranges "
-                "under one name."
+                "Expected a space of chains or cells for a supernet. Received: one with several "
+                "ranges under one name."
             )
         every = zip(domain.parameters, axes(domain, longest=_MOST), strict=True)
         listed = {p.name: _choice(p, axis, place) for place, (p, axis) in enumerate(every)}
@@ -283,7 +283,8 @@ def mixed_choices(choices: PathChoices) -> list[PathChoice]:
     mixed = [choice for choice in choices.listed.values() if _is_mixed(choice)]
     if not mixed:
         raise MeasureError(
-            "Expected a space with a choice between several values, got one architecture only."
+            "Expected a space with a choice between several values. Received: one architecture "
+            "only."
         )
     return mixed
 
@@ -293,8 +294,8 @@ def _is_mixed(choice: PathChoice) -> bool:
         return False
     if not choice.values:
         raise MeasureError(
-            f"Expected choices between listed values to mix them, got a range for '{choice.name}':"
-            " list some values of it, or take the strategy 'one_shot'."
+            "Expected choices between listed values to mix them. Received: a range for "
+            f"'{choice.name}'. List some values of it, or take the strategy 'one_shot'."
         )
     return len(choice.values) > 1
 

@@ -118,7 +118,9 @@ class Supernet:
         default = "val_accuracy" if "val_accuracy" in measured else "val_loss"
         name = objective or default
         if name not in measured:
-            raise MeasureError(f"Expected one of {', '.join(measured)} to score by, got {name!r}.")
+            raise MeasureError(
+                f"Expected one of {', '.join(measured)} to score by. Received: {name!r}."
+            )
         return measured[name]
 
     def _epoch(self, paths: Any, batch_size: int, control: TrainingControl | None) -> float | None:
@@ -214,7 +216,7 @@ def shared_net(space: SearchSpace, weights: SharedWeights) -> SharedNet:
     definition = _shareable(space)
     if definition.spec is None:
         raise MeasureError(
-            "Expected a space that knows the data for a supernet, got one without: take "
+            "Expected a space that knows the data for a supernet. Received: one without. Take "
             "space.for_data(data.spec)."
         )
     if isinstance(definition, ChainSpace):
@@ -237,7 +239,7 @@ def _shareable(space: SearchSpace) -> ChainSpace | NasBench201Space:
     if isinstance(definition, ChainSpace | NasBench201Space):
         return definition
     raise MeasureError(
-        "Expected a space of chains (a dictionary of layers) or of NAS-Bench-201's cells for "
-        f"a supernet, got one of {type(definition).__name__}: take a strategy that trains "
+        "Expected a space of chains (a dictionary of layers) or of NAS-Bench-201's cells for a "
+        f"supernet. Received: one of {type(definition).__name__}. Take a strategy that trains "
         "every candidate by itself, such as 'evolution'."
     )

@@ -59,7 +59,7 @@ def test_published_string_names_an_architecture() -> None:
     architecture = nasbench201_cell().architecture(text)
     assert architecture.published_form == text
     assert architecture["edge_0_1"] == "avg_pool_3x3"
-    with pytest.raises(SpaceError, match="Expected a cell of 4 nodes, got one of 2"):
+    with pytest.raises(SpaceError, match=r"Expected a cell of 4 nodes\. Received: one of 2"):
         nasbench201_cell().architecture("|skip_connect~0|")
 
 
@@ -127,13 +127,13 @@ def test_other_sizes_nodes_and_operations() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(SpaceError, match="`nodes` to be a whole number from 2 to 4, got 9"):
+    with pytest.raises(SpaceError, match=r"a whole number, from 2 to 4.* nodes=9"):
         nasbench201_cell(nodes=9)
-    with pytest.raises(SpaceError, match="`width` to be a whole number of 1 or more, got 0"):
+    with pytest.raises(SpaceError, match=r"a whole number, 1 or more.* width=0"):
         nasbench201_cell(width=0)
     with pytest.raises(SpaceError, match="Did you mean 'nor_conv_3x3'"):
         nasbench201_cell(operations=["nor_conv_3x"])
-    with pytest.raises(SpaceError, match="got none"):
+    with pytest.raises(SpaceError, match=r"Received: none"):
         nasbench201_cell(operations=[])
     with pytest.raises(SpaceError, match=r"shape \(height, width, channels\)"):
         nasbench201_cell().for_data(DataSpec((5,), Task.BINARY, 1))

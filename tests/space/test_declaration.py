@@ -16,8 +16,8 @@ def test_whole_numbers_beside_fractions_become_floats() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "choice"}, "to have a value to choose, got none"),
-        ({"kind": "choice", "choices": (1, 2, 1)}, "to differ, got 1 twice"),
+        ({"kind": "choice"}, "to have a value to choose. Received: none"),
+        ({"kind": "choice", "choices": (1, 2, 1)}, "to differ. Received: 1 twice"),
         ({"kind": "choice", "choices": (1, "a")}, "all strings, all numbers or all booleans"),
         ({"kind": "choice", "choices": (None,)}, "all strings, all numbers or all booleans"),
         ({"kind": "int", "low": 5, "high": 1}, "from a low to a higher number"),

@@ -90,8 +90,8 @@ def test_an_exhausted_space_ends_a_function_too() -> None:
     [
         (None, "does it end with `return`?"),
         ([8, "adam"], "Received: [8, 'adam'] (of type list)"),
-        ({"units": 8}, "'optimizer' to be adam, sgd, got no value"),
-        ({"optimizer": "adam", "units": 9}, "'units' to be 8, 16, 32, got 9"),
+        ({"units": 8}, "'optimizer' to be adam, sgd. Received: no value"),
+        ({"optimizer": "adam", "units": 9}, "'units' to be 8, 16, 32. Received: 9"),
         ({"optimizer": "adam", "unit": 8}, "Did you mean 'units'?"),
     ],
 )

@@ -45,8 +45,9 @@ def jacob_cov(model: keras.Model, x: Any, y: Any = None) -> float:
         correlations = np.corrcoef(_jacobians(model, x))
     if not np.isfinite(correlations).all():
         raise MeasureError(
-            f"Expected outputs that depend on every sample, got {model.name!r}, whose gradient by "
-            "its input is constant for some: jacob_cov is not defined, use another proxy."
+            f"Expected outputs that depend on every sample. Received: {model.name!r}, whose "
+            "gradient by its input is constant for some, so jacob_cov is not defined. Use another "
+            "proxy."
         )
     eigenvalues = np.linalg.eigvalsh(correlations).clip(0)
     return finite(-np.sum(np.log(eigenvalues + K) + 1 / (eigenvalues + K)), "jacob_cov", model)
@@ -57,7 +58,7 @@ def _jacobians(model: keras.Model, x: Any) -> npt.NDArray[np.float64]:
     if not is_real(inputs) or inputs.shape[0] < 2:
         raise MeasureError(
             "Expected a model with one real-valued input and a batch of 2 samples or more for "
-            f"jacob_cov, got {keras.tree.map_structure(_said, inputs)}: use another proxy."
+            f"jacob_cov. Received: {keras.tree.map_structure(_said, inputs)}. Use another proxy."
         )
 
     def total(values: list[Any]) -> Any:
@@ -129,9 +130,9 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
         walk(model, as_inputs(model, x), visit)
     if not agreeing:
         raise MeasureError(
-            f"Expected a model with rectifying activations for naswot, got {model.name!r}, which "
-            f"has none of {', '.join(sorted(SIGN_KEEPING))} outside recurrent layers: use another "
-            "proxy."
+            f"Expected a model with rectifying activations for naswot. Received: {model.name!r}, "
+            f"which has none of {', '.join(sorted(SIGN_KEEPING))} outside recurrent layers. Use "
+            "another proxy."
         )
     return float(np.linalg.slogdet(sum(agreeing))[1])
 
@@ -185,8 +186,8 @@ def zen(model: keras.Model, x: Any, y: Any = None, *, seed: int = 0, repeats: in
     inputs = as_inputs(model, x)
     if not is_real(inputs):
         raise MeasureError(
-            f"Expected a model with one real-valued input for zen, got {model.name!r}: "
-            "use another proxy."
+            f"Expected a model with one real-valued input for zen. Received: {model.name!r}. Use "
+            "another proxy."
         )
     draws = [
         _one_draw(model, inputs, np.random.default_rng([seed, draw])) for draw in range(repeats)
@@ -269,7 +270,7 @@ def _backbone(model: keras.Model, inputs: Any) -> _Backbone:
         found.features = outputs
     if not any(depth for depth, _ in found.depths.values()):
         raise MeasureError(
-            f"Expected a convolutional model for zen, got {model.name!r} without a convolution: "
-            "use another proxy."
+            f"Expected a convolutional model for zen. Received: {model.name!r} without a "
+            "convolution. Use another proxy."
         )
     return found

@@ -87,8 +87,8 @@ def _visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
     if family in _AS_IT_IS or name == "Identity" or not isinstance(operation, keras.layers.Layer):
         return operation(*args, **kwargs)
     raise MeasureError(
-        "Expected a feed-forward net of dense and convolutional layers for synflow, got the layer "
-        f"{operation.name!r} (of type {name}): use another proxy."
+        "Expected a feed-forward net of dense and convolutional layers for synflow. Received: the "
+        f"layer {operation.name!r} (of type {name}). Use another proxy."
     )
 
 
@@ -156,8 +156,8 @@ def loss_gradients(
     """
     if not model.compiled:
         raise MeasureError(
-            f"Expected a compiled model, whose loss says what to learn, got {model.name!r}: "
-            "call model.compile(loss=...) first."
+            f"Expected a compiled model, whose loss says what to learn. Received: {model.name!r}. "
+            "Call model.compile(loss=...) first."
         )
     weights = kernels(model)
     inputs = as_inputs(model, x)
@@ -185,7 +185,7 @@ def loss_gradients(
 def _told(error: Exception, model: keras.Model, y: Any) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
     return explain_loss_error(error, model, y) or (
-        f"Expected a loss that has a gradient on this batch, got {type(error).__name__} for "
+        f"Expected a loss that has a gradient on this batch. Received: {type(error).__name__} for "
         f"{model.name!r}: {first}"
     )
 
@@ -269,8 +269,8 @@ def kernels(model: keras.Model) -> list[keras.Variable]:
     found = [weight for weight in model.trainable_variables if len(weight.shape) > 1]
     if not found:
         raise MeasureError(
-            f"Expected a built model with trainable weights, got {model.name!r}, which has none: "
-            "no proxy of its weights is defined."
+            f"Expected a built model with trainable weights. Received: {model.name!r}, which has "
+            "none. No proxy of its weights is defined."
         )
     return found
 
@@ -284,7 +284,7 @@ def finite(score: Any, proxy: str, model: keras.Model) -> float:
     value = float(score)
     if not math.isfinite(value):
         raise MeasureError(
-            f"Expected a finite {proxy} score, got {value} for {model.name!r}: its untrained "
+            f"Expected a finite {proxy} score. Received: {value} for {model.name!r}. Its untrained "
             "activations or gradients vanish or overflow, so use another proxy."
         )
     return value

@@ -55,7 +55,7 @@ def get_proxy(name: str) -> Proxy:
     """Returns the proxy of this name."""
     if name not in PROXIES:
         raise MeasureError(
-            f"Expected one of the proxies {', '.join(PROXIES)}, got {name!r}."
+            f"Expected one of the proxies {', '.join(PROXIES)}. Received: {name!r}."
             + nearest(str(name), PROXIES)
         )
     return PROXIES[name]

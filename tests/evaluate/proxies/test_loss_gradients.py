@@ -92,5 +92,5 @@ def test_a_loss_that_raises_is_told_with_its_first_line():
 
     model = dense(8)
     model.compile("sgd", loss)
-    with pytest.raises(MeasureError, match=r"got RuntimeError for 'sequential.*': mine$"):
+    with pytest.raises(MeasureError, match=r"Received: RuntimeError for 'sequential.*': mine$"):
         snip(model, *batch((4,)))

@@ -81,15 +81,15 @@ def test_picture_shows_the_pruned_cell() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(SpaceError, match="`nodes` to be a whole number from 2 to 7, got 8"):
+    with pytest.raises(SpaceError, match=r"a whole number, from 2 to 7.* nodes=8"):
         nasbench101_cell(nodes=8)
-    with pytest.raises(SpaceError, match="`edges` to be a whole number of 6 or more, got 5"):
+    with pytest.raises(SpaceError, match=r"a whole number, 6 or more.* edges=5"):
         nasbench101_cell(edges=5)
-    with pytest.raises(SpaceError, match="`width` to be a whole number of 5 or more, got 4"):
+    with pytest.raises(SpaceError, match=r"a whole number, 5 or more.* width=4"):
         nasbench101_cell(width=4)
     with pytest.raises(SpaceError, match="Did you mean 'maxpool3x3'"):
         nasbench101_cell(operations=["maxpool3"])
-    with pytest.raises(SpaceError, match="up to 4 vertices, got one of 7"):
+    with pytest.raises(SpaceError, match=r"up to 4 vertices\. Received: one of 7"):
         nasbench101_cell(nodes=4).architecture(LISTED)
     with pytest.raises(SpaceError, match=r"space\.for_data"):
         nasbench101_cell().sample(np.random.default_rng(0)).build()

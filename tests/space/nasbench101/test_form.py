@@ -46,7 +46,7 @@ def test_published_form_is_read_and_written() -> None:
     [
         ("nonsense(", r"an architecture like ModelSpec\(matrix="),
         ("__import__('os').system('true')", "an architecture like ModelSpec"),
-        ("ModelSpec(matrix=[[0]])", "matrix, ops by name, got matrix"),
+        ("ModelSpec(matrix=[[0]])", "matrix, ops by name. Received: matrix"),
         ("ModelSpec(matrix=[[0, 1], [1, 0]], ops=['input', 'output'])", "above the diagonal"),
         ("ModelSpec(matrix=[[0, 1]], ops=['input', 'output'])", "square matrix"),
         ("ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input'])", "for each of its rows"),

@@ -99,7 +99,11 @@ def test_augmentation_is_part_of_the_model_and_acts_in_training_only() -> None:
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
-        ("image", datasets.table, r"images of shape .* got samples of shape \(4,\).*tabular\(\)"),
+        (
+            "image",
+            datasets.table,
+            r"images of shape .* Received: samples of shape \(4,\).*tabular\(\)",
+        ),
         ("image", datasets.texts, r"nas\.spaces\.text\(\) for texts"),
         ("image", datasets.series, r"x\[\.\.\., np\.newaxis\], or take nas\.spaces\.timeseries"),
         ("tabular", datasets.images, r"rows of numbers .*nas\.spaces\.image\(\)"),
@@ -116,14 +120,14 @@ def test_data_of_another_kind_is_refused_with_the_way_out(name, make, message) -
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("image", {"families": ["vg"]}, "got 'vg'. Did you mean 'vgg'"),
+        ("image", {"families": ["vg"]}, "Received: 'vg'. Did you mean 'vgg'"),
         ("image", {"stages": []}, "stages to offer at least one value"),
-        ("image", {"widths": [8, 8]}, "widths to differ, got 8 twice"),
-        ("image", {"kernel_sizes": [0]}, "whole numbers of 1 or more, got 0"),
-        ("text", {"embeddings": [2.5]}, "whole numbers of 1 or more, got 2.5"),
-        ("tabular", {"dropouts": [1.0]}, "from 0 to below 1, got 1.0"),
-        ("tabular", {"dropouts": ["much"]}, "from 0 to below 1, got 'much'"),
-        ("timeseries", {"cells": ["gru"]}, "cells among GRU, LSTM, got 'gru'"),
+        ("image", {"widths": [8, 8]}, "widths to differ. Received: 8 twice"),
+        ("image", {"kernel_sizes": [0]}, "whole numbers of 1 or more. Received: 0"),
+        ("text", {"embeddings": [2.5]}, "whole numbers of 1 or more. Received: 2.5"),
+        ("tabular", {"dropouts": [1.0]}, "from 0 to below 1. Received: 1.0"),
+        ("tabular", {"dropouts": ["much"]}, "from 0 to below 1. Received: 'much'"),
+        ("timeseries", {"cells": ["gru"]}, "cells among GRU, LSTM. Received: 'gru'"),
     ],
 )
 def test_bad_options_get_one_sentence(name: str, options: dict, message: str) -> None:
