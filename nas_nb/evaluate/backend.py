@@ -61,8 +61,8 @@ def gradients(function: Callable[[list[Any]], Any], values: Sequence[Any]) -> li
 
         return list(jax.grad(function)(list(values)))
     raise MeasureError(
-        f"Expected Keras on TensorFlow or JAX for a gradient, got the backend {backend()!r}: take "
-        "a measure without gradients, or set KERAS_BACKEND before Keras is imported."
+        f"Expected Keras on TensorFlow or JAX for a gradient. Received: the backend {backend()!r}. "
+        "Take a measure without gradients, or set KERAS_BACKEND before Keras is imported."
     )
 
 

@@ -296,7 +296,7 @@ def race_task(
     history = history_of(table)
     if history is None:
         if space is None:
-            raise SearchError("Expected the space that the table has scores of, got none.")
+            raise SearchError("Expected the space that the table has scores of. Received: none.")
         domain = _domain(space)
         known: TabularBenchmark = ScoreTable(table)
         objective = kt.Objective("score", direction)
@@ -304,7 +304,9 @@ def race_task(
         return RaceTask(known, domain, objective, budget, str(name), table_identity(table))
     opening = history.opened[-1] if history.opened else {}
     if space is None and "space" not in opening:
-        raise SearchError("Expected a journal that holds its space, got none: pass the space.")
+        raise SearchError(
+            "Expected a journal that holds its space. Received: none. Pass the space."
+        )
     domain = Domain.from_json(opening["space"]) if space is None else _domain(space)
     objective = kt.Objective(history.objective, history.direction)
     data = str(opening.get("data"))
