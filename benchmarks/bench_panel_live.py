@@ -83,7 +83,7 @@ TRAIN = f"""
 search = nas.Search({CHOICES!r}, strategy="random", max_trials=10_000, epochs=50)
 search.panel()
 search.start()
-panel, arrived = search._painter.panel, []
+panel, arrived = search.listener.painter.panel, []
 panel.buttons.pause.on_click(lambda _: arrived.append(time.time()))
 panel.buttons._ask = lambda action: None  # the click is counted, and pauses nothing
 time.sleep(3)

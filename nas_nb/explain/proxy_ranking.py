@@ -20,7 +20,7 @@ from nas_nb.evaluate.seeds import seeded
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
-    from nas_nb.search.status import SearchStatus
+    from nas_nb.search.search import Search
 
 BATCH = 32
 """Samples that the proxies see: enough for all, and few enough to be quick."""
@@ -45,7 +45,7 @@ class ProxyRanks(NamedTuple):
     ranks: tuple[ProxyRank, ...]
 
 
-def measure_proxies(search: SearchStatus, most: int, on_candidate: OnCandidate) -> ProxyRanks:
+def measure_proxies(search: Search, most: int, on_candidate: OnCandidate) -> ProxyRanks:
     """Rebuilds trained candidates as they were before training, and measures every proxy on them.
 
     Args:
@@ -75,7 +75,7 @@ def measure_proxies(search: SearchStatus, most: int, on_candidate: OnCandidate) 
     return ProxyRanks(search.name, search.objective, len(trials), rank_proxies(scores, outcomes))
 
 
-def _sample(search: SearchStatus, most: int) -> list[Trial]:
+def _sample(search: Search, most: int) -> list[Trial]:
     """Returns trials whose scores compare, drawn from all: the latest would be alike."""
     full = search.settings.fidelity
     trials = [

@@ -151,9 +151,9 @@ class NasMagics(Magics):
 def _current() -> Search:
     from nas_nb.search.session import current_search
 
-    search = current_search()
+    search: Search | None = current_search()
     if search is not None:
-        return search  # type: ignore[return-value]
+        return search
     raise UsageError("There is no search yet: make one with `%%nas NAME` or `nas.Search(...)`.")
 
 

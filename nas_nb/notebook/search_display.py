@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.notebook import output, wording
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import ranking
 from nas_nb.search import search
+from nas_nb.search.search import SearchListener
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 class Search(search.Search):  # noqa: D101 - as documented below it
     __doc__ = search.Search.__doc__
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._painter: Painter | None = None
-        super().__init__(*args, **kwargs)
+    @cached_property
+    def listener(self) -> SearchDisplay:
+        """Its panel, which follows it."""
+        return SearchDisplay(self)
 
     def panel(self) -> None:
         """Shows the panel in the running cell, at any time and as often as wanted.
@@ -40,7 +44,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
         if not output.in_notebook():
             output.say(self._as_text())
             return
-        self._made_painter().show()
+        self.listener.show()
 
     @property
     def plot(self) -> Plots:
@@ -84,79 +88,10 @@ class Search(search.Search):  # noqa: D101 - as documented below it
 
         return Report(self)
 
-    def configure(self, **changes: Any) -> None:  # noqa: D102 - as documented below it
-        super().configure(**changes)
-        if self._painter is not None:
-            self._painter.panel.controls.sync()
-            self._painter.poke()
-
-    configure.__doc__ = search.Search.configure.__doc__
-
-    def wait(self, timeout: float | None = None) -> None:  # noqa: D102 - likewise
-        try:
-            if output.in_notebook() or not sys.stdout.isatty():
-                super().wait(timeout)
-            else:
-                output.wait_with_line(self, super().wait, timeout)
-        finally:
-            self._settle()
-
-    wait.__doc__ = search.Search.wait.__doc__
-
-    def run(self) -> Search:  # noqa: D102 - likewise
-        try:
-            return super().run()
-        finally:
-            self._settle()
-
-    run.__doc__ = search.Search.run.__doc__
-
-    async def _wait_async(self) -> None:
-        try:
-            await super()._wait_async()
-        finally:
-            self._settle()
-
-    def _begin(self) -> Run:
-        run = super()._begin()
-        if self._painter is not None:
-            if output.in_colab():
-                run.control.on_checkpoint = self._painter.paint_due
-            else:
-                self._painter.start()
-        return run
-
-    def _launch(self) -> None:
-        if not output.in_colab():
-            super()._launch()
-            return
-        try:
-            self._work_here()
-        finally:
-            self._settle()
-
-    def _on_steered(self) -> None:
-        if self._painter is not None:
-            self._painter.panel.controls.sync()
-            self._painter.poke()
-
-    def _settle(self) -> None:
-        """Lets the last paint be part of the cell that waited."""
-        if self._painter is not None and (not self.state.live or self.state == "paused"):
-            self._painter.settle()
-
-    def _made_painter(self) -> Painter:
-        """Returns the painter with its panel; a new one if somebody has closed the widgets."""
-        from nas_nb.notebook.panel.painter import Painter
-
-        if self._painter is None or self._painter.panel.closed:
-            self._painter = Painter(self)
-        return self._painter
-
     def _ipython_display_(self) -> None:
         if not output.in_notebook():
             output.say(self._as_text())
-        elif self._run is not None and not self.state.live:
+        elif self.project.run is not None and not self.state.live:
             from IPython.display import display
 
             display(self.report())
@@ -170,6 +105,61 @@ class Search(search.Search):  # noqa: D101 - as documented below it
             lines.append("Start it with `search.start()` or `%nas start`, and wait for it with")
             lines.append("`search.wait()` or `%nas wait`.")
         return "\n".join(lines)
+
+
+class SearchDisplay(SearchListener):
+    """The panel of a search.
+
+    Args:
+        search: The search.
+
+    Attributes:
+        painter: What paints the panel; None before it was shown.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self.painter: Painter | None = None
+
+    @property
+    def blocking(self) -> bool:
+        """In Colab widgets are only told of what happens while a cell runs."""
+        return output.in_colab()
+
+    def show(self) -> None:
+        """Shows the panel; a new one if somebody has closed its widgets."""
+        from nas_nb.notebook.panel.painter import Painter
+
+        if self.painter is None or self.painter.panel.closed:
+            self.painter = Painter(self._search)
+        self.painter.show()
+
+    def on_start(self, run: Run) -> None:
+        """Lets the painter follow."""
+        if self.painter is not None:
+            if self.blocking:
+                run.control.on_checkpoint = self.painter.paint_due
+            else:
+                self.painter.start()
+
+    def on_change(self) -> None:
+        """Shows the settings as they are now."""
+        if self.painter is not None:
+            self.painter.panel.controls.sync()
+            self.painter.poke()
+
+    def on_wait(self, wait: Callable[[float | None], None], timeout: float | None) -> None:
+        """Waits; in a terminal with one line that is kept up to date."""
+        if output.in_notebook() or not sys.stdout.isatty():
+            wait(timeout)
+        else:
+            output.wait_with_line(self._search, wait, timeout)
+
+    def on_settled(self) -> None:
+        """Lets the last paint be part of the cell that waited."""
+        search = self._search
+        if self.painter is not None and (not search.state.live or search.state == "paused"):
+            self.painter.settle()
 
 
 def open_search(directory: str | Path, **given: Any) -> Search:

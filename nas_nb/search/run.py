@@ -1,21 +1,22 @@
-"""One run: from the opening of the journal to its closing."""
+"""A project, and one run of it: from the opening of the journal to its closing."""
 
 from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import JournalError, JournalWriteError
-from nas_nb.evaluate.backend import MemoryWatch
+from nas_nb.errors import JournalError, JournalWriteError, SearchError
 from nas_nb.evaluate.keras_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
+from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.project import check_own_files, check_same_search
-from nas_nb.search.steering_state import LOCK_TIMEOUT_S
+from nas_nb.search.settings import with_changes
+from nas_nb.search.steering_state import LOCK_TIMEOUT_S, SteeringState
 from nas_nb.search.tuner import SearchOracle, SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
@@ -23,10 +24,9 @@ from nas_nb.workers.control import Control, SearchState
 from nas_nb.workers.trial_evaluation import TrialFiles
 
 if TYPE_CHECKING:
-    from nas_nb.record.events import Event, EventKind
+    from nas_nb.record.events import Event
     from nas_nb.record.history import History
     from nas_nb.search.settings import Settings
-    from nas_nb.search.steering_state import SteeringState
     from nas_nb.strategy.base import Strategy
 
 
@@ -34,9 +34,7 @@ class Run:
     """Opens the project's journal, works until the end, and closes it.
 
     Args:
-        settings: What defines the search.
-        folder: The project's folder.
-        steering_state: What it shares with the thread that steers.
+        project: What runs.
 
     Attributes:
         state: What the run is doing.
@@ -50,20 +48,18 @@ class Run:
         SearchError: The folder holds another search.
     """
 
-    def __init__(self, settings: Settings, folder: Path, steering_state: SteeringState) -> None:
-        self.settings = settings
-        self.folder = folder
-        self.steering_state = steering_state
-        self.journal = _open_journal(settings, folder, steering_state)
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.journal = _open_journal(project)
         self.journal.on_blocked = self._on_blocked
         spent_s = self.journal.history.busy_s
-        self.control = Control(self._on_paused, settings.budget.max_time_s, spent_s)
+        limit_s = project.settings.budget.max_time_s
+        self.control = Control(self._on_paused, limit_s, spent_s)
         self.control.stopped_trial = _last_stopped(self.journal.history)
         self.state = SearchState.RUNNING
         self.reason: str | None = None
         self.error: Exception | None = None
         self.ended = threading.Event()
-        self.tuner: SearchTuner | None = None
         self._closed = False
         self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
 
@@ -92,22 +88,13 @@ class Run:
         finally:
             self._close(ended, reason)
 
-    def reconfigure(self, settings: Settings) -> None:
-        """Goes on with another budget; the strategy is the journal's. From any thread."""
-        before, self.settings = self.settings, settings
-        self.control.limit_s = settings.budget.max_time_s
-        if self.tuner is not None:
-            self.tuner.settings = settings
-            if before.budget.max_memory_bytes != settings.budget.max_memory_bytes:
-                self.tuner.memory = MemoryWatch(settings.budget.max_memory_bytes)
-
     def steer(self, action: str, detail: dict[str, Any]) -> bool:
         """Writes down what was asked for; returns False if the run is over. From any thread.
 
         Raises:
             JournalError: It can't be written now; nobody waits here for room on the disk.
         """
-        if not self.steering_state.guard.acquire(timeout=LOCK_TIMEOUT_S):
+        if not self.project.steering.guard.acquire(timeout=LOCK_TIMEOUT_S):
             raise JournalError(
                 f"Expected to write '{action}' into the journal. Received: it can't be written "
                 f"now. {self.reason or 'Try again in a moment.'}"
@@ -117,11 +104,12 @@ class Run:
                 return False
             self.journal.append_now("steered", action=action, detail=detail)
         finally:
-            self.steering_state.guard.release()
+            self.project.steering.guard.release()
         return True
 
     def _search(self) -> tuple[SearchState, str]:
-        its, domain = self.settings, self.settings.space.domain
+        its = self.project.settings
+        domain = its.space.domain
         files = self._files()
         oracle = SearchOracle(
             its.strategy,
@@ -132,17 +120,18 @@ class Run:
             epochs=its.fidelity.epochs,
             start_of=files.states.start_of,
             domain=domain,
-            steering_state=self.steering_state,
+            steering_state=self.project.steering,
             prepare=self._prepare,
         )
-        self.tuner = SearchTuner(oracle, its, self.control, files, self.folder)
+        project = self.project
+        tuner = SearchTuner(oracle, lambda: project.settings, self.control, files, project.folder)
         finished = None
         try:
             self._prepare(its.strategy)
             register_choices(
                 value for parameter in domain.parameters for value in parameter.choices
             )
-            finished = self.tuner.search()
+            finished = tuner.search()
         except JournalWriteError:
             if not self.control.stop_requested:
                 raise
@@ -154,17 +143,15 @@ class Run:
         return SearchState.STOPPED, why or "stopped by its user"
 
     def _files(self) -> TrialFiles:
-        history, its = self.journal.history, self.settings
-        checkpoints = CheckpointStore(self.folder / "checkpoints", history)
+        history, folder, its = self.journal.history, self.project.folder, self.project.settings
+        checkpoints = CheckpointStore(folder / "checkpoints", history)
         inherited = its.strategy.inherits
-        states = TrainingStateStore(
-            self.folder / "states", history, its.fidelity, inherited=inherited
-        )
+        states = TrainingStateStore(folder / "states", history, its.fidelity, inherited=inherited)
         states.prune()  # so that what may be inherited is a function of the journal
         return TrialFiles(checkpoints, states)
 
     def _prepare(self, strategy: Strategy) -> None:
-        its = self.settings
+        its = self.project.settings
         strategy.prepare(its.space, its.data, self.journal, self.control, its.seed)
 
     def _on_paused(self, waits: bool) -> None:
@@ -186,11 +173,112 @@ class Run:
             self.journal.append_now("search_closed", state=state.value, reason=reason)
         except JournalError as error:
             state, self.error = SearchState.FAILED, self.error or error
-        with self.steering_state.guard:
+        with self.project.steering.guard:
             self.journal.close()
             self._closed = True
         self.reason = reason
         self.state = state
+
+
+class Project:
+    """One search of this kernel in one folder: a cell that runs again makes no second one.
+
+    Args:
+        folder: Where its journal and its weights are.
+        settings: What defines it, as steering may change it.
+        requested: What code asked for, of what steering may change.
+        history: What earlier kernels left in the folder.
+
+    Attributes:
+        steering: What the threads share that steer and that propose.
+        run: The latest run, or None.
+        lock: Held while a run begins, and while settings change.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Settings, requested: dict[str, Any], history: History
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.requested = requested
+        self.steering = SteeringState()
+        self.run: Run | None = None
+        self.lock = threading.RLock()
+        self._history = history
+
+    @property
+    def history(self) -> History:
+        """What has happened so far; it grows while the search runs."""
+        return self.run.journal.history if self.run is not None else self._history
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of search so far, earlier runs included and pauses left out."""
+        return self.run.elapsed_s if self.run is not None else self._history.busy_s
+
+    @property
+    def spent(self) -> str | None:
+        """Which limit of the budget is reached, as a sentence, or None."""
+        return self.settings.budget.spent(self.history, self.elapsed_s)
+
+    @property
+    def state(self) -> SearchState:
+        """What the search is doing."""
+        if self.run is not None:
+            return self.run.state
+        if not self._history.opened:
+            return SearchState.NEW
+        return SearchState.STOPPED if self.spent is None else SearchState.FINISHED
+
+    def live_run(self, action: str) -> Run:
+        """Returns the run that is live.
+
+        Raises:
+            SearchError: There is none to do the action to.
+        """
+        if self.run is None or not self.run.state.live:
+            raise SearchError(
+                f"There is nothing to {action}: the search '{self.settings.name}' is {self.state}. "
+                "Only a search that runs or is paused can be steered."
+            )
+        return self.run
+
+    def begin(self) -> Run:
+        """Opens a new run; whoever calls lets it work."""
+        self.run = Run(self)
+        return self.run
+
+    def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Changes settings, also of a search that runs.
+
+        Raises:
+            NasError: A value is not legal, or the trials would no longer be comparable.
+        """
+        with self.lock:
+            new = with_changes(self.settings, changes)
+            check_same_search(self.history, new.opening(), self.folder)
+            self.settings = new
+            if self.run is not None:
+                self.run.control.limit_s = new.budget.max_time_s
+
+    def write(self, action: str, detail: dict[str, Any]) -> None:
+        """Writes a steering action into the journal, whether the search runs or not.
+
+        Raises:
+            JournalError: It can't be written now.
+        """
+        with self.lock:
+            if self.run is not None and self.run.steer(action, detail):
+                return
+            event = {"action": str(action), "detail": detail}
+            if not self.history.opened:
+                self.steering.waiting.append(event)
+                return
+            with Journal.open(self.folder / JOURNAL_FILE) as journal:
+                journal.append(EventKind.STEERED, **event)
+            self._history = journal.history
+            if self.run is not None:
+                self.run.journal.history = journal.history
 
 
 def _last_stopped(history: History) -> int | None:
@@ -199,17 +287,16 @@ def _last_stopped(history: History) -> int | None:
     return asked[-1] if asked else None
 
 
-def _open_journal(
-    settings: Settings, folder: Path, steering_state: SteeringState
-) -> RetryingJournal:
+def _open_journal(project: Project) -> RetryingJournal:
+    folder, waiting = project.folder, project.steering.waiting
     journal = RetryingJournal.open(folder / JOURNAL_FILE)
     try:
-        opening = {**settings.opening(), "given": steering_state.given}
+        opening = {**project.settings.opening(), "given": project.requested}
         check_same_search(journal.history, opening, folder)
         check_own_files(folder, journal.history)
         journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
-        while steering_state.waiting:
-            journal.append("steered", **steering_state.waiting.pop(0))
+        while waiting:
+            journal.append("steered", **waiting.pop(0))
     except BaseException:
         journal.close()
         raise

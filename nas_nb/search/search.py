@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Generator, Mapping
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError, nearest, tell
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.record.events import EventKind
-from nas_nb.record.journal import JOURNAL_FILE, Journal
+from nas_nb.record.dataframe import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.identity import notes_on_reopening
+from nas_nb.search.incumbent import Incumbent
 from nas_nb.search.project import (
     check_free,
     check_same_search,
@@ -22,7 +22,7 @@ from nas_nb.search.project import (
     read_history,
     recorded_arguments,
 )
-from nas_nb.search.run import Run
+from nas_nb.search.run import Project, Run
 from nas_nb.search.session import (
     claim,
     interrupt_stops,
@@ -39,209 +39,52 @@ from nas_nb.search.settings import (
     as_objective,
     as_space,
     as_strategy,
-    with_changes,
 )
-from nas_nb.search.status import SearchStatus
 from nas_nb.search.steering import Steering
-from nas_nb.search.steering_state import SteeringState, requested_settings, resumed_settings
+from nas_nb.search.steering_state import requested_settings, resumed_settings
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     import keras_tuner as kt
+    import pandas as pd
 
     from nas_nb.data.dataset import Data
     from nas_nb.record.history import History
+    from nas_nb.search.budget import Progress
+    from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
 
 
-class SearchLife(SearchStatus):
-    """The half of a `Search` that moves: its run, and the thread that works for it.
+class SearchListener:
+    """Follows a search: it is told what happens to it, in the thread that asked for it.
 
-    Args:
-        settings: What defines the search.
-        directory: The project folder.
-        history: What earlier runs of the project left there.
-        steering_state: What it shares with those that steer.
+    This one does nothing, as suits a script; a notebook's shows it.
     """
 
-    def __init__(
-        self, settings: Settings, directory: Path, history: History, steering_state: SteeringState
-    ) -> None:
-        super().__init__(settings, directory, history)
-        self._lock = threading.RLock()
-        self.steering_state = steering_state
-        self._attach()
-        remember(self)
-
-    def start(self) -> Self:
-        """Starts the search beside the kernel, or goes on with it, and returns at once.
-
-        It is no error when the search runs already, from the panel or an earlier cell, also if
-        the cell made it anew in the same folder: a paused one goes on. Nor when its budget is
-        spent: the cells of a finished search run again, and nothing is trained.
-
-        Raises:
-            SearchError: Another search runs in this kernel.
-        """
-        self._attach()
-        if self._run is not None and self._run.state.live:
-            self._run.control.resume()
-            return self
-        if not self._spent():
-            self._launch()
-        return self
-
-    def _attach(self) -> None:
-        """Takes the run of this kernel that writes into the folder for its own.
-
-        A cell that is run again makes a second search of the first: two could not write there. If
-        the cell was changed since then it stays a search of its own, which has to wait.
-        """
-        running = running_in(self.directory)
-        if (
-            running is None
-            or running is self
-            or running.steering_state.given != self.steering_state.given
-        ):
-            return
-        self._settings, self._run, self.steering_state = running.shared
-
     @property
-    def shared(self) -> tuple[Settings, Run | None, SteeringState]:
-        """What two searches of one folder and kernel have in common."""
-        return self._settings, self._run, self.steering_state
+    def blocking(self) -> bool:
+        """Whether a search has to run in the thread that starts it."""
+        return False
 
-    def _launch(self) -> None:
-        run = self._begin()
-        # The name is unique: KerasTuner tells the holders of its locks apart by it.
-        name = f"nas_nb-search-{id(run):x}"
-        threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
+    def on_start(self, run: Run) -> None:
+        """Is told when a run begins."""
 
-    def run(self) -> Self:
-        """Runs the search in the calling thread to its end; an interrupt stops it gracefully.
+    def on_change(self) -> None:
+        """Is told after settings were changed and after every steering action."""
 
-        Where a search in a notebook would pause by itself and wait for its user (ten failures for
-        one reason, no room on the disk), this one stops, and raises the reason.
+    def on_wait(self, wait: Callable[[float | None], None], timeout: float | None) -> None:
+        """Waits, with what `wait` returns after so many seconds or at the search's end."""
+        wait(timeout)
 
-        Raises:
-            NasError: As for `start`; or the search stopped by itself, or ended by an error.
-        """
-        self._attach()
-        if self.state.live:
-            self.wait()
-            return self
-        if not self._spent():
-            self._work_here()
-        return self
+    def on_settled(self) -> None:
+        """Is told when somebody has waited, whether or not the search has ended."""
 
-    def _work_here(self) -> None:
-        run = self._begin()
-        run.control.patient = False
-        with interrupt_stops(run.control.stop):
-            self._work(run)
-        self._raise_error()
-        if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
-            raise SearchError(f"The search '{self.name}' stopped: {run.control.pause_reason}")
 
-    def pause(self) -> None:
-        """Asks the running search to wait; it does within one batch or one second."""
-        self._live_run("pause").control.pause()
-
-    def resume(self) -> None:
-        """Goes on: a paused search at once, a stopped one with the trial that was cut off.
-
-        Raises:
-            BudgetError: The budget is spent: raise it first, with `configure`.
-        """
-        self._attach()
-        run = self._run
-        if run is not None and run.state.live:
-            run.control.resume()
-        else:
-            self._launch()
-
-    def stop(self) -> None:
-        """Asks the search to end within one batch or one second; it can be resumed later."""
-        self._live_run("stop").control.stop()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Waits until the search no longer runs; the kernel's interrupt stops it gracefully.
-
-        A paused search is not waited for: the buttons that resume it need the kernel.
-
-        Args:
-            timeout: Seconds after which to return anyway; None waits to the end.
-
-        Raises:
-            Exception: What ended the search, if it failed.
-        """
-        run = self._run
-        if run is not None:
-            wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
-        self._raise_error()
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._wait_async().__await__()
-
-    async def _wait_async(self) -> None:
-        run = self._run
-        if run is not None:
-            await wait_until_async(run.settled, run.ended.is_set, run.control.stop)
-        self._raise_error()
-
-    def _raise_error(self) -> None:
-        if self.error is not None:
-            raise self.error
-        if self.state is SearchState.PAUSED and self.reason is not None:
-            raise SearchError(
-                f"The search '{self.name}' paused: {self.reason} "
-                "Go on with `search.resume()`, or end it with `search.stop()`."
-            )
-
-    def control_trial(self, number: int) -> None:
-        """Asks a running trial to end. For `steer`."""
-        self._live_run("stop").control.stop_trial(number)
-
-    def _spent(self) -> str | None:
-        return self.budget.spent(self.history, self.elapsed_s)
-
-    def _live_run(self, action: str) -> Run:
-        run = self._run
-        if run is None or not run.state.live:
-            raise SearchError(
-                f"There is nothing to {action}: the search '{self.name}' is {self.state}. "
-                "Only a search that runs or is paused can be steered."
-            )
-        return run
-
-    def _begin(self) -> Run:
-        with self._lock:
-            if self.state.live:
-                raise SearchError(f"The search '{self.name}' is {self.state} already.")
-            spent = self._spent()
-            if spent:
-                raise BudgetError(
-                    f"Nothing is left of the budget ({spent}): raise it, for example with "
-                    "`search.configure(max_trials=...)`, and start again."
-                )
-            claim(self)
-            try:
-                self._run = Run(self._settings, self.directory, self.steering_state)
-            except BaseException:
-                release(self)
-                raise
-            return self._run
-
-    def _work(self, run: Run) -> None:
-        try:
-            run.work()
-        finally:
-            release(self)
-            run.ended.set()
+NO_LISTENER = SearchListener()
 
 
 @shows_limits
-class Search(SearchLife):
+class Search:
     """A neural architecture search: who proposes, on which space and data, within which budget.
 
     Nothing is written and nothing trained before `start()`. A search whose `directory` holds an
@@ -327,8 +170,10 @@ class Search(SearchLife):
         check_same_search(history, opening, folder)
         for note in notes_on_reopening(history, opening):
             tell(f"The search in {folder} was opened again. {note}")
-        steering_state = SteeringState(requested_settings(settings))
-        super().__init__(resumed_settings(settings, history), folder, history, steering_state)
+        requested = requested_settings(settings)
+        self.project = Project(folder, resumed_settings(settings, history), requested, history)
+        self._attach()
+        remember(self)
 
     def _refuse_unknown(self, limits: Mapping[str, Any]) -> None:
         known = inspect.signature(type(self)).parameters
@@ -353,6 +198,240 @@ class Search(SearchLife):
         """
         return cls(**recorded_arguments(directory, given))
 
+    @property
+    def listener(self) -> SearchListener:
+        """What follows the search."""
+        return NO_LISTENER
+
+    @property
+    def directory(self) -> Path:
+        """The project folder."""
+        return self.project.folder
+
+    @property
+    def settings(self) -> Settings:
+        """Everything that defines the search."""
+        return self.project.settings
+
+    @property
+    def name(self) -> str:
+        """What the search is called on screen."""
+        return self.settings.name
+
+    @property
+    def space(self) -> SearchSpace:
+        """What may be built, bound to the data."""
+        return self.settings.space
+
+    @property
+    def data(self) -> Data:
+        """What candidates are trained and compared on."""
+        return self.settings.data
+
+    @property
+    def strategy(self) -> Strategy:
+        """Who proposes."""
+        return self.settings.strategy
+
+    @property
+    def strategy_reason(self) -> str | None:
+        """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
+
+        It is known once the search was started.
+        """
+        return self.strategy.reason(self.history) if self.history.opened else None
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent."""
+        return self.settings.budget
+
+    @property
+    def seed(self) -> int:
+        """Decides proposals, initial weights and orders of samples."""
+        return self.settings.seed
+
+    @property
+    def objective(self) -> str:
+        """The name of what is compared, as in the logs."""
+        return str(self.settings.objective.name)
+
+    @property
+    def direction(self) -> str:
+        """Which objective values are better: "max" or "min"."""
+        return str(self.settings.objective.direction)
+
+    @property
+    def state(self) -> SearchState:
+        """What the search is doing."""
+        return self.project.state
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last run ended, as a sentence, or None."""
+        run = self.project.run
+        return run.reason if run is not None else self.project.spent
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error that ended the last run, if it failed."""
+        run = self.project.run
+        return run.error if run is not None else None
+
+    @property
+    def history(self) -> History:
+        """What has happened so far; it grows while the search runs."""
+        return self.project.history
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note.
+
+        A layer that can only be dense, because one before it is, is shown as such.
+        """
+        implied = self.space.definition.implied
+        return trials_frame(self.history, self.space.domain.names, implied)
+
+    @property
+    def best(self) -> Incumbent:
+        """The incumbent, also while the search runs: the trial of the best score.
+
+        A score is that of the trial's best epoch. Of equal scores the smallest model is the
+        incumbent, and of equally small ones the first.
+
+        Raises:
+            SearchError: No trial has completed yet.
+        """
+        trial = self.history.incumbent
+        if trial is None:
+            raise SearchError(
+                f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
+                f"{len(self.history.finished)} trials ended and none completed; {self._advice()}"
+            )
+        # At a lower resolution it was built for smaller images. The share was of the training.
+        granted = replace(self.settings.fidelity.granted(trial.fidelity), data_fraction=1.0)
+        space, data = self.settings.fidelity_cache.of(granted)
+        return Incumbent(trial, space, data, self.objective, self.directory / "checkpoints")
+
+    def _advice(self) -> str:
+        _, failure = self.history.failures_in_a_row
+        if self.state is SearchState.RUNNING:
+            return "wait: `await search`."
+        if self.state is SearchState.PAUSED:
+            return "let it go on: `search.resume()`."
+        if self.state is SearchState.FINISHED:
+            return f"the last one failed: {failure} Mend the space, and search in another folder."
+        return "run it: `search.start()`."
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of search so far, earlier runs included and pauses left out."""
+        return self.project.elapsed_s
+
+    @property
+    def progress(self) -> Progress:
+        """How far the search is, and how long the rest may take."""
+        return self.budget.progress(self.history, self.elapsed_s)
+
+    @property
+    def steer(self) -> Steering:
+        """What may be asked of the search while it runs: restrict, queue, stop a trial, ..."""
+        return Steering(self.project, self.listener.on_change)
+
+    @property
+    def space_left(self) -> int | float:
+        """How many architectures steering has left of the space, tried ones included."""
+        return self.steer.domain.distinct.size
+
+    def start(self) -> Self:
+        """Starts the search beside the kernel, or goes on with it, and returns at once.
+
+        It is no error when the search runs already, from the panel or an earlier cell, also if
+        the cell made it anew in the same folder: a paused one goes on. Nor when its budget is
+        spent: the cells of a finished search run again, and nothing is trained.
+
+        Raises:
+            SearchError: Another search runs in this kernel.
+        """
+        self._attach()
+        run = self.project.run
+        if run is not None and run.state.live:
+            run.control.resume()
+        elif not self.project.spent:
+            self._launch()
+        return self
+
+    def run(self) -> Self:
+        """Runs the search in the calling thread to its end; an interrupt stops it gracefully.
+
+        Where a search in a notebook would pause by itself and wait for its user (ten failures for
+        one reason, no room on the disk), this one stops, and raises the reason.
+
+        Raises:
+            NasError: As for `start`; or the search stopped by itself, or ended by an error.
+        """
+        self._attach()
+        if self.state.live:
+            self.wait()
+        elif not self.project.spent:
+            self._work_here()
+        return self
+
+    def pause(self) -> None:
+        """Asks the running search to wait; it does within one batch or one second."""
+        self.project.live_run("pause").control.pause()
+
+    def resume(self) -> None:
+        """Goes on: a paused search at once, a stopped one with the trial that was cut off.
+
+        Raises:
+            BudgetError: The budget is spent: raise it first, with `configure`.
+        """
+        self._attach()
+        run = self.project.run
+        if run is not None and run.state.live:
+            run.control.resume()
+        else:
+            self._launch()
+
+    def stop(self) -> None:
+        """Asks the search to end within one batch or one second; it can be resumed later."""
+        self.project.live_run("stop").control.stop()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until the search no longer runs; the kernel's interrupt stops it gracefully.
+
+        A paused search is not waited for: the buttons that resume it need the kernel.
+
+        Args:
+            timeout: Seconds after which to return anyway; None waits to the end.
+
+        Raises:
+            Exception: What ended the search, if it failed.
+        """
+        try:
+            self.listener.on_wait(self._wait, timeout)
+            self._raise_error()
+        finally:
+            self.listener.on_settled()
+
+    def _wait(self, timeout: float | None) -> None:
+        run = self.project.run
+        if run is not None:
+            wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> None:
+        run = self.project.run
+        try:
+            if run is not None:
+                await wait_until_async(run.settled, run.ended.is_set, run.control.stop)
+            self._raise_error()
+        finally:
+            self.listener.on_settled()
+
     def configure(self, **changes: Any) -> None:
         """Changes the strategy or the budget of a search that is not running.
 
@@ -364,15 +443,16 @@ class Search(SearchLife):
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
         """
-        with self._lock:
+        with self.project.lock:
             if self.state.live:
                 raise SearchError(
                     f"The search '{self.name}' is {self.state}: stop it first, or change its "
                     "strategy or budget with `search.steer`."
                 )
             folder = self._checked_folder(changes.pop("directory", self.directory))
-            self.reconfigure(changes)
-            self.directory = folder
+            self.project.reconfigure(changes)
+            self.project.folder = folder
+        self.listener.on_change()
 
     def _checked_folder(self, directory: str | Path) -> Path:
         folder = choose_folder(directory, self.name)
@@ -386,45 +466,79 @@ class Search(SearchLife):
         check_free(folder)
         return folder
 
-    @cached_property
-    def steer(self) -> Steering:
-        """What may be asked of the search while it runs: restrict, queue, stop a trial, ..."""
-        return Steering(self)
+    def _attach(self) -> None:
+        """Shares the project of the search that runs in the folder.
 
-    @property
-    def space_left(self) -> int | float:
-        """How many architectures steering has left of the space, tried ones included."""
-        return self.steer.domain.distinct.size
-
-    def reconfigure(self, changes: Mapping[str, Any]) -> None:
-        """Changes settings of a search that may run. For `steer` and `configure`, which check."""
-        with self._lock:
-            new = with_changes(self._settings, changes)
-            check_same_search(self.history, new.opening(), self.directory)
-            self._settings = new
-            if self._run is not None and self._run.state.live:
-                self._run.reconfigure(new)
-
-    def write_down(self, action: str, detail: dict[str, Any]) -> None:
-        """Writes a steering action into the journal, whether the search runs or not. For `steer`.
-
-        Raises:
-            JournalError: It can't be written now.
+        A cell that is run again makes a second search of the first: two could not write there. If
+        the cell was changed since then it stays a search of its own, which has to wait.
         """
-        with self._lock:
-            if self._run is None or not self._run.steer(action, detail):
-                self._write_at_rest({"action": str(action), "detail": detail})
-        self._on_steered()
+        running = running_in(self.directory)
+        if running is not None and running.project.requested == self.project.requested:
+            self.project = running.project
 
-    def _on_steered(self) -> None:
-        """Is told after every steering action: a panel follows."""
-
-    def _write_at_rest(self, event: dict[str, Any]) -> None:
-        if not self.history.opened:
-            self.steering_state.waiting.append(event)
+    def _launch(self) -> None:
+        if self.listener.blocking:
+            self._work_here()
             return
-        with Journal.open(self.directory / JOURNAL_FILE) as journal:
-            journal.append(EventKind.STEERED, **event)
-        self._history = journal.history
-        if self._run is not None:
-            self._run.journal.history = journal.history
+        run = self._begin()
+        # The name is unique: KerasTuner tells the holders of its locks apart by it.
+        name = f"nas_nb-search-{id(run):x}"
+        threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
+
+    def _begin(self) -> Run:
+        with self.project.lock:
+            if self.state.live:
+                raise SearchError(f"The search '{self.name}' is {self.state} already.")
+            spent = self.project.spent
+            if spent:
+                raise BudgetError(
+                    f"Nothing is left of the budget ({spent}): raise it, for example with "
+                    "`search.configure(max_trials=...)`, and start again."
+                )
+            claim(self)
+            try:
+                run = self.project.begin()
+            except BaseException:
+                release(self)
+                raise
+        self.listener.on_start(run)
+        return run
+
+    def _work(self, run: Run) -> None:
+        try:
+            run.work()
+        finally:
+            release(self)
+            run.ended.set()
+
+    def _work_here(self) -> None:
+        try:
+            run = self._begin()
+            run.control.patient = False
+            with interrupt_stops(run.control.stop):
+                self._work(run)
+            self._raise_error()
+            if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
+                raise SearchError(f"The search '{self.name}' stopped: {run.control.pause_reason}")
+        finally:
+            self.listener.on_settled()
+
+    def _raise_error(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self.state is SearchState.PAUSED and self.reason is not None:
+            raise SearchError(
+                f"The search '{self.name}' paused: {self.reason} "
+                "Go on with `search.resume()`, or end it with `search.stop()`."
+            )
+
+    def __repr__(self) -> str:
+        best = self.history.incumbent
+        score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
+        progress = self.progress
+        total = "" if progress.total is None else f" of {progress.total}"
+        why = f" ({self.strategy_reason.removesuffix('.')})" if self.strategy_reason else ""
+        return (
+            f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
+            f"strategy {self.strategy.name}{why}>"
+        )

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import SearchError
 from nas_nb.search.budget import recorded_arguments
@@ -20,40 +20,61 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from nas_nb.search.search import Search, SearchLife
+    from nas_nb.search.run import Project
+    from nas_nb.workers.control import SearchState
+
+
+class LiveSearch(Protocol):
+    """What the session asks of a `Search`."""
+
+    project: Project
+
+    @property
+    def name(self) -> str:
+        """What it is called on screen."""
+
+    @property
+    def state(self) -> SearchState:
+        """What it does."""
+
+    def stop(self) -> None:
+        """Asks it to end."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits for its end."""
 
 
 @dataclass
 class _Session:
-    running: SearchLife | None = None
+    running: LiveSearch | None = None
     # A weak reference, so that a search nobody holds is freed with its data and models.
-    latest: weakref.ref[SearchLife] | None = None
+    latest: weakref.ref[LiveSearch] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 _SESSION = _Session()
 
 
-def current_search() -> Search | None:
-    """Returns the search that runs in this kernel, else the one made or run last, else None."""
+def current_search() -> Any:
+    """Returns the `Search` that runs in this kernel, else the one made or run last, else None."""
     found = _SESSION.running
     if found is None and _SESSION.latest is not None:
         found = _SESSION.latest()
-    return cast("Search | None", found)  # the half that lives is never made by itself
+    return found
 
 
-def running_in(folder: Path) -> SearchLife | None:
+def running_in(folder: Path) -> LiveSearch | None:
     """Returns the search that runs in this kernel and writes into `folder`, or None."""
     running = _SESSION.running
-    return running if running is not None and running.directory == folder else None
+    return running if running is not None and running.project.folder == folder else None
 
 
-def remember(search: SearchLife) -> None:
+def remember(search: LiveSearch) -> None:
     """Makes a new search the latest."""
     _SESSION.latest = weakref.ref(search)
 
 
-def claim(search: SearchLife) -> None:
+def claim(search: LiveSearch) -> None:
     """Makes `search` the running one.
 
     Raises:
@@ -67,18 +88,15 @@ def claim(search: SearchLife) -> None:
         remember(search)
 
 
-def _refusal(running: SearchLife, search: SearchLife) -> str:
+def _refusal(running: LiveSearch, search: LiveSearch) -> str:
     found = f"The search '{running.name}' is {running.state} in this kernel, and only one can be"
-    if (
-        running.directory == search.directory
-        and running.steering_state.given != search.steering_state.given
-    ):
-        advice = edited_cell_advice(running.steering_state.given, search.steering_state.given)
-        return f"{found}. {advice}"
+    then, now = running.project.requested, search.project.requested
+    if running.project.folder == search.project.folder and then != now:
+        return f"{found}. {edited_cell_advice(then, now)}"
     return f"{found}: wait for it, or stop it with `%nas stop` or `nas.current_search().stop()`."
 
 
-def release(search: SearchLife) -> None:
+def release(search: LiveSearch) -> None:
     """Lets another search run."""
     with _SESSION.lock:
         if _SESSION.running is search:

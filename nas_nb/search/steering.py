@@ -22,7 +22,7 @@ from nas_nb.space.search_space import Architecture
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value
-    from nas_nb.search.search import Search
+    from nas_nb.search.run import Project
     from nas_nb.space.domain import Domain
     from nas_nb.strategy.base import Strategy
 
@@ -43,11 +43,13 @@ class Steering:
         ```
 
     Args:
-        search: The search to steer.
+        project: What is steered.
+        on_change: Called after every action.
     """
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
+    def __init__(self, project: Project, on_change: Callable[[], None]) -> None:
+        self._project = project
+        self._on_change = on_change
 
     @property
     def rules(self) -> Rules:
@@ -57,13 +59,13 @@ class Steering:
     @property
     def domain(self) -> Domain:
         """What is left of the space to propose from."""
-        return self.rules.narrow(self._search.space.domain)
+        return self.rules.narrow(self._project.settings.space.domain)
 
     @property
     def queued(self) -> tuple[QueuedCandidate, ...]:
         """The hand-made candidates that wait, the next one first."""
-        queue = list(self._search.history.queued)
-        for event in self._search.steering_state.waiting:
+        queue = list(self._project.history.queued)
+        for event in self._project.steering.waiting:
             if event["action"] == SteerAction.QUEUE:
                 queue.append(QueuedCandidate(event["detail"]["values"]))
             elif event["action"] == SteerAction.UNQUEUE:
@@ -129,7 +131,7 @@ class Steering:
         Raises:
             SpaceError: It is not in the space.
         """
-        space = self._search.space
+        space = self._project.settings.space
         given = candidate.values if isinstance(candidate, Architecture) else candidate
         # As strategies spell it, so that they know it as tried.
         values = space.domain.distinct.canonical(space.architecture(given).values)
@@ -151,7 +153,7 @@ class Steering:
         """
         number = self._running("stop")
         self._write(SteerAction.STOP_TRIAL, {"trial": number})
-        self._search.control_trial(number)
+        self._project.live_run("stop").control.stop_trial(number)
 
     def more_epochs(self, trial: int | Trial, epochs: int) -> None:
         """Grants a trial more epochs.
@@ -168,7 +170,7 @@ class Steering:
         """
         check_whole("", "epochs", epochs, 1)
         number = trial.number if isinstance(trial, Trial) else trial
-        trials = self._search.history.trials
+        trials = self._project.history.trials
         if not isinstance(number, int) or number not in range(len(trials)):
             raise SearchError(
                 f"Expected the number of one of {len(trials)} trials, from 0. "
@@ -190,12 +192,12 @@ class Steering:
         Raises:
             StrategyError: There is no such strategy or option, or it can't search the space.
         """
-        made = as_strategy(strategy, self._search.space, options)
+        made = as_strategy(strategy, self._project.settings.space, options)
         if self._started:
-            opening = replace(self._search.settings, strategy=made).opening()
-            check_same_search(self._search.history, opening, self._search.directory)
-            self._write(SteerAction.STRATEGY, self._search.steering_state.remember(made))
-        self._search.reconfigure({"strategy": made})
+            opening = replace(self._project.settings, strategy=made).opening()
+            check_same_search(self._project.history, opening, self._project.folder)
+            self._write(SteerAction.STRATEGY, self._project.steering.remember(made))
+        self._reconfigure({"strategy": made})
 
     def budget(self, **limits: Any) -> None:
         """Changes limits of the budget; those that are not named stay.
@@ -207,40 +209,45 @@ class Steering:
             SearchError: There is no such limit.
             BudgetError: A limit makes no sense, or none would be left.
         """
-        new = self._search.budget.replaced(**limits)
+        new = self._project.settings.budget.replaced(**limits)
         if self._started and limits:
             said = {each.field: getattr(new, each.field) for each in LIMITS if each.name in limits}
             self._write(SteerAction.BUDGET, said)
-        self._search.reconfigure(limits)
+        self._reconfigure(limits)
 
     def __repr__(self) -> str:
         rules = str(self.rules) or "nothing restricted"
-        left, size = self._search.space_left, self._search.space.domain.distinct.size
+        left, size = self.domain.distinct.size, self._project.settings.space.domain.distinct.size
         return f"<Steering: {rules}; {left:,} of {size:,} left; {len(self.queued)} queued>"
 
     @property
     def _started(self) -> bool:
-        return bool(self._search.history.opened)
+        return bool(self._project.history.opened)
 
     def _plan(self) -> ActiveSteering:
-        return active_steering(self._search.history, self._search.steering_state.waiting)
+        return active_steering(self._project.history, self._project.steering.waiting)
 
     def _restrict(self, kind: RuleKind, choices: Mapping[str, Any]) -> None:
         new = Rules.from_json({kind: choices})
         if not new:
             return
         # Together with those that hold: it is refused here, not by the next proposal.
-        self.rules.added(new).narrow(self._search.space.domain)
+        self.rules.added(new).narrow(self._project.settings.space.domain)
         self._write(SteerAction.RESTRICT, new.to_json())
 
     def _running(self, action: str) -> int:
-        trial = self._search.history.running
-        if trial is None or not self._search.state.live:
+        trial = self._project.history.running
+        if trial is None or not self._project.state.live:
             raise SearchError(
-                f"There is no trial to {action}: the search '{self._search.name}' is "
-                f"{self._search.state}, and none runs."
+                f"There is no trial to {action}: the search '{self._project.settings.name}' is "
+                f"{self._project.state}, and none runs."
             )
         return trial.number
 
     def _write(self, action: SteerAction, detail: dict[str, Any]) -> None:
-        self._search.write_down(action, detail)
+        self._project.write(action, detail)
+        self._on_change()
+
+    def _reconfigure(self, changes: dict[str, Any]) -> None:
+        self._project.reconfigure(changes)
+        self._on_change()

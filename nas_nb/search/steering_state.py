@@ -112,18 +112,16 @@ LOCK_TIMEOUT_S = 2.0
 
 
 class SteeringState:
-    """One for each search, over all its runs.
+    """What the threads of a project share that steer and that propose.
 
     Attributes:
         guard: Held while steering is written down, and while a proposal is: so each proposal is
             that of the steering before it in the journal, and a resumed search makes the same.
-        given: What code asked for, of what steering may change.
         waiting: Steering of a search that has not started: its journal does not exist yet.
     """
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         self.guard = threading.Lock()
-        self.given = given
         self.waiting: list[Event] = []
         self._strategies: dict[str, Strategy] = {}
 

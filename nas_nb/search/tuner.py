@@ -43,7 +43,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
     Args:
         oracle: Proposes, and writes the journal.
-        settings: What defines the search.
+        settings: Returns what defines the search now: steering may change it.
         control: Pause and stop.
         files: The weights and states of trials.
         folder: The project's folder.
@@ -54,18 +54,24 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
     def __init__(
         self,
         oracle: SearchOracle,
-        settings: Settings,
+        settings: Callable[[], Settings],
         control: Control,
         files: TrialFiles,
         folder: Path,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self.control = control
         self.files = files
-        self.memory = MemoryWatch(settings.budget.max_memory_bytes)
+        self._memory_limit = self.settings.budget.max_memory_bytes
+        self._memory = MemoryWatch(self._memory_limit)
         super().__init__(
-            oracle, settings.space, directory=str(folder.parent), project_name=folder.name
+            oracle, self.settings.space, directory=str(folder.parent), project_name=folder.name
         )
+
+    @property
+    def settings(self) -> Settings:
+        """What defines the search now."""
+        return self._settings()
 
     @property
     def history(self) -> History:
@@ -109,7 +115,10 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         count, reason = self.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
             self.control.pause(f"{count} trials in a row failed for one reason: {reason}")
-        warning = self.memory.warning()
+        if self._memory_limit != self.settings.budget.max_memory_bytes:
+            self._memory_limit = self.settings.budget.max_memory_bytes
+            self._memory = MemoryWatch(self._memory_limit)
+        warning = self._memory.warning()
         if warning is not None:
             self.control.pause(warning)
         return self.control.checkpoint() or self._spent() is not None

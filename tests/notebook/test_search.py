@@ -94,7 +94,7 @@ def test_awaiting_and_running_in_the_cell_bring_the_record_up_to_date_too(make, 
 def test_clicks_start_pause_resume_and_stop_while_a_model_trains(make, outputs):
     search = make(max_trials=1000, epochs=2000, max_time="5 min")
     search.panel()
-    buttons = search._painter.panel.buttons
+    buttons = search.listener.painter.panel.buttons
     buttons.start.click()
     until(lambda: search.history.running is not None and search.history.running.epochs)
     buttons.pause.click()
@@ -121,7 +121,7 @@ def test_what_code_configures_the_panel_shows(make, outputs):
     search = make()
     search.panel()
     search.configure(strategy="evolution", max_trials=7)
-    inputs = search._painter.panel.controls.inputs
+    inputs = search.listener.painter.panel.controls.inputs
     assert inputs["strategy"].value == "evolution"
     assert inputs["max_trials"].value == "7"
     inputs["max_trials"].value = "9"
@@ -131,7 +131,7 @@ def test_what_code_configures_the_panel_shows(make, outputs):
 def test_closed_widgets_are_made_anew(make, outputs):
     search = make()
     search.panel()
-    search._painter.panel.widget.close()
+    search.listener.painter.panel.widget.close()
     search.panel()
     assert outputs[0][WIDGET_VIEW] != outputs[2][WIDGET_VIEW]
 
@@ -140,7 +140,7 @@ def test_a_second_search_is_refused_beside_its_button(make, outputs, tmp_path):
     first = make(max_trials=1000, max_time="5 min").start()
     second = Search(CHOICES, tiny_data(), max_trials=1, directory=tmp_path / "second")
     second.panel()
-    buttons = second._painter.panel.buttons
+    buttons = second.listener.painter.panel.buttons
     buttons.start.click()
     assert "in this kernel, and only one can be" in buttons._refusal.value
     first.stop()
@@ -185,7 +185,7 @@ def test_in_colab_a_search_runs_in_the_cell_and_its_own_thread_paints(make, outp
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     search = make(epochs=3)
     search.panel()
-    panel = search._painter.panel
+    panel = search.listener.painter.panel
     painters = set()
     panel._views["status"].observe(lambda _: painters.add(threading.current_thread()), "value")
     panel.buttons.start.click()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import nas_nb
 from nas_nb.errors import SearchError
 from nas_nb.search.session import current_search
 from nas_nb.workers.control import SearchState
-from tests.search.tiny import LONG, eventually, tiny_search
+from tests.search.tiny import CHOICES, LONG, eventually, tiny_data, tiny_search
 
 
 def test_a_cell_that_is_run_again_is_the_search_that_runs(tmp_path: Path):
@@ -85,3 +86,29 @@ def test_unloading_the_extension_stops_the_search_and_leaves_no_thread(tmp_path:
     nas_nb.unload_ipython_extension(shell)
     assert search.state is SearchState.STOPPED
     assert eventually(lambda: not any("nas_nb" in t.name for t in threading.enumerate()))
+
+
+def test_tab_after_a_search_shows_only_what_is_documented(tmp_path: Path):
+    search = nas_nb.Search(CHOICES, tiny_data(), max_trials=1, directory=tmp_path)
+    public = {name for name in dir(search) if not name.startswith("_")}
+    assert not public & {"helm", "shared", "write_down", "control_trial", "reconfigure"}
+    for name in public:
+        described = inspect.getdoc(inspect.getattr_static(search, name))
+        assert described, f"search.{name} has no documentation"
+
+
+def test_two_searches_of_one_folder_and_kernel_have_one_project(tmp_path: Path):
+    running = tiny_search(tmp_path, epochs=LONG).start()
+    try:
+        again, changed = (
+            tiny_search(tmp_path, epochs=LONG),
+            tiny_search(tmp_path, max_trials=9, epochs=LONG),
+        )
+        assert again.project is running.project is not changed.project
+        again.steer.pin(units=2)
+        again.steer.budget(max_trials=7)
+        assert str(running.steer.rules) == "units pinned to 2"
+        assert running.budget.max_trials == 7
+    finally:
+        running.stop()
+        running.wait()

@@ -59,7 +59,7 @@ def oracle_of(
         journal=journal,
         epochs=9,
         domain=domain,
-        steering_state=SteeringState({}) if steering_state is None else steering_state,
+        steering_state=SteeringState() if steering_state is None else steering_state,
     )
 
 
@@ -122,7 +122,7 @@ def test_another_strategy_proposes_from_the_next_trial_on():
 
 
 def test_steering_during_a_proposal_counts_for_it():
-    steering_state = SteeringState({})
+    steering_state = SteeringState()
     asked: list[int] = []
 
     def slow(history: Any, rng: Any) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_a_steered_search_that_was_cut_anywhere_proposes_what_it_would_have_prop
 
 
 def test_whatever_is_steered_beside_proposals_each_keeps_what_was_said_before_it():
-    steering_state, journal, over = SteeringState({}), Recorder(), threading.Event()
+    steering_state, journal, over = SteeringState(), Recorder(), threading.Event()
     oracle = oracle_of("random", journal, steering_state=steering_state)
 
     def hammer() -> None:
