@@ -344,11 +344,12 @@ class Data(DataConstructors):
         shape = "x".join(map(str, self.spec.input_shape))
         return (
             f"{self.name}: {train:,} train / {val:,} validation / {test:,} test, "
-            f"{shape}, {self.task}, {self._targets()} ({self.source})"
+            f"{shape}, {self.task}, {self.targets} ({self.source})"
         )
 
-    def _targets(self) -> str:
-        """Returns what is predicted, e.g. "9 classes (10 ... 90)" or "1 quantity (0.5 to 7)"."""
+    @property
+    def targets(self) -> str:
+        """What is predicted, e.g. "9 classes (10 ... 90)" or "1 quantity (0.5 to 7)"."""
         if self.task.has_quantities:
             low, high = float(self.y_train.min()), float(self.y_train.max())
             plural = "quantity" if self.spec.outputs == 1 else "quantities"

@@ -15,6 +15,7 @@ from nas_nb.record.dataframe import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.identity import notes_on_reopening
 from nas_nb.search.incumbent import Incumbent
+from nas_nb.search.objective import as_objective
 from nas_nb.search.project import (
     check_free,
     check_same_search,
@@ -36,7 +37,6 @@ from nas_nb.search.settings import (
     Settings,
     SpaceLike,
     as_data,
-    as_objective,
     as_space,
     as_strategy,
 )
@@ -150,7 +150,7 @@ class Search:
             space=bound,
             data=known,
             strategy=as_strategy(strategy, bound, strategy_options),
-            objective=as_objective(objective, known.task, bound),
+            objective=as_objective(objective, known, bound),
             budget=Budget.parse(**limits),
             fidelity=Fidelity(
                 epochs,

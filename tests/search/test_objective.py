@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
 import pytest
 
-from nas_nb.errors import SearchError
+from nas_nb.data.dataset import Data
+from nas_nb.errors import NasWarning, SearchError
+from nas_nb.search.objective import logged_metrics
 from tests.search.tiny import tiny_search
 
 
@@ -19,7 +24,7 @@ class Secretive(keras.Sequential):
 
 def measured(hp: kt.HyperParameters, kind: type[keras.Model] = keras.Sequential) -> keras.Model:
     units = hp.Choice("units", [1, 2])
-    model = kind([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1)])
+    model = kind([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1, "sigmoid")])
     top = keras.metrics.MeanSquaredError(name="error")
     model.compile("adam", "mse", metrics=["acc", top])
     return model
@@ -36,8 +41,9 @@ def test_the_names_are_those_that_the_models_were_compiled_with(tmp_path: Path):
     assert (search.objective, search.direction) == ("val_acc", "max")
     error = kt.Objective("val_error", "min")
     assert tiny_search(tmp_path, space=measured, objective=error).objective == "val_error"
-    with pytest.raises(SearchError, match="loss, acc, error, val_loss, val_acc, val_error"):
-        tiny_search(tmp_path, space=measured, objective="val_accuracy")
+    for objective in ("val_accuracy", None):
+        with pytest.raises(SearchError, match="loss, acc, error, val_loss, val_acc, val_error"):
+            tiny_search(tmp_path, space=measured, objective=objective)
 
 
 def test_what_only_training_tells_fails_the_trial_and_names_what_was_logged(tmp_path: Path):
@@ -49,3 +55,124 @@ def test_what_only_training_tells_fails_the_trial_and_names_what_was_logged(tmp_
     ).run()
     assert "val_f1" in search.trials["reason"][0]
     assert "val_error" in search.trials["reason"][0]
+
+
+def f1(y_true: Any, y_pred: Any) -> Any:
+    return keras.ops.mean(y_pred)
+
+
+WAYS = {
+    "nothing": lambda: None,
+    "acc": lambda: ["acc"],
+    "AUC()": lambda: [keras.metrics.AUC()],
+    "named": lambda: [keras.metrics.AUC(name="area"), "mse"],
+    "twice": lambda: [keras.metrics.AUC(), keras.metrics.AUC()],
+    "binary_accuracy": lambda: ["binary_accuracy"],
+    "AUC": lambda: ["AUC"],
+    "function": lambda: [f1],
+    "dict": lambda: {"head": ["accuracy", "auc"]},
+    "nested": lambda: [["accuracy", "mse"]],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_to_name_a_metric_is_known_before_the_first_trial(way: str, tmp_path: Path):
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        units = hp.Choice("units", [1, 2])
+        head = keras.layers.Dense(1, "sigmoid", name="head")
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), head])
+        model.compile("adam", "binary_crossentropy", metrics=WAYS[way]())
+        return model
+
+    search = tiny_search(tmp_path, space=build, objective="val_loss", max_trials=1, epochs=1).run()
+    (trial,) = search.history.completed
+    logged = logged_metrics(search.space, search.data)
+    assert logged is not None
+    assert set(logged) == set(trial.curve[-1])
+    with pytest.raises(SearchError, match="val_loss"):
+        tiny_search(tmp_path / "b", space=build, objective=kt.Objective("val_recall", "max"))
+
+
+@pytest.mark.parametrize("objective", ["loss", "accuracy", kt.Objective("loss", "min")])
+def test_an_objective_that_is_measured_on_the_training_rows_is_refused(
+    objective: str | kt.Objective, tmp_path: Path
+):
+    with pytest.raises(SearchError, match=r"validation rows, 'val_.*was trained on"):
+        tiny_search(tmp_path, objective=objective)
+
+
+def test_where_only_training_tells_the_names_it_is_a_warning(tmp_path: Path):
+    with pytest.warns(NasWarning, match="'val_accuracy' on the validation rows"):
+        tiny_search(tmp_path, space=lambda hp: measured(hp, Secretive), objective="accuracy")
+
+
+X = np.random.default_rng(0).normal(size=(90, 4))
+LABELS = {
+    "binary": np.arange(90) % 2,
+    "multiclass": np.arange(90) % 3,
+    "multilabel": np.tile([[1, 1, 0], [0, 0, 1]], (45, 1)),
+    "regression": X[:, 0] * 3,
+    "two": X[:, :2] * 3,
+    "shares": np.abs(np.tanh(X[:, 0])),
+}
+
+
+def ending(outputs: int, activation: str | None, loss: Any) -> Callable[..., keras.Model]:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        hidden = keras.layers.Dense(hp.Choice("units", [1, 2]))
+        head = keras.layers.Dense(outputs, activation)
+        model = keras.Sequential([keras.Input((4,)), hidden, head])
+        model.compile("adam", loss)
+        return model
+
+    return build
+
+
+def own_loss(y_true: Any, y_pred: Any) -> Any:
+    return keras.ops.mean((y_true - y_pred) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "head"),
+    [
+        ("multiclass", (1, None, "mse")),
+        ("multiclass", (1, "sigmoid", "binary_crossentropy")),
+        ("multiclass", (2, "softmax", "sparse_categorical_crossentropy")),
+        ("multiclass", (3, "softmax", "categorical_crossentropy")),
+        ("multiclass", (1, None, keras.losses.Huber())),
+        ("binary", (1, None, "mae")),
+        ("multilabel", (2, "sigmoid", "binary_crossentropy")),
+        ("regression", (43, "softmax", "sparse_categorical_crossentropy")),
+        ("regression", (43, None, "mse")),
+        ("regression", (1, "sigmoid", "binary_crossentropy")),
+        ("two", (1, None, keras.losses.MeanSquaredError())),
+    ],
+)
+def test_a_model_that_contradicts_the_task_is_refused_with_both_ways_out(
+    labels: str, head: tuple[Any, ...], tmp_path: Path
+):
+    data = Data.from_arrays(X, LABELS[labels])
+    with pytest.raises(SearchError, match=r"the data's task, .*End the model with .*task='"):
+        tiny_search(tmp_path, space=ending(*head), data=data, objective="val_loss")
+
+
+@pytest.mark.parametrize(
+    ("labels", "head"),
+    [
+        ("multiclass", (3, "softmax", "sparse_categorical_crossentropy")),
+        ("multiclass", (5, "softmax", keras.losses.SparseCategoricalCrossentropy())),
+        ("multiclass", (1, None, own_loss)),
+        ("binary", (1, "sigmoid", "mse")),
+        ("binary", (1, None, keras.losses.BinaryCrossentropy(from_logits=True))),
+        ("binary", (2, "softmax", "sparse_categorical_crossentropy")),
+        ("multilabel", (3, "sigmoid", "binary_crossentropy")),
+        ("regression", (1, None, "mse")),
+        ("regression", (2, None, own_loss)),
+        ("regression", (1, "softplus", "poisson")),
+        ("two", (2, None, "huber")),
+        ("shares", (1, "sigmoid", "binary_crossentropy")),
+    ],
+)
+def test_a_model_that_suits_the_task_is_not(labels: str, head: tuple[Any, ...], tmp_path: Path):
+    data = Data.from_arrays(X, LABELS[labels])
+    assert tiny_search(tmp_path, space=ending(*head), data=data, objective="val_loss").space

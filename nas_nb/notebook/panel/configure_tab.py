@@ -15,8 +15,8 @@ from nas_nb.notebook.panel.settings_form import about
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.wording import folder_text, size_text
 from nas_nb.search.budget import describe_duration
+from nas_nb.search.objective import as_objective
 from nas_nb.search.project import is_chosen
-from nas_nb.search.settings import as_objective
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def code_arguments(now: Snapshot) -> dict[str, Any]:
     found: dict[str, Any] = {"strategy": settings.strategy.name}
     if options := changed_options(settings.strategy):
         found["strategy_options"] = options
-    usual = as_objective(None, settings.data.task)
+    usual = as_objective(None, settings.data)
     if settings.objective.name != usual.name:
         found["objective"] = str(settings.objective.name)
     found |= budget.arguments()

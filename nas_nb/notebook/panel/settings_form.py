@@ -16,7 +16,7 @@ from nas_nb.notebook.panel.inputs import alert_html, row
 from nas_nb.notebook.panel.limit_fields import LimitFields
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import LIMITS, LimitScope
-from nas_nb.search.settings import logged_metrics
+from nas_nb.search.objective import logged_metrics
 from nas_nb.strategy.multi_objective import COSTS
 from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
@@ -236,7 +236,7 @@ def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
 
 
 def _made_fields(search: Search) -> dict[str, Any]:
-    known = logged_metrics(search.space) or ["val_accuracy", "val_loss", "val_mae"]
+    known = logged_metrics(search.space, search.data) or ["val_accuracy", "val_loss", "val_mae"]
     names = dict.fromkeys((str(search.settings.objective.name), *known))
     objective = widgets.Combobox(
         options=[name for name in names if name.startswith("val_")],

@@ -1,0 +1,192 @@
+"""The objective of a search, checked against what the candidates log and what the data is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import keras
+import keras_tuner as kt
+
+from nas_nb.data.task import Task
+from nas_nb.errors import NasError, SearchError, nearest, tell
+from nas_nb.space.automatic_names import fresh_names
+
+if TYPE_CHECKING:
+    from nas_nb.data.dataset import Data
+    from nas_nb.space.search_space import SearchSpace
+
+_KNOWN = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc")
+_OF_TRAINING = ("loss", "accuracy", "acc", "binary_accuracy", "mae", "mse", "auc")
+_LOGGING = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result")
+_QUANTITY_LOSSES = (
+    *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
+    *("mean_squared_logarithmic_error", "huber", "log_cosh"),
+)
+
+
+def as_objective(
+    objective: str | kt.Objective | None, data: Data, space: SearchSpace | None = None
+) -> kt.Objective:
+    """Returns KerasTuner's objective; by default one that suits the task.
+
+    Args:
+        objective: A name in the logs, or an objective.
+        data: The data.
+        space: A space that knows the data. The name has to be among what its models log, as far
+            as that can be told without training one, and they have to suit the data. Default: not
+            checked.
+
+    Raises:
+        SearchError: It can't be told from the name whether more or less is better; the candidates
+            log nothing of that name, or measure it on the training rows; or they contradict the
+            data's task.
+    """
+    if objective is not None and not isinstance(objective, str | kt.Objective):
+        raise SearchError(
+            f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
+            f"Received: objective={objective!r}."
+        )
+    usual = ("val_loss", "min") if data.task.has_quantities else ("val_accuracy", "max")
+    name = usual[0] if objective is None else str(getattr(objective, "name", objective))
+    if space is not None:
+        own = space.definition.code is not space.definition  # a `build` of the user's
+        if own or objective is not None:
+            model = _candidate(space)
+            if own and model is not None:
+                check_suits(model, data)
+            _check_logged(name, None if model is None else _logged(model, data))
+    if objective is None:
+        return kt.Objective(*usual)
+    return objective if isinstance(objective, kt.Objective) else _directed(objective)
+
+
+def _directed(name: str) -> kt.Objective:
+    direction = kt.engine.metrics_tracking.infer_metric_direction(name)
+    if direction is None:
+        raise SearchError(
+            f"It can't be told whether a higher '{name}' is better."
+            f"{nearest(name, _KNOWN)} Choose one that is known, or pass "
+            f"objective=keras_tuner.Objective('{name}', 'max') or 'min'."
+        )
+    return kt.Objective(name, direction)
+
+
+def _check_logged(name: str, logged: list[str] | None) -> None:
+    """Refuses now what would fail in the first trial, or reward learning by heart."""
+    trained = f"`{name}` is measured on the rows that a candidate was trained on"
+    if f"val_{name}" in (logged or ["val_loss"]):
+        raise SearchError(
+            f"Expected an objective that is measured on the validation rows, 'val_{name}'. "
+            f"Received: objective={name!r}. {trained}."
+        )
+    if logged is None:
+        if name in _OF_TRAINING:
+            tell(f"{trained}, unless `fit` is your own; 'val_{name}' on the validation rows.")
+    elif name not in logged:
+        raise SearchError(
+            f"Expected an objective that the candidates log: {', '.join(logged)}. "
+            f"Received: objective={name!r}.{nearest(name, logged)}"
+        )
+
+
+def logged_metrics(space: SearchSpace, data: Data) -> list[str] | None:
+    """Returns the names in the logs of the candidates, or None where only training them tells."""
+    model = _candidate(space)
+    return None if model is None else _logged(model, data)
+
+
+def _candidate(space: SearchSpace) -> keras.Model | None:
+    """Returns the model of the default values, without weights; None where it can't be made."""
+    try:
+        with fresh_names():
+            return space.architecture(space.domain.complete({})).symbolic_model()
+    except NasError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a candidate raises is its trial's reason
+        return None
+
+
+def _logged(model: keras.Model, data: Data) -> list[str] | None:
+    if any(getattr(type(model), own) is not getattr(keras.Model, own) for own in _LOGGING):
+        return None
+    if len(getattr(model, "outputs", None) or ()) != 1:
+        return None
+    try:
+        # Keras names a metric when it meets the first batch.
+        model._symbolic_build(data_batch=(data.x_train[:2], data.y_train[:2]))
+        measures = [metric.name for metric in getattr(model._compile_metrics, "metrics", ())]
+    except Exception:  # noqa: BLE001 - likewise
+        return None
+    names = ["loss", *measures]
+    return [*names, *(f"val_{name}" for name in names)]
+
+
+def check_suits(model: keras.Model, data: Data) -> None:
+    """Checks that a model's output and loss are those of the data's task, as far as Keras knows.
+
+    Raises:
+        SearchError: One linear output and classes, 43 outputs and one quantity, or the like.
+    """
+    shape = getattr(model, "output_shape", None)
+    loss = _loss_name(getattr(model, "loss", None))
+    if not isinstance(shape, tuple) or len(shape) != 2 or loss is None:
+        return
+    activation = _activation(model)
+    if data.task.has_quantities:
+        wrong = _contradicts_quantities(data, shape[1], loss, activation)
+        remedy = f"Dense({data.spec.outputs}) and the loss 'mse'"
+        other = "task='multiclass' (or 'binary')"
+    else:
+        wrong = _contradicts_classes(data, shape[1], loss, activation)
+        remedy = _CLASS_HEADS[data.task].format(outputs=data.spec.outputs)
+        other = "task='regression'"
+    if wrong:
+        outputs = f"{shape[1]} {activation or ''} output{'s' if shape[1] != 1 else ''}"
+        raise SearchError(
+            f"Expected a model for the data's task, {data.task} of {data.targets}. Received: "
+            f"{' '.join(outputs.split())} and the loss {loss}. End the model with {remedy}, or "
+            f"give {other} to nas.Data if that is what y holds."
+        )
+
+
+_CLASS_HEADS = {
+    Task.BINARY: "Dense(1, activation='sigmoid') and the loss 'binary_crossentropy'",
+    Task.MULTICLASS: "Dense({outputs}, activation='softmax') and the loss "
+    "'sparse_categorical_crossentropy' (the labels are class numbers)",
+    Task.MULTILABEL: "Dense({outputs}, activation='sigmoid') and the loss 'binary_crossentropy'",
+}
+
+
+def _contradicts_quantities(data: Data, outputs: int, loss: str, activation: str | None) -> bool:
+    if activation == "softmax" or "categorical_crossentropy" in loss:
+        return True
+    if loss == "binary_crossentropy":
+        return bool(data.y_train.min() < 0 or data.y_train.max() > 1)
+    return loss in _QUANTITY_LOSSES and outputs != data.spec.outputs
+
+
+def _contradicts_classes(data: Data, outputs: int, loss: str, activation: str | None) -> bool:
+    if loss in _QUANTITY_LOSSES and activation == "linear":
+        return True
+    if data.task == Task.MULTICLASS:
+        return outputs < len(data.classes) or loss == "categorical_crossentropy"
+    return data.task == Task.MULTILABEL and outputs != len(data.classes)
+
+
+def _loss_name(loss: Any) -> str | None:
+    """Returns Keras's name of a loss of its own; None for any other."""
+    with suppress(ValueError, TypeError):
+        loss = keras.losses.get(loss)
+        loss = getattr(loss, "fn", loss)
+        if getattr(loss, "__module__", "").startswith("keras."):
+            return str(getattr(loss, "__name__", type(loss).__name__))
+    return None
+
+
+def _activation(model: keras.Model) -> str | None:
+    """Returns the name of the activation that a model of layers ends with; None if unknown."""
+    with suppress(AttributeError, IndexError):
+        last = model.outputs[0]._keras_history.operation
+        return str(last.activation.__name__)
+    return None
