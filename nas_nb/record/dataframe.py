@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 # Only where a trial, or the search, has something to say of them.
 GRANTS = ("data_fraction", "resolution", "executions_per_trial", "spread", "parent")
-FACTS = ("status", "score", "epochs", "params", "duration_s", "reason", "origin", "note")
+FIRST = ("score", "status", "epochs", "params", "duration_s")
+LAST = ("reason", "origin", "note")
+FACTS = (*FIRST, *LAST)
 
 
 def trials_frame(
@@ -23,12 +25,12 @@ def trials_frame(
     names: Sequence[str] = (),
     implied: Callable[[Values], Values] | None = None,
 ) -> pd.DataFrame:
-    """Returns one row a trial, indexed by its number ("trial").
+    """Returns one row per trial, indexed by its number ("trial").
 
-    Columns: one for each name of the values, first in the order of `names` (empty
-    where the name was not active; "NAME (value)" where NAME is one of the following), then
-    status, score, epochs, params, duration_s (s), reason, origin (who proposed it, and whether it
-    was drawn, mutated of which trial and how, or predicted), note. Where trials were granted
+    Columns: score, status, epochs, params, duration_s (s); one for each name of the values, first
+    in the order of `names` (empty where the name was not active; "NAME (value)" where NAME is
+    another column's); then reason, origin (who proposed it, and whether it was drawn, mutated of
+    which trial and how, or predicted), note. Where trials were granted
     less than all data, or more than one training, there follow data_fraction, resolution,
     executions_per_trial and spread (the score's sample deviation); where some
     started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
@@ -44,14 +46,16 @@ def trials_frame(
     seen = dict.fromkeys(name for values in shown for name in values)
     ordered = [name for name in names if name in seen]
     taken = (*FACTS, *GRANTS)
-    columns = {
+    facts = {fact: _column([_fact(trial, fact, history) for trial in trials]) for fact in FACTS}
+    facts["score"] = facts["score"].astype("float64")
+    columns = {name: facts[name] for name in FIRST}
+    columns |= {
         f"{name} (value)" if name in taken else name: _column(
             [values.get(name) for values in shown]
         )
         for name in dict.fromkeys([*ordered, *seen])
     }
-    columns |= {fact: _column([_fact(trial, fact, history) for trial in trials]) for fact in FACTS}
-    columns["score"] = columns["score"].astype("float64")
+    columns |= {name: facts[name] for name in LAST}
     for name in GRANTS:
         cells = [_grant(trial, name, history) for trial in trials]
         if any(cell is not None for cell in cells):

@@ -285,7 +285,7 @@ class Search:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: its values, status, score, epochs, params, duration_s, reason, note.
+        """One row per trial: score, status, epochs, params, duration_s, its values, reason, note.
 
         A layer that can only be dense, because one before it is, is shown as such.
         """
