@@ -84,10 +84,10 @@ search = nas.Search({CHOICES!r}, strategy="random", max_trials=10_000, epochs=50
 search.panel()
 search.start()
 panel, arrived = search.listener.painter.panel, []
-panel.buttons.pause.on_click(lambda _: arrived.append(time.time()))
+panel.buttons.primary.on_click(lambda _: arrived.append(time.time()))
 panel.buttons._ask = lambda action: None  # the click is counted, and pauses nothing
 time.sleep(3)
-print(json.dumps(panel.buttons.pause.model_id))
+print(json.dumps(panel.buttons.primary.model_id))
 """
 ARRIVED = "search.stop(); search.wait(); print(json.dumps(arrived))"
 

@@ -20,12 +20,7 @@ LINES = 200
 
 
 def log_lines(history: History, most: int = LINES) -> list[str]:
-    """Returns the latest lines, newest first.
-
-    Args:
-        history: What happened.
-        most: How many lines, at most.
-    """
+    """Returns the latest lines, newest first."""
     happened = [(trial.ended or 0.0, _trial(trial, history)) for trial in history.finished[-most:]]
     happened += [(event["time"], steering_text(event)) for event in history.steering[-most:]]
     happened += [(event["time"], _opening(event)) for event in history.opened[-most:]]

@@ -60,12 +60,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action=_Help, nargs=0, help="show this text")
 
     def read(self, line: str) -> argparse.Namespace:
-        """Returns the arguments of a magic's line.
-
-        Raises:
-            UsageError: They don't fit; one line says why.
-            HelpAsked: They ask for help.
-        """
+        """Returns the arguments of a magic's line."""
         try:
             words = shlex.split(line)
         except ValueError as error:
@@ -223,13 +218,7 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def candidates(text: str, token: str, names: dict[str, Any]) -> list[str]:
-    """Returns what may stand where the cursor is.
-
-    Args:
-        text: The line up to the cursor.
-        token: What of the last word has been written.
-        names: The user's variables.
-    """
+    """Returns what may stand where the cursor is."""
     match = _MAGIC.fullmatch(text)
     if match is None:
         return []

@@ -85,7 +85,7 @@ class NasMagics(Magics):
         if folder is None:
             raise UsageError("%nas open: which folder? Write `%nas open nas_nb_runs/...`.")
         _announce_loading()
-        from nas_nb.notebook.search_display import open_search
+        from nas_nb import open as open_search
 
         given: dict[str, Any] = {} if asked.data is None else {"data": self._data(asked.data)}
         if asked.space is not None:
@@ -116,7 +116,7 @@ class NasMagics(Magics):
         if not asked.name.isidentifier():
             raise UsageError(f"%%nas: '{asked.name}' is no name for a variable.")
         _announce_loading()
-        from nas_nb.notebook.search_display import Search
+        from nas_nb import Search
 
         options = {key: value for key, value in vars(asked).items() if value is not None}
         start, name = options.pop("start"), options["name"]
@@ -242,17 +242,7 @@ OF_CHOICES = ("pin", "without", "at_least", "at_most", "queue")
 
 
 def steer_line(search: Search, action: str, words: Sequence[str]) -> None:
-    """Does what a line asks for, and says what is left of the space and waits.
-
-    Args:
-        search: The search to steer.
-        action: One of `STEERING`.
-        words: What follows it.
-
-    Raises:
-        UsageError: The words don't fit the action.
-        NasError: The search refuses.
-    """
+    """Does what a line asks for, and says what is left of the space and waits."""
     STEERING[action](search, words)
     asked = search.steer
     rules = str(asked.rules) or "nothing is restricted"
@@ -263,16 +253,7 @@ def steer_line(search: Search, action: str, words: Sequence[str]) -> None:
 
 
 def parse_assignments(action: str, words: Sequence[str], *, lists: bool = False) -> dict[str, Any]:
-    """Returns what words such as `units=64` assign; values are read as Python writes them.
-
-    Args:
-        action: What they belong to, for messages.
-        words: At least one.
-        lists: Whether `units=32,64` is a list.
-
-    Raises:
-        UsageError: A word is none such, or there is none.
-    """
+    """Returns what words such as `units=64` assign; values are read as Python writes them."""
     found = {}
     for word in words or ("",):
         name, sign, text = word.partition("=")
@@ -379,16 +360,7 @@ BUILD = "build"
 
 
 def space_of_cell(shell: InteractiveShell, body: str) -> Any:
-    """Runs the cell's body in the user's namespace and returns the space that it describes.
-
-    Returns:
-        The value of its last expression if that is a space; else its function `build`; else the
-        only space that it assigns to a variable.
-
-    Raises:
-        SpaceError: It describes none, or more than one.
-        Exception: Whatever the body raises.
-    """
+    """Runs the cell's body in the user's namespace and returns the space that it describes."""
     source = shell.transform_cell(body)
     filename = shell.compile.cache(source, shell.execution_count, raw_code=body)
     tree = ast.parse(source, filename)

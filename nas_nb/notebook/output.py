@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
@@ -41,13 +41,7 @@ def say(text: str) -> None:
 
 
 def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float | None) -> None:
-    """Waits for a search, and keeps one line of the terminal up to date meanwhile.
-
-    Args:
-        search: The search to wait for.
-        wait: Waits so many seconds, or until the search is over.
-        timeout: Seconds after which to return anyway; None waits to the end.
-    """
+    """Waits for a search, and keeps one line of the terminal up to date meanwhile."""
     deadline = None if timeout is None else time.monotonic() + timeout
     width, said = 0, ""
     try:
@@ -116,42 +110,6 @@ def no_bundle() -> Bundle:
     return {"text/html": "", "text/plain": ""}
 
 
-T = TypeVar("T")
-
-
-class Throttle:
-    """Keeps what is done over and over to a share of the kernel's work, by its latest cost.
-
-    Work is counted in CPU seconds: on a busy machine the training gets less of each second, and
-    what goes by the clock takes a larger share of it.
-
-    Args:
-        share: Of the CPU seconds that the kernel uses, 0 to 1, that it may take.
-        longest_s: After so many seconds it is due whatever it cost: the first time loads fonts
-            and libraries, and a kernel whose GPU trains uses few CPU seconds.
-    """
-
-    def __init__(self, share: float, longest_s: float) -> None:
-        self._share = share
-        self._longest_s = longest_s
-        self._enough_s = 0.0  # of CPU
-        self._latest_s = 0.0  # of the clock
-
-    def due(self) -> bool:
-        """Whether it may be done now."""
-        return time.process_time() >= self._enough_s or time.monotonic() >= self._latest_s
-
-    def run(self, action: Callable[[], T]) -> T:
-        """Does it, due or not, and remembers what it cost the calling thread."""
-        before_s = time.thread_time()
-        try:
-            return action()
-        finally:
-            cost_s = time.thread_time() - before_s
-            self._enough_s = time.process_time() + cost_s / self._share
-            self._latest_s = time.monotonic() + self._longest_s
-
-
 # Widgets draw the arrow of a list black, which a dark theme hides.
 _ARROW = (
     '.nas-panel .widget-dropdown > select { background-image: url("data:image/svg+xml,'
@@ -169,7 +127,28 @@ PANEL_CSS = (
 .nas-panel .nas-title { font-size: 1.2em; }
 .nas-panel .nas-about, .nas-panel .nas-progress { color: var(--jp-ui-font-color1, #444); }
 .nas-panel .nas-help { color: var(--jp-ui-font-color2, #666); font-size: 0.92em; max-width: 900px; }
-.nas-panel .nas-status { font-weight: 600; margin-top: 4px; }
+.nas-panel .nas-status { font-weight: 600; }
+.nas-panel .nas-dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
+  margin-right: 6px; background: #888; }
+.nas-panel .nas-running { background: #009E73; }
+.nas-panel .nas-paused { background: #E69F00; }
+.nas-panel .nas-failed { background: #D55E00; }
+[data-jp-theme-light="false"] .nas-panel img { filter: invert(1) hue-rotate(180deg); }
+.nas-panel .nas-plot:focus-visible { outline: 2px solid #0072B2; }
+.nas-panel .nas-plot { user-select: none; touch-action: none; }
+.nas-tip, .nas-ring, .nas-box { position: fixed; z-index: 10000; pointer-events: none; }
+.nas-tip { background: var(--jp-layout-color1, white); color: var(--jp-ui-font-color1, black);
+  border: 1px solid var(--jp-border-color1, #888); border-radius: 4px; padding: 4px 8px;
+  white-space: pre; font-size: 12px; line-height: 1.4; box-shadow: 0 2px 6px #0004; }
+.nas-ring { width: 16px; height: 16px; margin: -10px; border: 2px solid #D55E00;
+  border-radius: 50%; }
+.nas-box { border: 1px dashed #0072B2; background: #0072B222; }
+.nas-tip[hidden], .nas-ring[hidden], .nas-box[hidden], .nas-gone-note[hidden] { display: none; }
+.nas-panel .nas-gone-note { color: var(--jp-error-color0, #B00020); font-weight: 600; }
+.nas-gone .nas-buttons, .nas-gone .nas-clock, .nas-gone .nas-status { display: none !important; }
+.nas-panel tr[data-trial], .nas-panel th[data-sort] { cursor: pointer; }
+.nas-panel tr[data-trial]:hover { background: var(--jp-layout-color2, #F2F2F2); }
+.nas-panel .nas-touch { display: none; }
 .nas-panel .nas-caption { font-weight: 600; padding: 6px 0 2px; }
 .nas-panel progress { width: 240px; height: 12px; vertical-align: middle; accent-color: #0072B2; }
 .nas-panel [role="alert"] { color: var(--jp-error-color0, #B00020); max-width: 560px; }
@@ -223,7 +202,9 @@ PANEL_CSS = (
 # The panel works without it, as in a page that forbids such handlers: by mouse, and by keyboard as
 # far as the front end leaves the keys alone.
 
-_KEEPS_ITS_KEYS = "select, [role=tab], [role=slider], .nas-log, .nas-code"
+_KEEPS_ITS_KEYS = (
+    "select, [role=tab], [role=slider], .nas-log, .nas-code, .nas-plot, tr[data-trial]"
+)
 
 _SCRIPT = f"""
 const panel = this.closest('.nas-panel, .nas-replay');

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
 PERIOD_S = 1.0
-_HEADER = ("proxy", "tau", "tau of params on them", "candidates", "ms a candidate")
+_HEADER = ("proxy", "tau", "tau of params on them", "candidates", "ms per candidate")
 
 
 class ProxyTable:

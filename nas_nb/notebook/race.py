@@ -6,18 +6,20 @@ import html
 import math
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import ipywidgets as widgets
 import numpy as np
+from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator
 
 from nas_nb.notebook import output, tables, wording
-from nas_nb.notebook.output import PANEL_CSS, Throttle, live_bundle, record_bundle
+from nas_nb.notebook.output import PANEL_CSS, live_bundle, record_bundle
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from nas_nb.notebook.plots.figures import image
@@ -37,6 +39,7 @@ SHARE, LONGEST_S = 0.015, 15.0
 
 class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
     __doc__ = search_race.Race.__doc__
+    _shown_in: int | None = None
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
         """Draws the incumbents' means, with a standard error to both sides; returns the Axes.
@@ -52,6 +55,7 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
     def run(self) -> Self:  # noqa: D102 - likewise
         if not output.in_notebook():
             return super().run()
+        self._shown_in = _cell()
         with _Live(self):
             return super().run()
 
@@ -71,6 +75,17 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
         view = RaceView()
         view.draw(self)
         return view.record(self)
+
+    def _ipython_display_(self) -> None:
+        if not output.in_notebook():
+            output.say(repr(self))
+        elif _cell() != self._shown_in:  # else its cell shows it already
+            display(self._repr_mimebundle_(), raw=True)
+
+
+def _cell() -> int:
+    """Returns the number of the running cell."""
+    return getattr(get_ipython(), "execution_count", 0)
 
 
 class _Live:
@@ -97,14 +112,15 @@ class _Live:
         self._view.keep(self._race)
 
     def _follow(self) -> None:
-        seen, pace = -1, Throttle(SHARE, LONGEST_S)
-        while not self._over.wait(PERIOD_S):
+        seen, pause_s = -1, PERIOD_S
+        while not self._over.wait(pause_s):
             now = sum(history.version for history in self._race.histories.values())
-            if now == seen or not pace.due():
+            if now == seen:
                 continue
-            seen = now
+            seen, before_s = now, time.thread_time()
             try:
-                pace.run(lambda: self._view.paint(self._race))
+                self._view.paint(self._race)
+                pause_s = min(max(PERIOD_S, (time.thread_time() - before_s) / SHARE), LONGEST_S)
             except Exception as error:  # noqa: BLE001 - the race goes on without its picture
                 self._view.status.value = f"<p>{html.escape(f'No picture: {error!r}')}</p>"
                 return

@@ -138,8 +138,8 @@ class ReplayView:
         replay = self._replay
         self._picture.draw(PlotContext(replay.history, replay.domain))
         table = tables.incumbent_table(replay.history)
-        page = record_html(replay, self._picture.html(), table)
-        return record_bundle(page, self._picture.png, replay.status())
+        page = record_html(replay, self._picture.white_html(), table)
+        return record_bundle(page, self._picture.on_white(), replay.status())
 
     def end(self) -> None:
         """Takes the controls away: what stays needs no kernel."""

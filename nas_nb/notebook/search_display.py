@@ -50,7 +50,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
     def plot(self) -> Plots:
         """The plots, each a method that returns matplotlib Axes: `search.plot.scores()`.
 
-        `.curves()`, `.pareto("params")`, `.parallel()`, `.map()`, `.importance()`, `.funnel()`.
+        `.learning_curves()`, `.pareto("params")`, `.parallel()`, `.space_map()`, `.importance()`...
         """
         from nas_nb.notebook.plots.figures import Plots
 

@@ -17,17 +17,6 @@ class Snapshot:
 
     Views read this and not the search, so no picture, table or sentence tells of another moment
     than the one beside it.
-
-    Args:
-        search: The search, which may run.
-
-    Attributes:
-        history: What has happened, as `History.snapshot` keeps it.
-        state: What the search does.
-        reason: Why its last run ended, or None.
-        strategy_reason: What the strategy says of itself, or None.
-        elapsed_s: Seconds of search.
-        taken: The time of the moment, in seconds since 1970.
     """
 
     def __init__(self, search: Search) -> None:

@@ -20,6 +20,7 @@ from nas_nb.notebook.wording import (
     value_text,
     values_text,
 )
+from nas_nb.record.lineage import origin_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.uncertainty import score_error
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # The attribute is for readers that strip styles, the style for pages whose own would win.
 _LEFT = 'align="left" style="text-align: left"'
 _RIGHT = 'align="right" style="text-align: right"'
-_COLUMNS = ("epochs", "params", "seconds", "configuration")
+_COLUMNS = ("status", "epochs", "params", "seconds", "origin")
 _SHORT = 160
 _NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
@@ -40,18 +41,16 @@ def table(
     header: Sequence[str],
     rows: Iterable[Sequence[object]],
     marked: object = None,
+    *,
+    sort: str = "",
+    trials: bool = False,
 ) -> str:
-    """Returns an HTML table whose first column names the rows. All text is escaped.
-
-    Args:
-        caption: What the table shows.
-        header: The names of the columns; empty for a table of names and values.
-        rows: The cells, row by row.
-        marked: The first cell of the row that is looked at.
-    """
-    head = "".join(f'<th scope="col" {_LEFT}>{_text(name)}</th>' for name in header)
+    """Returns an HTML table whose first column names the rows. All text is escaped."""
+    head = "".join(_head(name, sort) for name in header)
     body = "".join(
-        _row(row, aligned=bool(header), marked=marked is not None and row[0] == marked)
+        _row(
+            row, aligned=bool(header), marked=marked is not None and row[0] == marked, trial=trials
+        )
         for row in rows
     )
     return (
@@ -74,11 +73,6 @@ def values_tables(caption: str, rows: Sequence[tuple[str, object]], trial: Trial
     """Returns a table of some facts and the trial's values.
 
     Values of one layer (`units_2`, `layer_2`) make a row of a table of their own.
-
-    Args:
-        caption: What the table shows.
-        rows: The facts, by name.
-        trial: The trial.
     """
     layers, others = by_number(trial.values)
     chosen = [(name, value_text(value)) for name, value in others.items()]
@@ -103,24 +97,32 @@ def leaderboard(history: History, most: int) -> str:
 
 
 def trials_table(
-    caption: str, trials: Sequence[Trial], history: History, chosen: int | None = None
+    caption: str,
+    trials: Sequence[Trial],
+    history: History,
+    chosen: int | None = None,
+    *,
+    sort: str = "",
+    spread: bool = False,
 ) -> str:
-    """Returns one row per trial, in the order given; the chosen one is marked.
-
-    Args:
-        caption: What the table shows.
-        trials: The trials.
-        history: Where they are from.
-        chosen: The number of the trial that is looked at.
-    """
+    """Returns one row per trial, in the order given; the chosen one is marked."""
     errors = [score_error(history, trial) for trial in trials]
     known = any(error is not None for error in errors)
-    header = ("trial", history.objective, *(["±"] if known else []), *_COLUMNS)
-    rows = (
-        (t.number, _score(t), *([_number(error, ".2g")] if known else []), *_cells(t))
-        for t, error in zip(trials, errors, strict=True)
-    )
-    return table(caption, header, rows, marked=chosen)
+    names = list(dict.fromkeys(name for t in trials for name in t.values)) if spread else []
+    last = names if spread else ["configuration"]
+    header = ("trial", history.objective, *(["±"] if known else []), *_COLUMNS, *last)
+    rows = []
+    for trial, error in zip(trials, errors, strict=True):
+        score = (_score(trial), *([_number(error, ".2g")] if known else []))
+        values = [value_text(trial.values[n]) if n in trial.values else "" for n in names]
+        cells = (
+            trial.number,
+            *score,
+            *_cells(trial, history),
+            *(values if spread else [_values(trial)]),
+        )
+        rows.append(cells)
+    return table(caption, header, rows, marked=chosen, sort=sort, trials=bool(sort))
 
 
 def failures_table(history: History, most: int) -> str:
@@ -153,9 +155,10 @@ def _number(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)
 
 
-def _cells(trial: Trial) -> tuple[object, ...]:
+def _cells(trial: Trial, history: History) -> tuple[object, ...]:
     params = _number(trial.costs.get("params"), ",.0f")
-    return (trial.epochs, params, f"{trial.duration_s:.1f}", _values(trial))
+    seconds, origin = f"{trial.duration_s:.1f}", origin_text(trial, history)
+    return (trial.status, trial.epochs, params, seconds, origin)
 
 
 def _renamed(stems: Sequence[str]) -> list[str]:
@@ -171,9 +174,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
-def _row(cells: Sequence[object], *, aligned: bool, marked: bool = False) -> str:
+def _head(name: str, sort: str) -> str:
+    if not sort:
+        return f'<th scope="col" {_LEFT}>{_text(name)}</th>'
+    return f'<th scope="col" data-sort="{_text(name)}" {_LEFT}>{_text(name)}</th>'
+
+
+def _row(cells: Sequence[object], *, aligned: bool, marked: bool = False, trial: bool) -> str:
     """Returns a row; `aligned` puts numbers to the right, so that a column compares them."""
     here = ' aria-current="true"' if marked else ""
+    here += f' data-trial="{cells[0]}" tabindex="0"' if trial else ""
     first, *rest = cells
     texts = [_text(cell) for cell in rest]
     sides = [_RIGHT if aligned and _NUMBER.fullmatch(text) else _LEFT for text in texts]

@@ -23,12 +23,7 @@ _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
 def status_line(now: Snapshot, *, interrupted: bool = False) -> str:
-    """Returns what the search does and has found; it changes with trials, not with seconds.
-
-    Args:
-        now: The search at a moment.
-        interrupted: Whether its reader comes when a search that ran is no longer there.
-    """
+    """Returns what the search does and has found; it changes with trials, not with seconds."""
     state = "Interrupted." if interrupted else _state(now)
     parts = [state, _counts(now), _best(now.history)]
     return " ".join(part for part in parts if part)
@@ -86,7 +81,7 @@ def choice_text(now: Snapshot) -> str:
 
 def budget_text(now: Snapshot) -> str:
     """Returns what may be spent, and on each trial."""
-    return f"{now.budget.described()}; {now.settings.fidelity.epochs} epochs a trial"
+    return f"{now.budget.described()}; {now.settings.fidelity.epochs} epochs per trial"
 
 
 def folder_text(folder: Path) -> str:
@@ -130,15 +125,7 @@ def value_text(value: Value) -> str:
 
 
 def by_number(values: Values) -> tuple[dict[str, dict[str, Value]], dict[str, Value]]:
-    """Sorts the choices into those of a numbered layer and the others.
-
-    Returns:
-        The choices by number and name, and the others. A number with one choice is no layer.
-
-    Example:
-        >>> by_number({"depth": 1, "layer_1": "Conv2D", "units_1": 64})
-        ({'1': {'layer': 'Conv2D', 'units': 64}}, {'depth': 1})
-    """
+    """Sorts the choices into those of a numbered layer and the others."""
     layers: dict[str, dict[str, Value]] = {}
     for name, value in values.items():
         if match := _NUMBERED.fullmatch(name):
@@ -149,12 +136,7 @@ def by_number(values: Values) -> tuple[dict[str, dict[str, Value]], dict[str, Va
 
 
 def values_text(values: Values) -> str:
-    """Returns the choices in one line; those of one layer (`units_2`, `layer_2`) stand together.
-
-    Example:
-        >>> values_text({"depth": 2, "layer_1": "Conv2D", "units_1": 64, "units_2": 32})
-        'depth=2, 1: Conv2D 64, 2: 32'
-    """
+    """Returns the choices in one line; those of one layer (`units_2`, `layer_2`) stand together."""
     layers, others = by_number(values)
     pieces = [f"{name}={value_text(value)}" for name, value in others.items()]
     pieces += [

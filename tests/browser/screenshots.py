@@ -61,10 +61,10 @@ race = nas.race(
 )
 """
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-WITHOUT_PICTURE = ("Configure", "Leaderboard", "Steer")
+WITHOUT_PICTURE = ("Steer",)
 FOR_PAGES = {
-    "watch-light-wide": "panel-watch",
-    "map-light-wide": "panel-map",
+    "run-light-wide": "panel-watch",
+    "insights-light-wide": "panel-map",
     "steer-light-wide": "panel-steer",
 }
 WIDTHS = {"narrow": 800, "wide": 1160}
@@ -82,11 +82,11 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
     panel = notebook.output("search.panel()")
     expect(panel.get_by_role("status")).to_have_text("Ready to start.", timeout=60_000)
     if not names:
-        in_all_looks(notebook, panel, "Configure")
+        looks(notebook, panel.locator(".nas-panel"), "settings")
     panel.get_by_role("button", name="Start", exact=True).click()
     notebook.run(STEER, LIMIT_MS)
     titles = [tab.inner_text() for tab in panel.get_by_role("tab").all()]
-    for title in titles[1:]:
+    for title in titles:
         if not names:
             in_all_looks(notebook, panel, title)
         elif f"{title.lower()}-light-wide" in names:

@@ -12,8 +12,7 @@ from nas_nb.data.task import Task
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.panel.drawings import Drawings
-from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
-from nas_nb.notebook.panel.settings_form import SettingsForm
+from nas_nb.notebook.panel.inputs import TrialSelection
 from nas_nb.notebook.panel.tabs import PanelContext
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.record.history import History
@@ -206,6 +205,4 @@ def plot_context(history: History, **more: Any) -> PlotContext:
 
 
 def panel_context(search: Any, on_input: Any = lambda: None) -> PanelContext:
-    selection, controls = TrialSelection(on_input), SettingsForm(search, on_input)
-    chooser = TrialChooser(search, selection)
-    return PanelContext(search, selection, chooser, controls, Drawings(search), on_input)
+    return PanelContext(search, TrialSelection(on_input), Drawings(search), {}, on_input)

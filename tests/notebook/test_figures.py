@@ -11,7 +11,7 @@ from tests.notebook.fakes import FakeSearch
 
 def test_without_axes_a_figure_of_its_own_is_made():
     plots = figures.Plots(FakeSearch(0.5, 0.75))
-    for ax in (plots.scores(), plots.curves()):
+    for ax in (plots.scores(), plots.learning_curves()):
         assert isinstance(ax, Axes)
         assert drawing.png(ax.figure).startswith(b"\x89PNG")
 

@@ -137,17 +137,18 @@ def test_the_panel_stays_and_what_is_saved_below_it_says_that_its_kernel_is_gone
 
 
 def test_without_a_running_search_a_click_paints_at_once(search, painter):
-    painter.panel.buttons.start.click()
+    painter.panel.buttons.primary.click()
     assert search.state is SearchState.RUNNING
     assert not painter.panel.buttons.stop.disabled
     assert "Running" in painter.panel._views["status"].value
 
 
 def test_a_search_that_starts_turns_to_what_happens(search, painter):
-    assert painter.panel.tab.title == "Configure"
-    painter.panel.buttons.start.click()
-    assert painter.panel.tab.title == "Watch"
-    assert 'alt="Left: val_accuracy per trial' in painter.panel.watch._image.value
+    assert painter.panel.settings.value
+    painter.panel.buttons.primary.click()
+    assert not painter.panel.settings.value
+    assert painter.panel._configure.widget.layout.display == "none"
+    assert 'alt="Above: val_accuracy per trial' in painter.panel.run._image.value
 
 
 def test_its_thread_follows_the_search_to_the_end_and_goes(search, painter):
@@ -187,8 +188,7 @@ def test_a_panel_that_breaks_tells_who_waits_and_not_the_search(search, painter,
     def broken(context):
         raise ZeroDivisionError("no ink")
 
-    painter.panel.book.selected_index = 1
-    monkeypatch.setattr(painter.panel.watch.picture, "draw", broken)
+    monkeypatch.setattr(painter.panel.run.picture, "draw", broken)
     search.state = SearchState.RUNNING
     painter.start()
     with pytest.warns(RuntimeWarning, match="could not be drawn.*no ink"):

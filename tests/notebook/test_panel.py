@@ -1,27 +1,18 @@
 from __future__ import annotations
 
+import json
 import re
 
 import ipywidgets as widgets
 import pytest
 
 from nas_nb.notebook.panel.panel import Panel
+from nas_nb.notebook.plots.figures import OVERVIEW
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, add_trial
 
-TITLES = [
-    "Configure",
-    "Watch",
-    "Leaderboard",
-    "Trial",
-    "Compare",
-    "Pareto",
-    "Parallel",
-    "Map",
-    "Importance",
-    "Steer",
-]
+TITLES = ["Run", "Trials", "Insights", "Steer"]
 
 
 @pytest.fixture
@@ -51,14 +42,15 @@ def test_it_says_what_is_searched_and_what_was_found(panel):
     assert "Running trial 2" in text
     assert "2 of 10 trials, epoch 2 of 2, 20 s so far" in text
     assert "Incumbent: trial 0" in text
-    assert "The best 1 of 1 trials" in text
 
 
 def test_status_progress_and_picture_have_names_for_a_screen_reader(panel):
     text = shown(panel)
     assert '<p role="status" aria-live="polite"' in text
     assert re.search(r'<progress max="100" value="20" aria-label="[^"]+"', text)
-    assert re.search(r'<img alt="Left: val_accuracy per trial[^"]+" width="960" height="340"', text)
+    assert re.search(
+        r'<img alt="Above: val_accuracy per trial[^"]+" width="960" height="560"', text
+    )
 
 
 def test_every_input_has_a_name(panel):
@@ -68,30 +60,61 @@ def test_every_input_has_a_name(panel):
 
 
 @pytest.mark.parametrize("title", TITLES[:-1])
-def test_a_tab_is_painted_when_it_comes_into_view_and_all_pictures_are_told_in_words(panel, title):
+def test_a_place_is_painted_when_it_comes_into_view_and_its_pictures_are_told(panel, title):
     add_trial(panel._search.history, 0.7, depth=1, layer_1="Conv2D", units_1=3)
     panel.book.selected_index = TITLES.index(title)
     panel.paint()
     html = shown(panel.tabs[title])
-    assert "<table" in html or "<img" in html or "<pre" in html
+    assert "<img" in html
     assert html.count("<img") == len(re.findall(r'<img alt="[^"]{20,}"', html))
     assert html.count("<table") == html.count("<caption")
 
 
-def test_tabs_out_of_view_cost_nothing(panel):
-    assert 'src="data' not in shown(panel.tabs["Map"])
-    panel.book.selected_index = TITLES.index("Map")
+def test_every_titled_plot_is_a_view_of_insights(panel):
+    insights = panel.tabs["Insights"]
+    assert list(insights.view.options) == ["Pareto", "Parallel", "Map", "Importance"]
+    for view in insights.view.options:
+        insights.view.value = view
+        assert insights._plots[view].hint in shown(painted(panel, "Insights"))
+
+
+def test_importance_says_from_how_many_trials_it_learned():
+    search = FakeSearch(*[0.5 + 0.3 * (n % 2) for n in range(40)], state=SearchState.RUNNING)
+    panel = Panel(search, lambda: None)
+    panel.tabs["Insights"].view.value = "Importance"
+    assert "Learned from" not in shown(painted(panel, "Insights"))
+    add_trial(search.history, 0.9)
+    assert "Learned from the first 40 of 41 trials." in shown(painted(panel, "Insights"))
+    search.state = SearchState.FINISHED
+    assert "Learned from" not in shown(painted(panel, "Insights"))
+
+
+def test_places_out_of_view_cost_nothing(panel):
+    assert 'src="data' not in shown(panel.tabs["Insights"])
+    panel.book.selected_index = TITLES.index("Insights")
     add_trial(panel._search.history, 0.9)
-    drawn = shown(panel.tabs["Watch"])
+    drawn = shown(panel.tabs["Run"])
     panel.paint()
-    assert shown(panel.tabs["Watch"]) == drawn
+    assert shown(panel.tabs["Run"]) == drawn
 
 
-def test_a_new_search_shows_its_settings():
+def test_a_new_search_shows_its_settings_and_one_that_started_folds_them():
     panel = Panel(FakeSearch(), lambda: None)
-    assert panel.tab.title == "Configure"
+    panel.paint()
+    assert panel._configure.widget.layout.display == ""
+    assert panel.book.layout.display == "none"
     panel.on_start()
-    assert panel.tab.title == "Watch"
+    panel.paint()
+    assert panel._configure.widget.layout.display == "none"
+    assert panel.book.layout.display == ""
+
+
+def test_why_a_search_can_not_start_is_said_beside_the_button():
+    panel = Panel(FakeSearch(), lambda: None)
+    panel.controls.inputs["max_trials"].value = "many"
+    panel.paint()
+    assert "Expected `max_trials`" in panel._reason.value
+    assert panel.buttons.primary.disabled
 
 
 def test_what_keeps_the_panels_keys_is_one_attribute_of_its_style(panel):
@@ -99,16 +122,50 @@ def test_what_keeps_the_panels_keys_is_one_attribute_of_its_style(panel):
     assert "data-lm-suppress-shortcuts" in style[1]
 
 
-def test_a_trial_that_is_chosen_in_one_view_is_shown_by_the_others(panel):
+def test_a_trial_that_is_selected_is_shown_in_all_places(panel):
     add_trial(panel._search.history, 0.4)
-    painted(panel, "Leaderboard")
-    panel.tabs["Leaderboard"].pick.value = 3
-    assert "Trial 3" in shown(painted(panel, "Trial"))
-    assert "trial 3: completed" in shown(painted(panel, "Pareto"))
-    assert "trial 3</th>" in shown(painted(panel, "Compare"))
-    assert 'aria-current="true"><th scope="row" align="left" style="text-align: left">3' in shown(
-        painted(panel, "Leaderboard")
-    )
+    panel.touch._take({"select": 3})
+    panel.tabs["Trials"].compare.value = True
+    trials = shown(painted(panel, "Trials"))
+    assert "Trial 3" in trials
+    assert "trial 3</th>" in trials
+    assert 'aria-current="true" data-trial="3"' in trials
+    panel.paint()
+    assert "trial 3: completed" in shown(panel)
+    panel.touch._take({"sort": "params"})
+    assert panel.tabs["Trials"].board.sort.value == "params"
+
+
+def test_a_part_of_a_picture_can_be_looked_at_and_all_of_it_again(panel):
+    for score in (0.6, 0.7, 0.8):
+        add_trial(panel._search.history, score)
+    panel.paint()
+    whole = panel.run.picture._axes[0].get_xlim()
+    panel.touch._take({"zoom": OVERVIEW, "box": [[0.3, 0.2], [0.6, 0.4]]})
+    panel.paint()
+    low, high = panel.run.picture._axes[0].get_xlim()
+    assert whole[0] < low < high < whole[1]
+    panel.touch._take({"zoom": OVERVIEW, "box": None})
+    panel.touch._take({"zoom": "no such", "box": None})
+    panel.paint()
+    assert panel.run.picture._axes[0].get_xlim() == whole
+
+
+def test_a_page_is_told_what_each_mark_is(panel, monkeypatch):
+    sent = []
+    monkeypatch.setattr(panel.touch, "send", sent.append)
+    panel.touch._take({"here": True})
+    assert sent[-1]["best"] == 0
+    assert sent[-1]["facts"][0]["text"] == "trial 0: completed, val_accuracy 0.5000"
+    assert "it is too <deep>" in sent[-1]["facts"][1]["text"]
+    add_trial(panel._search.history, 0.9)
+    panel.paint()
+    assert sent[-1]["best"] == 3
+    assert list(sent[-1]["facts"]) == [3]
+    assert panel.touch.live
+    marks = json.loads(re.search(r'data-marks="([^"]+)"', panel.run._image.value)[1])
+    assert {mark[0] for mark in marks} == {0, 2, 3}
+    assert all(0 < share < 1 for mark in marks for share in mark[1:])
 
 
 def painted(panel, title):
@@ -125,10 +182,11 @@ def test_it_uses_nothing_that_fails_to_load_or_to_be_named(panel):
     kinds = {type(one).__name__ for one in all_widgets(panel.widget)}
     boxes = {"VBox", "HBox", "Tab", "HTML"}
     fields = {"Dropdown", "Combobox", "Text", "BoundedIntText", "FloatText", "Checkbox"}
-    assert kinds <= {*boxes, *fields, "Button", "ToggleButton"}
-    # Colab and VS Code load these by themselves; any other package's widgets they would not.
-    modules = {one._view_module for one in all_widgets(panel.widget)}
-    assert modules == {"@jupyter-widgets/controls"}
+    buttons = {"Button", "ToggleButton", "ToggleButtons"}
+    assert kinds <= {*boxes, *fields, *buttons, "Touch"}
+    # All but the touch layer, which nothing else needs, is loaded by every front end itself.
+    own = [one for one in all_widgets(panel.widget) if one._view_module == "anywidget"]
+    assert own == [panel.touch]
 
 
 def test_a_status_that_has_not_changed_is_not_sent_again(panel):

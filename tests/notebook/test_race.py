@@ -4,12 +4,16 @@ import math
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from nas_nb.notebook import output
 from nas_nb.notebook import race as notebook_race
 from nas_nb.notebook.output import WIDGET_VIEW
 from nas_nb.notebook.race import (
+    Line,
     NotebookRace,
+    RaceInfo,
     describe_race,
     draw_race,
     race,
@@ -87,6 +91,31 @@ def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, mo
     assert "random" in last["text/html"]
     assert repr(done) == last["text/plain"]
     assert f"Best mean score: {done.winner}" in last["text/html"]
+
+
+def test_the_cell_that_ran_a_race_does_not_show_it_again_and_another_does(tmp_path, monkeypatch):
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(output, "in_notebook", lambda: True)
+    monkeypatch.setattr(notebook_race, "display", lambda bundle, **_: shown.append(bundle))
+    given: dict[str, Any] = {"strategies": ["random"], "seeds": 1, "max_trials": 2}
+    done = race(chain(), table=quality, directory=tmp_path, **given)
+    shown.clear()
+    done._ipython_display_()
+    assert shown == []
+    monkeypatch.setattr(notebook_race, "_cell", lambda: 7)
+    done._ipython_display_()
+    assert "<caption" in shown[0]["text/html"]
+
+
+def test_names_above_a_picture_never_cover_its_title():
+    names = [f"strategy {number}" for number in range(9)]
+    lines = tuple(Line(name, (1.0, 2.0), (0.5, 0.6), (0.5, 0.6), (0.5, 0.6)) for name in names)
+    ax = Figure(figsize=(9.6, 3.6)).add_subplot()
+    draw_race(RaceInfo("score", 1, lines, ()), ax)
+    ax.figure.canvas.draw()
+    told = ax.get_title(loc="left")
+    title = next(text for text in ax.findobj(Text) if text.get_text() == told)
+    assert not ax.get_legend().get_window_extent().overlaps(title.get_window_extent())
 
 
 def test_names_of_strategies_are_escaped(tmp_path):

@@ -35,7 +35,7 @@ def test_it_holds_html_a_picture_and_text(search):
         "digits: 10 train",
         "val_accuracy (higher is better)",
         "evolution (population=",
-        "10 trials; 2 epochs a trial",
+        "10 trials; 2 epochs per trial",
         "Finished: max_trials=3 reached",
         "Incumbent: trial 2",
         "1 failed trial",
@@ -53,7 +53,7 @@ def test_the_html_needs_nothing_from_outside(search):
         *("p", "strong", "img", "table", "caption", "thead", "tbody", "tr", "th", "td", "code")
     }
     assert not re.search(r"<script|<style|http|class=\"jp|on\w+=", html)
-    assert re.search(r'<img alt="Left: [^"]+" width="\d+" height="\d+" src="data:', html)
+    assert re.search(r'<img alt="Above: [^"]+" width="\d+" height="\d+" src="data:', html)
 
 
 def test_it_says_where_the_journal_is(search, tmp_path, monkeypatch):

@@ -95,13 +95,13 @@ def test_clicks_start_pause_resume_and_stop_while_a_model_trains(make, outputs):
     search = make(max_trials=1000, epochs=2000, max_time="5 min")
     search.panel()
     buttons = search.listener.painter.panel.buttons
-    buttons.start.click()
+    buttons.primary.click()
     until(lambda: search.history.running is not None and search.history.running.epochs)
-    buttons.pause.click()
+    buttons.primary.click()
     until(lambda: search.state is SearchState.PAUSED)
-    until(lambda: buttons.pause.description == "Resume")
+    until(lambda: buttons.primary.description == "Resume")
     epochs = search.history.epochs_spent
-    buttons.pause.click()
+    buttons.primary.click()
     until(lambda: search.history.epochs_spent > epochs)
     until(lambda: not buttons.stop.disabled)
     buttons.stop.click()
@@ -141,8 +141,8 @@ def test_a_second_search_is_refused_beside_its_button(make, outputs, tmp_path):
     second = Search(CHOICES, tiny_data(), max_trials=1, directory=tmp_path / "second")
     second.panel()
     buttons = second.listener.painter.panel.buttons
-    buttons.start.click()
-    assert "in this kernel, and only one can be" in buttons._refusal.value
+    buttons.primary.click()
+    assert "in this kernel, and only one can be" in buttons.refusal.value
     first.stop()
     first.wait()
 
@@ -188,7 +188,7 @@ def test_in_colab_a_search_runs_in_the_cell_and_its_own_thread_paints(make, outp
     panel = search.listener.painter.panel
     painters = set()
     panel._views["status"].observe(lambda _: painters.add(threading.current_thread()), "value")
-    panel.buttons.start.click()
+    panel.buttons.primary.click()
     assert search.state is SearchState.FINISHED
     assert painters == {threading.main_thread()}
     assert not [one for one in threading.enumerate() if one.name.startswith("nas_nb")]

@@ -9,7 +9,7 @@ import pytest
 from nas_nb.notebook import wording
 from nas_nb.notebook.panel.painter import Painter
 from nas_nb.notebook.plots.figures import Picture
-from nas_nb.notebook.report import Report, saved_record
+from nas_nb.notebook.report import Report
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial, tell
@@ -73,16 +73,15 @@ def test_a_record_tells_of_one_moment(search):
 def test_a_finished_panel_shows_the_last_trial_though_the_record_drew_it_first(search):
     painter = Painter(search)
     panel = painter.panel
-    panel.book.selected_index = TITLES.index("Leaderboard")
+    panel.book.selected_index = TITLES.index("Trials")
     painter.paint_once()
     while len(search.history) < 10:
         search.go_on()
     search.state = SearchState.FINISHED
-    saved_record(panel.paint(), panel.watch.picture)
-    panel.watch.draw(Snapshot(search))
-    panel.book.selected_index = TITLES.index("Watch")
+    panel._saved(panel.paint())
+    panel.book.selected_index = TITLES.index("Run")
     painter.paint_once()
-    assert "10 completed trials" in panel.watch._image.value
+    assert "10 completed trials" in panel.run._image.value
 
 
 def test_a_snapshot_does_not_change_while_its_search_goes_on():

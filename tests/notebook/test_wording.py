@@ -59,7 +59,7 @@ def test_a_budget_without_trials_names_what_it_limits():
     search = FakeSearch()
     search.settings.budget = Budget(max_time_s=90, max_epochs=1000, max_params=10_000)
     assert wording.budget_text(search) == (
-        "1 min 30 s or 1,000 epochs; at most 10,000 params a model; 2 epochs a trial"
+        "1 min 30 s or 1,000 epochs; at most 10,000 params a model; 2 epochs per trial"
     )
     assert wording.progress_text(search) == "0 trials"
 

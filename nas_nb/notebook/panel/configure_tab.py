@@ -1,4 +1,4 @@
-"""The Configure tab: form, coverage, the same as code."""
+"""The settings: form, coverage, the same as code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import ipywidgets as widgets
 
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.panel.settings_form import about
-from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.wording import folder_text, size_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.objective import as_objective
@@ -20,24 +19,20 @@ from nas_nb.search.project import is_chosen
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
-    from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.panel.settings_form import SettingsForm
     from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.strategy.base import Strategy
 
 
-class ConfigureTab(Tab):
+class SettingsView:
     """The controls, with what they come to."""
 
-    title = "Configure"
-
-    def __init__(self, context: PanelContext) -> None:
-        super().__init__(context)
-        controls = context.controls
+    def __init__(self, controls: SettingsForm) -> None:
         self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
         self.widget = widgets.VBox([self._coverage, controls.widget, self._about, self._code])
 
     def paint(self, now: Snapshot) -> None:
-        """Brings the line about the budget and the code up to date."""
+        """Brings the line about the budget and the code up to date. Called by the painter."""
         self._coverage.value = (
             f'<p class="nas-coverage"><strong>{html.escape(coverage_text(now))}</strong></p>'
         )

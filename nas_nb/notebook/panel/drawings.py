@@ -24,11 +24,7 @@ _MARGIN = 0.3
 
 
 class Drawings:
-    """What has to be built to be shown: pictures of models, and their source.
-
-    Args:
-        search: The search whose architectures are drawn.
-    """
+    """What has to be built to be shown: pictures of models, and their source."""
 
     def __init__(self, search: Search) -> None:
         self._search = search

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from nas_nb.errors import NasError
 from nas_nb.notebook.tables import ranking
 from nas_nb.notebook.wording import score_text
+from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -21,81 +22,79 @@ if TYPE_CHECKING:
 
 
 class Buttons:
-    """The buttons of one search. A refusal is said beside them in one sentence.
+    """One button for what comes next, and Stop. A refusal is said beside them in one sentence.
 
     Callbacks may run beside the user's cell, in whatever thread the kernel chooses, so they do no
     more than set the search's flags.
-
-    Args:
-        search: The search to steer.
-        on_click: Called after every click, so that the panel follows.
-
-    Attributes:
-        widget: All buttons.
     """
 
     def __init__(self, search: Search, on_click: Callable[[], None]) -> None:
         self._search = search
         self._on_click = on_click
-        self.start = widgets.Button(description="Start", button_style="success")
-        self.pause = widgets.Button(description="Pause", disabled=True)
+        self.primary = widgets.Button(description="Start", button_style="primary")
         self.stop = widgets.Button(description="Stop", disabled=True)
-        for button in (self.start, self.pause, self.stop):
-            button.layout.width = "110px"
-        self._refusal = widgets.HTML()
-        self.widget = widgets.HBox([self.start, self.pause, self.stop, self._refusal])
-        self.start.on_click(lambda _: self._ask(search.start))
-        self.pause.on_click(lambda _: self._ask(self._pause_or_resume))
+        for button in (self.primary, self.stop):
+            button.layout.width = "100px"
+        look = named("More trials", 160)
+        self.more = widgets.BoundedIntText(value=20, min=1, max=10**6, **look)
+        self.refusal = widgets.HTML()
+        self.widget = widgets.HBox([self.primary, self.more, self.stop])
+        self.primary.on_click(lambda _: self._ask(self._next))
         self.stop.on_click(lambda _: self._ask(search.stop))
 
     def enable(self, state: SearchState, *, legal: bool) -> None:
-        """Leaves on what may be asked of a search in this state.
-
-        Args:
-            state: The search's state.
-            legal: Whether every control holds a value that fits.
-        """
-        self.start.disabled = state.live or not legal
-        self.start.description = "Start" if state in (SearchState.NEW, *_LIVE) else "Go on"
-        self.pause.disabled = not state.live
-        self.pause.description = "Resume" if state is SearchState.PAUSED else "Pause"
+        """Names what may be asked of a search in this state."""
+        self.primary.description = _NEXT.get(state, "Resume")
+        self.primary.disabled = not (state.live or legal)
         self.stop.disabled = not state.live
+        self.stop.layout.display = "" if state.live else "none"
+        self.more.layout.display = "" if state is SearchState.FINISHED else "none"
 
-    def _pause_or_resume(self) -> None:
+    def _next(self) -> None:
         # By what the button says: that is what its user has read.
-        if self.pause.description == "Resume":
-            self._search.resume()
-        else:
+        asked = self.primary.description
+        if asked == "Pause":
             self._search.pause()
+        elif asked == "Resume" and self._search.state is SearchState.PAUSED:
+            self._search.resume()
+        elif asked == "Continue":
+            self._search.configure(**self._raised_budget())
+            self._search.start()
+        else:
+            self._search.start()
+
+    def _raised_budget(self) -> dict[str, int | None]:
+        """Returns limits that leave so many trials more: others that are spent are lifted."""
+        search = self._search
+        most: dict[str, int | None] = {"max_trials": len(search.history.finished) + self.more.value}
+        rest = {limit.name: None for limit in LIMITS if limit.scope is LimitScope.SEARCH}
+        reason = search.reason or ""
+        return {name: None for name in rest if reason.startswith(name)} | most
 
     def _ask(self, action: Callable[[], Any]) -> None:
         try:
             action()
-            self._refusal.value = ""
+            self.refusal.value = ""
         except NasError as error:
-            self._refusal.value = alert_html(error)
+            self.refusal.value = alert_html(error)
         self._on_click()
 
 
-_LIVE = (SearchState.RUNNING, SearchState.PAUSED)
+_NEXT = {
+    SearchState.NEW: "Start",
+    SearchState.RUNNING: "Pause",
+    SearchState.PAUSED: "Resume",
+    SearchState.FINISHED: "Continue",
+}
 
 
 class TrialChooser:
-    """A field for a trial's number, and buttons. The same widgets stand in several tabs.
-
-    Args:
-        search: The search whose trials are chosen from.
-        selection: What to choose with.
-
-    Attributes:
-        widget: All of it.
-        number: The field; empty while the incumbent is followed.
-    """
+    """A field for the selected trial's number, and buttons."""
 
     def __init__(self, search: Search, selection: TrialSelection) -> None:
         self._search = search
         self._selection = selection
-        self.number = number_field("Trial", "the best", 140)
+        self.number = number_field("Selected trial", "the best", 190)
         self.buttons = {
             "Best": self._best,
             "Better": lambda: self._step(-1),
@@ -106,6 +105,10 @@ class TrialChooser:
         pressed = [_button(name, action) for name, action in self.buttons.items()]
         self.widget = row(self.number, *pressed, self._about, self.refusal)
         self.number.observe(lambda _: self._typed(), "value")
+
+    def select(self, number: int) -> None:
+        """Selects a trial that was clicked."""
+        self.number.value = str(number)
 
     def paint(self, now: Snapshot) -> None:
         """Says which trial is looked at."""
@@ -154,15 +157,7 @@ def number_field(name: str, placeholder: str, width: int) -> Any:
 
 
 def read_number(text: str, count: int) -> int | None:
-    """Returns the number of a trial that was typed; None for an empty field.
-
-    Args:
-        text: What was typed.
-        count: How many trials there are.
-
-    Raises:
-        NasError: It is not the number of one of them.
-    """
+    """Returns the number of a trial that was typed; None for an empty field."""
     stripped = text.strip()
     if not stripped:
         return None
@@ -182,13 +177,6 @@ class TrialSelection:
     """A chosen trial and one to compare it with.
 
     While nothing is chosen it is the incumbent, whichever that is at the moment.
-
-    Args:
-        on_change: Called after another trial was chosen.
-
-    Attributes:
-        chosen: The number of the trial that was chosen, or None.
-        other: The number of the one that was chosen for comparison, or None.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:

@@ -17,14 +17,7 @@ _EXAMPLES = {LimitKind.COUNT: "", LimitKind.DURATION: ", or 2 min", LimitKind.BY
 
 
 class LimitFields:
-    """Shows the limits that hold, and tells which of them its user has edited.
-
-    Args:
-        limits: Which limits.
-
-    Attributes:
-        inputs: The fields by the name of their limit.
-    """
+    """Shows the limits that hold, and tells which of them its user has edited."""
 
     def __init__(self, limits: Iterable[Limit]) -> None:
         self._limits = {limit.name: limit for limit in limits}

@@ -30,13 +30,6 @@ class Painter:
 
     While nothing runs no thread waits; then a click or a change paints at once, in its own
     callback. A lock keeps the two apart, so that output widgets and figure have one writer.
-
-    Args:
-        search: The search to follow.
-
-    Attributes:
-        panel: What it paints.
-        error: What ended the thread before its time, until someone was told.
     """
 
     def __init__(self, search: Search) -> None:
@@ -84,11 +77,7 @@ class Painter:
         self._paint(at_once=False)
 
     def settle(self, limit_s: float = 10.0) -> None:
-        """Waits for the last paint after the search's end, so that it is in the saved notebook.
-
-        Args:
-            limit_s: Seconds after which to return anyway.
-        """
+        """Waits for the last paint after the search's end, so that it is in the saved notebook."""
         deadline = time.monotonic() + limit_s
         while self._thread is not None and not self._resting() and time.monotonic() < deadline:
             self._wake.set()

@@ -7,10 +7,10 @@ HTML which the painter alone writes. Of the tabs only the one in view is painted
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import psutil
@@ -18,20 +18,17 @@ from IPython.display import DisplayHandle, display
 
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.notebook import wording
-from nas_nb.notebook.output import (
-    PANEL_CSS,
-    css_with_keys,
-    panel_bundle,
-    saved_bundle,
-)
-from nas_nb.notebook.panel.configure_tab import ConfigureTab
+from nas_nb.notebook.output import PANEL_CSS, css_with_keys, panel_bundle, saved_bundle
+from nas_nb.notebook.panel.configure_tab import SettingsView
 from nas_nb.notebook.panel.drawings import Drawings
-from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection
-from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
+from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection, row
+from nas_nb.notebook.panel.insights_tab import InsightsTab
+from nas_nb.notebook.panel.run_tab import RunTab
 from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.steer_tab import SteerTab
-from nas_nb.notebook.panel.tabs import PLOT_TABS, PanelContext, Tab, WatchTab
-from nas_nb.notebook.panel.trial_tabs import CompareTab, TrialTab
+from nas_nb.notebook.panel.tabs import PanelContext, Tab
+from nas_nb.notebook.panel.touch import Touch
+from nas_nb.notebook.panel.trials_tab import TrialsTab
 from nas_nb.notebook.report import saved_record
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
@@ -39,33 +36,12 @@ from nas_nb.workers.control import SearchState
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
-TABS: tuple[Callable[[PanelContext], Tab], ...] = (
-    ConfigureTab,
-    WatchTab,
-    LeaderboardTab,
-    TrialTab,
-    CompareTab,
-    *PLOT_TABS,
-    SteerTab,
-)
-"""The panel's tabs, from left to right."""
+TABS: tuple[type[Tab], ...] = (RunTab, TrialsTab, InsightsTab, SteerTab)
+"""The panel's places, from left to right."""
 
 
 class Panel:
-    """One tree of widgets for one search; every cell that shows the panel shows the same tree.
-
-    Args:
-        search: The search to show and steer.
-        on_input: Called after a click or a change, so that the painter follows.
-
-    Attributes:
-        widget: The whole panel.
-        controls: Its settings.
-        buttons: Its buttons.
-        selection: The trial that is looked at.
-        tabs: Its tabs, by title.
-        inputs: How many clicks and changes there were: it tells the painter about new ones.
-    """
+    """One tree of widgets for one search; every cell that shows the panel shows the same tree."""
 
     def __init__(self, search: Search, on_input: Callable[[], None]) -> None:
         self._search = search
@@ -75,30 +51,35 @@ class Panel:
         self.controls = SettingsForm(search, self._noticed)
         self.buttons = Buttons(search, self._noticed)
         self.selection = TrialSelection(self._noticed)
-        chooser = TrialChooser(search, self.selection)
-        drawings = Drawings(search)
+        self.chooser = TrialChooser(search, self.selection)
+        self._pictures: dict[str, Any] = {}
         context = PanelContext(
-            search, self.selection, chooser, self.controls, drawings, self._noticed
+            search, self.selection, Drawings(search), self._pictures, self._noticed
         )
-        self.tabs: dict[str, Tab] = {tab.title: tab for tab in (make(context) for make in TABS)}
-        self.watch = cast("WatchTab", self.tabs["Watch"])
+        self.tabs: dict[str, Tab] = {tab.title: tab(context) for tab in TABS}
+        self.run, self._trials = RunTab.of(self.tabs), TrialsTab.of(self.tabs)
+        self._configure = SettingsView(self.controls)
+        self.settings = widgets.ToggleButton(description="Settings", layout={"width": "100px"})
+        self.settings.value = search.state is SearchState.NEW
+        self.settings.observe(lambda _: self._noticed(), "value")
+        select, sort = self.chooser.select, self._trials.board.sort_by
+        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom})
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
-        self._clock = widgets.HTML()
-        titles = list(self.tabs)
-        self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=titles)
-        new = search.state is SearchState.NEW
-        self.book.selected_index = titles.index("Configure" if new else "Watch")
+        self._clock, self._reason = widgets.HTML(), widgets.HTML()
+        self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=list(self.tabs))
+        self.book.selected_index = 0
         self.book.observe(lambda _: self._noticed(), "selected_index")
-        self.widget = widgets.VBox(
-            [
-                self._views["title"],
-                self.buttons.widget,
-                self._views["status"],
-                self._clock,
-                self.book,
-            ]
-        )
-        self.widget.add_class("nas-panel")
+        self.widget = self._arranged()
+
+    def _arranged(self) -> Any:
+        buttons = (self.buttons.widget, self.settings, self.buttons.refusal, self._reason)
+        head = row(*buttons, self._views["status"])
+        parts = (self._clock, self._configure.widget, self.chooser.widget, self.book, self.touch)
+        panel = widgets.VBox([self._views["title"], head, *parts])
+        names = {"panel": panel, "buttons": self.buttons.widget, "clock": self._clock}
+        for name, widget in {**names, "touch": self.touch}.items():
+            widget.add_class(f"nas-{name}")
+        return panel
 
     @property
     def closed(self) -> bool:
@@ -119,12 +100,18 @@ class Panel:
         """Brings everything that is in view up to date; returns the moment that it tells of."""
         now = Snapshot(self._search)
         texts = {name: text(now) for name, text in _VIEWS.items()}
+        self._fold(now)
+        if self.settings.value:
+            self._configure.paint(now)
         self.tab.paint(now)
+        self.chooser.paint(now)
         self.controls.enable(live=now.state.live, started=bool(now.history.opened))
         self.buttons.enable(now.state, legal=self.controls.legal)
+        self._reason.value = self.controls.reason
         for name, text in texts.items():
             self._views[name].value = text
         self._clock.value = _progress(now)
+        self.touch.tell(now)
         return now
 
     def paint_clock(self, now: Snapshot) -> None:
@@ -132,11 +119,11 @@ class Panel:
         later = copy(now)
         later.elapsed_s = self._search.elapsed_s
         self._clock.value = _progress(later)
+        self.touch.tell(now)
 
     def on_start(self) -> None:
-        """Turns from the settings, which are locked now, to what happens."""
-        if self.tab.title == "Configure":
-            self.book.selected_index = list(self.tabs).index("Watch")
+        """Folds the settings, which are locked now."""
+        self.settings.value = False
 
     def complain(self, error: Exception) -> None:
         """Says why the panel no longer follows the search."""
@@ -151,12 +138,28 @@ class Panel:
                 handle.update(record, raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
-        self.watch.draw(now)
-        return saved_bundle(saved_record(now, self.watch.picture))
+        self.run.draw(now)
+        return saved_bundle(saved_record(now, self.run.picture))
+
+    def _fold(self, now: Snapshot) -> None:
+        """Shows the settings where they are unfolded, and trials where there are any."""
+        _show(self._configure.widget, shown=self.settings.value)
+        some = bool(now.history.trials)
+        _show(self.book, shown=some or not self.settings.value)
+        _show(self.chooser.widget, shown=some)
+
+    def _zoom(self, picture: str, box: Sequence[Sequence[float]] | None) -> None:
+        if picture in self._pictures:
+            self._pictures[picture].zoom(box)
+            self._noticed()
 
     def _noticed(self) -> None:
         self.inputs += 1
         self._on_input()
+
+
+def _show(widget: Any, *, shown: bool) -> None:
+    widget.layout.display = "" if shown else "none"
 
 
 @lru_cache(maxsize=1)
@@ -169,16 +172,17 @@ def _title(now: Snapshot) -> str:
     about = f"{wording.size_text(now.space.size)}. Data {now.data.describe()}."
     return (
         f"{css_with_keys(PANEL_CSS)}"
-        f'<p class="nas-title">Architecture search <strong>{html.escape(now.name)}</strong></p>'
-        f'<p class="nas-about">{html.escape(about)}</p>'
+        f'<p class="nas-about">Architecture search <strong>{html.escape(now.name)}</strong>: '
+        f"{html.escape(about)}</p>"
     )
 
 
 def _status(now: Snapshot) -> str:
     text = html.escape(wording.status_line(now))
-    choice = html.escape(wording.choice_text(now))
-    about = f'<p class="nas-about nas-choice">{choice}</p>' if choice else ""
-    return f'<p role="status" aria-live="polite" class="nas-status">{text}</p>{about}'
+    reason = html.escape(wording.choice_text(now))
+    about = f'<p class="nas-about nas-choice">{reason}</p>' if reason else ""
+    state = f'<span class="nas-dot nas-{now.state.value}"></span>'
+    return f'<p role="status" aria-live="polite" class="nas-status">{state}{text}</p>{about}'
 
 
 def _progress(now: Snapshot) -> str:
@@ -195,11 +199,7 @@ _VIEWS: dict[str, Callable[[Snapshot], str]] = {"title": _title, "status": _stat
 
 
 class MemoryMeter:
-    """Reads the kernel's memory.
-
-    Args:
-        limit_bytes: Resident bytes at which a search pauses; None for 90 % of the container's.
-    """
+    """Reads the kernel's memory."""
 
     def __init__(self, limit_bytes: int | None) -> None:
         self._limit_bytes = MemoryWatch(limit_bytes).limit_bytes

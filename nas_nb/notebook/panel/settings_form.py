@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,16 +56,6 @@ class SettingsForm:
     So what the panel shows and what `search.start()` in a cell does are the same thing. A value
     that does not fit stays in its control, with a sentence beside it, and the search keeps the
     last that did. Only what its user has edited is changed.
-
-    Args:
-        search: The search to configure.
-        on_change: Called after every change, also one that does not fit.
-
-    Attributes:
-        inputs: The controls by the name of what they set.
-        options: The options of the strategy.
-        presets: A button for each preset.
-        widget: All of it.
     """
 
     def __init__(self, search: Search, on_change: Callable[[], None]) -> None:
@@ -270,16 +261,7 @@ _MOST_OPTION = 10**9
 
 
 class OptionsForm:
-    """A field for each option of a strategy, with the sentence that explains it.
-
-    Args:
-        on_change: Called after every change that its user makes.
-        without: Options that have a control elsewhere.
-
-    Attributes:
-        widget: All fields.
-        inputs: The fields by the options' names.
-    """
+    """A field for each option of a strategy, with the sentence that explains it."""
 
     def __init__(self, on_change: Callable[[], None], without: Collection[str] = ()) -> None:
         self._on_change = on_change
@@ -327,11 +309,7 @@ class OptionsForm:
                 part.close()
 
     def read(self) -> dict[str, Any]:
-        """Returns the options as they were entered.
-
-        Raises:
-            StrategyError: A field that may be empty holds no whole number.
-        """
+        """Returns the options as they were entered."""
         return {name: self._value(name, control.value) for name, control in self.inputs.items()}
 
     def enable(self, *, enabled: bool) -> None:
@@ -361,9 +339,12 @@ def option_kinds(strategy: type[Strategy]) -> Mapping[str, str]:
 
 
 def about(strategy: type[Strategy]) -> str:
-    """Returns the first paragraphs of a strategy's docstring: what it does, and when to use it."""
-    paragraphs = inspect.cleandoc(strategy.__doc__ or "").split("\n\n")
-    return " ".join(" ".join(paragraph.split()) for paragraph in paragraphs[:2])
+    """Returns what a strategy does, when to use it, and its paper, from its docstring."""
+    text = " ".join(inspect.cleandoc(strategy.__doc__ or "").replace("`", "").split())
+    advice = re.search(r"(Use it .*?\.)( Don't use it .*?\.)?(?= [A-Z`]| *$)", text)
+    paper = re.search(r"Papers?: .*?, \d{4}", text)
+    parts = (text.partition(". ")[0] + ".", advice and advice[0], paper and f"{paper[0]}.")
+    return " ".join(part for part in parts if part)
 
 
 def _as_text(value: int | None) -> str:

@@ -35,14 +35,7 @@ SHOWN = 20
 
 
 class SteerSection(ABC):
-    """One thing that can be done to a search while it runs.
-
-    Args:
-        context: What it works with.
-
-    Attributes:
-        widget: Its inputs, and beside them what was refused.
-    """
+    """One thing that can be done to a search while it runs."""
 
     title: ClassVar[str]
     widget: Any
@@ -199,14 +192,7 @@ _LONGEST_DROPDOWN = 100
 
 
 class CandidateSection(SteerSection):
-    """A control for each choice that counts. Choices come and go with those that decide on them.
-
-    Args:
-        context: What it works with.
-
-    Attributes:
-        inputs: The controls by the names of the choices.
-    """
+    """A control for each choice that counts. Choices come and go with those that decide on them."""
 
     title = "Queue a candidate of your own"
 
@@ -298,12 +284,7 @@ class CandidateSection(SteerSection):
 
 
 def nearest_legal(domain: Domain, wanted: Mapping[str, Value]) -> dict[str, Value]:
-    """Returns the point with the wanted values as far as they are legal together, parents first.
-
-    Args:
-        domain: The space.
-        wanted: Values by name; those that don't count, or are illegal, are left out.
-    """
+    """Returns the point with the wanted values as far as they are legal together, parents first."""
     kept: dict[str, Value] = {}
     while True:
         point = domain.complete(kept)
@@ -336,14 +317,7 @@ def _different(values: Values, others: Values) -> int:
 
 
 class StrategySection(SteerSection):
-    """Lets another strategy propose from the next trial on.
-
-    Args:
-        context: What it works with.
-
-    Attributes:
-        options: The options of the strategy that is chosen.
-    """
+    """Lets another strategy propose from the next trial on."""
 
     title = "Change the strategy"
 
@@ -412,11 +386,10 @@ class TrainingSection(SteerSection):
         self.stop = self.button("Stop this trial", self.steer.stop_trial, 170)
         self.epochs = widgets.BoundedIntText(value=10, min=1, max=10**6, **named("Epochs", 130))
         self.grant = self.button("Train trial longer", self._grant, 180)
-        self.widget = self.arranged(self.stop, context.chooser.widget, self.epochs, self.grant)
+        self.widget = self.arranged(self.stop, self.epochs, self.grant)
 
     def paint(self, now: Snapshot) -> None:
         """Names the trials that the buttons are about."""
-        self.context.chooser.paint(now)
         history = now.history
         running, trial = history.running, self.context.selection.trial(history)
         self.stop.description = (
@@ -445,14 +418,7 @@ SECTIONS: tuple[type[SteerSection], ...] = (
 
 
 class SteerTab(Tab):
-    """Everything that can be steered, and what was.
-
-    Args:
-        context: What it works with.
-
-    Attributes:
-        sections: What can be steered.
-    """
+    """Everything that can be steered, and what was."""
 
     title = "Steer"
 

@@ -21,12 +21,7 @@ _SIZE = 9
 
 
 def draw_layout(picture: Layout, ax: Axes | None = None) -> Axes:
-    """Draws boxes and arrows.
-
-    Args:
-        picture: What `nas_nb.space.graph.lay_out` placed.
-        ax: Where to draw. Default: a new figure of the picture's size, shown by the cell.
-    """
+    """Draws boxes and arrows."""
     width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
     if ax is None:
         ax = new_axes(width, height)

@@ -39,6 +39,14 @@ _LEGEND: dict[str, Any] = {
     "handletextpad": 0.4,
     "columnspacing": 1.2,
 }
+_TITLE: dict[str, Any] = {
+    "loc": "left",
+    "fontsize": 11,
+    "fontweight": "bold",
+    "color": INK,
+    "y": 1.0,
+}
+_NAMES_A_ROW = 6
 LIGHTEST = 0.92
 """The last colours of the scale are too pale on white."""
 _OURS = "nas_nb: "
@@ -50,12 +58,6 @@ def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
     """Puts a line's points where they are now; an empty one shows in no legend.
 
     Moving costs a third of drawing anew: the live picture lives from that.
-
-    Args:
-        ax: Where.
-        gid: The line's name.
-        points: Its points.
-        **style: Its look, as of a `Line2D`; a label is needed.
     """
     line = next((line for line in ax.lines if line.get_gid() == gid), None)
     if line is None:
@@ -82,15 +84,7 @@ def remove_ours(ax: Axes) -> None:
 
 
 def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
-    """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn.
-
-    Args:
-        ax: The Axes.
-        title: What it shows.
-        x: The name of the horizontal axis.
-        y: The name of the vertical axis.
-        empty: What to say in the middle while there is nothing to draw.
-    """
+    """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn."""
     if style_axes(ax, title):
         ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
         ax.set_axisbelow(True)
@@ -110,7 +104,7 @@ def style_axes(ax: Axes, title: str) -> bool:
     if ax.get_title(loc="left") == title:
         return False  # to style ticks again costs more than to draw the data
     # With a height of its own: else every draw measures all ticks to find one.
-    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=22, y=1.0)
+    ax.set_title(title, pad=22, **_TITLE)
     ax.tick_params(labelsize=9, colors=INK, length=3)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
@@ -131,9 +125,25 @@ def say_empty(ax: Axes, words: str) -> None:
 
 
 def whole_ticks(ax: Axes) -> None:
-    """Puts ticks of the horizontal axis at whole numbers: a trial and an half there is not."""
-    if not any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    """Puts ticks of the horizontal axis at whole numbers, and leaves room for more to come.
+
+    So the scale stays as it is for most new trials and epochs, and need not be drawn anew.
+    """
+    if any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
+        return
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    low, high = ax.dataLim.intervalx
+    if math.isfinite(low) and math.isfinite(high):
+        right = _rounded_up(high)
+        margin = 0.03 * max(1.0, right - low)
+        ax.set_xlim(low - margin, right + margin)
+
+
+def _rounded_up(number: float) -> float:
+    """Returns the next number with one or two digits that count."""
+    scale = 10.0 ** max(0, math.floor(math.log10(max(number, 1))) - 1)
+    steps = (*range(11), 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+    return float(next(step * scale for step in steps if step * scale >= number))
 
 
 def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
@@ -148,7 +158,9 @@ def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
     if handles:
         order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
         shown = ([handles[place] for place in order], [labels[place] for place in order])
-        ax.legend(*shown, fontsize=9, ncols=6, frameon=False, **_LEGEND).set_gid(told)
+        ax.legend(*shown, fontsize=9, ncols=_NAMES_A_ROW, frameon=False, **_LEGEND).set_gid(told)
+        rows = -(-len(handles) // _NAMES_A_ROW)
+        ax.set_title(ax.get_title(loc="left"), pad=8 + 14 * rows, **_TITLE)
 
 
 def score_key(ax: Axes, objective: str) -> None:
@@ -199,10 +211,6 @@ def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
     """Returns the scale on which the better part of the scores can be told apart.
 
     Shares, such as accuracies, are always on the scale: their readers know it.
-
-    Args:
-        scores: Finite scores.
-        direction: Which are better: "max" or "min".
     """
     edge = 0 if direction == "max" else 1
     if len(scores) < _ENOUGH or all(0 <= score <= 1 for score in scores):

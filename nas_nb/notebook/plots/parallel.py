@@ -226,5 +226,6 @@ PARALLEL = Plot(
     hint="Each line is a trial, each axis a choice. Where bright lines meet, good architectures "
     "agree.",
     height=4.6,
+    marks=lambda info: [(s.trial, at, y) for s in info.strands for at, y in enumerate(s.places)],
     margins={"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
 )

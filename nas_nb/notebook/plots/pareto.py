@@ -29,6 +29,7 @@ class ParetoInfo(NamedTuple):
         cost: The name of the cost.
         direction: Which scores are better: "max" or "min".
         completed: (cost, score) of each completed trial that has both, on the scale.
+        numbers: The numbers of these trials.
         front: (cost, score) of those that no other beats, cheapest first.
         trials: The numbers of the front's trials.
         chosen: (cost, score) of the chosen trial, if it has both.
@@ -38,6 +39,7 @@ class ParetoInfo(NamedTuple):
     cost: str
     direction: str
     completed: Points
+    numbers: tuple[int, ...]
     front: Points
     trials: tuple[int, ...]
     chosen: Points
@@ -57,6 +59,7 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
         cost,
         history.direction,
         tuple(shown.values()),
+        tuple(shown),
         tuple(at for at, _ in front),
         tuple(number for _, number in front),
         (shown[chosen],) if chosen in shown else (),
@@ -164,6 +167,8 @@ PARETO = Plot(
     size=(6, 3.6),
     title="Pareto",
     hint="The front: trials that no other beats in both score and cost.",
+    marks=lambda info: [(n, *at) for n, at in zip(info.numbers, info.completed, strict=True)],
+    moves=True,
 )
 FIDELITIES = Plot(
     "fidelities",

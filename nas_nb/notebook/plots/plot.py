@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from nas_nb.record.history import History
     from nas_nb.space.domain import Domain
+
+Marks = Sequence[tuple[int, float, float]]
+"""Trials with their places."""
 
 
 class PlotContext(NamedTuple):
@@ -45,6 +48,8 @@ class Plot(NamedTuple):
         hint: How to read it, shown above it in the panel.
         height: Its height in the panel, in inches.
         margins: Where its Axes end in the panel, in shares of the picture, where not as usual.
+        marks: Where trials stand in it, in data coordinates; None where no mark is a trial.
+        moves: Whether all that changes with a trial are lines, moved and not drawn anew.
     """
 
     name: str
@@ -57,3 +62,5 @@ class Plot(NamedTuple):
     hint: str = ""
     height: float = 4.2
     margins: Mapping[str, float] = MappingProxyType({})
+    marks: Callable[[Any], Marks] | None = None
+    moves: bool = False

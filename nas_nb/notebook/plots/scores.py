@@ -120,7 +120,7 @@ def describe_scores(info: ScoresInfo) -> str:
 
 def _draw_steering(info: ScoresInfo, ax: Axes) -> None:
     """Draws a mark at the upper edge and a thin line below it for each steering action."""
-    style = {"color": PURPLE, "transform": ax.get_xaxis_transform()}
+    style = {"color": GREEN, "transform": ax.get_xaxis_transform()}
     heads = tuple((place, 0.985) for place, _ in info.steered)
     drawing.put_line(
         ax, "steered", heads, label="steered", **{**_DOT_STYLE, "marker": "v"}, **style
@@ -164,7 +164,8 @@ def _steered(history: History) -> tuple[tuple[float, str], ...]:
 
 # Up to so many epochs each one gets a dot of its own.
 _MOST_DOTS = 20
-_COLORS = {"best": VERMILLION, "running": BLUE, "chosen": BLUE, "other": GREEN}
+_MOST_OTHERS = 200
+_COLORS = {"best": VERMILLION, "running": BLUE, "chosen": PURPLE, "other": GREEN}
 
 
 class Curve(NamedTuple):
@@ -184,10 +185,17 @@ class Curve(NamedTuple):
 
 
 class CurvesInfo(NamedTuple):
-    """Learning curves, in the order of the legend."""
+    """Learning curves, in the order of the legend.
+
+    Attributes:
+        objective: The name of the score.
+        curves: Those that are named.
+        others: The points of the other completed trials, with gaps between them.
+    """
 
     objective: str
     curves: tuple[Curve, ...]
+    others: Points = ()
 
     def of(self, role: str) -> Curve | None:
         """Returns the curve shown for a reason, or None."""
@@ -195,9 +203,20 @@ class CurvesInfo(NamedTuple):
 
 
 def curves_info(context: PlotContext) -> CurvesInfo:
-    """Returns the curves of the incumbent and of the running trial."""
-    history = context.history
-    return _info(history, best=history.incumbent, running=history.running)
+    """Returns the curves of the incumbent, the running and the selected trial, and all others."""
+    history, chosen = context.history, context.chosen
+    picked = history[chosen] if chosen is not None and chosen < len(history) else None
+    named = {"best": history.incumbent, "running": history.running, "chosen": picked}
+    shown = {role: trial for role, trial in named.items() if trial is not None}
+    if picked is not None and picked in (named["best"], named["running"]):
+        del shown["chosen"]
+    numbers = {trial.number for trial in shown.values()}
+    others: list[tuple[float, float]] = []
+    for trial in history.completed[-_MOST_OTHERS:]:
+        if trial.number not in numbers:
+            curve = _curve("", trial, history.objective)
+            others += [*(curve.validation or curve.train), (math.nan, math.nan)]
+    return _info(history, **shown)._replace(others=tuple(others))
 
 
 def chosen_curves_info(context: PlotContext) -> CurvesInfo:
@@ -213,6 +232,8 @@ def chosen_curves_info(context: PlotContext) -> CurvesInfo:
 
 def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
     """Draws the learning curves, or moves what an earlier call drew."""
+    faint = {"color": GREY, "linewidth": 0.8, "alpha": 0.35, "zorder": 1}
+    drawing.put_line(ax, "others", info.others, label="_others", **faint)
     # One dashed line of them explains what dashes mean.
     explained = info.curves[0].role if info.curves else None
     for role, color in _COLORS.items():
@@ -253,6 +274,11 @@ def _curve(role: str, trial: Trial, objective: str) -> Curve:
     return Curve(role, trial.number, *parts)
 
 
+def _ends(info: CurvesInfo) -> list[tuple[int, float, float]]:
+    curves = [(curve.trial, curve.validation or curve.train) for curve in info.curves]
+    return [(trial, *points[-1]) for trial, points in curves if points]
+
+
 SCORES = Plot(
     "scores",
     scores_info,
@@ -260,14 +286,18 @@ SCORES = Plot(
     describe_scores,
     "Draws the score of each trial, with the incumbent's as a line and failures marked.",
     size=(7.2, 3.4),
+    marks=lambda info: [(int(at), at, score) for at, score in (*info.completed, *info.running)],
+    moves=True,
 )
 CURVES = Plot(
     "learning_curves",
     curves_info,
     draw_curves,
     describe_curves,
-    "Draws the learning curves of the incumbent and of the running trial.",
+    "Draws the learning curves, those of the incumbent and of the running trial by name.",
     size=(6, 3.4),
+    marks=_ends,
+    moves=True,
 )
 CHOSEN_CURVES = Plot(
     "chosen curves",
@@ -275,4 +305,5 @@ CHOSEN_CURVES = Plot(
     draw_curves,
     describe_curves,
     "Draws the learning curves of the selected trial and of one to compare it with.",
+    moves=True,
 )

@@ -148,13 +148,6 @@ class SpaceEmbedding:
     by majorisation (de Leeuw 1977, here from the classical solution of Torgerson 1952). An
     architecture then goes where the stress of its distances to the landmarks is least, by the
     same steps; that place is kept.
-
-    Args:
-        domain: The space. The distance is that of `nas_nb.space.encoding`, taken from encodings.
-
-    Attributes:
-        landmarks: Their places.
-        likeness: The correlation of the landmarks' distances on the plane and in the space.
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -260,5 +253,6 @@ MAP = Plot(
     title="Map",
     hint="2-D embedding: similar architectures are close; positions stay fixed.",
     height=5.0,
+    marks=lambda info: [(spot.trial, spot.x, spot.y) for spot in info.spots],
     margins={"left": 0.02, "right": 0.985, "bottom": 0.09, "top": 0.88},
 )

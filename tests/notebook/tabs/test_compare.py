@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.notebook.panel.trial_tabs import differences_table, facts_table, trial_facts
+from nas_nb.notebook.panel.trials_tab import differences_table, facts_table, trial_facts
 from tests.notebook.fakes import FAILED, add_trial, history_of
 
 
@@ -28,5 +28,5 @@ def test_the_facts_of_a_failed_trial_name_its_reason():
     history = history_of(FAILED)
     facts = dict(trial_facts(history[0], history))
     assert facts["status"] == "failed: it is too <deep>"
-    assert facts["proposed by"] == "random"
+    assert facts["origin"] == "random"
     assert "note" not in facts

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.panel.leaderboard_tab import LeaderboardTab
+from nas_nb.notebook.panel.trials_tab import Leaderboard
 from nas_nb.notebook.snapshot import Snapshot
-from tests.notebook.fakes import FAILED, FakeSearch, add_trial, panel_context
+from tests.notebook.fakes import FAILED, FakeSearch, panel_context
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def tab(search):
     def repaint() -> None:
         paint(tab)
 
-    tab = LeaderboardTab(panel_context(search, repaint))
+    tab = Leaderboard(panel_context(search, repaint))
     paint(tab)
     return tab
 
@@ -56,26 +56,24 @@ def test_a_filter_that_does_not_fit_is_refused_beside_it(tab):
 
 
 def test_it_is_sorted_as_asked(tab):
-    tab.sort.value = "latest first"
+    tab.sort_by("trial")
     assert tab._table.value.index(">45<") < tab._table.value.index(">44<")
 
 
-def test_a_trial_on_the_page_is_chosen_for_all_views(search, tab):
-    tab.pick.value = 30
-    assert tab._context.selection.chosen == 30
+def test_a_click_on_a_header_sorts_and_on_a_row_selects(search, tab):
+    assert tab._table.value.count(' data-trial="') == 20
+    assert 'data-sort="params"' in tab._table.value
+    for column, by in (("params", "params"), ("val_accuracy", "score"), ("no such", "score")):
+        tab.sort_by(column)
+        assert tab.sort.value == by
+    tab._context.selection.choose(30)
     paint(tab)
     assert tab._table.value.count('aria-current="true"') == 1
-    add_trial(search.history, 0.99)
-    paint(tab)
-    assert tab._context.selection.chosen == 30  # though the list of choices is another one now
+    assert 'aria-current="true" data-trial="30"' in tab._table.value
 
 
-def test_a_better_trial_that_ends_leaves_the_places_of_the_others_in_the_choice():
-    # The page reports a choice by its place: were it to shift, another trial would be chosen.
-    search = FakeSearch(0.5, 0.6)
-    tab = LeaderboardTab(panel_context(search))
-    paint(tab)
-    before = [number for _, number in tab.pick.options]
-    add_trial(search.history, 0.9)
-    paint(tab)
-    assert [number for _, number in tab.pick.options] == [*before, 2]
+def test_choices_can_have_columns_of_their_own(tab):
+    assert ">configuration<" in tab._table.value
+    tab.columns.value = True
+    assert ">units_1<" in tab._table.value
+    assert ">configuration<" not in tab._table.value

@@ -1,0 +1,65 @@
+"""Insights: what the trials say about the space, one plot at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from nas_nb.explain.importance import FEWEST
+from nas_nb.notebook.panel.inputs import named, row
+from nas_nb.notebook.panel.tabs import Tab
+from nas_nb.notebook.plots.figures import PLOTS, cost_names
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.snapshot import Snapshot
+
+
+class InsightsTab(Tab):
+    """The plots that have a title, with the selected trial marked."""
+
+    title = "Insights"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        self._plots = {plot.title: plot for plot in PLOTS.values() if plot.title}
+        self._learned = 0
+        self.view = widgets.ToggleButtons(options=list(self._plots), description="View")
+        self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
+        self._about, self._image = widgets.HTML(), widgets.HTML()
+        for control in (self.view, self.cost):
+            control.observe(lambda _: context.on_input(), "value")
+        self.widget = widgets.VBox([row(self.view, self.cost), self._about, self._image])
+
+    def paint(self, now: Snapshot) -> None:
+        """Draws the plot in view, if it would look different."""
+        plot = self._plots[self.view.value]
+        self._offer_costs(now)
+        picture = self._context.picture(plot)
+        basis = self._learned_from(now) if plot.name == "importance" else ""
+        if not basis:
+            picture.draw(self._context.plot_context(now, self.cost.value))
+        self.cost.layout.display = "" if plot.name == "pareto" else "none"
+        self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'
+        self._image.value = picture.html()
+
+    def _learned_from(self, now: Snapshot) -> str:
+        """Returns from how many of the trials the forest has learned, where it need not again.
+
+        It learns when there are a tenth more than the last time, and at the end.
+        """
+        count = len(now.history.completed)
+        if count > 1.1 * self._learned or not now.state.live or count < FEWEST:
+            self._learned = count
+            return ""
+        return f" Learned from the first {self._learned} of {count} trials." * (
+            count != self._learned
+        )
+
+    def _offer_costs(self, now: Snapshot) -> None:
+        known: list[Any] = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]
+        if known != list(self.cost.options):
+            value = self.cost.value
+            self.cost.options = known
+            self.cost.value = value

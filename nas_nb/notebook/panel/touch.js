@@ -1,0 +1,169 @@
+// Answers the pointer and the keys in a panel: pictures, rows and headers. The kernel draws and
+// decides; this file shows what a mark is, and says what was selected, sorted or zoomed.
+const NEAR = 14; // pixels from a mark at which it is meant
+const SILENT_MS = 9000;
+
+const marksOf = image => JSON.parse(image.dataset.marks || "[]");
+const chartOf = image => image.dataset.chart;
+
+function nearest(image, event) {
+  const box = image.getBoundingClientRect();
+  let found = null;
+  let least = NEAR ** 2;
+  for (const [trial, x, y] of marksOf(image)) {
+    const at = [box.left + x * box.width, box.top + y * box.height];
+    const far = (at[0] - event.clientX) ** 2 + (at[1] - event.clientY) ** 2;
+    if (far <= least) [least, found] = [far, { trial, at }];
+  }
+  return found;
+}
+
+function differences(values, best) {
+  const names = [...new Set([...Object.keys(values), ...Object.keys(best)])];
+  const told = names
+    .filter(name => values[name] !== best[name])
+    .map(name => `${name} ${values[name] ?? "none"} (best: ${best[name] ?? "none"})`);
+  return told.length > 5 ? [...told.slice(0, 5), `and ${told.length - 5} more`] : told;
+}
+
+function render({ model, el }) {
+  const facts = new Map();
+  const stops = new AbortController();
+  const tip = Object.assign(document.createElement("div"), { className: "nas-tip", hidden: true });
+  const ring = Object.assign(document.createElement("div"), { className: "nas-ring", hidden: true });
+  const gone = Object.assign(document.createElement("p"), { className: "nas-gone-note", hidden: true });
+  const box = Object.assign(document.createElement("div"), { className: "nas-box", hidden: true });
+  tip.setAttribute("role", "status");
+  gone.setAttribute("role", "alert");
+  let root = null;
+  let best = null;
+  let heard = Date.now();
+  let drag = null;
+  let focus = null; // the picture that has the keys: its place and the mark
+
+  const hide = () => { tip.hidden = ring.hidden = true; };
+  const show = ({ trial, at }) => {
+    const fact = facts.get(trial);
+    const lines = [fact ? fact.text : `trial ${trial}: running`];
+    const other = facts.get(best);
+    if (fact && other && trial !== best) lines.push(...differences(fact.values, other.values));
+    tip.textContent = lines.join("\n");
+    ring.hidden = tip.hidden = false;
+    Object.assign(ring.style, { left: `${at[0]}px`, top: `${at[1]}px` });
+    const right = at[0] + 16 + tip.offsetWidth > window.innerWidth;
+    tip.style.left = `${right ? at[0] - 16 - tip.offsetWidth : at[0] + 16}px`;
+    tip.style.top = `${Math.max(4, at[1] - 12)}px`;
+  };
+  const on = (name, handle) =>
+    root.addEventListener(name, handle, { signal: stops.signal });
+  const picture = event => event.target.closest?.("img.nas-plot");
+
+  function step(image, by) {
+    const marks = marksOf(image).sort((a, b) => a[1] - b[1]);
+    if (!marks.length) return;
+    const here = focus?.mark ?? (by > 0 ? -1 : marks.length);
+    const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
+    const area = image.getBoundingClientRect();
+    const [trial, x, y] = marks[mark];
+    focus = { chart: chartOf(image), mark, trial };
+    show({ trial, at: [area.left + x * area.width, area.top + y * area.height] });
+  }
+
+  function share(image, event) {
+    const area = image.getBoundingClientRect();
+    return [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
+  }
+
+  function attach() {
+    root = el.closest(".nas-panel");
+    if (!root) return setTimeout(attach, 50);
+    document.body.append(tip, ring, box); // cells have their own frame for what is fixed
+    root.prepend(gone);
+    on("pointermove", event => {
+      const image = picture(event);
+      if (drag) {
+        const [x, y] = [Math.min(drag.x, event.clientX), Math.min(drag.y, event.clientY)];
+        const [w, h] = [Math.abs(event.clientX - drag.x), Math.abs(event.clientY - drag.y)];
+        Object.assign(box.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+        box.hidden = w < 8 && h < 8;
+        return hide();
+      }
+      const found = image && nearest(image, event);
+      found ? show(found) : hide();
+      if (image) image.style.cursor = found ? "pointer" : "crosshair";
+    });
+    on("pointerleave", hide);
+    on("pointerdown", event => {
+      const image = picture(event);
+      if (!image || event.button) return;
+      event.preventDefault(); // the browser would drag the picture itself
+      image.focus({ preventScroll: true });
+      drag = { x: event.clientX, y: event.clientY, from: share(image, event), chart: chartOf(image) };
+    });
+    on("pointerup", event => {
+      const image = picture(event);
+      const begun = drag;
+      drag = null;
+      box.hidden = true;
+      if (!begun || !image || chartOf(image) !== begun.chart) return;
+      const far = Math.hypot(event.clientX - begun.x, event.clientY - begun.y);
+      if (far >= 8) return model.send({ zoom: begun.chart, box: [begun.from, share(image, event)] });
+      const found = nearest(image, event);
+      if (found) model.send({ select: found.trial });
+    });
+    on("dblclick", event => {
+      const image = picture(event);
+      if (image) model.send({ zoom: chartOf(image), box: null });
+    });
+    on("click", event => {
+      const row = event.target.closest("tr[data-trial]");
+      const head = event.target.closest("th[data-sort]");
+      if (row) model.send({ select: Number(row.dataset.trial) });
+      if (head) model.send({ sort: head.dataset.sort });
+    });
+    on("keydown", event => {
+      const image = picture(event);
+      const row = event.target.closest?.("tr[data-trial]");
+      if (row && event.key === "Enter") model.send({ select: Number(row.dataset.trial) });
+      if (!image) return;
+      const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (by) step(image, by);
+      else if (event.key === "Enter" && focus) model.send({ select: focus.trial });
+      else if (event.key === "Escape") hide();
+      else return;
+      event.preventDefault();
+    });
+    on("focusin", event => { focus = picture(event) ? { chart: chartOf(picture(event)) } : null; });
+    // A new frame replaces the picture that has the keys.
+    const watch = new MutationObserver(() => {
+      if (!focus || document.activeElement !== document.body) return;
+      const kept = focus;
+      const image = root.querySelector(`img.nas-plot[data-chart="${kept.chart}"]`);
+      image?.focus({ preventScroll: true });
+      focus = kept;
+    });
+    watch.observe(root, { childList: true, subtree: true });
+    stops.signal.addEventListener("abort", () => watch.disconnect());
+    model.send({ here: true });
+  }
+
+  model.on("msg:custom", message => {
+    if (message.best !== undefined) best = message.best;
+    for (const [trial, fact] of Object.entries(message.facts ?? {})) facts.set(Number(trial), fact);
+  });
+  model.on("change:beat", () => { heard = Date.now(); });
+  const timer = setInterval(() => {
+    const silent = model.get("live") && Date.now() - heard > SILENT_MS;
+    root?.classList.toggle("nas-gone", Boolean(silent));
+    gone.hidden = !silent;
+    gone.textContent = silent ? "The kernel has not answered for 9 s: it is gone, or very busy." : "";
+  }, 1000);
+  attach();
+  return () => {
+    clearInterval(timer);
+    stops.abort();
+    for (const part of [tip, ring, gone, box]) part.remove();
+  };
+}
+
+export default { render };

@@ -1,0 +1,253 @@
+"""Trials: the leaderboard, the selected trial beside it, and another one to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from nas_nb.errors import NasError
+from nas_nb.notebook.panel.inputs import alert_html, named, number_field, read_number, row, sides
+from nas_nb.notebook.panel.steer_tab import TrainingSection
+from nas_nb.notebook.panel.tabs import Tab
+from nas_nb.notebook.panel.trial_filter import HELP, matching
+from nas_nb.notebook.plots.scores import CHOSEN_CURVES
+from nas_nb.notebook.tables import ranking, table, trials_table, values_tables
+from nas_nb.notebook.wording import number_text, score_text, value_text
+from nas_nb.record.lineage import origin_text
+from nas_nb.record.trial import TrialStatus
+from nas_nb.search.budget import describe_duration
+
+if TYPE_CHECKING:
+    from nas_nb.notebook.panel.tabs import PanelContext
+    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
+
+PAGE = 20
+_MARGINS = {"left": 0.12, "top": 0.8}
+_SORTS: dict[str, Callable[[History], list[Trial]]] = {
+    "score": lambda history: [*ranking(history), *_unscored(history)],
+    "trial": lambda history: [*reversed(history.trials)],
+    "params": lambda history: sorted(history.trials, key=_params),
+    "seconds": lambda history: sorted(history.trials, key=lambda t: -t.duration_s),
+    "epochs": lambda history: sorted(history.trials, key=lambda t: -t.epochs),
+}
+"""What the columns sort by, and in which direction one looks first."""
+
+
+class TrialsTab(Tab):
+    """All trials, the selected one in full, and, unfolded, another one beside it."""
+
+    title = "Trials"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        self.board = Leaderboard(context)
+        self.code = widgets.ToggleButton(description="Keras code", layout={"width": "110px"})
+        self.compare = widgets.ToggleButton(description="Compare", layout={"width": "110px"})
+        self.other = number_field("With trial", "the best other one", 210)
+        self.training = TrainingSection(context)
+        parts = (widgets.HTML() for _ in range(7))
+        self._facts, self._curve, self._diagram, self._code, self._differ, self._two, refusal = (
+            parts
+        )
+        self._refusal = refusal
+        self._facts.add_class("nas-side-by-side")
+        for control in (self.code, self.compare):
+            control.observe(lambda _: context.on_input(), "value")
+        self.other.observe(lambda _: self._compare_with(), "value")
+        bar = row(self.code, self.compare, self.other, self._refusal)
+        shown = sides(widgets.VBox([self._facts, self._curve]), self._diagram, self._two)
+        below = (self._differ, shown, self._code, self.training.widget)
+        self.widget = widgets.VBox([self.board.widget, bar, *below])
+
+    def paint(self, now: Snapshot) -> None:
+        """Shows the page of trials, and the one that is selected."""
+        history, selection = now.history, self._context.selection
+        one = selection.trial(history)
+        two = selection.compared(history) if self.compare.value else None
+        # The slow part, after which all is shown together; a diagram takes a model to be built.
+        curve = "" if one is None else self._drawn(now, compared=two is not None)
+        drawings = self._context.drawings
+        diagram, other = ("" if t is None else self._captioned(t) for t in (one, two))
+        code = drawings.code(one) if one is not None and self.code.value else ""
+        facts = "<p>No completed trial yet: select any trial by its number.</p>"
+        if one is not None:
+            facts = values_tables(f"Trial {one.number}", trial_facts(one, history), one)
+        self.board.paint(now)
+        self._differ.value = _comparison(one, two, history) if self.compare.value else ""
+        self._facts.value, self._curve.value, self._code.value = facts, curve, code
+        self._diagram.value, self._two.value = diagram, other
+        self.other.layout.display = "" if self.compare.value else "none"
+        self.training.paint(now)
+
+    def _captioned(self, trial: Trial) -> str:
+        diagram = self._context.drawings.diagram(trial)
+        return f'<p class="nas-caption">Trial {trial.number}</p>{diagram}'
+
+    def _drawn(self, now: Snapshot, *, compared: bool) -> str:
+        picture = self._context.picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
+        context = self._context.plot_context(now)
+        picture.draw(context if compared else context._replace(other=None))
+        return picture.html()
+
+    def _compare_with(self) -> None:
+        try:
+            number = read_number(self.other.value, len(self._context.search.history))
+            self._context.selection.compare_with(number)
+            self._refusal.value = ""
+        except NasError as error:
+            self._refusal.value = alert_html(error)
+
+
+class Leaderboard:
+    """Twenty trials at a time, with a filter; a click on a row selects, on a header sorts."""
+
+    def __init__(self, context: PanelContext) -> None:
+        self._context = context
+        self._page, self._pages = 0, 1
+        self.filter = widgets.Text(placeholder=HELP, **named("Filter", 470))
+        self.filter.continuous_update = False
+        self.sort = widgets.Dropdown(options=list(_SORTS), **named("Sort by", 170))
+        self.columns = widgets.ToggleButton(
+            description="Choices as columns", layout={"width": "160px"}
+        )
+        self.back, self.forth = _page_button("Previous page"), _page_button("Next page")
+        self._refusal, self._where, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.widget = widgets.VBox(
+            [
+                row(self.filter, self.sort, self.columns, self._refusal),
+                self._table,
+                row(self.back, self.forth, self._where),
+            ]
+        )
+        for control in (self.filter, self.sort, self.columns):
+            control.observe(lambda _: self._turn(-self._page), "value")
+        self.back.on_click(lambda _: self._turn(-1))
+        self.forth.on_click(lambda _: self._turn(1))
+
+    def sort_by(self, column: str) -> None:
+        """Sorts by a column that was clicked, if it is one to sort by."""
+        wanted = "score" if column == self._context.search.objective else column
+        if wanted in _SORTS:
+            self.sort.value = wanted
+
+    def paint(self, now: Snapshot) -> None:
+        """Shows the page that is asked for."""
+        history, trial = now.history, self._context.selection.trial(now.history)
+        try:
+            found = matching(_SORTS[self.sort.value](history), self.filter.value)
+        except NasError as error:
+            self._refusal.value = alert_html(error)
+            return
+        self._refusal.value = ""
+        self._pages = max(1, -(-len(found) // PAGE))
+        self._page = min(self._page, self._pages - 1)
+        first = self._page * PAGE
+        shown = found[first : first + PAGE]
+        self.back.disabled, self.forth.disabled = first == 0, first + PAGE >= len(found)
+        self._where.value = f"<p>page {self._page + 1} of {self._pages}</p>"
+        caption = _caption(first, shown, len(found), len(history), self.sort.value)
+        chosen = None if trial is None else trial.number
+        self._table.value = trials_table(
+            caption, shown, history, chosen, sort=self.sort.value, spread=self.columns.value
+        )
+
+    def _turn(self, pages: int) -> None:
+        self._page = min(max(self._page + pages, 0), self._pages - 1)
+        self._context.on_input()
+
+
+def _unscored(history: History) -> list[Trial]:
+    return [trial for trial in history.trials if trial.score is None]
+
+
+def _params(trial: Trial) -> float:
+    return trial.costs.get("params", float("inf"))
+
+
+def _caption(first: int, shown: list[Trial], found: int, total: int, order: str) -> str:
+    if not shown:
+        return f"None of {total:,} trials fits" if total else "No trial yet"
+    some = "" if found == total else f" that fit, of {total:,}"
+    noun = "trial" if found == 1 else "trials"
+    return f"{first + 1:,} to {first + len(shown):,} of {found:,} {noun}{some}, by {order}"
+
+
+def _page_button(name: str) -> Any:
+    return widgets.Button(description=name, disabled=True, layout={"width": "120px"})
+
+
+def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:
+    """Returns what is known of a trial, by name, in the order in which it is told."""
+    granted = "" if trial.epochs_granted is None else f" of {trial.epochs_granted}"
+    facts: list[tuple[str, object]] = [
+        ("status", _status(trial)),
+        (history.objective, score_text(history, trial)),
+        ("epochs", f"{trial.epochs}{granted}"),
+        *(
+            (name, f"{cost:,.4g}" if cost < 1 else f"{cost:,.0f}")
+            for name, cost in trial.costs.items()
+        ),
+        ("time", describe_duration(trial.duration_s)),
+        ("origin", origin_text(trial, history)),
+        ("note", trial.note or ""),
+    ]
+    return [(name, fact) for name, fact in facts if fact != ""]
+
+
+def _status(trial: Trial) -> str:
+    failed = trial.status is not TrialStatus.COMPLETED and trial.reason
+    return f"{trial.status}: {trial.reason}" if failed else str(trial.status)
+
+
+def _comparison(one: Trial | None, two: Trial | None, history: History) -> str:
+    if one is None or two is None:
+        return "<p>Two trials are needed to compare.</p>"
+    return facts_table(one, two, history) + differences_table(one, two)
+
+
+def facts_table(one: Trial, two: Trial, history: History) -> str:
+    """Returns score, costs and time of both, and by how much they differ."""
+    names = dict.fromkeys([*one.costs, *two.costs])
+    rows = [(history.objective, one.score, two.score)]
+    rows += [(name, one.costs.get(name), two.costs.get(name)) for name in names]
+    rows += [
+        ("epochs", one.epochs, two.epochs),
+        ("seconds", round(one.duration_s, 1), round(two.duration_s, 1)),
+    ]
+    header = ("", f"trial {one.number}", f"trial {two.number}", "difference")
+    cells = ((name, _told(a), _told(b), _difference(a, b)) for name, a, b in rows)
+    return table("What they are worth", header, cells)
+
+
+def differences_table(one: Trial, two: Trial) -> str:
+    """Returns the choices in which they differ."""
+    names = dict.fromkeys([*one.values, *two.values])
+    pairs = [(name, one.values.get(name), two.values.get(name)) for name in names]
+    differ = [pair for pair in pairs if pair[1] != pair[2]]
+    if not differ:
+        return "<p>They make the same choices.</p>"
+    caption = f"{len(differ)} of {len(pairs)} choices differ"
+    header = ("choice", f"trial {one.number}", f"trial {two.number}")
+    cells = (
+        (n, *("none" if v is None else value_text(v) for v in values)) for n, *values in differ
+    )
+    return table(caption, header, cells)
+
+
+def _told(number: float | None) -> str:
+    if number is None:
+        return ""
+    if float(number).is_integer():
+        return f"{number:,.0f}"
+    return f"{number:,.1f}" if round(number, 1) == number else number_text(number)
+
+
+def _difference(one: float | None, two: float | None) -> str:
+    if one is None or two is None:
+        return ""
+    apart = round(one - two, 4)
+    return "0" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
