@@ -44,20 +44,18 @@ class AutoDecision(NamedTuple):
 
 @dataclass(frozen=True)
 class Auto(Strategy):
-    """Chooses for you: everything in order, or a model of the scores, in full or in rungs.
+    """Picks for you: an exhaustive grid, or a surrogate, with or without early stopping.
 
-    Use it where you want good architectures and no say in how they are found. Don't use it to
-    compare with a paper, or for a class: name the strategy. `reason(history)` says what it chose;
-    the panel, the report, the text of a search and `oracle.strategy_reason` show that sentence, and
-    the journal keeps it. It chooses
+    Use it where you want good architectures and don't mind how they are found. Don't use it to
+    compare with a paper, or for a class: name the strategy. `strategy_reason` says what it chose
+    and why. It chooses
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
     - `predictor` with rungs when time or epochs are limited but not the number of trials, and a
       full training has four epochs or more: half of the time goes to full trainings, half to
-      architectures that get one epoch, of which one of four goes on, since what is bad is mostly
-      seen after one;
-    - `predictor` with full trainings everywhere else: with a number of trials to spend, each
-      should count; and a tuner that knows no rungs always trains in full.
+      architectures that get one epoch, of which one of four is promoted;
+    - `predictor` with full trainings everywhere else: with a number of trials to spend, each should
+      count; and a tuner that knows no rungs always trains in full.
 
     Both predictors begin with an architecture of a size that is likely to be good.
     """

@@ -100,35 +100,27 @@ class Strategy(ABC):
         return self.has_rungs and self.options["max_epochs"] is None
 
     def check_space(self, space: SearchSpace) -> None:  # noqa: B027 - most take any space
-        """Raises a `StrategyError` if it can't search a space; a `Search` asks before it runs.
-
-        Args:
-            space: The search's space, bound to the data.
-        """
+        """Raises a `StrategyError` for a space that it can't search; asked before it runs."""
 
     def prepare(  # noqa: B027 - most strategies have nothing to prepare
         self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
     ) -> None:
         """Does what has to be done once, on the data, before the first proposal.
 
-        A proposal is a function of the history, so whatever is found out here goes into the
-        journal, as `prepared` events. The search calls it at each start: what the history holds
-        already is not done again. By default there is nothing to do.
+        A proposal is a function of the history, so what is found out here goes into the journal, as
+        `prepared` events. The search calls it at each start: it skips what the history holds
+        already.
 
         Args:
             space: The search's space, bound to the data.
             data: What the search trains on.
             journal: Where to write; its history says what is known already.
-            control: To be asked now and then; True means: leave at once.
+            control: Asked now and then; True means: return at once.
             seed: The search's seed.
         """
 
     def reason(self, history: History) -> str | None:
-        """Returns why it proposes as it does, in a sentence; None where its name says enough.
-
-        Args:
-            history: Of the search; one that was not opened yet will do.
-        """
+        """Returns why it proposes as it does, in a sentence; None where its name says enough."""
         return self.design_text(history)
 
     def wanted_design(self, history: History) -> int:
@@ -166,7 +158,7 @@ class Strategy(ABC):
 
     @property
     def inherits(self) -> bool:
-        """Whether its trials start from the weights of others: then more of these are kept."""
+        """Whether its trials start from the weights of others: more are kept then."""
         return False
 
     def over(self, domain: Domain) -> Self:
@@ -189,21 +181,20 @@ def sample_new(
 ) -> Candidate:
     """Returns a random architecture that was never tried.
 
-    It draws until it meets a new one. When `tries` draws met none, the space is nearly used up:
-    then it goes through a finite space in order, so that the last architectures are found, and
-    found to be the last. That can't be done in an infinite one, so that there it draws longer:
-    what is free may be a corner that chance seldom meets.
+    When `tries` draws met none, the space is nearly used up: a finite one is then enumerated, so
+    that its last architectures are found, and found to be the last. An infinite one gets more
+    draws, since the untried part may be small.
 
     Args:
         domain: The space to draw from.
         history: What was tried, whatever came of it.
-        rng: The source of chance.
-        tries: Draws before the space is searched in order, 0 or more; by default 256, and 4,096
-            where it is infinite.
+        rng: The source of randomness.
+        tries: Draws before the space is enumerated, 0 or more; by default 256, and 4,096 where
+            it is infinite.
 
     Raises:
-        SpaceExhausted: Nothing new is left (in an infinite space: nothing new was met).
-        StrategyError: There is no space: the strategy was not bound to one.
+        SpaceExhausted: No untried architecture is left (in an infinite space: none was met).
+        StrategyError: The strategy was not bound to a space.
     """
     if domain is None:
         raise StrategyError(
@@ -254,12 +245,7 @@ def refuse_without_epochs(strategy: Strategy) -> None:
 
 
 def proposal_rng(seed: int, number: int) -> np.random.Generator:
-    """Returns the generator for a trial's proposal: a function of seed and number alone.
-
-    Args:
-        seed: The search's seed, 0 or more.
-        number: The trial's number, from 0.
-    """
+    """Returns the generator for a trial's proposal: a function of seed and number alone."""
     return np.random.default_rng(np.random.SeedSequence([seed, number]))
 
 
@@ -336,10 +322,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class RandomSubstitute(Proposal):
-    """A random architecture in place of one that was proposed again: the record shows it so.
+    """A random architecture in place of one that repeats a trial; the record says so.
 
     Args:
-        repeated: The trial whose architecture was proposed again.
+        repeated: The trial that was proposed again.
     """
 
     repeated: int = 0
@@ -361,11 +347,11 @@ def new_mutant(
 ) -> Candidate:
     """Returns a mutant of `parent` that was never tried; `how` and `ancestors` say whose it is.
 
-    The first half of the attempts is one change away; the second walks on from mutant to mutant,
-    away from the parent; when that fails too, it is a random architecture.
+    The first half of the attempts is one change away; the second walks on from mutant to mutant.
+    When all fail, it is a random architecture.
 
     Raises:
-        SpaceExhausted: No architecture is left that was not tried.
+        SpaceExhausted: No untried architecture is left.
     """
     try:
         child = dict(parent)
@@ -384,7 +370,7 @@ def select_informative(trials: Sequence[Trial], sign: float, window: int) -> lis
     Args:
         trials: In the order in which they ended.
         sign: 1 where larger scores are better, -1 where smaller are.
-        window: How many to return at most, 2 or more.
+        window: 2 or more.
     """
     if len(trials) <= window:
         return list(trials)
@@ -395,14 +381,10 @@ def select_informative(trials: Sequence[Trial], sign: float, window: int) -> lis
 
 
 def is_continuation(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
-    """Says whether `trials` are the `earlier` ones and perhaps some more, without looking at all.
+    """Whether `trials` are the `earlier` ones and perhaps some more, by the first and the last.
 
-    The first and the last of the earlier ones tell: a history grows at its end, and where a trial
-    is taken out, to be trained on, those after it move up.
-
-    Args:
-        trials: Of a history, in the order in which they ended.
-        earlier: What a history returned before.
+    A history grows at its end, and where a trial is taken out, to be trained on, later ones move
+    up.
     """
     count = len(earlier)
     if not count or len(trials) < count:
@@ -411,11 +393,10 @@ def is_continuation(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
 
 
 def single_blas_thread() -> AbstractContextManager[Any]:
-    """Returns a context in which the libraries of linear algebra use a single thread.
+    """Returns a context in which linear algebra uses a single thread.
 
-    With matrices as small as those of a proposal, threads only wait for each other, a hundred
-    times longer than they work on a busy machine; and the last digits would depend on how many
-    there are.
+    With matrices as small as a proposal's, threads wait for each other a hundred times longer than
+    they work on a busy machine; and the last digits would depend on how many there are.
     """
     limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limited
@@ -423,7 +404,7 @@ def single_blas_thread() -> AbstractContextManager[Any]:
 
 @lru_cache(maxsize=1)
 def _controller() -> Any:
-    """Found once: looking for the loaded libraries takes milliseconds."""
+    """Cached: looking for the loaded libraries takes milliseconds."""
     import scipy.linalg  # noqa: F401 - so that its library is among those that are loaded
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 

@@ -41,14 +41,13 @@ _TWICE_AT = (1, 5)
 class FunctionStrategy(Strategy):
     """Asks a plain function `propose(history, rng)`, and checks what it returns.
 
-    Use it to try an idea in a cell. The function gets the history (read it, don't change it) and
-    a `numpy.random.Generator` that is seeded for this trial: with no other source of chance and
+    Use it to try an idea in a cell. The function gets the history, to read, and a
+    `numpy.random.Generator` that is seeded for this trial: with no other source of randomness and
     no memory of its own, the search can be resumed and repeated. That is checked: at its first
     proposal, and with 1 and 5 trials in the history, it is asked twice with equal generators, and
-    has to answer the same. When it proposes what was tried already it is asked again, up to 20
-    times, with the generator moved on; then a random new architecture takes the place, and the
-    trial's origin says so. A `Proposal` may have the values of an earlier trial, at another
-    fidelity.
+    has to answer the same. When it repeats a trial it is asked again, up to 20 times, with the
+    generator moved on; then a random architecture takes the place, and the trial's origin says so.
+    A `Proposal` may have the values of an earlier trial, at another fidelity.
 
     Args:
         function: Returns a dict of values, an architecture, or a `Proposal` with a fidelity.
@@ -118,10 +117,7 @@ class FunctionStrategy(Strategy):
         return check_answer(proposed, self.name, self.domain, history)
 
     def _is_asked_twice(self, history: History) -> bool:
-        """Whether this is one of the few proposals at which it is seen if the function is one.
-
-        The history decides, so that a resumed search does what it would have done.
-        """
+        """Whether to check the answer; the history decides, so a resumed search does the same."""
         if len(history) in _TWICE_AT:
             return True
         return not any(trial.origin.startswith(self.name) for trial in reversed(history.trials))
@@ -154,12 +150,6 @@ Answer = dict[str, "Value"] | Proposal
 def check_answer(answer: object, name: str, domain: Domain, history: History) -> Answer:
     """Returns the answer in canonical form: values alone, or a `Proposal`.
 
-    Args:
-        answer: What the function returned.
-        name: What the function is called, for the messages.
-        domain: The space.
-        history: What happened so far.
-
     Raises:
         StrategyError: It is no point of the space, or its fidelity or parent makes no sense.
     """
@@ -181,8 +171,8 @@ def check_answer(answer: object, name: str, domain: Domain, history: History) ->
 def repeated_trial(answer: Answer, history: History) -> int | None:
     """Returns the trial that an answer repeats, or None if it is new.
 
-    Values alone repeat any trial that has them. A proposal repeats one of the same fidelity; that
-    it starts from the weights of another architecture makes it new once.
+    Values alone repeat any trial that has them; a proposal one of the same fidelity. Starting from
+    the weights of another architecture makes it new once.
     """
     if not isinstance(answer, Proposal):
         earlier = history.trials_of(answer)
@@ -272,12 +262,6 @@ def call_propose(
     function: Callable[..., Any], name: str, history: History, rng: np.random.Generator
 ) -> object:
     """Returns what a function proposes, which may be anything.
-
-    Args:
-        function: `propose(history, rng)`.
-        name: What it is called, for the messages.
-        history: What happened so far.
-        rng: The source of chance.
 
     Raises:
         StrategyError: It tried to change the history.

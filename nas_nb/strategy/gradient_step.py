@@ -39,12 +39,12 @@ def gradient_step(
     - a model of the scores that has one, the mean of a Gaussian process over the encoded points
       (Rasmussen & Williams 2006, eq. 2.25);
     - for each choice of the best point, a mixture of its alternatives by a softmax of weights, as
-      in Liu, Simonyan & Yang, DARTS, ICLR 2019, eq. 2. An alternative's part in the encoding is
-      the difference that this one change makes.
+      in Liu, Simonyan & Yang, DARTS, ICLR 2019, eq. 2. An alternative's part in the encoding is the
+      difference that this one change makes.
 
-    The optimizer climbs the model's mean over all weights for 60 steps. Then each choice takes
-    the alternative of the largest weight. If that point is known already, it is the new point
-    one change away whose weight came nearest to that of its choice's largest.
+    The optimizer climbs the mean over all weights for 60 steps. Then each choice takes the
+    alternative of the largest weight. If that point is known, it is the new point one change away
+    whose weight is nearest to its choice's largest.
 
     Args:
         domain: The space.
@@ -103,7 +103,7 @@ class ChoiceMixture:
         ]
 
     def rounded(self, weights: Sequence[Vector], known: set[str]) -> dict[str, Value]:
-        """Returns the point of the largest weights, or the nearest to it that is not known."""
+        """Returns the point of the largest weights, or the nearest unknown one."""
         largest = {
             name: values[int(weight.argmax())]
             for (name, values), weight in zip(self.options, weights, strict=True)

@@ -1,4 +1,4 @@
-"""The first architectures, and the prior by the names of choices."""
+"""The first architectures of a search, and the prior that choices' names give."""
 
 from __future__ import annotations
 
@@ -34,22 +34,21 @@ Worth = Callable[["Values"], float]
 def first_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior
 ) -> dict[str, Value]:
-    """Returns an architecture of a size that is likely to be good, and can be paid for.
+    """Returns an architecture of a size that is likely to be good and can be afforded.
 
-    Of a random pool it is the one at the upper quartile of the MACs (or the weights). On the
-    published tables that is better than two of three architectures, and half as dear as the
-    largest. Where the space knows no sizes, it is the one nearest to what is believed of its
-    choices, and for the rest to their middle. From there it climbs to what is believed in most,
-    one choice after another, as far as that leaves the size as it is.
+    Of a random pool it is the one at the upper quartile of MACs (or parameters): on the published
+    tables better than two of three architectures, at half the cost of the largest. Where the space
+    knows no sizes, it is the one of the highest prior, numbers that the prior doesn't know counting
+    best at their middle. From there it climbs the prior by single changes that keep the size.
 
     Args:
         domain: The space.
         history: What was tried.
-        rng: The source of chance.
-        belief: Of the space, by the names of its choices; it may know nothing.
+        rng: The source of randomness.
+        belief: The prior; it may know none of the choices.
 
     Raises:
-        SpaceExhausted: No architecture is left that was not tried.
+        SpaceExhausted: No untried architecture is left.
     """
     pool = [sample_new(domain, history, rng) for _ in range(_POOL)]
     sizes = [size_of(domain, values) for values in pool]
@@ -64,7 +63,7 @@ def first_candidate(
 
 
 def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str, Value]:
-    """Returns where a climb ends that changes one choice at a time, and no size that is known."""
+    """Returns the end of a hill climb by single changes that keep the size, if it is known."""
     size, best, looks = size_of(domain, start), start, 0
     while looks < _LOOKS:
         around = domain.neighbours(best)
@@ -83,20 +82,10 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
 def unlike_candidate(
     domain: Domain, history: History, belief: Prior, around: Values
 ) -> dict[str, Value] | None:
-    """Returns an architecture that makes choices of other names than any so far.
+    """Returns a neighbour that makes choices of other names than any trial so far, or None.
 
-    It is one step from another, and mostly has a layer more or less: that tells of the space what
-    another width can't. What joins is as the belief has it. Of all those it is the one that is
-    believed in most, if it is believed in nearly as much as the other.
-
-    Args:
-        domain: The space.
-        history: What was tried.
-        belief: Of the space.
-        around: The other one.
-
-    Returns:
-        None where there is none.
+    Mostly it has a layer more or less, which another width can't stand for. Choices that join are
+    set to the prior's best. It is returned only if its prior is nearly that of `around`.
     """
     centre = domain.canonical(around)
     known = {_names(domain, trial.values) for trial in history.trials} | {frozenset(centre)}
@@ -117,7 +106,7 @@ def _names(domain: Domain, values: Values) -> frozenset[str]:
 def _joined(
     domain: Domain, near: dict[str, Value], centre: Values, worth: Worth
 ) -> dict[str, Value]:
-    """Returns a neighbour of the centre, where only what joined is changed to be worth most."""
+    """Returns a neighbour of the centre with the choices that joined set to be worth most."""
     while True:
         around = domain.neighbours(near)
         free = (v for v in around if all(v.get(n) == near.get(n) for n in centre))
@@ -130,16 +119,10 @@ def _joined(
 def likely_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior
 ) -> dict[str, Value]:
-    """Returns a new architecture by chance; of some of them the one that is believed in most.
-
-    Args:
-        domain: The space.
-        history: What was tried.
-        rng: The source of chance.
-        belief: Of the space; without any, the first of all draws is as good.
+    """Returns the untried draw of the highest prior among four; any, where the prior knows nothing.
 
     Raises:
-        SpaceExhausted: No architecture is left that was not tried.
+        SpaceExhausted: No untried architecture is left.
     """
     if not belief:
         return sample_new(domain, history, rng)
@@ -150,20 +133,10 @@ def likely_candidate(
 def near_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior, around: Values
 ) -> dict[str, Value] | None:
-    """Returns a new architecture near another; of some of them the one that is believed in most.
+    """Returns an untried architecture with at most two choices changed, or None if no draw is new.
 
-    It makes the same choices, and at most two of them otherwise: where layers have choices of
-    their own it has as many as the other, and can mostly be trained by what was compiled for it.
-
-    Args:
-        domain: The space.
-        history: What was tried.
-        rng: The source of chance.
-        belief: Of the space.
-        around: The other one.
-
-    Returns:
-        None where no draw is new.
+    It makes the same choices as `around`, so that it can mostly reuse the trace that was compiled
+    for it. Of four it has the highest prior.
     """
     mutants = (domain.mutate(domain.mutate(around, rng), rng) for _ in range(_NEAR))
     alike = (values for values in mutants if values.keys() == around.keys())
@@ -172,10 +145,10 @@ def near_candidate(
 
 
 Doubt = Callable[["Value"], float]
-"""How many standard deviations a value is away from what is believed to be good."""
+"""How many standard deviations a value is from the prior's best."""
 
 Gain = Callable[["Value"], float]
-"""The logarithm of a density, relative to about that of a draw by chance."""
+"""The log-density of a value, relative to that of a random draw."""
 
 Gains = dict[str, dict["Parameter", Gain]]
 
@@ -190,18 +163,17 @@ STEP, SLOWEST, FASTEST = 0.12, 3e-4, 1e-2
 """What Adam's rate is in one step, and its limits; it falls with the root of the steps."""
 
 SHORT = 5_000
-"""The gradient steps below which a training is short: it has to learn fast, and hardly overfits."""
+"""Gradient steps below which a training is short: it has to learn fast, and hardly overfits."""
 
 DROPOUT, DROPOUT_APART = 0.1, 0.25
-"""Of a training that is not short; one of fewer steps needs less."""
+"""Of a long training; shorter ones need less."""
 
 SIZE, SIZE_AT_ONCE, SIZE_APART = 0.75, 0.9, 0.35
-"""Of the smallest (0) to the largest (1) width: wider is mostly better, and dearer. The fewer the
-steps, the nearer to `SIZE_AT_ONCE`: wide nets learn more in a step (`bench_layers`)."""
+"""From the smallest (0) to the largest (1) width; with few steps near `SIZE_AT_ONCE`, since wide
+nets learn more in a step (`bench_layers`)."""
 
 DEPTH, HEAD_DEPTH = 0.5, 0.0
-"""Likewise of layers: one more is no better as often as not, and dearer. Convolutions need no
-hidden dense layer behind them (`bench_layers`)."""
+"""Likewise of layers. Convolutions need no hidden dense layer behind them (`bench_layers`)."""
 
 _LEARNING_RATE = re.compile(r"(^|_)(learning_rate|lr)(_|$)", re.IGNORECASE)
 _DROPOUT = re.compile(r"(^|_)dropout", re.IGNORECASE)
@@ -215,31 +187,26 @@ _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Prior:
-    """A distribution over a space that says where good architectures are looked for first.
+    """A density over a space that says where good architectures are likely.
 
-    It knows the choices that nearly every space has, by the names that Keras and KerasTuner give
-    them: a learning rate near 0.003, little dropout, wide layers rather than narrow ones and
-    neither few nor many of them, Adam. Of all other choices it believes nothing. Choices are
-    independent, each normal on its own scale.
+    It knows the choices that most spaces have, by the names that Keras and KerasTuner give them: a
+    learning rate near 0.003, little dropout, wide rather than narrow layers, a medium depth, Adam.
+    Choices are independent and normal on their own scale; it knows nothing of any other choice.
 
-    Where a space has convolutions, it believes in no dense layer but the last; compare
-    Springenberg, Dosovitskiy, Brox & Riedmiller, Striving for Simplicity: The All Convolutional
-    Net, ICLR workshop 2015, who have no dense layer at all.
+    Where a space has convolutions, it prefers no hidden dense layer; compare Springenberg,
+    Dosovitskiy, Brox & Riedmiller, Striving for Simplicity: The All Convolutional Net, ICLR
+    workshop 2015.
 
-    Where the gradient steps T of a training are known, the learning rate is near 0.12 / sqrt(T):
-    the sum of T steps has to carry the weights as far as a longer training would. It is how the
+    Where the number T of gradient steps is known, the learning rate is near 0.12 / sqrt(T), as the
     best constant rate of stochastic gradient descent falls (Nemirovski, Juditsky, Lan & Shapiro,
-    Robust Stochastic Approximation Approach to Stochastic Programming, SIAM J. Optim. 2009,
-    section 2.2); the 0.12 is Adam's on small nets (`bench_learning_rate`). Dropout is the less the
-    fewer the steps are: with it a net takes two or three times as long to train (Srivastava et
-    al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014, section 11).
-    And the fewer the steps, the wider the layers it believes in: larger nets get as far in fewer
-    steps (Kaplan et al., Scaling Laws for Neural Language Models, 2020, figure 2), and with few
-    steps they cost little.
+    SIAM J. Optim. 2009, section 2.2); 0.12 is Adam's on small nets (`bench_learning_rate`). The
+    fewer the steps, the less dropout, which makes training two or three times as long (Srivastava
+    et al., JMLR 2014, section 11), and the wider the layers: larger nets get as far in fewer steps
+    (Kaplan et al., Scaling Laws for Neural Language Models, 2020, figure 2).
 
     Args:
         domain: The space.
-        steps: T, or None where nobody knows.
+        steps: T, or None where it is not known.
     """
 
     domain: Domain
@@ -254,7 +221,7 @@ class Prior:
 
     @cached_property
     def _middles(self) -> Gains:
-        """Of numbers that it doesn't know: the middle is a guess like any other."""
+        """Numbers that the prior doesn't know, with their middle as the best guess."""
         known = {p for told in self._gains.values() for p in told}
         unknown = [p for p in self.domain.parameters if p.count > 1 and p not in known]
         places = {p: _gain(p, _place(p, 0.5, 0.5)) for p in unknown if _is_number(p)}
@@ -262,7 +229,7 @@ class Prior:
 
     @cached_property
     def _shared(self) -> frozenset[str]:
-        """The names that stand for several ranges: only conditions tell which one is meant."""
+        """The names of several ranges; conditions tell which one is meant."""
         ranges = {(p.name, replace(p, conditions=())) for p in self.domain.parameters}
         names = [name for name, _ in ranges]
         return frozenset(name for name in names if names.count(name) > 1)
@@ -272,15 +239,14 @@ class Prior:
         return bool(self._gains)
 
     def log_density(self, values: Values) -> float:
-        """Returns the logarithm of the density at a point, relative to about that of chance.
+        """Returns the log-density at a point, relative to that of a random draw.
 
-        A choice that is not active counts as one that is drawn by chance: a layer is not better
-        left out because nothing can be wrong with it.
+        An inactive choice counts 0, as a random one: a layer left out is not better for that.
         """
         return self._sum(self._gains, values)
 
     def first_guess(self, values: Values) -> float:
-        """Returns the density, where of numbers that it doesn't know the middle is best."""
+        """Returns the log-density, with unknown numbers best at their middle."""
         return self._sum(self._gains, values) + self._sum(self._middles, values)
 
     def _sum(self, gains: Gains, values: Values) -> float:
@@ -298,22 +264,22 @@ class Prior:
 
 
 def likely_rate(steps: int | None) -> float:
-    """Returns the learning rate that is believed in for so many gradient steps."""
+    """Returns the most likely learning rate for a number of gradient steps."""
     return LEARNING_RATE if steps is None else min(max(STEP / steps**0.5, SLOWEST), FASTEST)
 
 
 def likely_dropout(steps: int | None) -> float:
-    """Returns the dropout that is believed in for so many gradient steps."""
+    """Returns the most likely dropout for a number of gradient steps."""
     return DROPOUT * _length(steps)
 
 
 def likely_size(steps: int | None) -> float:
-    """Returns the width that is believed in, from the smallest (0) to the largest (1)."""
+    """Returns the most likely width, from the smallest (0) to the largest (1)."""
     return SIZE_AT_ONCE + (SIZE - SIZE_AT_ONCE) * _length(steps)
 
 
 def _length(steps: int | None) -> float:
-    """Returns how long a training is, from 0 to 1; one that nobody knows counts as long."""
+    """Returns how long a training is, 0 to 1; an unknown number of steps counts as long."""
     return 1.0 if steps is None else min(1.0, steps / SHORT)
 
 
@@ -325,7 +291,7 @@ def _by_name(gains: dict[Parameter, Gain]) -> Gains:
 
 
 def _gain(parameter: Parameter, doubt: Doubt) -> Gain:
-    """Returns the log-density of a parameter, relative to about that of a draw by chance."""
+    """Returns the log-density of a parameter, relative to that of a random draw."""
     few = parameter.choices or parameter.count <= _LISTED
     logs = [
         -0.5 * doubt(value) ** 2 for value in (parameter.values() if few else _spread(parameter))
@@ -343,13 +309,7 @@ def _spread(parameter: Parameter) -> Iterator[Value]:
 
 
 def _doubt(parameter: Parameter, steps: int | None, convolves: bool) -> Doubt | None:
-    """Returns what is believed of a parameter, or None.
-
-    Args:
-        parameter: Of the space.
-        steps: Of a training, or None where nobody knows.
-        convolves: Whether the space has convolutions.
-    """
+    """Returns how many deviations a value is from the prior's best; None if it knows none."""
     name = parameter.name
     if _OPTIMIZER.search(name):
         return lambda value: 0.0 if str(value).lower().startswith(("adam", "nadam")) else 1.0
@@ -373,7 +333,7 @@ def _is_number(parameter: Parameter) -> bool:
 
 
 def _largest(parameter: Parameter) -> float:
-    """The largest value: no net has hundreds of layers, so what goes so far counts units."""
+    """The largest value: no net has hundreds of layers, so such a range counts units."""
     return cast("float", max(parameter.choices) if parameter.choices else parameter.high)
 
 

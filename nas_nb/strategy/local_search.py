@@ -169,9 +169,9 @@ class _Climb:
             self._settle()
 
     def _start(self, trial: Trial) -> Trial | None:
-        """Where a trial from elsewhere lets a climb begin, if it does.
+        """The trial that a climb begins at, if this one from elsewhere allows it.
 
-        That is the best of those drawn since the last climb, or someone's better one half-way.
+        It is the best of those drawn since the last climb, or someone's better one half-way.
         """
         if trial.score is None or not self.domain.contains(trial.values):
             return None
@@ -185,7 +185,7 @@ class _Climb:
         return best
 
     def _stand(self, trial: Trial) -> None:
-        """Looks around from a trial; what is known already need not be tried."""
+        """Looks around from a trial; known neighbours need not be tried."""
         self.top, self.best, self.misses = trial, None, 0
         near = {values_key(values): values for values in self.domain.neighbours(trial.values)}
         self.around = {key: values for key, values in near.items() if key not in self.seen}

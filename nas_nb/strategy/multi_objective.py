@@ -160,10 +160,7 @@ def fronts(points: Matrix) -> list[Positions]:
 
 
 def crowding_distance(points: Matrix) -> Vector:
-    """Returns how far apart the neighbours of each point are along the front (III-B).
-
-    The ends of the front have an infinite distance.
-    """
+    """Returns how far apart each point's front neighbours are (III-B); infinite at its ends."""
     distance = np.zeros(len(points))
     for column in points.T:
         order = np.argsort(column, kind="stable")
@@ -182,12 +179,7 @@ ENOUGH = 3
 
 
 def refuse_unmeasured(owner: str, cost: str) -> None:
-    """Raises a `StrategyError` if a `Search` does not measure a cost.
-
-    Args:
-        owner: The strategy's name, for the message.
-        cost: The name of the cost.
-    """
+    """Raises a `StrategyError` if a `Search` does not measure a cost."""
     if cost not in COSTS:
         raise StrategyError(
             f"Strategy '{owner}' expected `cost` to be one that a search measures: "

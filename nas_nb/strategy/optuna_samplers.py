@@ -37,8 +37,8 @@ STARTUP_HELP = "Initial design: random trials before the first model."
 class OptunaStrategy(Strategy):
     """Tells a new study in memory what happened, and asks its sampler.
 
-    What the sampler proposes a second time it is asked again for, up to 16 times; then a new
-    mutant of its last proposal takes the place. Needs `pip install "nas_nb[optuna]"`.
+    What repeats a trial is asked for again, up to 16 times; then a new mutant of the last
+    suggestion takes its place. Needs `pip install "nas_nb[optuna]"`.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("optuna",)
@@ -63,7 +63,7 @@ class OptunaStrategy(Strategy):
         """
 
     def suffices(self, told: Sequence[Any], startup: int) -> bool:
-        """Says whether the trials that the study is told let the sampler do more than draw."""
+        """Whether the trials told are enough for the sampler's model."""
         return bool(told)
 
     def told(self, translation: Translation, history: History) -> list[Any]:
@@ -149,13 +149,7 @@ class Translation:
 
 
 def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
-    """Returns a study in memory that was told these trials, and says nothing.
-
-    Args:
-        sampler: An Optuna sampler, seeded.
-        direction: Of the score, "max" or "min"; further objectives are minimised.
-        told: Optuna's trials, at least one.
-    """
+    """Returns a silent study in memory that was told these trials, at least one."""
     import optuna
 
     # Each study announces itself; a search would print one line for each proposal.
@@ -196,7 +190,7 @@ def told_trials(
 
 
 def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[float]) -> Any:
-    """Returns Optuna's trial of one that is over; `known` holds the distributions."""
+    """Returns Optuna's completed trial; `known` holds the distributions."""
     from optuna.trial import TrialState
 
     now = datetime.now()
@@ -218,9 +212,9 @@ def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[floa
 
 @lru_cache(maxsize=1)
 def _told_trial() -> type[Any]:
-    """The class of trials that are told: nothing in them is changed any more.
+    """The class of trials that are told, which nothing changes any more.
 
-    A study copies each trial that it is told, in depth; that would take half of a proposal's time.
+    A study copies each of them in depth, which would take half of a proposal's time.
     """
     from optuna.trial import FrozenTrial
 
@@ -247,7 +241,7 @@ def _distribution(axis: Axis) -> Any:
 
 
 def is_number(distribution: Any) -> bool:
-    """Says whether it is one of numbers, more than one of them."""
+    """Whether it is a distribution of several numbers."""
     return hasattr(distribution, "low") and not distribution.single()
 
 

@@ -1,4 +1,4 @@
-"""The predictor: a model of the scores proposes, in full or in rungs."""
+"""The predictor: a surrogate model of the scores proposes, in full trainings or in rungs."""
 
 from __future__ import annotations
 
@@ -52,29 +52,29 @@ _NONE = 1e-300
 class Predictor(Strategy):
     """Predicts the scores of architectures near the best, and proposes the most promising.
 
-    Use it when a trial costs more than a second and the budget is tens or hundreds of trials: it
+    Use it when a trial takes more than a second and the budget is tens or hundreds of trials: it
     needs the fewest. Don't use it for thousands of cheap trials, where evolution is as good, or
     when many trials run at once.
 
-    The model is a Gaussian process that learns how much each choice matters, and takes what the
-    space tells about an architecture for nothing (`features`) as straight lines. Candidates are
-    mutants and neighbours of the best architectures, as in BANANAS, where the model is an
-    ensemble of networks instead.
+    The surrogate is a Gaussian process that learns how much each choice matters; what the space
+    knows about an architecture without a model (`features`) enters linearly. Candidates are mutants
+    and neighbours of the best architectures, as in BANANAS, whose surrogate is an ensemble of
+    networks.
 
-    With `min_epochs` half of the time goes to rungs, where new architectures are trained a little
-    at first, and half to full trainings (`halves.next_training`); in both the improvement that is
-    expected a second counts. In a `Search` a promoted one is continued; a `kt.Tuner` has to train
-    for the value "tuner/epochs".
+    With `min_epochs` half of the time goes to full trainings and half to rungs, which train new
+    architectures briefly at first (`next_training`); both go by expected improvement per second. In
+    a `Search` a promoted trial is continued; a `kt.Tuner` has to train for the value
+    "tuner/epochs".
 
-    Where the names of choices tell what is mostly good (a learning rate, units, dropout), the
-    improvement that is expected is weighted by that belief, less and less: piBO.
+    Where the names of choices tell what is mostly good (`Prior`), the expected improvement is
+    weighted by that prior, less with every trial: piBO.
 
-    Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures
-    for Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian
-    Processes for Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting
-    Acquisition Functions with User Beliefs for Bayesian Optimization, ICLR 2022
-    (section 3); Snoek, Larochelle & Adams, Practical Bayesian Optimization of Machine Learning
-    Algorithms, NeurIPS 2012 (section 3.2).
+    Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures for
+    Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian Processes for
+    Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting Acquisition
+    Functions with User Beliefs for Bayesian Optimization, ICLR 2022 (section 3); Snoek, Larochelle
+    & Adams, Practical Bayesian Optimization of Machine Learning Algorithms, NeurIPS 2012 (section
+    3.2).
     """
 
     name: ClassVar[str] = "predictor"
@@ -107,22 +107,22 @@ class Predictor(Strategy):
         return self.most_promising(history, rng) if history.finished else self.first(history, rng)
 
     def first(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        """Returns an architecture that is good by itself."""
+        """Returns the first architecture of a search: likely good, and affordable."""
         first = first_candidate(self.domain, history, rng, self.knowledge.belief(history))
         return Candidate(first, "drawn")
 
     def most_promising(
         self, history: History, rng: np.random.Generator, by_time: bool = False
     ) -> dict[str, Value]:
-        """Returns the candidate of the highest acquisition, or a random one while there are few.
+        """Returns the candidate of the highest acquisition, or a random one in the initial design.
 
         Args:
             history: What was tried, or the view of a rung.
-            rng: The source of chance.
-            by_time: Whether a candidate counts by what it promises a second.
+            rng: The source of randomness.
+            by_time: Whether to rank by expected improvement per second.
 
         Raises:
-            SpaceExhausted: No architecture is left that was not tried.
+            SpaceExhausted: No untried architecture is left.
         """
         from nas_nb.strategy.surrogate import candidate_pool, expected_improvement
 
@@ -159,7 +159,7 @@ class Predictor(Strategy):
 
     @cached_property
     def knowledge(self) -> PredictorState:
-        """What is known of the space."""
+        """The surrogate, the prior and the best trials of the space."""
         return PredictorState(self.domain, self.window, self.max_epochs)
 
 
@@ -169,25 +169,17 @@ _OPENING = 0.25
 def next_training(
     predictor: Predictor, min_epochs: int, history: History, rng: np.random.Generator
 ) -> Proposal:
-    """Returns what to train next, and for how long: in full, a little, or on from there.
+    """Splits the time between full trainings and successive halving: returns what to train next.
 
-    On the rungs new architectures are trained a little at first, and one for each `factor` of
-    them is trained on. That pays where a training is long, and not where most of it is to compile
-    the model: with half of the time for each way, a search is hardly twice as slow as with the
-    better one alone. The model of either half learns from the scores of its own fidelity.
+    Rungs pay where a training is long, and not where most of it is compiling the model: with half
+    of the time for each, a search is at most twice as slow as with the better one alone. The
+    surrogate of either half learns from the scores of its own fidelity.
 
-    Where the belief knows the space, the search begins with `t0` full trainings, but no more than
-    fit into a quarter of the budget: the first candidate, those with a layer more or less that are
-    believed in nearly as much (`unlike_candidate`), and others near the best. So there is an
-    incumbent soon. Where it knows nothing, full trainings wait until `t0` of those on the rungs
-    were promoted to the end. Where no new architecture is left, the rest climbs, the best first:
-    there is time that nothing else can use.
-
-    Args:
-        predictor: Whose options count, and who proposes architectures.
-        min_epochs: Those of the lowest rung.
-        history: What was tried.
-        rng: The source of chance.
+    Where the prior knows the space, the search begins with `t0` full trainings, within a quarter of
+    the budget: the first candidate, those with a layer more or less (`unlike_candidate`), and
+    others near the best. So there is an incumbent soon. Where it knows nothing, full trainings wait
+    until `t0` trials were promoted to the top. Where no untried architecture is left, the rest is
+    promoted.
     """
     most = full_epochs(predictor.name, history, predictor.max_epochs)
     if not history.finished:
@@ -212,14 +204,9 @@ def next_training(
 
 
 def full_is_due(history: History, most: int, t0: int) -> bool:
-    """Says whether full trainings at once had less than half of the time, or open the search.
+    """Whether full trainings had less than half of the time, or open the search.
 
-    Time is seconds, or epochs where those are the budget or not every trial tells its seconds.
-
-    Args:
-        history: What was tried.
-        most: The epochs of a full training.
-        t0: How many of them open a search.
+    Time is seconds, or epochs where those are the budget or a trial doesn't say its seconds.
     """
     budget = (history.opened[-1].get("budget") if history.opened else None) or {}
     counts_epochs = "max_epochs" in budget and "max_time_s" not in budget
@@ -247,7 +234,7 @@ def _epochs(trial: Trial, history: History, most: int) -> int:
 def _in_full(
     predictor: Predictor, history: History, rng: np.random.Generator
 ) -> dict[str, Value] | None:
-    """An architecture to train in full at once, given the view of the highest rung, or None."""
+    """Returns an architecture to train in full, given the view of the top rung, or None."""
     try:
         if len(history.completed) >= predictor.side_design(history):
             return predictor.most_promising(history, rng, by_time=True)
@@ -268,15 +255,9 @@ _BEST = 5
 
 
 class PredictorState:
-    """Tells of a history, or of one rung of it, what a strategy with a model goes by.
+    """The best trials, the prior and the surrogate's predictions for a history or one rung of it.
 
-    What it worked out serves again; its memory changes no result.
-
-    Args:
-        domain: The space.
-        window: The most trials that the model is shown.
-        max_epochs: Those of a full training, which the belief depends on; by default what the
-            history says.
+    It caches what it computed; the cache changes no result.
     """
 
     def __init__(self, domain: Domain, window: int, max_epochs: int | None = None) -> None:
@@ -291,7 +272,7 @@ class PredictorState:
         return self._leaders.of(history.completed, history.direction)
 
     def belief(self, history: History) -> Prior:
-        """Returns what is believed for as many gradient steps as a full training has."""
+        """Returns the prior for as many gradient steps as a full training has."""
         epochs, an_epoch = self.max_epochs or history.full_epochs, history.steps_per_epoch
         steps = epochs * an_epoch if epochs and an_epoch else None
         if steps not in self._beliefs:
@@ -299,14 +280,9 @@ class PredictorState:
         return self._beliefs[steps]
 
     def predicted(self, history: History, points: Sequence[Values]) -> tuple[Vector, Vector, float]:
-        """Returns mean and deviation of the scores of the points, and the best score seen.
+        """Returns mean and deviation of the points' scores, and the best score; larger is better.
 
-        Args:
-            history: With a completed trial of the space at least.
-            points: Of the space.
-
-        Returns:
-            On one scale, larger being better.
+        The history needs a completed trial of the space.
         """
         sign = 1.0 if history.direction == "max" else -1.0
         with single_blas_thread():
@@ -314,19 +290,15 @@ class PredictorState:
             return *model.predict(points), model.best
 
     def log_seconds(self, history: History, points: Sequence[Values]) -> Vector:
-        """Returns the predicted logarithms of the seconds that an epoch of each point takes."""
+        """Returns the predicted log-seconds that an epoch of each point takes."""
         from nas_nb.strategy.surrogate import predict_log_seconds
 
         return predict_log_seconds(self._learner.coder, history.completed, points)
 
     def ranked(self, history: History, trials: Sequence[Trial]) -> Sequence[Trial]:
-        """Returns trials by what the model makes of their scores, the best first.
+        """Returns trials by predicted score, the best first; by their own while there are few.
 
-        It knows their noise. While there are few trials, they are as their scores have them.
-
-        Args:
-            history: What the model learns from.
-            trials: Completed ones; of many only the best count.
+        The surrogate knows the noise of scores, so it ranks better than they do.
         """
         by_score = best_of(trials, self.window, history.direction)
         by_score = [trial for trial in by_score if self.domain.contains(trial.values)]
@@ -344,7 +316,7 @@ class PredictorState:
 
 @dataclass
 class _Seen:
-    """What was made of some trials: the best of them, the best first."""
+    """The best of some trials, the best first."""
 
     sign: float
     trials: tuple[Trial, ...] = ()
@@ -352,15 +324,10 @@ class _Seen:
 
 
 class TopTrials:
-    """Remembers the best trials of a space, so that each time only the new ones are looked at.
+    """Caches the best trials of a space, so that only new trials are looked at.
 
-    It may be asked of a history and of its rungs in turn: trials are told by the first of them.
-    The memory changes no result: where the trials aren't those of the last time and some more, it
-    begins again.
-
-    Args:
-        domain: The space; trials of another one are overlooked.
-        count: How many of the best to keep.
+    It may be asked of a history and of its rungs in turn: the first trial tells them apart. The
+    cache changes no result: for other trials than last time's and more it begins again.
     """
 
     def __init__(self, domain: Domain, count: int) -> None:
@@ -369,12 +336,7 @@ class TopTrials:
         self._seen: dict[int, _Seen] = {}
 
     def of(self, trials: tuple[Trial, ...], direction: str) -> list[Trial]:
-        """Returns the best, the best first, and of equals the earlier ones.
-
-        Args:
-            trials: Completed ones.
-            direction: Which scores are better, "max" or "min".
-        """
+        """Returns the best completed trials, the best first, and of equals the earlier ones."""
         if not trials:
             return []
         sign = -1.0 if direction == "max" else 1.0

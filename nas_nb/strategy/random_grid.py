@@ -40,16 +40,15 @@ class RandomSearch(Strategy):
 
 @dataclass(frozen=True)
 class Grid(Strategy):
-    """Goes through the points of the space, in an order by chance or one after the other.
+    """Goes through the points of the space, in random order or one after the other.
 
-    Use it for a space that is small enough to be tried in full. Don't use it for any other: as
-    long as it is not at its end, it is a random search with fewer values.
+    Use it for a space that is small enough to be tried in full. Don't use it for any other: before
+    its end it is a random search with fewer values.
 
     Cut short, a grid in order has seen one corner; therefore it is shuffled, as Optuna's is.
     KerasTuner's goes in order, the last parameter changing fastest: so does this one without
-    `shuffle`, and goes on after the latest trial that it proposed itself, in whichever session.
-    Both leave out what was tried. Continuous parameters are tried at `points` values, evenly
-    spread on their own scale, both ends included.
+    `shuffle`, going on after the latest trial that it proposed itself. Continuous parameters are
+    tried at `points` values, evenly spread on their own scale, both ends included.
     """
 
     name: ClassVar[str] = "grid"
@@ -58,7 +57,7 @@ class Grid(Strategy):
     shuffle: bool = option(True, "Whether the order is random.")
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        """Returns a point that was not tried: any, or the next one, in which chance has no part."""
+        """Returns an untried point: a random one, or the next in order."""
         if self.shuffle:
             return self._any(history, rng)
         for point in self._in_order(history):
@@ -129,13 +128,7 @@ class Grid(Strategy):
 
 
 class _Place:
-    """Where the walk through a grid stands; it changes no result.
-
-    To find the place of a point again takes a second in a space of a hundred million graphs.
-
-    Args:
-        grid: The points.
-    """
+    """Caches where the walk through a grid stands: finding it again may take a second."""
 
     def __init__(self, grid: Domain) -> None:
         self.grid = grid

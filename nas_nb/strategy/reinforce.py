@@ -97,8 +97,7 @@ _ATTEMPTS = 100
 class Policy:
     """A distribution over points that draws each choice on its own.
 
-    A long or continuous range is ten bins of equal width on the parameter's own scale; within a
-    bin all values are equally likely.
+    A long or continuous range is ten bins of equal width on the parameter's own scale.
 
     Attributes:
         domain: The space.

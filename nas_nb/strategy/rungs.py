@@ -1,4 +1,4 @@
-"""The rungs of a ladder of epochs: which trials stand on which, and who may climb."""
+"""The rungs of a ladder of epochs: which trials stand on which, and which to promote."""
 
 from __future__ import annotations
 
@@ -32,16 +32,7 @@ Order = Callable[["History", "list[Trial]"], "Sequence[Trial]"]
 
 
 def full_epochs(owner: str, history: History, max_epochs: int | None) -> int:
-    """Returns R, the epochs of a full training.
-
-    Args:
-        owner: The strategy's name, for the message.
-        history: Of the search; the journal of a `Search` says what it grants.
-        max_epochs: The strategy's option; it comes before what the history says.
-
-    Raises:
-        StrategyError: Nobody says it.
-    """
+    """Returns R, the epochs of a full training: the option's, or else the search's."""
     known = max_epochs or history.full_epochs
     if known is None:
         raise StrategyError(
@@ -75,13 +66,13 @@ def ladder(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
 
 
 def granted(trial: Trial, full: int) -> int:
-    """Returns how many epochs a trial was granted in all; `full` where it says nothing else."""
+    """Returns how many epochs a trial was granted in all; `full` where it says nothing."""
     return int(trial.fidelity.get("epochs", full))
 
 
 @dataclass(frozen=True)
 class Rungs:
-    """Where the trials stand.
+    """The trials of each rung.
 
     Attributes:
         epochs: Of each rung, the lowest first.
@@ -108,23 +99,23 @@ class Rungs:
         return cls(epochs, tuple(completed), tuple(map(tuple, placed)), parents)
 
     def view(self, history: History, rung: int = 0) -> History:
-        """Returns the history as one who doesn't know fidelities may see it: of one rung."""
+        """Returns the history as a strategy without fidelities may see it: of one rung."""
         return cast("History", RungView(history, self.completed[rung], self.finished[rung]))
 
     def due(
         self, history: History, domain: Domain, factor: int, order: Order | None = None
     ) -> Proposal | None:
-        """Returns the promotion that is due when one of `factor` climbs, or None.
+        """Returns the promotion that is due when one of `factor` is promoted, or None.
 
-        It is the best that did not climb, from the highest rung that more should have left. Unlike
-        in ASHA, one that climbed and would not any more has taken somebody's place.
+        It is the best trial that was not promoted, from the highest rung that owes a promotion.
+        Unlike in ASHA, one that was promoted early has taken another's place.
 
         Args:
             history: What happened so far.
             domain: The space.
-            factor: How many stay for one that climbs, 2 or more.
-            order: Sorts those that may climb from a rung, the best first, given the view of the
-                rung; by default by their scores.
+            factor: How many stay for one that is promoted, 2 or more.
+            order: Sorts the waiting trials of a rung, the best first, given the rung's view; by
+                default by their scores.
         """
         for k in reversed(range(len(self.epochs) - 1)):
             rung = self.completed[k]
@@ -135,15 +126,7 @@ class Rungs:
         return None
 
     def left(self, history: History, domain: Domain, order: Order | None = None) -> Proposal | None:
-        """Returns the promotion of the best that did not climb, however many did, or None.
-
-        It is from the highest rung that has one: for when there is nothing else to train.
-
-        Args:
-            history: What happened so far.
-            domain: The space.
-            order: As in `due`.
-        """
+        """Returns a promotion from the highest rung with a waiting trial, due or not, or None."""
         climbs = (
             self._best_climb(k, history, domain, order)
             for k in reversed(range(len(self.epochs) - 1))
@@ -174,14 +157,9 @@ class Rungs:
 def promotion_proposal(
     trial: Trial, epochs: int, history: History, domain: Domain, full: int
 ) -> Proposal | None:
-    """Returns the proposal to train a trial on; None if that was done, or it is of another space.
+    """Returns the proposal to train a trial on to `epochs` in all; None if that was done.
 
-    Args:
-        trial: A completed one.
-        epochs: How many it is to have in all.
-        history: What was tried.
-        domain: The space.
-        full: R, the epochs of a trial whose fidelity says nothing.
+    None, too, if the trial is of another space. `full` are the epochs of a trial that says none.
     """
     if any(granted(twin, full) >= epochs for twin in history.trials_of(trial.values)):
         return None
@@ -191,14 +169,9 @@ def promotion_proposal(
 
 
 class RungView:
-    """A history as a strategy without fidelities has to see it: with the trials of one rung.
+    """A history with the trials of one rung, for a strategy without fidelities.
 
     Scores of different fidelities can't be compared. What was tried at any fidelity stays tried.
-
-    Args:
-        whole: The history.
-        completed: The completed trials to show.
-        finished: The failed ones as well.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class FeatureScaler:
-    """How points are shown to the process: encoded, with features scaled as in what was seen."""
+    """Encodes points for the process, with features standardised as in the trials seen."""
 
     coder: PointEncoder
     centre: Vector
@@ -69,12 +69,12 @@ class Surrogate:
 
 @dataclass(frozen=True, eq=False)
 class FitState:
-    """What was worked out at a moment, and serves until the next.
+    """Cached state of the last fit.
 
     Attributes:
         trials: All that had ended by then, in order.
-        shown: Those of them that the process sees.
-        covariance: The weights that were learned.
+        shown: Those of them that the process was fitted to.
+        covariance: Its learned weights.
         factor: Cholesky factor of the covariance of what is shown, with noise.
     """
 
@@ -88,17 +88,12 @@ class FitState:
 
 
 class SurrogateFitter:
-    """Learns from trials, and works out anew only what the latest of them change.
+    """Fits the process to trials, and recomputes only what the latest of them change.
 
-    The process sees up to `window` trials, the best half and the latest half, as they were at a
-    moment: when the number of trials was last a multiple of its tenth, or of 20. Its weights,
-    which change slowly and cost more than all the rest, are those of that moment, too. The trials
-    since then are shown besides. So what it learns follows from the trials alone, and its memory
-    changes no result.
-
-    Args:
-        coder: Of the space.
-        window: The most trials to show at a moment, 2 or more.
+    The process sees up to `window` trials, the best half and the latest half, chosen when the
+    number of trials was last a multiple of its tenth, or of 20. Its weights, which change slowly
+    and cost most, are of that fit, too; later trials are added to it. So the result follows from
+    the trials alone, and the cache changes no result.
     """
 
     def __init__(self, coder: PointEncoder, window: int) -> None:
@@ -107,7 +102,7 @@ class SurrogateFitter:
         self._grounds: list[FitState] = []
 
     def learn(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Surrogate:
-        """Returns the model of the trials.
+        """Returns the surrogate of the trials.
 
         Args:
             trials: Completed and failed, in the order in which they ended.
@@ -132,7 +127,7 @@ class SurrogateFitter:
     def _ground(
         self, trials: Sequence[Trial], moment: int, best: Sequence[Trial], sign: float
     ) -> FitState:
-        """What is worked out for all proposals of a moment: remembered, or made now."""
+        """Returns the fit that all proposals of a moment share, cached or new."""
         for known in self._grounds:
             alike = known.sign == sign and len(known.trials) == moment
             if alike and is_continuation(trials, known.trials):
@@ -177,20 +172,16 @@ def _scores(trials: Sequence[Trial], sign: float) -> tuple[Vector, float]:
 Key = tuple[tuple[str, "Value"], ...]
 
 _STRETCH = 4.0
-"""How far the ends of a range are apart: at 1 the process takes it for nearly a straight line."""
+"""The length of a range: at 1 the process takes it for nearly a straight line."""
 
 _KEPT = 20_000
 
 
 class PointEncoder:
-    """Encodes points of a domain, and remembers them.
+    """Encodes points of a domain, and caches up to 20,000 of them.
 
-    The same trials, and the neighbours of the same best ones, are looked at again for proposal
-    after proposal, and what a space knows about a point may take longer than all the rest. The
-    memory changes no result; it is emptied when it holds 20,000 points.
-
-    Args:
-        domain: The space.
+    The same trials and neighbours are looked at for proposal after proposal, and what a space knows
+    about a point may take longer than all the rest. The cache changes no result.
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -201,15 +192,11 @@ class PointEncoder:
         self._coded: Matrix = np.empty((0, 0))  # a row a place; there is room for more
 
     def knows(self, values: Values) -> bool:
-        """Says whether `values` is a point of the domain."""
+        """Whether `values` is a point of the domain."""
         return _key(values) in self._places or self.domain.contains(values)
 
     def code(self, points: Sequence[Values]) -> tuple[Matrix, Matrix]:
-        """Returns the encoded rows and the features of the points, one row each.
-
-        Args:
-            points: Points of the domain, at least one.
-        """
+        """Returns the encoded rows and the features of the points, one row each."""
         if len(self._places) > _KEPT:
             self._places.clear()
         keys = [_key(point) for point in points]
@@ -248,18 +235,17 @@ def candidate_pool(
     rng: np.random.Generator,
     size: int,
 ) -> list[dict[str, Value]]:
-    """Returns architectures near the best, and some from everywhere.
+    """Returns architectures near the best, and a quarter from everywhere, each once.
 
-    All one-change neighbours of the two best (100 of them where there are more), one- and
-    two-step mutants of all of `best`, and a quarter drawn uniformly; each once. (BANANAS takes
-    mutants alone, Algorithm 1, step 2.ii.) Some may be tried already: asking that of all would
-    take longer than asking it of the most promising.
+    All neighbours of the two best (100 of them at most), and one- and two-step mutants of all of
+    `best`. (BANANAS takes mutants alone, Algorithm 1, step 2.ii.) Some may be tried already: asking
+    that of all would take longer than asking it of the most promising.
 
     Args:
         domain: The space.
         best: Points to look around, at least one, the best first.
-        rng: The source of chance.
-        size: How many candidates to draw, before equal ones are left out.
+        rng: The source of randomness.
+        size: How many to draw, before duplicates are left out.
     """
     drawn = [*_neighbours(domain, best[:_CENTRES], rng)]
     uniform = size // 4
@@ -317,20 +303,12 @@ _RIDGE = 0.3
 def predict_log_seconds(
     coder: PointEncoder, trials: Sequence[Trial], points: Sequence[Values]
 ) -> Vector:
-    """Returns the predicted logarithms of the seconds that an epoch of each point takes.
+    """Returns the predicted log-seconds of an epoch of each point; zeros where none is known.
 
-    Linear in the encoded choices, by ridge regression: each choice makes a model dearer by some
-    factor, and so does a part of the space whose models have to be compiled first. (Snoek et al.,
-    NeurIPS 2012, section 3.2, take a second Gaussian process for it.)
-
-    Args:
-        coder: Of the space.
-        trials: The latest 200 that tell their time are learned from, but not those that started
-            from another: their time is not that of all their epochs.
-        points: Of the space, `n` of them.
-
-    Returns:
-        Shape (n,); zeros where no trial tells its time.
+    Ridge regression on the encoded choices: each choice multiplies the cost by a factor, and so
+    does a part of the space whose models have to be compiled first. (Snoek et al., NeurIPS 2012,
+    section 3.2, take a second Gaussian process.) It learns from the latest 200 trials, but not from
+    those that continue another, whose time is not that of all their epochs.
     """
     telling = (t for t in trials[-_LATEST:] if t.duration_s > 0 and t.epochs and t.parent is None)
     timed = [trial for trial in telling if coder.knows(trial.values)]
@@ -348,18 +326,18 @@ def predict_log_seconds(
 
 
 def shape_scores(scores: Vector, failed: int = 0) -> Vector:
-    """Returns scores with the bad half compressed, the failures appended, standardised.
+    """Returns scores with the bad half compressed, failures appended, standardised.
 
-    The surrogate has to tell good architectures apart; how bad the bad ones are would only bend
-    it. So below the median a gap g becomes s * log(1 + g / s), where s is the median gap of the
-    upper half. What failed counts as worse than the worst that was measured, by s.
+    The surrogate has to tell good architectures apart; how bad the bad ones are would only bend it.
+    So below the median a gap g becomes s * log(1 + g / s), where s is the median gap of the upper
+    half. A failure counts as worse than the worst score, by s.
 
     Args:
         scores: Finite, larger is better, at least one.
         failed: How many failures to append.
 
     Returns:
-        Mean 0 and variance 1, unless all are equal: then zeros.
+        Mean 0 and variance 1; zeros if all are equal.
     """
     scores = scores / (float(np.abs(scores).max()) or 1.0)  # so that no gap overflows
     gaps = np.median(scores) - scores

@@ -34,14 +34,14 @@ class OneShot(Strategy):
 
     Use it where a candidate takes long to train and only a few can be: the supernet costs as much
     as a few candidates, and then rates hundreds. Don't use it to tell neighbours apart: shared
-    weights separate kinds of architectures better than sizes. It needs the data, so only a
-    `Search` can run it, on a space of chains or of NAS-Bench-201's cells.
+    weights separate kinds of architectures better than sizes. It needs data, so only a `Search` can
+    run it, on a space of chains or of NAS-Bench-201's cells.
 
-    The supernet is trained before the first trial; its scores are written into the journal, and
-    proposals read them there. Trials train from scratch: a score of shared weights is no score.
+    The supernet is trained before the first trial, and its scores go into the journal, where
+    proposals read them. Trials train from scratch: a score of shared weights is no score.
 
-    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
-    ECCV 2020. As there, candidates are found by evolution: half of the pool is drawn, the rest are
+    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling, ECCV
+    2020. As there, candidates are found by evolution: half of the pool is random, the rest are
     mutants of the 10 best so far (without the paper's crossover).
     """
 
@@ -123,15 +123,14 @@ class Darts(Strategy):
     """Learns the weights of a net and a mixture of all its choices, and tries what has won.
 
     Use it where one training of a net with everything in it can be afforded, and a few trials.
-    Don't use it where that net learns faster through some options than others, such as
-    connections without weights: it prefers them, good or not. Therefore the derived architecture
-    is trained by itself, as the first trial, before it counts.
-    It needs the data, so only a `Search` can run it, on a space of chains or of NAS-Bench-201's
-    cells whose choices are lists.
+    Don't use it where that net learns faster through some options than others, such as connections
+    without weights: it prefers them, good or not. Therefore the derived architecture is trained by
+    itself, as the first trial, before it counts. It needs data, so only a `Search` can run it, on a
+    space of chains or of NAS-Bench-201's cells whose choices are lists.
 
-    The net is trained before the first trial; the mixing weights of each epoch are written into
-    the journal, and proposals read them there: first the options with the greatest weights, then
-    architectures drawn with the mixing weights as chances.
+    The net is trained before the first trial; the mixing weights of each epoch go into the journal,
+    where proposals read them: first the options with the greatest weights, then architectures drawn
+    with the mixing weights as probabilities.
 
     Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019, Algorithm 1.
     """
@@ -223,7 +222,7 @@ Weighed = Sequence[tuple["Value", float]]
 
 @dataclass(frozen=True)
 class MixingWeights:
-    """How much each option of each choice weighs.
+    """The mixing weight of each option of each choice.
 
     Attributes:
         weights: By the name of the choice: its options with weights of 0 or more, whose sum is
@@ -234,7 +233,7 @@ class MixingWeights:
 
     @classmethod
     def of(cls, listed: Mapping[str, Any]) -> MixingWeights:
-        """Returns the mixture that `listed` gave, once it is back from a journal."""
+        """Returns the mixture that a journal keeps as `listed`."""
         return cls({name: [(v, float(w)) for v, w in own] for name, own in listed.items()})
 
     @property
@@ -278,17 +277,17 @@ def score_pool(
     sign: float,
     rng: np.random.Generator,
 ) -> Scored | None:
-    """Scores drawn candidates, then mutants of the best of them.
+    """Returns different random candidates and mutants of the best of them, with finite scores.
 
     Args:
         domain: The space.
-        score: Scores a point; None means: leave at once.
-        pool: How many different ones to score, if the space has so many.
+        score: Scores a point; None means: return at once.
+        pool: How many to score, if the space has so many.
         sign: 1 if more is better, -1 if less is.
-        rng: The source of chance.
+        rng: The source of randomness.
 
     Returns:
-        Points with finite scores; None if it was left.
+        Points with scores; None if `score` said so.
     """
     few = isinstance(domain.size, int) and domain.size <= pool
     listed = domain.enumerate() if few else repeat(None, _POOL_DRAWS * pool)
@@ -333,7 +332,7 @@ def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -
     Args:
         owner: The strategy's name, for the message.
         space: The space, bound to the data.
-        mixed: Whether the net holds a mixture of all choices, not one path at a time.
+        mixed: Whether the net mixes all choices, in place of one path at a time.
     """
     from nas_nb.supernet.supernet import check_shareable
 

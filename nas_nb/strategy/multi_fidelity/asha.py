@@ -33,15 +33,15 @@ PROPOSERS: dict[str, type[Strategy]] = {
 
 @dataclass(frozen=True)
 class Asha(Strategy):
-    """Trains many architectures a little, and goes on with the best third of each rung at once.
+    """Trains many architectures a little, and promotes the best third of each rung at once.
 
     Use it when the ranking after few epochs resembles the ranking after many, which is the rule:
     most of a search's time goes into architectures that a few epochs could have ruled out. Don't
     use it where a full training takes one or two epochs, or where slow starters win.
 
-    Nothing waits for a rung to be full, as it does in `successive_halving`: as soon as an
-    architecture is among the best 1/eta of its rung, it is trained on. In a `Search` it is
-    continued from where it stopped. A `kt.Tuner` has to train for the value "tuner/epochs".
+    Nothing waits for a rung to be full, as in `successive_halving`: as soon as an architecture is
+    among the best 1/eta of its rung, it is trained on. In a `Search` it is continued. A `kt.Tuner`
+    has to train for the value "tuner/epochs".
 
     Papers: Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht & Talwalkar, A System for
     Massively Parallel Hyperparameter Tuning, MLSys 2020, Algorithm 2; with a model for the new

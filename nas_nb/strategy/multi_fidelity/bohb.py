@@ -33,16 +33,15 @@ class Bohb(Hyperband):
     """Runs Hyperband's brackets, and draws their architectures near those that were good.
 
     Use it as `hyperband`, when there is time for several brackets: then it learns where good
-    architectures are. Don't use it for a budget of one bracket, which is random but for the last
-    few; or where `asha` with proposer="predictor" is at hand, whose model is better at choices.
+    architectures are. Don't use it for a budget of one bracket, which is nearly all random; or
+    where `asha` with proposer="predictor" is at hand, whose model is better at choices.
 
-    The model is the paper's: one density of the good and one of the others, of the highest
+    The model is the paper's: a density of the good trials and one of the others, of the highest
     fidelity that has enough trials. Where an architecture lacks a choice, the paper's code draws
-    it; here the kernel tells the presence of the choice from its absence. What was tried is not
-    proposed again.
+    it; here the kernel tells its presence from its absence.
 
-    Paper: Falkner, Klein & Hutter, BOHB: Robust and Efficient Hyperparameter Optimization at
-    Scale, ICML 2018, Algorithm 2 (inside of Hyperband's Algorithm 1).
+    Paper: Falkner, Klein & Hutter, BOHB: Robust and Efficient Hyperparameter Optimization at Scale,
+    ICML 2018, Algorithm 2 (inside of Hyperband's Algorithm 1).
     """
 
     name: ClassVar[str] = "bohb"
@@ -116,11 +115,7 @@ _ABSENT = 0.1
 
 
 class PositionTable:
-    """Points as rows of positions, 0 to 1, one column a parameter; NaN where one has no part.
-
-    Args:
-        domain: The space.
-    """
+    """Points as rows of positions, 0 to 1, one column a parameter; NaN where it is inactive."""
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
@@ -168,12 +163,12 @@ class KernelDensity:
     """A product of kernels around each of some points.
 
     Numbers have a Gaussian kernel, unordered choices that of Aitchison and Aitken: 1 - lambda for
-    the same, lambda / (c - 1) for each other. The bandwidths are by the normal reference rule,
-    1.06 * deviation * n^(-1 / (4 + d)), as in the paper's code.
+    the same, lambda / (c - 1) for each other. Bandwidths follow the normal reference rule, 1.06 *
+    deviation * n^(-1 / (4 + d)), as in the paper's code.
 
     Args:
-        positions: How points are written.
-        points: Positions to put the kernels at, of shape (points, parameters), at least one.
+        positions: How points are encoded.
+        points: Positions of the kernels, of shape (points, parameters), at least one.
     """
 
     def __init__(self, positions: PositionTable, points: Matrix) -> None:
@@ -214,7 +209,7 @@ class KernelDensity:
         return result
 
     def draw(self, wider: float, rng: np.random.Generator) -> Vector:
-        """Draws positions: around one of the points, with bandwidths that many times as wide."""
+        """Draws positions around one of the points, with wider bandwidths."""
         row = self.points[int(rng.integers(len(self.points)))].tolist()
         for column, (ordered, count, width) in enumerate(self._kernels):
             if math.isnan(row[column]):

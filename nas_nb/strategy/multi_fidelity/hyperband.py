@@ -81,7 +81,7 @@ class Halving(Strategy):
         return self._limited(next(self.brackets(most)), history).sizes[0] if most else 0
 
     def _limited(self, bracket: Bracket, history: History) -> Bracket:
-        """Returns the bracket, made smaller if its first round is over a third of the budget."""
+        """Returns the bracket, smaller if its first round is over a third of the budget."""
         thirds = [
             history.budget[limit] // (3 * unit)
             for limit, unit in (("max_trials", 1), ("max_epochs", bracket.epochs[0]))
@@ -118,13 +118,13 @@ class Hyperband(Halving):
     does. Don't use it with a budget below one bracket, about R * (1 + log_eta R) epochs; `asha`
     needs less to have its first result.
 
-    The brackets are those of `keras_tuner.Hyperband`. Unlike there, nothing is lost when the
-    kernel dies, no architecture is drawn twice, and it begins again when all brackets are done,
-    until the budget is spent. In a `Search` what is promoted is continued from where it stopped. A
-    `kt.Tuner` has to train for the value "tuner/epochs", as KerasTuner's Hyperband does.
+    The brackets are those of `keras_tuner.Hyperband`. Unlike there, nothing is lost when the kernel
+    dies, no architecture is drawn twice, and it begins again when all brackets are done, until the
+    budget is spent. In a `Search` a promoted trial is continued. A `kt.Tuner` has to train for the
+    value "tuner/epochs", as KerasTuner's Hyperband does.
 
-    Paper: Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar, Hyperband: A Novel Bandit-Based
-    Approach to Hyperparameter Optimization, JMLR 18, 2018, Algorithm 1.
+    Paper: Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar, Hyperband: A Novel Bandit-Based Approach
+    to Hyperparameter Optimization, JMLR 18, 2018, Algorithm 1.
     """
 
     name: ClassVar[str] = "hyperband"
@@ -146,16 +146,17 @@ class SuccessiveHalving(Halving):
     """Trains n architectures a little, the best third of them longer, and so on; then n others.
 
     Use it when the ranking after few epochs resembles the ranking after many, and to see the idea
-    at its plainest. Don't use it when you can't tell how many epochs tell enough: `hyperband`
-    tries several answers. `asha` does not wait for a round to end, and so has its first fully
-    trained architecture sooner.
+    at its plainest. Don't use it when you can't tell how many epochs tell enough: `hyperband` tries
+    several answers. `asha` does not wait for a round to end, and so has its first full training
+    sooner.
 
-    In a `Search` what is promoted is continued from where it stopped. A `kt.Tuner` has to train
-    for the value "tuner/epochs", as KerasTuner's Hyperband does.
+    In a `Search` a promoted trial is continued. A `kt.Tuner` has to train for the value
+    "tuner/epochs", as KerasTuner's Hyperband does.
 
     Papers: Jamieson & Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
-    Optimization, AISTATS 2016 (Successive Halving); with R and eta as in Li et al., A System for
-    Massively Parallel Hyperparameter Tuning, MLSys 2020, Algorithm 1.
+    Optimization, AISTATS 2016 (Successive Halving; its eta is 2, ours Hyperband's 3); with R and
+    eta as in Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020,
+    Algorithm 1.
     """
 
     name: ClassVar[str] = "successive_halving"
@@ -202,13 +203,8 @@ def hyperband_brackets(max_epochs: int, factor: int) -> tuple[Bracket, ...]:
     """Returns the brackets of one iteration of Hyperband, s = s_max, ..., 0.
 
     Li et al. 2018, Algorithm 1, has s_max = floor(log_eta R), n = ceil((s_max + 1) / (s + 1) *
-    eta^s) and r = R * eta^-s, and rounds down in each round. Where R is no power of eta, we round
-    as KerasTuner does, so that the brackets are the same: up, with 1 + log_eta R rounded up in
-    the place of s_max + 1.
-
-    Args:
-        max_epochs: R, 1 or more.
-        factor: eta, 2 or more.
+    eta^s) and r = R * eta^-s, and rounds down in each round. Where R is no power of eta we round as
+    KerasTuner does: up, with 1 + log_eta R rounded up in the place of s_max + 1.
     """
     rounds = 0
     left = float(max_epochs)
@@ -228,12 +224,7 @@ def _bracket(s: int, max_epochs: int, factor: int) -> Bracket:
 
 @dataclass
 class BracketRun:
-    """One bracket as far as it was run.
-
-    Attributes:
-        bracket: What it is to be.
-        rounds: The trials of each round so far.
-    """
+    """A bracket as far as it was run: the trials of each round so far."""
 
     bracket: Bracket
     rounds: list[list[Trial]] = field(init=False)
@@ -247,9 +238,9 @@ class BracketRun:
         return len(self.rounds[0]) < self.bracket.sizes[0]
 
     def promotions(self, direction: str) -> Iterator[tuple[Trial, int]]:
-        """Yields who is to be trained on, and for how many epochs in all, the first due first.
+        """Yields the trials to promote, with their epochs in all, the first due first.
 
-        A round is decided when all its trials are over. What failed is not promoted.
+        A round is decided when all its trials ended. A failed one is not promoted.
         """
         later = zip(self.bracket.sizes[1:], self.bracket.epochs[1:], strict=True)
         for (size, epochs), below, above in zip(later, self.rounds, self.rounds[1:], strict=False):
@@ -264,19 +255,19 @@ class BracketRun:
 
 
 def replay_brackets(history: History, origin: str, brackets: Iterator[Bracket]) -> list[BracketRun]:
-    """Returns the races of a strategy, as its trials in the history tell.
+    """Returns a strategy's brackets as far as its trials in the history have run them.
 
-    A trial without a parent in a race is new: it fills the first round of the latest bracket, or
+    A trial whose parent is in no bracket is new: it fills the first round of the latest bracket, or
     begins the next. The others stand one round above their parent.
 
     Args:
         history: What happened so far.
-        origin: The name of the strategy: the trials of others are in no race.
+        origin: The name of the strategy; trials of others are in no bracket.
         brackets: The brackets that are to be run, in order.
     """
     races: list[BracketRun] = []
-    # Not one dictionary of pairs: thousands of new objects a proposal set off the garbage collector
-    # again and again, until it goes through all that TensorFlow keeps, which takes 0.3 s.
+    # Not one dictionary of pairs: thousands of new objects per proposal would set off the garbage
+    # collector, which then goes through all that TensorFlow keeps, in 0.3 s.
     race_of: dict[int | None, BracketRun] = {}
     round_of: dict[int | None, int] = {}
     for trial in history.trials:
