@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -17,8 +18,20 @@ _OF_KERAS_TUNER = (
 )
 
 
+# What a terminal obeys, or turns the direction of a text, instead of showing it.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Returns a text as it can be shown: characters that would steer a terminal are spelled out."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 class NasError(ValueError):
     """An error that the reader can mend: it says what was expected, what came, and what to do."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         """Lets IPython show the sentence alone: the stack would only show our own frames."""
@@ -95,7 +108,7 @@ def tell(text: str) -> None:
     level, frame = 1, sys._getframe()  # noqa: SLF001 - as `warnings` itself does
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("nas_nb"):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, NasWarning, stacklevel=level)
+    warnings.warn(printable(text), NasWarning, stacklevel=level)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

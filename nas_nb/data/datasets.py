@@ -264,8 +264,8 @@ def load_recipe(recipe: Any) -> Data | None:
     if not isinstance(given, dict):
         return None
     known = {key: given[key] for key in ("name", "limit", "source", "scaled") if key in given}
-    if known.get("source") == "download":
-        known["source"] = "cache"
+    if known.get("source") != "offline":
+        known["source"] = "cache"  # whatever it says: what a folder names reaches for no network
     return load(known.pop("name", None), **known)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
+from nas_nb.errors import printable
 from nas_nb.notebook import wording
 from nas_nb.notebook.snapshot import Snapshot
 
@@ -37,7 +38,7 @@ def in_colab() -> bool:
 
 def say(text: str) -> None:
     """Writes a line of text to the running cell, or to the terminal."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float | None) -> None:
@@ -49,10 +50,10 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
             left = _PERIOD_S if deadline is None else deadline - time.monotonic()
             wait(min(_PERIOD_S, max(0.0, left)))
             now = Snapshot(search)
-            if (choice := wording.choice_text(now)) != said:
+            if (choice := printable(wording.choice_text(now))) != said:
                 sys.stdout.write(f"\r{choice:<{width}}\n")
                 said = choice
-            line = f"{wording.status_line(now)} {wording.time_line(now)}"
+            line = printable(f"{wording.status_line(now)} {wording.time_line(now)}")
             sys.stdout.write(f"\r{line:<{width}}")
             sys.stdout.flush()
             width = len(line)
@@ -82,7 +83,7 @@ def record_bundle(html: str, png: bytes, text: str) -> Bundle:
     "model not found" there as soon as the kernel is gone.
     """
     picture = base64.b64encode(png).decode("ascii")
-    return {"text/html": html, "image/png": picture, "text/plain": text}
+    return {"text/html": html, "image/png": picture, "text/plain": printable(text)}
 
 
 def live_bundle(widget: Any, record: Bundle) -> Bundle:

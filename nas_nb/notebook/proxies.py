@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nas_nb.errors import printable
 from nas_nb.evaluate.proxies.ranking import BASELINES, chance_tau
 from nas_nb.explain.proxy_ranking import ProxyRanks, measure_proxies
 from nas_nb.notebook import output, tables
@@ -64,7 +65,7 @@ class ProxyTable:
     def __repr__(self) -> str:
         rows = pd.DataFrame(_rows(self._found), columns=list(_HEADER))
         lines = (_caption(self._found), rows.to_string(index=False), verdict(self._found))
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def proxy_table(search: Search, most: int) -> ProxyTable:

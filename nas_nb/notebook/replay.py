@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
+from nas_nb.errors import printable
 from nas_nb.notebook import output, tables, wording
 from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.output import css_with_keys, live_bundle, record_bundle
@@ -53,7 +54,7 @@ class Replay(Playback):
     def __repr__(self) -> str:
         lines = list(_incumbents(self))
         more = [f"({len(lines) - _LINES} earlier incumbents)"] if len(lines) > _LINES else []
-        return "\n".join([self.status(), *more, *lines[-_LINES:]])
+        return printable("\n".join([self.status(), *more, *lines[-_LINES:]]))
 
 
 def _incumbents(replay: Replay) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
+from nas_nb.errors import printable
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.figures import Picture, overview
@@ -42,7 +43,7 @@ class Report:
         return record_bundle(self.html, self.png, self.text)
 
     def __repr__(self) -> str:
-        return self.text
+        return printable(self.text)
 
 
 def saved_record(now: Snapshot, picture: Picture) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nas_nb.errors import printable
 from nas_nb.record.lineage import origin_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def trials_frame(
         if any(cell is not None for cell in cells):
             columns[name] = _column(cells)
     index = pd.RangeIndex(len(trials), name="trial")
-    return pd.DataFrame(columns).set_index(index)
+    frame = pd.DataFrame(columns).set_index(index)
+    return frame.rename(columns=printable)
 
 
 def _fact(trial: Trial, name: str, history: History) -> Any:
@@ -88,6 +90,7 @@ def _spread(trial: Trial, objective: str) -> float | None:
 
 
 def _column(cells: list[Any]) -> pd.Series[Any]:
+    cells = [printable(cell) if type(cell) is str else cell for cell in cells]
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds == {int}:
         return pd.Series(cells, dtype="Int64" if None in cells else "int64")

@@ -8,7 +8,7 @@ from copy import copy
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from nas_nb.errors import JournalError, nearest
+from nas_nb.errors import JournalError, nearest, printable
 from nas_nb.record.events import (
     Event,
     EventKind,
@@ -20,7 +20,7 @@ from nas_nb.record.events import (
     check_trial,
 )
 from nas_nb.record.history_state import HistoryState, comparable_score
-from nas_nb.record.trial import Trial, TrialStatus, plain_values, values_key
+from nas_nb.record.trial import Trial, TrialStatus, plain_values, values_digest
 
 if TYPE_CHECKING:
     from nas_nb.record.history_state import QueuedCandidate
@@ -148,7 +148,7 @@ class History(EventFold):
             return self._trial(number)
 
     def __repr__(self) -> str:
-        return (
+        return printable(
             f"<History: {len(self)} trials, {len(self._ledger.completed)} completed, "
             f"{self.objective} ({self.direction})>"
         )
@@ -272,12 +272,12 @@ class History(EventFold):
 
     def has_tried(self, values: Mapping[str, Any]) -> bool:
         """Tells whether a trial, whatever became of it, has exactly these values."""
-        return values_key(values) in self._ledger.numbers
+        return values_digest(values) in self._ledger.numbers
 
     def trials_of(self, values: Mapping[str, Any]) -> tuple[Trial, ...]:
         """The trials with exactly these values, by number: one for each fidelity tried."""
         with self._lock:
-            return tuple(map(self._trial, self._ledger.numbers.get(values_key(values), ())))
+            return tuple(map(self._trial, self._ledger.numbers.get(values_digest(values), ())))
 
     def root_of(self, number: int) -> int:
         """Returns the first trial of those that this one continues; itself if it continues none.

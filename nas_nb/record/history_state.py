@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -18,7 +19,9 @@ from nas_nb.record.trial import (
     TrialStatus,
     Value,
     freeze,
+    interned,
     plain_values,
+    values_digest,
     values_key,
 )
 
@@ -42,7 +45,7 @@ class HistoryState:
         self.seed = 0
         self.drafts: list[TrialDraft] = []
         self.changed: set[int] = set()
-        self.numbers: dict[str, list[int]] = {}
+        self.numbers: dict[bytes, tuple[int, ...]] = {}
         self.completed: dict[int, Trial] = {}
         self.finished: dict[int, Trial] = {}
         self.unfinished: dict[int, None] = {}
@@ -76,7 +79,7 @@ class HistoryState:
             setattr(twin, name, {**getattr(self, name)})
         for name in ("drafts", "path", "opened", "prepared", "steering", "steered_at"):
             setattr(twin, name, [*getattr(self, name)])
-        twin.numbers = {key: [*numbers] for key, numbers in self.numbers.items()}
+        twin.numbers = {**self.numbers}
         twin.changed, twin.steps, twin.wishes = set(), {}, SteeringQueue()
         twin.wishes.queue = deque(self.wishes.queue)
         return twin
@@ -122,8 +125,8 @@ class HistoryState:
         self.prepared.append(freeze(event))
 
     def _propose(self, event: Event) -> None:
-        number, values = event["trial"], FrozenDict(event["values"])
-        draft = TrialDraft(number, values, event["origin"])
+        number, values = event["trial"], interned(event["values"])
+        draft = TrialDraft(number, values, sys.intern(event["origin"]))
         draft.fidelity = FrozenDict(event.get("fidelity") or EMPTY)
         # Journals of old may name a parent that never was: the trial then begins anew.
         draft.parent = event.get("parent") if is_known_parent(event.get("parent"), number) else None
@@ -132,7 +135,8 @@ class HistoryState:
         draft.ancestors = tuple(n for n in told if isinstance(n, int) and 0 <= n < number)
         self.drafts.append(draft)
         self.wishes.proposed(draft)
-        self.numbers.setdefault(values_key(values), []).append(number)
+        key = values_digest(values)
+        self.numbers[key] = (*self.numbers.get(key, ()), number)
         self.unfinished[number] = None
         self.changed.add(number)
 
@@ -143,8 +147,9 @@ class HistoryState:
         draft.epochs_granted = event.get("epochs")
         draft.last_epoch = event.get("from_epoch") or 0
         if draft.parent is not None and len(draft.curve) < draft.last_epoch:
-            draft.curve = list(self.drafts[draft.parent].curve)
-        del draft.curve[draft.last_epoch :]
+            draft.curve = self.drafts[draft.parent].curve
+        draft.curve = draft.curve.copy()  # a trial that is over has the one before
+        draft.curve.cut(draft.last_epoch)
         draft.status = TrialStatus.RUNNING
         draft.score = draft.reason = draft.note = draft.checkpoint = draft.ended = None
         draft.costs, draft.duration_s = EMPTY, 0.0
@@ -156,13 +161,13 @@ class HistoryState:
 
     def _build(self, event: Event) -> None:
         draft = self._entry(event)
-        draft.costs = FrozenDict(event["costs"])
+        draft.costs = interned(event["costs"])
         draft.note = event.get("note")
 
     def _end_epoch(self, event: Event) -> None:
         draft = self._entry(event)
         duration_s = event.get("duration_s") or 0.0
-        draft.curve.append(FrozenDict(event["logs"]))
+        draft.curve.append(event["logs"])
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
         self.busy_s += duration_s

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NoReturn, TypeVar
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NoReturn, TypeVar, overload
 
 from nas_nb.errors import JournalError
 
@@ -26,6 +30,9 @@ class TrialStatus(StrEnum):
     """It was cut off, by the user or by the death of its kernel; it is taken up again first."""
 
 
+FINAL = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A snapshot of one trial: the search that goes on does not change it, and nobody else can."""
@@ -42,7 +49,7 @@ class Trial:
     seed: int | None = None
     """Of the last attempt."""
     epochs_granted: int | None = None
-    curve: tuple[dict[str, float], ...] = field(default=(), hash=False)
+    curve: Sequence[dict[str, float]] = field(default=(), hash=False)
     """The logs of each epoch of the last attempt (with those that it took over)."""
     score: float | None = None
     """The objective's value after its best epoch, not its last."""
@@ -96,6 +103,96 @@ class Outcome:
     """A sentence, or a stack trace that ends in the cause."""
 
 
+class Curve(Sequence[dict[str, float]]):
+    """The logs of each epoch, to read as a tuple of dicts.
+
+    Their numbers are packed: a hundred thousand learning curves as dicts would take a gigabyte.
+    Epochs that report other names than the first, or numbers that are no floats, stay dicts.
+    """
+
+    __slots__ = ("_names", "_numbers", "_rows")
+
+    def __init__(
+        self,
+        names: tuple[str, ...] = (),
+        numbers: array[float] | None = None,
+        rows: list[dict[str, float]] | None = None,
+    ) -> None:
+        self._names = names
+        self._numbers = array("d") if numbers is None else numbers
+        self._rows = rows
+
+    def __len__(self) -> int:
+        if self._rows is not None:
+            return len(self._rows)
+        return len(self._numbers) // len(self._names) if self._names else 0
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, float]: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[dict[str, float], ...]: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return tuple(self[epoch] for epoch in range(len(self))[at])
+        epoch, width = range(len(self))[at], len(self._names)
+        if self._rows is not None:
+            return self._rows[epoch]
+        numbers = self._numbers[epoch * width : (epoch + 1) * width]
+        return FrozenDict(zip(self._names, numbers, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Curve) and self._rows is None and other._rows is None:
+            mine, its = self._numbers.tobytes(), other._numbers.tobytes()
+            return (self._names, mine) == (other._names, its)
+        if not isinstance(other, Curve | tuple | list):
+            return NotImplemented
+        return tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+class PackedCurve(Curve):
+    """A curve that grows."""
+
+    __slots__ = ()
+
+    def append(self, logs: dict[str, float]) -> None:
+        """Adds an epoch."""
+        names = tuple(logs)
+        if not len(self) and self._rows is None:
+            self._names = _shared(names)
+        are_floats = all(type(number) is float for number in logs.values())
+        if self._rows is None and are_floats and names and names == self._names:
+            self._numbers.extend(logs.values())
+        else:
+            self._rows = [*self] if self._rows is None else self._rows
+            self._rows.append(FrozenDict(logs))
+
+    def cut(self, epochs: int) -> None:
+        """Leaves the first epochs."""
+        del self._numbers[max(0, epochs) * len(self._names) :]
+        if self._rows is not None:
+            del self._rows[max(0, epochs) :]
+
+    def view(self) -> Curve:
+        """Returns the curve to read, of the same memory: for a trial that is over."""
+        return Curve(self._names, self._numbers, self._rows)
+
+    def copy(self) -> PackedCurve:
+        """Returns a curve of its own."""
+        rows = None if self._rows is None else [*self._rows]
+        return PackedCurve(self._names, self._numbers[:], rows)
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns one and the same tuple for the same names: each line of a journal brings its own."""
+    return names
+
+
 @dataclass(slots=True)
 class TrialDraft:
     """The same trial while events still change it; `freeze` takes the snapshot."""
@@ -107,7 +204,7 @@ class TrialDraft:
     attempt: int = 0
     seed: int | None = None
     epochs_granted: int | None = None
-    curve: list[dict[str, float]] = field(default_factory=list)
+    curve: PackedCurve = field(default_factory=PackedCurve)
     last_epoch: int = 0
     score: float | None = None
     reason: str | None = None
@@ -132,7 +229,7 @@ class TrialDraft:
             self.attempt,
             self.seed,
             self.epochs_granted,
-            tuple(self.curve),
+            (self.curve if self.status in FINAL else self.curve.copy()).view(),
             self.score,
             self.reason,
             self.duration_s,
@@ -186,6 +283,11 @@ def values_key(values: Mapping[str, Any]) -> str:
     return _ENCODER.encode(plain_values(values))
 
 
+def values_digest(values: Mapping[str, Any]) -> bytes:
+    """Returns 16 bytes that stand for `values_key`, where many are kept."""
+    return blake2b(values_key(values).encode(), digest_size=16).digest()
+
+
 V = TypeVar("V")
 
 
@@ -228,6 +330,12 @@ class FrozenList(list[V]):
 
 EMPTY: FrozenDict[Any] = FrozenDict()
 """What a trial has before it has anything; it can't change, so that all may share it."""
+
+
+def interned(values: Mapping[str, Any]) -> FrozenDict[Any]:
+    """Returns values read-only; their texts are kept once for all trials."""
+    texts = {name: sys.intern(v) if type(v) is str else v for name, v in values.items()}
+    return FrozenDict({sys.intern(name): value for name, value in texts.items()})
 
 
 def freeze(value: Any) -> Any:

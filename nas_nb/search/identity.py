@@ -105,7 +105,9 @@ def _code_differences(
 def table_identity(table: Any) -> dict[str, str]:
     """Returns what known scores are: a hash of them, or the code that they are computed by."""
     if isinstance(table, History):
-        told = [(t.key, str(t.status), t.score, t.duration_s, t.curve) for t in table.finished]
+        told = [
+            (t.key, str(t.status), t.score, t.duration_s, tuple(t.curve)) for t in table.finished
+        ]
         return {"trials": text_hash(json.dumps(plain(told), default=repr))}
     if isinstance(table, Mapping):
         return code_identity(dict(table))

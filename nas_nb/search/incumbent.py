@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_nb.errors import printable
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.export.raw_input import with_raw_input
 from nas_nb.workers.checkpoints import load_checkpoint
@@ -50,7 +51,7 @@ class Incumbent:
     @property
     def curve(self) -> tuple[Mapping[str, float], ...]:
         """The learning curve: what was measured after each epoch."""
-        return self.trial.curve
+        return tuple(self.trial.curve)
 
     @property
     def architecture(self) -> Architecture:
@@ -102,4 +103,4 @@ class Incumbent:
             f"  {name}: {cost:,.6g}" if cost < 1 else f"  {name}: {cost:,.0f}"
             for name, cost in self.trial.costs.items()
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))

@@ -6,13 +6,14 @@ import os
 import re
 import secrets
 import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
 from nas_nb.data.fingerprint import text_hash
-from nas_nb.errors import JournalError, SearchError
+from nas_nb.errors import JournalError, NasError, SearchError
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record import journal
 from nas_nb.record.history import History
@@ -24,7 +25,7 @@ from nas_nb.strategy.registry import STRATEGIES, why_unknown
 from nas_nb.workers.checkpoints import foreign_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from nas_nb.record.events import Event
 
@@ -143,7 +144,8 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
             was, now = earlier.get(field), opening.get(field)
             detail = "" if field == "space" else f" ({was!r}, now {now!r})"
             raise _other_search(history, folder, f"another {field}{detail}")
-    found = search_differences(history, opening)
+    with reading(folder):
+        found = search_differences(history, opening)
     if found:
         raise _other_search(history, folder, f"other data or code: {'; '.join(found)}")
 
@@ -170,6 +172,19 @@ def check_own_files(folder: Path, history: History) -> None:
             f"{folder} with {foreign[0]}{more}, which its journal doesn't know. Nothing was "
             "changed; move that away, or give another `directory`."
         )
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turns what a journal's opening does to its readers into a sentence with its line."""
+    try:
+        yield
+    except NasError:
+        raise
+    except Exception as error:
+        number, _ = find_opening(folder) or (1, {})
+        with interpreting("the opening of a search", number, folder / JOURNAL_FILE):
+            raise error from None
 
 
 def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:

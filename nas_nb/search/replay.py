@@ -52,11 +52,13 @@ class Playback:
     def __init__(self, lines: Iterable[tuple[int, bytes, Event]], path: Path) -> None:
         self._path = path
         self._lines = CompressedCopy()
-        self._times = array("d")
-        opening, opened_at, ends = None, 0, []
+        self._began = self._time = 0.0
+        opening, opened_at, ends = None, 0, array("L")
+        self.events = 0
         for number, line, event in lines:
             self._lines.add(line)
-            self._times.append(event["time"])
+            self._began = event["time"] if number == 1 else self._began
+            self.events = number
             if opening is None and event["event"] == EventKind.SEARCH_OPENED:
                 opening, opened_at = event, number
             elif _ends(event):
@@ -68,7 +70,6 @@ class Playback:
         self.name = str(opening.get("search") or path.parent.name)
         with interpreting("a space", opened_at, path):
             self.domain = Domain.from_json(opening["space"])
-        self.events = len(self._times)
         self.stops = (opened_at, *ends)
         self._rewind()
         self.to(len(self.stops) - 1)
@@ -90,7 +91,7 @@ class Playback:
         return cls(whole_lines(path), path)
 
     def _rewind(self) -> None:
-        self.history, self.position = History(), 0
+        self.history, self.position, self._time = History(), 0, self._began
         self._next = parse_lines(self._lines.lines(), self._path)
         self._steered: tuple[list[Event], list[Event]] = [], []
 
@@ -117,6 +118,7 @@ class Playback:
                 self.history.apply(happened)
             except JournalError as error:
                 raise at_line(error, number, self._path) from error
+            self._time = happened["time"]
             if _ends(happened):
                 self._steered = self._steered[1], []
             elif happened["event"] == EventKind.STEERED:
@@ -145,7 +147,7 @@ class Playback:
     @property
     def seconds(self) -> float:
         """Seconds from the first event to this position, as clocks on walls count them."""
-        return self._times[max(self.position - 1, 0)] - self._times[0]
+        return self._time - self._began
 
     @property
     def steered(self) -> list[Event]:

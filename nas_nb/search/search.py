@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import BudgetError, SearchError, nearest, tell
+from nas_nb.errors import BudgetError, SearchError, nearest, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.dataframe import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
@@ -21,6 +21,7 @@ from nas_nb.search.project import (
     check_same_search,
     choose_folder,
     read_history,
+    reading,
     recorded_arguments,
 )
 from nas_nb.search.run import Project, Run
@@ -196,7 +197,9 @@ class Search:
         Raises:
             SearchError: There is no search in the folder, or one of these is needed.
         """
-        return cls(**recorded_arguments(directory, given))
+        arguments = recorded_arguments(directory, given)
+        with reading(arguments["directory"]):
+            return cls(**arguments)
 
     @property
     def listener(self) -> SearchListener:
@@ -538,7 +541,7 @@ class Search:
         progress = self.progress
         total = "" if progress.total is None else f" of {progress.total}"
         why = f" ({self.strategy_reason.removesuffix('.')})" if self.strategy_reason else ""
-        return (
+        return printable(
             f"<Search '{self.name}': {self.state}, {progress.done}{total} trials, {score}, "
             f"strategy {self.strategy.name}{why}>"
         )

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+import pickle
+import tracemalloc
 
 import pytest
 
 from nas_nb.errors import JournalError
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import Trial, TrialStatus
 from tests.record.logbook import (
     complete,
     end,
@@ -197,3 +199,71 @@ def test_the_steps_of_an_epoch_are_known_where_the_journal_tells() -> None:
     assert opened().history.steps_per_epoch is None
     with pytest.raises(JournalError, match="steps_per_epoch"):
         opened(steps_per_epoch="34")
+
+
+def logs_of(epochs: int) -> list[dict[str, float]]:
+    return [{"loss": 1 / (epoch + 1), "val_loss": math.nan} for epoch in range(epochs)]
+
+
+def trial_with(logs: list[dict[str, float]]) -> Trial:
+    journal = opened()
+    start(journal)
+    for epoch, measured in enumerate(logs, start=1):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs=measured)
+    return journal.history[0]
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        logs_of(3),
+        [{"loss": 0.5}, {"loss": 0.25, "lr": 0.1}, {"lr": 0.1}],
+        [{}, {"loss": 0.5}],
+        [{"loss": 1}, {"loss": 2**60 + 1}],
+        [],
+    ],
+)
+def test_a_curve_reads_as_a_tuple_of_what_was_measured(logs: list[dict[str, float]]) -> None:
+    curve = trial_with(logs).curve
+    assert repr(curve) == repr(tuple(logs))
+    assert repr(list(curve)) == repr(logs)
+    assert len(curve) == len(logs)
+    assert repr(curve[1:]) == repr(tuple(logs[1:]))
+    assert curve == trial_with(logs).curve == pickle.loads(pickle.dumps(curve))
+    if logs:
+        assert repr(curve[-1]) == repr(logs[-1])
+        assert curve != trial_with(logs[:-1]).curve
+    with pytest.raises(IndexError):
+        curve[len(logs)]
+
+
+def test_a_curve_stays_as_it_was_while_its_trial_goes_on() -> None:
+    journal = opened()
+    start(journal)
+    for epoch, measured in enumerate(logs_of(3), start=1):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs=measured)
+    running = journal.history[0].curve
+    end(journal, 0, "failed", reason="x")
+    failed = journal.history[0].curve
+    journal.append("trial_started", trial=0, from_epoch=1)
+    journal.append("epoch_ended", trial=0, epoch=2, logs={"loss": 7.0, "val_loss": 7.0})
+    assert repr(running) == repr(failed) == repr(tuple(logs_of(3)))
+    assert [logs["loss"] for logs in journal.history[0].curve] == [1.0, 7.0]
+    assert not hasattr(running, "append")
+
+
+def test_learning_curves_of_many_trials_take_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        journal = opened()
+        for number in range(300):
+            start(journal, units=number, activation="relu")
+            for epoch in range(1, 11):
+                logs = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), number / 7)
+                journal.append("epoch_ended", trial=number, epoch=epoch, logs=logs)
+            end(journal, number, score=number / 7)
+        assert len(journal.history.trials) == 300
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 300 * 3_000
