@@ -45,6 +45,7 @@ def test_what_needs_a_shared_net_is_refused_at_once(strategy: str):
 
 
 @pytest.mark.skipif(ON_JAX, reason="it runs this file again")
+@pytest.mark.slow
 def test_keras_on_jax_passes_the_same_tests(root: Path):
     pytest.importorskip("jax", reason='needs jax: pip install -e ".[jax]"')
     ran = subprocess.run(

@@ -64,11 +64,13 @@ def test_notebook_is_short_and_explains_every_cell(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_notebook_runs_from_top_to_bottom(path, executed):
     notebook = executed(path)
     assert all(cell.execution_count for cell in code_cells(notebook))
 
 
+@pytest.mark.slow
 def test_the_executed_quickstart_keeps_a_record_that_needs_no_kernel(executed, root):
     notebook = executed(root / "notebooks" / "01_quickstart.ipynb")
     records = [html for html in outputs_of(notebook, "text/html") if "evolution" in html]
@@ -77,6 +79,7 @@ def test_the_executed_quickstart_keeps_a_record_that_needs_no_kernel(executed, r
     assert widgets == [], "a widget without its kernel shows nothing"
 
 
+@pytest.mark.slow
 def test_the_executed_quickstart_shows_its_pictures(executed, root):
     notebook = executed(root / "notebooks" / "01_quickstart.ipynb")
     assert len(outputs_of(notebook, "image/png")) >= 2

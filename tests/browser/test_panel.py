@@ -27,6 +27,7 @@ from tests.browser.server import JupyterServer
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.parametrize("front_end", ["lab", "notebook"]),
 ]

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.driver import NotebookPage
 from tests.browser.parts import status
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 # The first trial waits for TensorFlow, for the first trace and for whatever else the machine does.
 TRIAL_LIMIT_MS = 180_000

@@ -11,6 +11,7 @@ from tests.browser.naming import nameless
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.parametrize("front_end", ["lab", "notebook"]),
 ]

@@ -13,6 +13,7 @@ from tests.browser.parts import ANSWER_MS, LIMIT_MS, button, expect_trials, open
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.parametrize("front_end", ["lab", "notebook"]),
 ]

@@ -21,6 +21,7 @@ from tests.browser.conftest import notebook_of
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.skipif(importlib.util.find_spec("voila") is None, reason="voila is not installed"),
 ]
