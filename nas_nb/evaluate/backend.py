@@ -15,7 +15,6 @@ import keras
 import psutil
 
 from nas_nb.errors import MeasureError, NasError
-from nas_nb.private_imports import context, device_lib, func_graph, ops
 
 
 def backend() -> str:
@@ -146,6 +145,8 @@ def _gpus_bytes() -> tuple[int, ...]:
 
     if not tf.config.list_logical_devices("GPU"):
         return ()
+    from nas_nb.private_tensorflow import device_lib
+
     listed = device_lib.list_local_devices()
     return tuple(device.memory_limit for device in listed if device.device_type == "GPU")
 
@@ -177,6 +178,8 @@ def release_kernels(variables: Iterable[Any]) -> None:
         if len(_made) <= MOST_KERNELS:
             return
         _made.clear()
+    from nas_nb.private_tensorflow import context
+
     context.context().clear_kernel_cache()
 
 
@@ -192,6 +195,8 @@ def released_graphs(*names: str) -> Iterator[None]:
     Args:
         *names: Beginnings of the names of the traced functions.
     """
+    from nas_nb.private_tensorflow import ops
+
     registered: dict[str, Mapping[str, Any]] = ops.gradient_registry._registry
     before = set(registered)
     try:
@@ -207,6 +212,8 @@ def released_graphs(*names: str) -> Iterator[None]:
 
 def _root(gradient: Any) -> Any:
     """Returns the outermost graph whose tensors a registered gradient holds, or None."""
+    from nas_nb.private_tensorflow import func_graph
+
     for held in _captured(gradient, depth=2):
         graph = getattr(held, "graph", None)
         if isinstance(graph, func_graph.FuncGraph):
