@@ -131,7 +131,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         Returns:
             The results of the trainings, as `kt.Tuner.run_trial`.
         """
-        best = BestWeights(self.oracle.objective, self._get_checkpoint_fname(trial.trial_id))
+        best = SaveBestEpoch(self.oracle.objective, self._get_checkpoint_fname(trial.trial_id))
         given = kwargs.pop("callbacks", None) or []
         told = trial.hyperparameters.values
         if "tuner/epochs" in told:
@@ -184,7 +184,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             # Hyperband loads a checkpoint next. Without variables to load it into, Keras would
             # drop the optimizer's state, and each rung would begin with empty moments.
             optimizer = getattr(model, "optimizer", None)
-            if isinstance(model, keras.Model) and model.built and optimizer is not None:
+            if isinstance(optimizer, keras.optimizers.Optimizer) and model.built:
                 optimizer.build(model.trainable_variables)
             # KerasTuner's Hyperband loads them itself.
             if hp.values.get("tuner/initial_epoch") and not isinstance(self, kt.Hyperband):
@@ -210,14 +210,14 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         hooks = ("on_batch_begin", "on_batch_end")
         if any(getattr(type(self), name) is not getattr(kt.Tuner, name) for name in hooks):
             return tuner_utils.TunerCallback(self, trial)
-        return EpochReporter(self, trial)
+        return TunerCallback(self, trial)
 
 
 # What KerasTuner's own classes and ours do with a trial, which begins with a model to build.
 _NEED_HYPERMODEL = (Tuner.run_trial, kt.Hyperband.run_trial)
 
 
-class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
+class TunerCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells a tuner about epochs, and spares a training the calls at every batch."""
 
     def __init__(self, tuner: kt.Tuner, trial: Any) -> None:
@@ -238,7 +238,7 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
 
 
-class BestWeights(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
+class SaveBestEpoch(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
     """Keeps the best epoch's weights of all executions, and writes them when a training ends.
 
     Args:

@@ -77,9 +77,9 @@ def _gradients_of_tensorflow(function: Callable[[list[Any]], Any], values: list[
 
 def listed_variables(model: keras.Model) -> list[Any]:
     """Returns a model's variables and, if it was compiled, those that its optimizer lists."""
-    # Keras gives a model this attribute when it is compiled, not before.
+    # Keras gives a model this attribute when it is compiled; its own loop may keep anything there.
     optimizer = getattr(model, "optimizer", None)
-    return [*model.variables, *([] if optimizer is None else optimizer.variables)]
+    return [*model.variables, *(getattr(optimizer, "variables", None) or ())]
 
 
 def optimizers(model: keras.Model) -> list[Any]:

@@ -282,3 +282,43 @@ def test_the_engines_tuner_is_ours():
     assert nas_nb.engine.tuner.Tuner is Tuner
     with maybe_distribute(None):
         pass
+
+
+@pytest.mark.tensorflow
+def test_a_board_of_epochs_takes_the_fast_path(tmp_path: Path):
+    tuner = make(tuners, "RandomSearch", tmp_path / "p", max_trials=1)
+    board = keras.callbacks.TensorBoard(tmp_path / "board")
+    rest = {"validation_split": 0.25, "epochs": 1, "verbose": 0}
+    tuner.search(X, Y, callbacks=[board], **rest)
+    assert tuner.oracle.trials["0"].message is None
+    assert list((tmp_path / "board").rglob("events*"))
+
+
+class Loop(keras.Model):  # type: ignore[misc]
+    """Trains itself, with optimizers of its own kept under Keras's name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+        self.optimizer = {"one": keras.optimizers.SGD(), "other": keras.optimizers.SGD()}
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+    def fit(self, x: Any, y: Any, callbacks: Any = (), **kwargs: Any) -> Any:
+        self(x[:1])
+        history = keras.callbacks.History()
+        for callback in (*callbacks, history):
+            callback.set_model(self)
+            callback.on_train_begin()
+            callback.on_epoch_end(0, {"val_loss": 1.0})
+        return history
+
+
+def test_a_model_may_keep_several_optimizers_of_its_own(tmp_path: Path):
+    def several(hp: kt.HyperParameters) -> keras.Model:
+        hp.Choice("rate", [0.1, 0.2])
+        return Loop()
+
+    tuner = search(tuners.RandomSearch(several, "val_loss", max_trials=1, directory=tmp_path))
+    assert tuner.oracle.trials["0"].status == "COMPLETED", tuner.oracle.trials["0"].message
