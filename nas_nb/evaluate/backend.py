@@ -164,15 +164,9 @@ _lock = threading.Lock()
 
 
 def release_kernels(variables: Iterable[Any]) -> None:
-    """Counts a model's variables, and drops TensorFlow's kernels when there were too many kinds.
-
-    For every variable of a new name or shape TensorFlow keeps a kernel that makes it, for all
-    times: half a megabyte a model where a search chooses widths freely. They can only be dropped
-    all together; what is compiled then costs its first call again, so it is not done more often.
-
-    Args:
-        variables: Keras variables of a model that has been trained, its optimizer's included.
-    """
+    """Counts a model's variables, and drops TensorFlow's kernels when there were too many kinds."""
+    # For every variable of a new name or shape TensorFlow keeps a kernel for all times: half a
+    # megabyte a model. They can only be dropped all together, and cost their first call again.
     with _lock:
         _made.update((variable.path, tuple(variable.shape)) for variable in variables)
         if len(_made) <= MOST_KERNELS:
@@ -185,18 +179,12 @@ def release_kernels(variables: Iterable[Any]) -> None:
 
 @contextmanager
 def released_graphs(*names: str) -> Iterator[None]:
-    """Makes the graphs that are traced in the block free to go when their function goes.
-
-    Where a traced function holds a `tf.custom_gradient` (Keras's cross-entropies do),
-    TensorFlow registers the gradient under a number, for all times, and the gradient holds the
-    graph: 4 to 7 MB a model. Once a training step is traced nobody asks for it again. Graphs of
-    other names, and those that another thread is still tracing, are left alone.
-
-    Args:
-        *names: Beginnings of the names of the traced functions.
-    """
+    """Frees graphs of these names that are traced in the block when their function goes."""
     from nas_nb.private_tensorflow import ops
 
+    # Where a traced function holds a `tf.custom_gradient` (Keras's cross-entropies do), TensorFlow
+    # registers the gradient for all times, and it holds the graph: 4 to 7 MB a model. Once a step
+    # is traced nobody asks for it again. What another thread is still tracing is left alone.
     registered: dict[str, Mapping[str, Any]] = ops.gradient_registry._registry
     before = set(registered)
     try:

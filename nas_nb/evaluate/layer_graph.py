@@ -28,11 +28,7 @@ def has_graph(model: Any) -> bool:
 
 
 def walk(model: keras.Model, inputs: Any, visit: Visit) -> Any:
-    """Runs a model with the visitor in the place of every layer's call.
-
-    Models inside the model are entered, so the visitor meets layers and Keras operations only. A
-    layer that is used twice is visited twice.
-    """
+    """Runs a model with the visitor in the place of every layer's call, nested models' included."""
     if not has_graph(model):
         raise MeasureError(
             "Expected a functional or Sequential model that knows its input shape. Received: "
@@ -85,13 +81,7 @@ IDLE = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class LayerCall:
-    """One call of a layer.
-
-    Attributes:
-        layer: The layer.
-        inputs: Numbers of the tensors that it takes.
-        output: Number of the tensor that it makes.
-    """
+    """One call of a layer: the numbers of the tensors that it takes, and of that which it makes."""
 
     layer: Any
     inputs: tuple[int, ...]

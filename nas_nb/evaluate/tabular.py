@@ -21,13 +21,7 @@ TableLike = Any
 
 @dataclass(frozen=True)
 class TabularResult:
-    """What a table knows of one architecture.
-
-    Attributes:
-        score: Its score; None where it failed.
-        duration_s: Seconds that its training took; 0 where the table does not say.
-        reason: Why it failed.
-    """
+    """What a table knows of one architecture; the score is None where its training failed."""
 
     score: float | None
     duration_s: float = 0.0

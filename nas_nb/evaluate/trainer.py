@@ -90,27 +90,19 @@ def train(
 
     Args:
         model: A compiled Keras model for `data`.
-        data: The data; the training part is shuffled anew in every epoch, by `seed`.
-        epochs: The last epoch's number: epochs in all, those before `initial_epoch` included.
+        data: The training part is shuffled anew in every epoch, by `seed`.
+        epochs: Epochs in all, those before `initial_epoch` included.
         batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
         seed: Decides the order of the samples.
-        on_epoch: Called after every complete epoch with its number (from 1), its logs (names as
-            in `fit`: `loss`, `accuracy`, `val_loss` ...) and its duration in seconds. The model
-            has its weights of that moment; its optimizer's state is there when training ends. If
-            it sets `model.stop_training`, no further epoch is trained.
+        on_epoch: Called after every complete epoch with its number (from 1), its logs and its
+            seconds. The model has its weights of that moment, and may be told to stop training.
         control: Asked at least every half second, or after every batch where one takes longer.
-        initial_epoch: Epochs that the model has been trained for already, so that the order of
-            the samples goes on where it was.
+        initial_epoch: Epochs that the model has been trained for already.
         keeper: Keeps the state after an epoch, if it is due after the report.
-        held: An empty list at the first of several calls that make up one training, and the same
-            list at the others: so nothing is compiled twice.
-
-    Returns:
-        How the training ended.
+        held: The same list at all calls that make up one training, so that it is traced once.
 
     Raises:
-        MeasureError: The loss doesn't fit the labels or the outputs, or the model takes batches of
-            another size.
+        MeasureError: The loss doesn't fit the labels or the outputs, or batches have another size.
     """
     validation_batch_size = fixed_batch_size(model) or VALIDATION_BATCH_SIZE
     with loss_errors_explained(model, data.y_train), _batch_errors_explained(model, data):

@@ -65,17 +65,7 @@ def build(model: keras.Model, x: Any) -> None:
 
 
 def restore(model: keras.Model, arrays: Sequence[npt.NDArray[Any]], x: Any) -> None:
-    """Puts a model of the same architecture into the state that `capture` took.
-
-    Args:
-        model: A compiled model; what it still lacks is built first, since before its variables
-            exist a state has no place to go.
-        arrays: The state.
-        x: Samples `(samples, ...)`, as for `build`.
-
-    Raises:
-        ValueError: The state is that of another architecture. The model's variables are as before.
-    """
+    """Puts a model into the state that `capture` took; ValueError if it is another's."""
     build(model, x)
     variables = _variables(model)
     if [tuple(v.shape) for v in variables] != [array.shape for array in arrays]:

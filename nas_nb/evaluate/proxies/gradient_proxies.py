@@ -143,17 +143,7 @@ def grad_norm(model: keras.Model, x: Any, y: Any) -> float:
 def loss_gradients(
     model: keras.Model, x: Any, y: Any
 ) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Returns weight and gradient of every kernel of the model, in the model's order.
-
-    Args:
-        model: A built and compiled model.
-        x: A batch of samples, `(samples, ...)`.
-        y: Its targets, as `fit` takes them.
-
-    Raises:
-        MeasureError: The model isn't compiled, has no weights, or its loss fails: it doesn't fit
-            the labels or the outputs.
-    """
+    """Returns weight and gradient of every kernel of a compiled model, in the model's order."""
     if not model.compiled:
         raise MeasureError(
             f"Expected a compiled model, whose loss says what to learn. Received: {model.name!r}. "
@@ -215,22 +205,12 @@ def probe_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def forward(model: keras.Model, inputs: Any) -> Any:
-    """Returns the model's outputs with every layer called by `call`.
-
-    A model whose layers can't be seen runs as in training. To be used inside a
-    `keras.StatelessScope`, which keeps what the layers would store.
-    """
+    """Returns the model's outputs, its layers called by `call`, in a `keras.StatelessScope`."""
     return walk(model, inputs, probe_call) if has_graph(model) else model(inputs, training=True)
 
 
 def logits(model: keras.Model, inputs: Any) -> Any:
-    """Returns the model's outputs before the activation of its head.
-
-    The outputs of a softmax always sum to 1, so nothing can be learned from their sum.
-
-    Raises:
-        MeasureError: The layers of the model can't be seen.
-    """
+    """Returns the model's outputs before the activation of its head: a softmax's sum to 1."""
     heads = output_layers(model) if has_graph(model) else []
 
     def visit(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -261,11 +241,7 @@ def linearised(layer: Any) -> Iterator[None]:
 
 
 def kernels(model: keras.Model) -> list[keras.Variable]:
-    """Returns the weights that multiply inputs: trainable, and neither biases nor scales.
-
-    Raises:
-        MeasureError: There are none.
-    """
+    """Returns the weights that multiply inputs: trainable, and neither biases nor scales."""
     found = [weight for weight in model.trainable_variables if len(weight.shape) > 1]
     if not found:
         raise MeasureError(
@@ -276,11 +252,7 @@ def kernels(model: keras.Model) -> list[keras.Variable]:
 
 
 def finite(score: Any, proxy: str, model: keras.Model) -> float:
-    """Returns a score as a float.
-
-    Raises:
-        MeasureError: It is infinite or not a number, so it can't be compared.
-    """
+    """Returns a score as a float; MeasureError where it is infinite or not a number."""
     value = float(score)
     if not math.isfinite(value):
         raise MeasureError(

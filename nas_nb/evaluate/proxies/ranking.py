@@ -67,12 +67,7 @@ BASELINES = ("params", "macs")
 
 
 class ProxyScore(NamedTuple):
-    """What a proxy gives one candidate.
-
-    Attributes:
-        value: The score.
-        ms: The milliseconds that it took.
-    """
+    """What a proxy gives one candidate, and in how many milliseconds."""
 
     value: float
     ms: float
