@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.data.fingerprint import data_differences, text_hash
 from nas_nb.record.history import History
 from nas_nb.record.trial import plain
-from nas_nb.search.code_identity import code_differences, code_identity
+from nas_nb.space.code_identity import code_differences, code_identity
 from nas_nb.strategy.function import FunctionStrategy
 
 if TYPE_CHECKING:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import keras
@@ -15,105 +13,10 @@ import pytest
 import nas_nb as nas
 from nas_nb.errors import NasError, NasWarning
 from nas_nb.record.journal import JOURNAL_FILE
-from nas_nb.search.code_identity import code_differences, code_identity
 from nas_nb.search.project import folder_name
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] > 0).astype(int)
-
-
-def code(source: str, name: str = "build", **names: Any) -> Any:
-    """Returns what a cell with this source defines."""
-    scope: dict[str, Any] = {"__name__": "__main__", "keras": keras, "np": np, **names}
-    exec(compile(source, "<cell>", "exec"), scope)
-    return scope[name]
-
-
-def differences(one: Any, other: Any) -> list[str]:
-    return code_differences(code_identity(one), code_identity(other), same_version=True)
-
-
-PLAIN = "def build(hp):\n    return hp.Int('units', 4, 8) + 1\n"
-
-
-def test_comments_docstrings_and_places_are_no_edits() -> None:
-    same = "\n\n# a comment\ndef build(hp):\n    '''Says more.'''\n    # why\n    return hp.Int(\n"
-    assert differences(code(PLAIN), code(same + "        'units', 4, 8) + 1\n")) == []
-
-
-HELPER = (
-    "def helper(x):\n    return x * {}\ndef build(hp):\n    return [helper(n) for n in (1, 2)]\n"
-)
-METHOD = "class build:\n    size = {}\n    def __call__(self, hp):\n        return self.size\n"
-INNER = "def build(hp):\n    def inner():\n        return {}\n    return inner()\n"
-GLOBAL = "sizes = {{'a': [{}, 2]}}\ndef build(hp):\n    return sizes['a']\n"
-DEFAULT = "def build(hp, *, size={}):\n    return size\n"
-LAMBDA = "build = lambda hp: hp + {}\n"
-CLASS = "class Layer:\n    def call(self):\n        return {}\ndef build(hp):\n    return Layer()\n"
-
-
-@pytest.mark.parametrize("source", [HELPER, METHOD, INNER, GLOBAL, DEFAULT, LAMBDA, CLASS])
-def test_an_edit_anywhere_in_the_code_that_is_reached_counts(source: str) -> None:
-    assert differences(code(source.format(3)), code(source.format(3))) == []
-    assert len(differences(code(source.format(3)), code(source.format(4)))) == 1
-
-
-def test_what_a_function_closes_over_is_named_with_both_values() -> None:
-    def make(width: int) -> Callable[[Any], int]:
-        def build(hp: Any) -> int:
-            return width
-
-        return build
-
-    (said,) = differences(make(64), make(128))
-    assert said.endswith("build.width = 64, now 128")
-
-
-def test_arguments_of_a_partial_and_attributes_of_an_object_count() -> None:
-    build = code("def build(hp, size):\n    return size\n")
-    one, other = (functools.partial(build, size=size) for size in (3, 4))
-    assert differences(one, other)
-
-    class Sized(kt.HyperModel):
-        def __init__(self, size: int) -> None:
-            super().__init__()
-            self.size = size
-
-        def build(self, hp: Any) -> int:
-            return self.size
-
-    assert any("size = 3, now 4" in each for each in differences(Sized(3), Sized(4)))
-    assert differences(Sized(3), Sized(3)) == []
-    assert differences(Sized(3).build, Sized(4).build)
-
-
-COUNTER = """
-calls, seen, marks = 0, [], {"n": 0}
-def build(hp):
-    global calls
-    calls += 1
-    seen.append(hp)
-    marks["n"] += 1
-    return 1
-"""
-
-
-def test_what_the_code_itself_changes_is_no_edit() -> None:
-    build = code(COUNTER)
-    before = code_identity(build)
-    build(1)
-    assert code_identity(build) == before
-
-
-def test_recursion_and_cycles_end() -> None:
-    source = (
-        "def build(n):\n    return other(n)\ndef other(n):\n    return build(n - 1) if n else 0\n"
-    )
-    assert {"build", "other"} <= set(code_identity(code(source)))
-    loop: list[Any] = []
-    loop.append(loop)
-    assert isinstance(code("build = lambda hp: loop\n", loop=loop), FunctionType)
-    assert code_identity(code("build = lambda hp: loop\n", loop=loop))
 
 
 def build_with(width: int = 4, loss: Any = "binary_crossentropy") -> Callable[..., keras.Model]:

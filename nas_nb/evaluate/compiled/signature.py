@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from nas_nb.data.fingerprint import text_hash
 from nas_nb.evaluate.compiled.traced_values import (
     FREE_FIELDS,
     FREE_HYPERPARAMETERS,
@@ -21,6 +22,7 @@ from nas_nb.evaluate.compiled.traced_values import (
     shares_sizes,
     switchable_name,
 )
+from nas_nb.space.code_identity import code_identity
 
 
 class Sharing(StrEnum):
@@ -201,15 +203,26 @@ def _identity(thing: Any) -> Any:
         return thing
     if of_keras(thing) and hasattr(thing, "get_config"):
         return [type(thing).__name__, _described(thing)]
-    return f"object {id(thing)}"
+    return _own(thing)
+
+
+def _own(thing: Any) -> str:
+    """Describes an object of the user's: which one, and what its code is and calls by now."""
+    return f"object {id(thing)} {text_hash(json.dumps(code_identity(thing)))}"
 
 
 def _described(thing: Any) -> Any:
     # The wrapper of a Python function serialises it by name, which two functions may share.
     function = getattr(thing, "fn", None) or getattr(thing, "_fn", None)
     if function is not None and not str(getattr(function, "__module__", "")).startswith("keras."):
-        return f"object {id(function)}"
-    return _without(dict(thing.get_config()), ("seed",))
+        return _own(function)
+    return _without({**_left_out(thing), **thing.get_config()}, ("seed",))
+
+
+def _left_out(thing: Any) -> dict[str, Any]:
+    """Returns what a loss or metric was made with and its config leaves out: `Huber`'s delta."""
+    given = getattr(thing, "_fn_kwargs", None) or {}
+    return {name: value for name, value in given.items() if name not in thing.get_config()}
 
 
 def _without(node: Any, fields: tuple[str, ...]) -> Any:

@@ -309,7 +309,10 @@ def _fresh(metrics: Any) -> Any:
     if isinstance(metrics, list | tuple):
         return [_fresh(value) for value in metrics]
     if isinstance(metrics, keras.metrics.Metric):
-        return type(metrics).from_config(metrics.get_config())
+        copy = type(metrics).from_config(metrics.get_config())
+        if hasattr(metrics, "_fn_kwargs"):  # some configs leave a part of it out: an axis
+            copy._fn_kwargs = metrics._fn_kwargs
+        return copy
     return metrics
 
 

@@ -8,6 +8,7 @@ import keras
 import pytest
 from keras import layers
 
+from nas_nb.evaluate.compiled.signature import signature
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from tests.evaluate.engine.paths import assert_same, by_engine, by_fit, vectors
 
@@ -72,3 +73,27 @@ def test_a_metric_with_a_config_is_shared() -> None:
         _, outcome = by_engine(chain([keras.metrics.MeanSquaredError()]), *vectors(), cache=cache)
         assert outcome.note is None
     assert (cache.traced, cache.reused) == (1, 1)
+
+
+def test_a_loss_whose_helper_was_edited_is_another() -> None:
+    scope: dict = {}
+    exec("def helper(e): return e**2\ndef loss(y, p): return helper(y - p)", scope)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("adam", scope["loss"])
+    before = signature(model, "data").key
+    assert signature(model, "data").key == before
+    exec("def helper(e): return abs(e)", scope)
+    assert signature(model, "data").key != before
+
+
+def test_losses_that_differ_in_what_their_config_leaves_out_are_trained_as_they_are() -> None:
+    def made(delta: float) -> keras.Model:
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(4), layers.Dense(1)])
+        cosine = keras.metrics.CosineSimilarity(axis=0, name="cosine")
+        model.compile("sgd", keras.losses.Huber(delta), metrics=[cosine])
+        return model
+
+    cache = TraceCache()
+    for delta in (1.0, 0.1):
+        assert_same(lambda delta=delta: made(delta), *vectors(), cache=cache)
+    assert cache.traced == 2

@@ -234,7 +234,8 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
             if not isinstance(getattr(cls, name, None), functools.cached_property):
                 yield name, part
     elif hasattr(value, "get_config") and not hasattr(value, "weights"):
-        yield "config", {key: v for key, v in value.get_config().items() if key != "name"}
+        given = {**getattr(value, "_fn_kwargs", {}), **value.get_config()}  # Huber's leaves one out
+        yield "config", {key: part for key, part in given.items() if key != "name"}
 
 
 class _Reads:
