@@ -66,7 +66,6 @@ def bench_ten_thousand() -> None:
         search = nas.open(folder)
         loaded = time.perf_counter()
         painter = Painter(search)
-        painter.panel.book.selected_index = 1
         painter.paint_once()
         painter.panel._saved(Snapshot(search))
         opened = time.perf_counter()
@@ -84,9 +83,8 @@ def repaint_s(painter: Painter, tab: Any) -> float:
     """Returns the median CPU seconds of a paint that has to draw."""
     spent = []
     for _ in range(5):
-        for picture in (getattr(tab, name, None) for name in ("picture", "_picture", "_funnel")):
-            if picture is not None:
-                picture._drawn = None
+        for picture in painter.panel._pictures.values():
+            picture._infos = None
         if hasattr(tab, "_learned"):
             tab._learned = 0
         began = time.thread_time()
@@ -103,7 +101,7 @@ def bench_memory() -> None:
     """
     search = nas.Search(CHOICES, "digits", max_trials=10)
     painter = Painter(search)
-    painter.panel.book.selected_index = list(painter.panel.tabs).index("Watch")
+    painter.panel.book.selected_index = list(painter.panel.tabs).index("Run")
     painter.panel._records.append(cast(Any, Unread()))  # as if a cell showed it
     painter.paint_once()
 
@@ -151,7 +149,7 @@ def join_one_by_one(search: Any) -> Iterator[None]:
 def draw_anew(painter: Painter) -> Iterator[None]:
     """Makes the picture in view and what is seen of it out of date, at each step."""
     for _ in range(REPAINTS):
-        painter.panel.watch.picture._drawn = None
+        painter.panel.run.picture._infos = None
         painter.panel.inputs += 1
         yield
 

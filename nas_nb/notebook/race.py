@@ -8,21 +8,21 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import ipywidgets as widgets
 import numpy as np
 from IPython import get_ipython
 from IPython.display import DisplayHandle, display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator
 
 from nas_nb.notebook import output, tables, wording
 from nas_nb.notebook.output import PANEL_CSS, live_bundle, record_bundle
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from nas_nb.notebook.plots.figures import image
+from nas_nb.notebook.plots.figures import Picture
+from nas_nb.notebook.plots.plot import Plot
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve
 
@@ -72,9 +72,7 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        view = RaceView()
-        view.draw(self)
-        return view.record(self)
+        return RaceView().record(self)
 
     def _ipython_display_(self) -> None:
         if not output.in_notebook():
@@ -149,36 +147,22 @@ def race(*args: Any, **kwargs: Any) -> NotebookRace:
     return NotebookRace(*args, **kwargs).run()
 
 
-_SIZE = (9.6, 3.6)
-_MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.8, "wspace": 0.2}
 _HEADER = ("strategy", "mean", "standard error", "best", "seeds", "trials", "seconds")
 
 
 class RaceView:
-    """One figure and one tree of widgets for one race; one thread at a time may draw.
-
-    Attributes:
-        status: How far it is.
-    """
+    """One picture and one tree of widgets for one race; one thread at a time may draw."""
 
     def __init__(self) -> None:
-        self._figure = Figure(figsize=_SIZE, dpi=100, facecolor="white")
-        FigureCanvasAgg(self._figure)
-        self._axes = self._figure.subplots(1, 2)
-        self._figure.subplots_adjust(**_MARGINS)
-        self._png, self._alt = b"", ""
+        trials = Plot("trials", race_info, draw_race, describe_race, "")
+        time = trials._replace(
+            draw=partial(draw_race, over="time"), describe=lambda _: "the same against seconds"
+        )
+        self._picture = Picture(trials, time, height=3.6, margins={"top": 0.8})
         self._handle: DisplayHandle | None = None
         self.status, self._image, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._widget = widgets.VBox([self.status, self._image, self._table])
         self._widget.add_class("nas-panel")
-
-    def draw(self, race: Race) -> None:
-        """Draws the picture of what happened so far."""
-        info: RaceInfo = race_info(race)
-        draw_race(info, self._axes[0], "trials")
-        draw_race(info, self._axes[1], "time")
-        self._axes[1].set_visible(bool(info.time))
-        self._png, self._alt = drawing.png(self._figure), describe_race(info)
 
     def show(self, race: Race) -> None:
         """Shows the race in the running cell."""
@@ -188,18 +172,17 @@ class RaceView:
 
     def paint(self, race: Race) -> None:
         """Brings what is shown up to date."""
-        self.draw(race)
+        self._picture.draw(race)
         line = html.escape(status_line(race))
         self.status.value = (
             f'<style>{PANEL_CSS}</style><p role="status" aria-live="polite" class="nas-status">'
             f"{line}</p>"
         )
-        self._image.value = image(self._png, self._alt, *_SIZE)
+        self._image.value = self._picture.white_html()
         self._table.value = summary_table(race)
 
     def keep(self, race: Race) -> None:
         """Replaces what is shown by the record, which needs no kernel, and lets the widgets go."""
-        self.draw(race)
         if self._handle is not None:
             self._handle.update(self.record(race), raw=True)
         for one in (self.status, self._image, self._table, self._widget):
@@ -207,13 +190,14 @@ class RaceView:
 
     def record(self, race: Race) -> dict[str, Any]:
         """Returns the record as HTML, picture and text."""
+        self._picture.draw(race)
         parts = [
             f"<p><strong>{html.escape(status_line(race))}</strong></p>",
-            f"<p>{image(self._png, self._alt, *_SIZE)}</p>",
+            f"<p>{self._picture.white_html()}</p>",
             summary_table(race),
             f"<p>Journals: {html.escape(race.directory.name)}</p>",
         ]
-        return record_bundle("\n".join(parts), self._png, repr(race))
+        return record_bundle("\n".join(parts), self._picture.on_white(), repr(race))
 
 
 def status_line(race: Race) -> str:
@@ -343,7 +327,8 @@ def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
     drawing.finish_axes(ax, f"Incumbent{spread}", x, info.objective)
     if over == "trials":
         drawing.whole_ticks(ax)
-    elif lines:
+    else:
+        ax.set_visible(bool(lines))
         ax.xaxis.set_major_locator(AutoLocator())
     return ax
 

@@ -4,7 +4,8 @@ import ipywidgets as widgets
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_kinds
+from nas_nb.notebook.panel import settings_form
+from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_kinds, usable_strategies
 from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
@@ -59,3 +60,9 @@ def test_every_change_is_told(form):
     form.show(make_strategy("evolution"))
     form.inputs["population"].value = 33
     assert told == [1]
+
+
+def test_strategies_whose_library_is_missing_are_not_offered(monkeypatch):
+    assert usable_strategies() == list(STRATEGIES)
+    monkeypatch.setattr(settings_form, "find_spec", lambda name: None)
+    assert set(STRATEGIES) - set(usable_strategies()) == {"tpe", "cma_es"}

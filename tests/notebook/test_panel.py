@@ -113,7 +113,8 @@ def test_why_a_search_can_not_start_is_said_beside_the_button():
     panel = Panel(FakeSearch(), lambda: None)
     panel.controls.inputs["max_trials"].value = "many"
     panel.paint()
-    assert "Expected `max_trials`" in panel._reason.value
+    assert "Not ready to start: Expected `max_trials`" in panel._views["status"].value
+    assert shown(panel).count('<p role="alert">') == 1
     assert panel.buttons.primary.disabled
 
 

@@ -70,10 +70,15 @@ def test_every_panel_stays_and_what_is_saved_below_it_becomes_the_last_record(ma
     search.panel()
     assert "Ready to start." in saved(outputs[1])
     search.start().wait()
+    assert not any(is_live(bundle) for bundle in outputs)  # no page has shown them
+    search.listener.painter.panel.touch._take({"here": True})
     assert [is_live(bundle) for bundle in outputs] == [True, False, True, False]
     assert outputs[0] == outputs[2]
+    search.configure(max_trials=3)
+    search.start().wait()
+    assert [is_live(bundle) for bundle in outputs] == [True, False, True, False]
     for record in (outputs[1], outputs[3]):
-        assert "2 of 2 trials ended" in saved(record)
+        assert "3 of 3 trials ended" in saved(record)
 
 
 def test_awaiting_and_running_in_the_cell_bring_the_record_up_to_date_too(make, outputs):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.notebook.panel.settings_form import about
+from nas_nb.notebook.panel.settings_form import about, usable_strategies
 from nas_nb.notebook.wording import folder_text, size_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.objective import as_objective
@@ -37,7 +37,11 @@ class SettingsView:
             f'<p class="nas-coverage"><strong>{html.escape(coverage_text(now))}</strong></p>'
         )
         strategy = now.strategy
-        told = f"{strategy.name}: {about(type(strategy))}"
+        missing = ", ".join(name for name in STRATEGIES if name not in usable_strategies())
+        hint = (
+            f" Not listed, since the extra optuna is not installed: {missing}." if missing else ""
+        )
+        told = f"{strategy.name}: {about(type(strategy))}{hint}"
         self._about.value = f'<p class="nas-help">{html.escape(told)}</p>'
         magic = f"# or, above a cell that describes the space\n{magic_text(now)}"
         code = f"{python_text(now)}\n\n{magic}"

@@ -18,7 +18,7 @@ from IPython.display import DisplayHandle, display
 
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.notebook import wording
-from nas_nb.notebook.output import PANEL_CSS, css_with_keys, panel_bundle, saved_bundle
+from nas_nb.notebook.output import PANEL_CSS, css_with_keys, no_bundle, panel_bundle, saved_bundle
 from nas_nb.notebook.panel.configure_tab import SettingsView
 from nas_nb.notebook.panel.drawings import Drawings
 from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection, row
@@ -47,6 +47,8 @@ class Panel:
         self._search = search
         self._on_input = on_input
         self._records: list[DisplayHandle] = []
+        self._panels: list[DisplayHandle] = []
+        self._placed = True
         self.inputs = 0
         self.controls = SettingsForm(search, self._noticed)
         self.buttons = Buttons(search, self._noticed)
@@ -63,16 +65,17 @@ class Panel:
         self.settings.value = search.state is SearchState.NEW
         self.settings.observe(lambda _: self._noticed(), "value")
         select, sort = self.chooser.select, self._trials.board.sort_by
-        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom})
+        place = self._place
+        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom, "here": place})
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
-        self._clock, self._reason = widgets.HTML(), widgets.HTML()
+        self._clock = widgets.HTML()
         self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=list(self.tabs))
         self.book.selected_index = 0
         self.book.observe(lambda _: self._noticed(), "selected_index")
         self.widget = self._arranged()
 
     def _arranged(self) -> Any:
-        buttons = (self.buttons.widget, self.settings, self.buttons.refusal, self._reason)
+        buttons = (self.buttons.widget, self.settings, self.buttons.refusal)
         head = row(*buttons, self._views["status"])
         parts = (self._clock, self._configure.widget, self.chooser.widget, self.book, self.touch)
         panel = widgets.VBox([self._views["title"], head, *parts])
@@ -93,7 +96,7 @@ class Panel:
 
     def show(self, now: Snapshot) -> None:
         """Shows the panel in the running cell, and below it the record, which a page hides."""
-        display(panel_bundle(self.widget), raw=True)
+        self._panels.append(display(panel_bundle(self.widget), raw=True, display_id=True))
         self._records.append(display(self._saved(now), raw=True, display_id=True))
 
     def paint(self) -> Snapshot:
@@ -107,7 +110,8 @@ class Panel:
         self.chooser.paint(now)
         self.controls.enable(live=now.state.live, started=bool(now.history.opened))
         self.buttons.enable(now.state, legal=self.controls.legal)
-        self._reason.value = self.controls.reason
+        if self.controls.reason and not now.state.live:
+            texts["status"] = _not_ready(self.controls.reason)
         for name, text in texts.items():
             self._views[name].value = text
         self._clock.value = _progress(now)
@@ -136,6 +140,17 @@ class Panel:
             record = self._saved(now)
             for handle in self._records:
                 handle.update(record, raw=True)
+        self._place(seen=self.touch.seen or now.state.live or now.state is SearchState.NEW)
+
+    def _place(self, seen: bool) -> None:
+        """Takes an ended search's panel out of the cell if no page has ever shown it.
+
+        Where a program executes the notebook, the widget would stay in the file without its kernel.
+        """
+        if seen != self._placed:
+            self._placed = seen
+            for handle in self._panels:
+                handle.update(panel_bundle(self.widget) if seen else no_bundle(), raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
         self.run.draw(now)
@@ -183,6 +198,11 @@ def _status(now: Snapshot) -> str:
     about = f'<p class="nas-about nas-choice">{reason}</p>' if reason else ""
     state = f'<span class="nas-dot nas-{now.state.value}"></span>'
     return f'<p role="status" aria-live="polite" class="nas-status">{state}{text}</p>{about}'
+
+
+def _not_ready(reason: str) -> str:
+    text = html.escape(f"Not ready to start: {reason}")
+    return f'<p role="status" class="nas-status nas-alert">{text}</p>'
 
 
 def _progress(now: Snapshot) -> str:

@@ -7,6 +7,7 @@ import html
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.search.objective import logged_metrics
 from nas_nb.strategy.multi_objective import COSTS
 from nas_nb.strategy.options import option_help
+from nas_nb.strategy.optuna_samplers import OptunaStrategy
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class SettingsForm:
         self._on_change = on_change
         self._strategies: dict[str, Any] = {name: name for name in STRATEGIES}
         self._held: dict[str, Any] = {}
-        self._syncing = False
+        self._syncing, self._reason = False, ""
         self.options = OptionsForm(lambda: self._changed("options"), without=("cost",))
         self._limits = LimitFields(LIMITS)
         self.inputs: dict[str, Any] = {**_made_fields(search), **self._limits.inputs}
@@ -86,8 +88,8 @@ class SettingsForm:
 
     @property
     def reason(self) -> str:
-        """Why a control does not fit, as HTML; '' if all do."""
-        return next((one.value for one in self._complaints.values() if one.value), "")
+        """Why a control does not fit; '' if all do."""
+        return self._reason
 
     def sync(self) -> None:
         """Shows the search's settings as they are, after something has changed them."""
@@ -201,6 +203,7 @@ class SettingsForm:
 
     def _complain(self, name: str, error: NasError | None) -> None:
         """Says the one thing that does not fit: where it was said before, or beside `name`."""
+        self._reason = "" if error is None else str(error)
         text = "" if error is None else alert_html(error)
         said = [place for place, complaint in self._complaints.items() if complaint.value == text]
         place = said[0] if said and text else name
@@ -226,6 +229,14 @@ def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
         )
 
 
+def usable_strategies() -> list[str]:
+    """Returns the strategies whose libraries are installed."""
+    installed = find_spec("optuna") is not None
+    return [
+        n for n, kind in STRATEGIES.items() if installed or not issubclass(kind, OptunaStrategy)
+    ]
+
+
 def _made_fields(search: Search) -> dict[str, Any]:
     known = logged_metrics(search.space, search.data) or ["val_accuracy", "val_loss", "val_mae"]
     names = dict.fromkeys((str(search.settings.objective.name), *known))
@@ -238,7 +249,7 @@ def _made_fields(search: Search) -> dict[str, Any]:
     objective.continuous_update = folder.continuous_update = False
     second = {"tooltip": "minimised beside the objective", **_described("Second objective")}
     return {
-        "strategy": widgets.Dropdown(options=list(STRATEGIES), **_described("Strategy")),
+        "strategy": widgets.Dropdown(options=usable_strategies(), **_described("Strategy")),
         "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **second),
         "objective": objective,
         "epochs": _count("Epochs per trial", "", 1, _MOST_COUNT),

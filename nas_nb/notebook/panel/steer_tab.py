@@ -14,7 +14,7 @@ import numpy as np
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.panel.inputs import alert_html, named, row
 from nas_nb.notebook.panel.limit_fields import LimitFields
-from nas_nb.notebook.panel.settings_form import OptionsForm
+from nas_nb.notebook.panel.settings_form import OptionsForm, usable_strategies
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import budget_text, by_number, score_text, size_text, value_text
@@ -325,7 +325,7 @@ class StrategySection(SteerSection):
         super().__init__(context)
         self.options = OptionsForm(lambda: None)
         now = context.search.strategy
-        names = [*dict.fromkeys([now.name, *STRATEGIES])]
+        names = [*dict.fromkeys([now.name, *usable_strategies()])]
         self.name = widgets.Dropdown(options=names, value=now.name, **named("Strategy", 200))
         self.change = self.button("Change", self._change, 90)
         self.options.show(now)

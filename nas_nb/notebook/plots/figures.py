@@ -113,6 +113,7 @@ _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace":
 _WIDTH, _INCH = 9.6, 100
 # From the Axes to the names of the scales, in pixels.
 _BELOW, _BESIDE = 27, 45
+_MOST_MARKS = 3000
 _SHARPNESS = 1.5
 """Pixels of the picture to one of the page: high-resolution screens have two."""
 
@@ -158,8 +159,8 @@ class Picture:
         self.alt = ""
         self.png = b""
 
-    def draw(self, context: PlotContext) -> bool:
-        """Draws what has happened so far; returns False if that looks as it did."""
+    def draw(self, context: Any) -> bool:
+        """Draws what the context of its plots tells; returns False if that looks as it did."""
         infos = [plot.info(context) for plot in self._plots]
         if infos == self._infos:
             return False
@@ -230,7 +231,7 @@ class Picture:
         found: list[list[float]] = []
         width, height = self._figure.bbox.size
         for plot, info, ax in zip(self._plots, self._infos or [], self._axes, strict=False):
-            marks = plot.marks(info) if plot.marks else ()
+            marks = list(plot.marks(info))[-_MOST_MARKS:] if plot.marks else []
             if not marks:
                 continue
             places = ax.transData.transform([(x, y) for _, x, y in marks])

@@ -39,7 +39,7 @@ class Plot(NamedTuple):
 
     Attributes:
         name: Its name: `search.plot.NAME()` where it has a `size`.
-        info: Computes what will be drawn, as a NamedTuple; changes nothing.
+        info: Computes what will be drawn from a `PlotContext`, as a NamedTuple; changes nothing.
         draw: Draws it on the caller's Axes, in place of what an earlier call drew there.
         describe: Says it in words, for readers who don't see it.
         about: One sentence: the help of `search.plot.NAME`.
@@ -53,7 +53,7 @@ class Plot(NamedTuple):
     """
 
     name: str
-    info: Callable[[PlotContext], Any]
+    info: Callable[[Any], Any]
     draw: Callable[[Any, Axes], Axes]
     describe: Callable[[Any], str]
     about: str

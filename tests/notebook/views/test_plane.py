@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_nb.notebook.plots.space_map import SpaceEmbedding, embedding_of
+from nas_nb.explain.embedding import SpaceEmbedding, embedding_of
 from nas_nb.space.encoding import distance
 from tests.notebook.fakes import DOMAIN
 
