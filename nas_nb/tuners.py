@@ -20,8 +20,10 @@ from nas_nb.evaluate.fit import fit_noted
 from nas_nb.oracles.journal_oracle import JournalOracle
 from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
+from nas_nb.record.files import write_whole
 from nas_nb.space.automatic_names import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
+from nas_nb.workers.checkpoints import weights_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,11 +115,8 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
 
     def _save_now(self) -> None:
         if not self._is_worker():
-            file = Path(self.project_dir) / "oracle.json"
-            partial = file.with_name(f"partial_{file.name}")
-            partial.write_text(json.dumps(self.oracle.get_state()))
-            partial.replace(file)
-        Path(self._get_tuner_fname()).write_text(json.dumps(self.get_state()))
+            _write_json(Path(self.project_dir) / "oracle.json", self.oracle.get_state())
+        _write_json(Path(self._get_tuner_fname()), self.get_state())
         self._saved_at = time.monotonic()
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> list[Any]:
@@ -173,7 +172,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             results, note = fit_noted(model, *args, **kwargs)
         trial.message = note or trial.message
         built = Path(self._get_build_config_fname(trial.trial_id))
-        built.write_text(json.dumps(model.get_build_config()))
+        _write_json(built, model.get_build_config())
         objective = self.oracle.objective
         tuner_utils.validate_trial_results(results, objective, "HyperModel.fit()")
         return results
@@ -272,9 +271,22 @@ class SaveBestEpoch(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
             return
         last = [variable.numpy() for variable in listed_variables(self.model)]
         _assign(self.model, self.best)
-        self._save_model()
-        _assign(self.model, last)
+        try:
+            self._save_model()
+        finally:
+            _assign(self.model, last)
         self.best = None
+
+    def _save_model(self) -> None:
+        strategy = getattr(self.model, "distribute_strategy", None)
+        if type(strategy).__name__.startswith("MultiWorker"):
+            super()._save_model()  # where only the chief's file counts
+        else:
+            write_whole(Path(self.filepath), [weights_image(self.model).getbuffer()], sync=False)
+
+
+def _write_json(file: Path, content: Any) -> None:
+    write_whole(file, [json.dumps(content).encode()], sync=False)
 
 
 def _assign(model: keras.Model, values: list[Any]) -> None:

@@ -169,10 +169,8 @@ class CheckpointStore:
         """
         name = f"trial_{number:06d}.weights.h5"
         model.set_weights(list(weights))
-        # In memory: where HDF5 itself meets a full disk, it takes the process with it.
-        image = _WeightsImage()
         with _alone(model):
-            model.save_weights(image)
+            image = weights_image(model)
         image.seek(0, io.SEEK_END)
         image.write(_seal(image.getvalue(), number))
         self._files.write(name, image.getbuffer(), sync=True)
@@ -209,6 +207,13 @@ class _WeightsImage(io.BytesIO):
 
     def __str__(self) -> str:
         return "memory.weights.h5"
+
+
+def weights_image(model: keras.Model) -> io.BytesIO:
+    """Returns a model's file of weights in memory: HDF5 that meets a full disk ends the process."""
+    image = _WeightsImage()
+    model.save_weights(image)
+    return image
 
 
 _SEAL = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
+import keras_tuner as kt
 import numpy as np
 import pytest
 
@@ -69,6 +71,22 @@ def test_a_disk_without_room_for_weights_costs_no_trial(tiny_disk: Path):
     for what in ("weights", "state"):
         assert f"its {what} could not be kept: No space left" in search.trials["note"][0]
     assert not list((tiny_disk / "project").glob("*/*"))
+
+
+def test_a_full_disk_fails_a_tuners_trial_and_leaves_no_half_file(tiny_disk: Path):
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        hp.Choice("units", [300])
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(300)])
+        model.compile("adam", "mse")
+        return model
+
+    x, y = np.ones((8, 64), "float32"), np.ones((8, 300), "float32")
+    tuner = nas.RandomSearch(build, "val_loss", max_trials=1, directory=tiny_disk)
+    tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)
+    (trial,) = tuner.oracle.trials.values()
+    assert trial.status == "FAILED"
+    assert "No space left" in trial.message
+    assert not [*tiny_disk.rglob("partial_*"), *tiny_disk.rglob("*.weights.h5")]
 
 
 def test_a_full_disk_lets_the_search_be_stopped_and_resumed_later(tiny_disk: Path):
