@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nas_nb as nas
+from benchmarks.trial_files import entered_in_a_kernel
 from nas_nb.record.events import FIELDS, SteerAction
 from tests.pages import PAGES
 
@@ -75,3 +76,10 @@ def test_the_actions_of_steering_are_those_of_the_code() -> None:
     table = section("The journal").split("| action |")[1]
     told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)))
     assert set(told) == set(SteerAction)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_the_files_that_a_trial_enters_are_those_of_the_page() -> None:
+    told = set(re.findall(r"`(nas_nb/[\w/]+\.py)`", section("One trial, step by step")))
+    assert set(entered_in_a_kernel()) - told == set()
