@@ -266,6 +266,11 @@ class History(EventFold):
         return self._ledger.epochs_spent
 
     @property
+    def epochs_counted(self) -> int:
+        """The same for the budget: epochs that are trained again after a cut count once."""
+        return self._ledger.epochs_counted
+
+    @property
     def busy_s(self) -> float:
         """Seconds spent on trials: ended attempts, and the ended epochs of the others."""
         return self._ledger.busy_s

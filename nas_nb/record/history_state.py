@@ -58,7 +58,8 @@ class HistoryState:
         self.steered_at: list[int] = []
         self.steering_before = 0
         self.wishes = SteeringQueue()
-        self.epochs_spent = 0
+        self.paused = False
+        self.epochs_spent = self.epochs_counted = 0
         self.busy_s = 0.0
         self.steps: dict[str, Callable[[Event], None]] = {
             EventKind.SEARCH_OPENED: self._open,
@@ -114,6 +115,12 @@ class HistoryState:
         return int(draft.fidelity.get(name) or fidelity.get(name) or usual)
 
     def _open(self, event: Event) -> None:
+        for number in self.running if not self.paused else ():
+            # The session before has no end: its kernel died, and maybe of this trial.
+            draft = self.drafts[number]
+            draft.deaths = draft.deaths + 1 if draft.died_at == len(draft.curve) else 1
+            draft.died_at = len(draft.curve)
+        self.paused = False
         self._cut_off()
         self.objective, self.direction = event["objective"], event["direction"]
         self.seed = event["seed"]
@@ -146,8 +153,10 @@ class HistoryState:
         draft.seed = event.get("seed")
         draft.epochs_granted = event.get("epochs")
         draft.last_epoch = event.get("from_epoch") or 0
+        self._forget_epochs(draft, draft.last_epoch)
         if draft.parent is not None and len(draft.curve) < draft.last_epoch:
             draft.curve = self.drafts[draft.parent].curve
+            draft.inherited = draft.last_epoch
         draft.curve = draft.curve.copy()  # a trial that is over has the one before
         draft.curve.cut(draft.last_epoch)
         draft.status = TrialStatus.RUNNING
@@ -158,6 +167,12 @@ class HistoryState:
         self.unfinished[draft.number] = None
         self.running.pop(draft.number, None)
         self.running[draft.number] = None
+
+    def _forget_epochs(self, draft: TrialDraft, kept: int) -> None:
+        """Leaves out of the sum what a trial trained itself and is going to train again."""
+        again = max(0, len(draft.curve) - max(kept, draft.inherited))
+        self.epochs_counted -= again * self._granted(draft, "executions_per_trial", 1)
+        draft.inherited = min(draft.inherited, kept)
 
     def _build(self, event: Event) -> None:
         draft = self._entry(event)
@@ -171,7 +186,9 @@ class HistoryState:
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
         self.busy_s += duration_s
-        self.epochs_spent += self._granted(draft, "executions_per_trial", 1)
+        executions = self._granted(draft, "executions_per_trial", 1)
+        self.epochs_spent += executions
+        self.epochs_counted += executions
 
     def _end(self, event: Event) -> None:
         draft = self._entry(event)
@@ -208,6 +225,8 @@ class HistoryState:
         self.steering.append(freeze(event))
         self.steered_at.append(len(self.drafts))
         self.wishes.take(action, detail, self.drafts, self.full_epochs or 0)
+        if action in (SteerAction.PAUSE, SteerAction.RESUME):
+            self.paused = action == SteerAction.PAUSE
         if action == SteerAction.RESUME:
             self.failures = (0, None)
         if action == SteerAction.MORE_EPOCHS:

@@ -73,6 +73,8 @@ class Trial:
     """How its values were found: "drawn", "mutated", "crossed" or "predicted"; "" if untold."""
     ancestors: tuple[int, ...] = ()
     """The trials that its values were changed from, which says nothing of weights."""
+    deaths: int = 0
+    """Kernels that died in a row while they had it at the same epoch."""
 
     @property
     def epochs(self) -> int:
@@ -218,6 +220,10 @@ class TrialDraft:
     parent: int | None = None
     how: str = ""
     ancestors: tuple[int, ...] = ()
+    deaths: int = 0
+    died_at: int | None = None
+    inherited: int = 0
+    """How many epochs of the curve its parent trained."""
 
     def freeze(self) -> Trial:
         """Returns the trial as it is now."""
@@ -242,6 +248,7 @@ class TrialDraft:
             self.parent,
             self.how,
             self.ancestors,
+            self.deaths,
         )
 
 

@@ -203,6 +203,8 @@ class Budget:
     def spent(self, history: History, elapsed_s: float) -> str | None:
         """Returns which limit is reached, as a sentence, or None while something is left."""
         for limit, value in self._set():
+            if limit.field == "max_epochs" and history.unfinished:
+                continue  # a kernel died between a trial's last epoch and its end: it ends first
             if limit.scope is _SEARCH and _used(limit, history, elapsed_s) >= value:
                 said = f" of {limit.text(value)}" if limit.kind is _DURATION else f"={value}"
                 return f"{limit.name}{said} reached"
@@ -212,7 +214,7 @@ class Budget:
         """Returns how many epochs may still be trained; `math.inf` without a limit."""
         if self.max_epochs is None:
             return math.inf
-        return max(0, self.max_epochs - history.epochs_spent)
+        return max(0, self.max_epochs - history.epochs_counted)
 
     def progress(self, history: History, elapsed_s: float) -> Progress:
         """Returns how far the search is, by the part of the budget that will end it."""
@@ -272,7 +274,7 @@ def _used(limit: Limit, history: History, elapsed_s: float) -> float:
     """Returns how much of a limit of the search is used up."""
     if limit.kind is _DURATION:
         return elapsed_s
-    return len(history.finished) if limit.field == "max_trials" else history.epochs_spent
+    return len(history.finished) if limit.field == "max_trials" else history.epochs_counted
 
 
 def parse_duration(duration: Duration | None, name: str = "max_time") -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class Run:
         self.ended = threading.Event()
         self._closed = False
         self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
+        atexit.register(self._shut_down)
 
     @property
     def elapsed_s(self) -> float:
@@ -82,9 +84,9 @@ class Run:
                 ended, reason = self._search()
         except KeyboardInterrupt:
             ended, reason = SearchState.STOPPED, "interrupted"
-        except Exception as error:  # noqa: BLE001 - kept, and raised where the user waits
-            self.error = error
+        except BaseException as error:  # noqa: BLE001 - kept, and raised where the user waits
             reason = "".join(traceback.format_exception_only(error)).strip()
+            self.error = error if isinstance(error, Exception) else _exit_error(error, reason)
         finally:
             self._close(ended, reason)
 
@@ -167,7 +169,15 @@ class Run:
         self.control.wait()
         return not self.control.stop_requested
 
+    def _shut_down(self) -> None:
+        """Closes the journal: a kernel that is shut down in order did not die of its trial."""
+        with suppress(JournalError):
+            reason = "its kernel was shut down"
+            self.journal.append_now("search_closed", state="stopped", reason=reason)
+        self.journal.close()
+
     def _close(self, state: SearchState, reason: str | None) -> None:
+        atexit.unregister(self._shut_down)
         self.control.end()
         try:
             self.journal.append_now("search_closed", state=state.value, reason=reason)
@@ -279,6 +289,13 @@ class Project:
             self._history = journal.history
             if self.run is not None:
                 self.run.journal.history = journal.history
+
+
+def _exit_error(error: BaseException, reason: str) -> SearchError:
+    """Returns what is raised in the place of what would end the kernel or a task of asyncio."""
+    explained = SearchError(f"The search was ended by code of its strategy or space: {reason}")
+    explained.__cause__ = error
+    return explained
 
 
 def _last_stopped(history: History) -> int | None:

@@ -276,7 +276,7 @@ class Search:
         return run.reason if run is not None else self.project.spent
 
     @property
-    def error(self) -> BaseException | None:
+    def error(self) -> Exception | None:
         """The error that ended the last run, if it failed."""
         run = self.project.run
         return run.error if run is not None else None

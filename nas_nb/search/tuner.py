@@ -13,7 +13,7 @@ from nas_nb.errors import NasError, StrategyError
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.events import USER, EventKind
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.search.steering_state import ActiveSteering, active_steering
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Outcome, Trial
+    from nas_nb.record.trial import Trial
     from nas_nb.search.settings import Settings
     from nas_nb.search.steering_state import SteeringState
     from nas_nb.space.domain import Domain
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nas_nb.workers.trial_evaluation import Report
 
 FAILURES_BEFORE_PAUSE = 10
+DEATHS_BEFORE_FAILURE = 2
 
 
 class SearchTuner(kt.Tuner):  # type: ignore[misc]
@@ -135,6 +136,10 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             **fit_kwargs: Ignored.
         """
         number = int(trial.trial_id)
+        deaths = self.history[number].deaths
+        if deaths >= DEATHS_BEFORE_FAILURE:
+            reason = f"It ended its kernel {deaths} times: out of memory, or a crash in a library."
+            return Outcome(TrialStatus.FAILED, duration_s=0.0, reason=reason)
         limit_s = self.settings.budget.max_time_per_trial_s
 
         def last_epoch(done: int) -> int:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,3 +205,56 @@ def test_what_strategies_prepared_is_kept_in_order() -> None:
         history.apply({**event, "detail": {"epoch": epoch}})
     assert [event["detail"]["epoch"] for event in history.prepared] == [1, 2]
     assert len(history) == 0
+
+
+def test_epochs_that_are_trained_again_count_once_for_the_budget() -> None:
+    journal = opened()
+    start(journal)
+    for epoch in (1, 2, 3):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs={"loss": 1.0})
+    open_session(journal)
+    journal.append("trial_started", trial=0, attempt=2, from_epoch=1)
+    assert journal.history.epochs_counted == 1
+    journal.append("epoch_ended", trial=0, epoch=2, logs={"loss": 1.0})
+    assert (journal.history.epochs_counted, journal.history.epochs_spent) == (2, 4)
+
+
+def test_what_a_parent_trained_is_never_taken_from_what_counts() -> None:
+    journal = opened()
+    start(journal)
+    for epoch in (1, 2):
+        journal.append("epoch_ended", trial=0, epoch=epoch, logs={"loss": 1.0})
+    end(journal, 0, score=0.5)
+    journal.append("trial_proposed", trial=1, values={"n": 1}, origin="random", parent=0)
+    for attempt, from_epoch in ((1, 2), (2, 2), (3, 0), (4, 0)):
+        more = {"attempt": attempt, "from_epoch": from_epoch}
+        journal.append("trial_started", trial=1, seed=7, epochs=3, **more)
+        journal.append("epoch_ended", trial=1, epoch=from_epoch + 1, logs={"loss": 1.0})
+        assert journal.history.epochs_counted == 3
+
+
+def test_kernels_that_die_of_a_trial_at_one_epoch_are_counted() -> None:
+    journal = opened()
+    start(journal)
+    assert journal.history[0].deaths == 0
+    open_session(journal)
+    assert journal.history[0].deaths == 1
+    journal.append("trial_started", trial=0, attempt=2)
+    open_session(journal)
+    assert journal.history[0].deaths == 2
+
+
+@pytest.mark.parametrize("innocent", ["progress", "paused", "closed"])
+def test_a_kernel_that_ends_otherwise_is_no_fault_of_its_trial(innocent: str) -> None:
+    journal = opened()
+    start(journal)
+    open_session(journal)
+    journal.append("trial_started", trial=0, attempt=2)
+    if innocent == "progress":
+        journal.append("epoch_ended", trial=0, epoch=1, logs={"loss": 1.0})
+    elif innocent == "paused":
+        journal.append("steered", action="pause", detail={})
+    else:
+        journal.append("search_closed", state="stopped", reason=None)
+    open_session(journal)
+    assert journal.history[0].deaths == 1
