@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -53,6 +55,7 @@ class _Source:
 
     def __init__(self) -> None:
         self.functions: list[str] = []
+        self._names = {"build_model"}
 
     def body(self, config: Mapping[str, Any], *, sequential: bool) -> list[str]:
         """Returns the lines that make the variable `model`."""
@@ -69,8 +72,9 @@ class _Source:
             raise _foreign(str(layer["class_name"]))
         given = layer["config"]["name"]
         automatic = is_automatic(given, layer["class_name"])
-        part = f"part_{len(self.functions) + 1}" if automatic else re.sub(r"\W", "_", given)
-        name = f"build_{part}"
+        part = f"part_{len(self.functions) + 1}" if automatic else given
+        name = _identifier(f"build_{part}", self._names)
+        self._names.add(name)
         body = self.body(layer["config"], sequential=sequential)
         self.functions.append("\n".join([f"def {name}():", *body, "    return model"]))
         return name
@@ -163,6 +167,7 @@ class SourceGraph:
         self._outputs = [self._end(tensor) for tensor in _tensors_of(config["output_layers"])]
         self._config = config
         self._names: dict[Tensor, str] = {}
+        self._shared: dict[str, str] = {}
         self._waiting = [
             (name, number)
             for name, layer in self._layers.items()
@@ -202,10 +207,11 @@ class SourceGraph:
         named = [f"{key}={text}" for key, text in options.items() if implied.get(key) != text]
         inputs = ", ".join([*arguments, *named])
         if len(layer["inbound_nodes"]) > 1:
-            shared = re.sub(r"\W", "_", name)
-            if number == 0:
-                yield break_lines(f"    {shared} = ", made.head, made.arguments)
-            yield f"    {target} = {shared}({inputs})"
+            if name not in self._shared:
+                taken = {*self._shared.values(), *_RESERVED}
+                self._shared[name] = _identifier(name, taken, "layer_")
+                yield break_lines(f"    {self._shared[name]} = ", made.head, made.arguments)
+            yield f"    {target} = {self._shared[name]}({inputs})"
             return
         yield break_lines(f"    {target} = ", made.head, made.arguments, f"({inputs})")
 
@@ -306,6 +312,20 @@ def _call_defaults(layer: Any) -> dict[str, str]:
 def _slice_text(config: Mapping[str, Any]) -> str:
     start, stop, step = ("" if config[k] is None else config[k] for k in ("start", "stop", "step"))
     return f"{start}:{stop}" + (f":{step}" if step else "")
+
+
+_RESERVED = frozenset(("keras", "layers", "model", "x", "inputs", "outputs", "_"))
+_NUMBERED = re.compile(r"(x|inputs)_\d+|build_.*")
+
+
+def _identifier(name: str, taken: Collection[str], prefix: str = "") -> str:
+    """Returns a name for a variable that is like a layer's, legal, and not taken."""
+    legal = re.sub(r"\W", "_", name)
+    illegal = not legal.isidentifier() or keyword.iskeyword(legal) or hasattr(builtins, legal)
+    if prefix and (illegal or legal in _RESERVED or _NUMBERED.fullmatch(legal)):
+        legal = prefix + legal
+    free = (legal, *(f"{legal}_{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in free if each not in taken)
 
 
 def _variable_names() -> Iterator[str]:

@@ -16,6 +16,7 @@ from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
 from nas_nb.search.project import missing_arguments
+from nas_nb.space.domain import size_text
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
@@ -127,7 +128,7 @@ def _facts(now: Snapshot) -> list[tuple[str, object]]:
     options = wording.values_text({k: str(v) for k, v in now.strategy.options.items()})
     who = wording.choice_text(now) or now.strategy.name
     return [
-        ("space", wording.size_text(now.space.size)),
+        ("space", size_text(now.space.size)),
         ("data", now.data.describe()),
         ("objective", f"{now.objective} ({better} is better)"),
         ("strategy", f"{who}{f' ({options})' if options else ''}"),

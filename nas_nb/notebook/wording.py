@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,15 +87,6 @@ def folder_text(folder: Path) -> str:
     """Returns the path of a search's folder, as short as it may be written here."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-
-
-def size_text(size: float) -> str:
-    """Returns the size of a space: '15,625 architectures'."""
-    if math.isinf(size):
-        return "infinitely many architectures"
-    if size < 1e9:
-        return f"{int(size):,} architecture{'' if size == 1 else 's'}"
-    return f"about 10^{math.log10(size):.0f} architectures"
 
 
 def number_text(number: float | None) -> str:

@@ -12,7 +12,7 @@ import keras
 
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.trial import Value, plain
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import Parameter, ParameterKind, parameter_from_json
 from nas_nb.space.ranges import Interval
 
 
@@ -80,6 +80,40 @@ def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
     return read
 
 
+def read_recipe(chain: object) -> dict[str, Parameter]:
+    """Returns the parameters of a recipe, which may come from a stranger's file.
+
+    Each value is read as one of a user's dictionary is: no layer, optimizer or activation but
+    those, and no larger sizes.
+
+    Raises:
+        SpaceError: It says anything that no dictionary could.
+    """
+    if not isinstance(chain, Mapping) or not {*_RECORDED} <= chain.keys():
+        raise _no_recipe(chain)
+    return {key: _from_recipe(key, entry) for key, entry in chain.items()}
+
+
+def _from_recipe(key: str, entry: Any) -> Parameter:
+    about, parameter = DICT_KEYS.get(key), parameter_from_json(entry)
+    if about is None or parameter.name != about.parameter or parameter.conditions:
+        raise _no_recipe({key: entry})
+    if parameter.choices:
+        values: tuple[Any, ...] = parameter.choices
+    elif parameter.kind is about.interval and parameter.step in (None, 1):
+        values = (parameter.low, parameter.high)
+    else:
+        raise _no_recipe({key: entry})
+    for value in values:
+        if about.read(value) != value:
+            raise _no_recipe({key: entry})
+    return parameter
+
+
+def _no_recipe(received: object) -> SpaceError:
+    return SpaceError(f"Expected the recipe of a chain of layers. Received: {received!r:.200}.")
+
+
 def _check_convolutions(read: Mapping[str, Parameter]) -> None:
     """Raises SpaceError where a key is about convolutions and the space has none."""
     layers = read["layers"].choices
@@ -101,11 +135,6 @@ def _read(key: str, about: DictKey, given: Any) -> Parameter:
     read = [about.read(value) for value in listed]
     # A set has another order in every process, and an order is part of a space.
     values = tuple(sorted(read) if isinstance(given, set) else read)
-    for number, value in enumerate(values):
-        if value in values[:number]:
-            raise SpaceError(
-                f"Expected the values of '{key}' to differ. Received: {value!r} twice. Remove one."
-            )
     return _parameter(about, values)
 
 
@@ -152,9 +181,9 @@ def read_activation(given: Any) -> str:
     )
 
 
-def read_counted(key: str, meaning: str) -> Callable[[Any], int]:
-    """Returns a reader of whole numbers above 0."""
-    return lambda given: _whole_number(given, key, meaning)
+def read_counted(key: str, meaning: str, most: int) -> Callable[[Any], int]:
+    """Returns a reader of whole numbers from 1 to `most`."""
+    return lambda given: _whole_number(given, key, meaning, most)
 
 
 def read_dropout(given: Any) -> float:
@@ -237,21 +266,23 @@ DICT_KEYS = {
     "layers": DictKey("layer", read_layer, per_layer=True),
     "units": DictKey(
         "units",
-        read_counted("units", "the units of a layer"),
+        read_counted("units", "the units of a layer", 1_000_000),
         per_layer=True,
         interval=ParameterKind.INT,
     ),
     "activations": DictKey("activation", read_activation, per_layer=True),
     "kernel_sizes": DictKey(
         "kernel_size",
-        read_counted("kernel_sizes", "the sides of a convolution"),
+        read_counted("kernel_sizes", "the sides of a convolution", 1000),
         per_layer=True,
         default=(3,),
         recorded=False,
         convolutional=True,
         interval=ParameterKind.INT,
     ),
-    "depth": DictKey("depth", read_counted("depth", "the number of layers"), default=(1, 2, 3)),
+    "depth": DictKey(
+        "depth", read_counted("depth", "the number of layers", 1000), default=(1, 2, 3)
+    ),
     "optimizer": DictKey("optimizer", read_optimizer, default=("adam",), recorded=False),
     "learning_rate": DictKey(
         "learning_rate",
@@ -280,6 +311,8 @@ DICT_KEYS = {
 }
 """Every key that a dictionary may have: plural where each layer of a chain chooses anew."""
 
+_RECORDED = ("layers", "units", "activations", "depth")
+
 CONVOLUTIONS = {"Conv2D": 2, "Conv1D": 1}
 """The layers that need a grid, and how many dimensions it has beside the channels."""
 
@@ -290,11 +323,12 @@ _NOT_ACTIVATIONS = ("deserialize", "get", "serialize", "threshold")
 _NOT_OPTIMIZERS = ("LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap")
 
 
-def _whole_number(given: Any, key: str, meaning: str) -> int:
+def _whole_number(given: Any, key: str, meaning: str, most: int) -> int:
     value = plain(given)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise SpaceError(
-            f"Expected '{key}' ({meaning}) to be whole numbers above 0. Received: {given!r}."
+            f"Expected '{key}' ({meaning}) to be whole numbers above 0, up to {most:,}. "
+            f"Received: {given!r}."
         )
     return value
 

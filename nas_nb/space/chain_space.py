@@ -12,7 +12,14 @@ import keras
 
 from nas_nb.data.preprocessing import Vocabulary
 from nas_nb.errors import SpaceError
-from nas_nb.space.chain_options import CONVOLUTIONS, DICT_KEYS, NORMALIZATIONS, POOLINGS, read_dict
+from nas_nb.space.chain_options import (
+    CONVOLUTIONS,
+    DICT_KEYS,
+    NORMALIZATIONS,
+    POOLINGS,
+    read_dict,
+    read_recipe,
+)
 from nas_nb.space.definition import (
     SpaceDefinition,
     compile_for,
@@ -25,7 +32,6 @@ from nas_nb.space.parameter import (
     Condition,
     Parameter,
     ParameterKind,
-    parameter_from_json,
     parameter_to_json,
 )
 
@@ -115,9 +121,8 @@ class ChainSpace(SpaceDefinition):
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> ChainSpace:
-        """Returns the chain of a `recipe`, not yet bound to data."""
-        choices = recipe["chain"].items()
-        return cls(tuple((key, parameter_from_json(choice)) for key, choice in choices))
+        """Returns the chain of a `recipe`, not yet bound to data; see `read_recipe`."""
+        return cls(tuple(read_recipe(recipe.get("chain")).items()))
 
     def for_data(self, spec: DataSpec) -> ChainSpace:
         """Returns the chain for this data, without the convolutions that its samples can't take.
@@ -318,7 +323,9 @@ def _main(point: Values, kind: str, units: int, position: int) -> Iterator[keras
 
 def _linear(kind: str, units: int) -> keras.layers.Layer:
     """Returns the layer that brings a sample, or each of its pixels, to so many channels."""
-    return getattr(keras.layers, kind)(*((units, 1) if kind in CONVOLUTIONS else (units,)))
+    if kind in CONVOLUTIONS:
+        return getattr(keras.layers, kind)(units, 1)
+    return keras.layers.Dense(units)
 
 
 def _pooling(point: Values, shape: tuple[int, ...]) -> Iterator[keras.layers.Layer]:

@@ -203,8 +203,15 @@ class Domain:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
-        """Returns the domain that `to_json` wrote."""
-        return cls(tuple(parameter_from_json(entry) for entry in data["parameters"]))
+        """Returns the domain that `to_json` wrote.
+
+        Raises:
+            SpaceError: It is none.
+        """
+        parameters = data.get("parameters") if isinstance(data, Mapping) else None
+        if not isinstance(parameters, list):
+            raise SpaceError(f"Expected a domain as a journal keeps it. Received: {data!r:.200}.")
+        return cls(tuple(map(parameter_from_json, parameters)))
 
     def _change(
         self,
@@ -301,11 +308,24 @@ def _check_sharing(earlier: Parameter, later: Parameter) -> None:
         condition.parent in mine and not mine[condition.parent] & set(condition.values)
         for condition in earlier.conditions
     )
-    if not exclusive and earlier.range_text() != later.range_text():
+    if not exclusive and earlier.extent != later.extent:
         raise SpaceError(
             f"Expected '{later.name}' to have one range wherever it is active. Received: "
             f"{earlier.range_text()} and {later.range_text()}. Give one of them another name."
         )
+
+
+def size_text(size: float) -> str:
+    """Returns the size of a space: '15,625 architectures', 'about 10^334 architectures'."""
+    if size == math.inf:
+        return "infinitely many architectures"
+    if size < _EXACT:
+        return f"{size:,} architecture{'' if size == 1 else 's'}"
+    return f"about 10^{math.log10(size):.0f} architectures"
+
+
+_EXACT = 10**9
+"""From here on nobody counts: a size is told by its power of ten."""
 
 
 Count = int | float
@@ -430,7 +450,7 @@ def enumerate_points(
 ) -> Iterator[dict[str, Value]]:
     """Yields the points of a finite domain, in the order of the parameters' values."""
     # Here and not in the generator, so that the error comes before the first point is asked for.
-    if math.isinf(domain.size):
+    if domain.size == math.inf:
         raise SpaceError(
             "Expected a finite space to enumerate. Received: an infinite one. Give its continuous "
             "parameters a step, or draw samples instead."

@@ -22,7 +22,7 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Code = tuple[str, "dict[Value, list[float]] | NumericRange", list[float]]
 Columns = tuple[str, bool, "Callable[[Value], list[float]]", list[float]]
 
-_LONGEST_TABLE = 32
+_LONGEST_TABLE, _MOST_COLUMNS = 32, 1000
 
 LONGEST_LIST = 100
 """Of more numbers than this a density takes a range, not a list."""
@@ -116,10 +116,10 @@ class Encoding:
     @cached_property
     def _ranges(self) -> tuple[tuple[Parameter, ...], ...]:
         """The parameters that are searched; those that share a name and a range are one."""
-        ranges: dict[tuple[str, str], list[Parameter]] = {}
+        ranges: dict[tuple[object, ...], list[Parameter]] = {}
         for parameter in self.domain.parameters:
             if parameter.count > 1:
-                ranges.setdefault((parameter.name, parameter.range_text()), []).append(parameter)
+                ranges.setdefault((parameter.name, *parameter.extent), []).append(parameter)
         return tuple(tuple(alike) for alike in ranges.values())
 
     @cached_property
@@ -201,10 +201,24 @@ def _present(
 def _table(axis: Axis) -> dict[Value, list[float]]:
     """Returns the columns of each listed value: one-hot, or a thermometer."""
     last = len(axis.values) - 1
+    if last >= _MOST_COLUMNS:
+        return _long_table(axis)
     if not axis.ordered:
         return dict(zip(axis.values, (np.eye(last + 1) * _APART).tolist(), strict=True))
     height = 1.0 / float(np.sqrt(last))
     return {v: [height * (step < i) for step in range(last)] for i, v in enumerate(axis.values)}
+
+
+def _long_table(axis: Axis) -> dict[Value, list[float]]:
+    """Returns few columns for a list that is too long for one each.
+
+    Ordered values stand along a line. Of others the squared distances are 1 in the mean.
+    """
+    if axis.ordered:
+        return {value: [axis.position(value) or 0.0] for value in axis.values}
+    rows = np.random.default_rng(0).normal(size=(len(axis.values), _LONGEST_TABLE))
+    rows *= _APART / np.linalg.norm(rows, axis=1, keepdims=True)
+    return dict(zip(axis.values, rows.tolist(), strict=True))
 
 
 def distance(domain: Domain, one: Values, other: Values) -> float:

@@ -233,7 +233,7 @@ class BuildExplorer:
                 self._ranges[parameter.slot] = []
             position = max(position, self._slots.index(parameter.slot) + 1)
             known = self._ranges[parameter.slot]
-            if all(replace(parameter, default=None) != replace(k, default=None) for k in known):
+            if all(parameter.extent != other.extent for other in known):
                 known.append(parameter)
         places = [self._slots.index(parameter.slot) for parameter in trace.asked]
         if places != sorted(places):
@@ -518,7 +518,7 @@ def _outcomes(count: int, look: Callable[[int], object], first: Iterable[int]) -
 
 def _asks(trace: BuildTrace, parameter: Parameter) -> bool:
     found = trace.ranges.get(parameter.slot)
-    return found is not None and found.range_text() == parameter.range_text()
+    return found is not None and found.extent == parameter.extent
 
 
 def _differ(one: BuildTrace, other: BuildTrace, name: str) -> bool:

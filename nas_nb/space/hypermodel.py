@@ -89,17 +89,14 @@ class HyperModelSpace(SpaceDefinition):
 
     def _check_asked(self, hp: kt.HyperParameters, point: Values) -> None:
         """Raises SpaceError where a build asks for something that no build before did."""
-        known = {p.name: replace(p, conditions=(), default=None) for p in self._owners(point)}
+        known = {p.name: p for p in self.whole_domain.active(point)}
         for asked in map(from_hyperparameter, hp.space):
-            if holds(asked.conditions, hp.values) and asked.name not in known:
+            if not holds(asked.conditions, hp.values):
+                continue
+            if asked.name not in known:
                 raise _unforeseen(asked, "nothing")
-            if holds(asked.conditions, hp.values):
-                now = replace(asked, conditions=(), default=None)
-                if now != known[asked.name]:
-                    raise _unforeseen(asked, known[asked.name].range_text())
-
-    def _owners(self, point: Values) -> tuple[Parameter, ...]:
-        return self.whole_domain.active(point)
+            if asked.extent != known[asked.name].extent:
+                raise _unforeseen(asked, known[asked.name].range_text())
 
 
 def _unforeseen(asked: Parameter, expected: str) -> SpaceError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import keras_tuner as kt
@@ -157,11 +156,11 @@ class CheckedHyperParameters(kt.HyperParameters):
         return super().conditional_scope(parent_name, parent_values)
 
     def _retrieve(self, hp: Any) -> Any:
-        asked = replace(from_hyperparameter(hp), default=None)
+        asked = from_hyperparameter(hp)
         for known in self.space:
             if known.name == hp.name and known.conditions == hp.conditions:
-                before = replace(from_hyperparameter(known), default=None)
-                if before != asked:
+                before = from_hyperparameter(known)
+                if before.extent != asked.extent:
                     raise SpaceError(
                         f"Expected '{hp.name}' to have one range wherever it is asked for. "
                         f"Received: {_told(before)} and {_told(asked)}: give one of them another "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Condition", "Parameter", "ParameterKind"]
 
 _REMEMBERED = 4096
+
+_LONGEST_TEXT, _FIRST = 50, 5
+
+_LARGEST = 1e300
+"""Larger numbers could not be multiplied with any."""
 
 LISTED_ALTERNATIVES = 100
 """Up to so many values, every other value is one change away; beyond, only nearby ones are."""
@@ -107,6 +113,12 @@ class Parameter:
     def slot(self) -> tuple[str, tuple[Condition, ...]]:
         """What tells it from other parameters: its name and conditions, as in KerasTuner."""
         return self.name, self.conditions
+
+    @property
+    def extent(self) -> tuple[object, ...]:
+        """What it may be, to compare: two parameters with one extent have the same values."""
+        ends = self.low, self.high, self.step, self.log, self.reverse
+        return (self.kind, self.choices, *ends)
 
     @property
     def is_ordered(self) -> bool:
@@ -208,13 +220,21 @@ class Parameter:
         """
         if self.count <= LISTED_ALTERNATIVES:
             return [other for other in self.values() if other != value]
-        near = self.range.nearby(cast("float", value))
-        return [other for other in near if other != value]
+        return [other for other in self._nearby(value) if other != value]
+
+    def _nearby(self, value: Value) -> Iterable[Value]:
+        if not self.choices:
+            return self.range.nearby(cast("float", value))
+        places = NumericRange(0, len(self.choices) - 1, step=1, integer=True)
+        return (self.choices[int(place)] for place in places.nearby(self.index_of(value)))
 
     def range_text(self) -> str:
         """Says in a few words what it may be: ``32, 64, 128`` or ``0.001 to 0.1 (log)``."""
+        if len(self.choices) > _LONGEST_TEXT:
+            first = ", ".join(map(str, self.choices[:_FIRST]))
+            return f"{first}, ... {self.choices[-1]} ({len(self.choices):,} values)"
         if self.choices:
-            return ", ".join(str(choice) for choice in self.choices)
+            return ", ".join(map(str, self.choices))
         step = f" step {self.step}" if self.step not in (None, 1) else ""
         scale = " (reverse log)" if self.reverse else " (log)" if self.log else ""
         return f"{self.low} to {self.high}{step}{scale}"
@@ -277,13 +297,16 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
         SpaceError: The range is empty or infinite, or an end or the step can't be.
     """
     name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
-    if low is None or high is None or not low <= high:
+    ends = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
+    if low is None or high is None or not ends or not low <= high:
         raise SpaceError(
             f"Expected '{name}' to run from a low to a higher number. Received: low={low!r}, "
             f"high={high!r}."
         )
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpaceError(f"Expected finite ends of '{name}'. Received: {low!r} and {high!r}.")
+    if not -_LARGEST <= low <= high <= _LARGEST:
+        raise SpaceError(
+            f"Expected finite ends of '{name}'. Received: {low!r:.50} and {high!r:.50}."
+        )
     if parameter.log and low <= 0:
         raise SpaceError(
             f"Expected '{name}' to start above 0 on a log scale. Received: low={low!r}."
@@ -294,7 +317,7 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
     if step is None and whole and not parameter.log:
         step = 1
     least = 1 if parameter.log else 0
-    if step is not None and step <= least:
+    if step is not None and (not isinstance(step, int | float) or not least < step <= _LARGEST):
         raise SpaceError(f"Expected the step of '{name}' above {least}. Received: {step!r}.")
     return convert(low), convert(high), step
 
@@ -316,13 +339,21 @@ def checked_choices(name: str, given: Sequence[Value]) -> tuple[Value, ...]:
             f"Expected the values of '{name}' to be all strings, all numbers or all booleans. "
             f"Received: {list(given)!r}."
         )
-    if len(set(choices)) < len(choices):
-        twice = next(c for n, c in enumerate(choices) if c in choices[:n])
+    return distinct(name, choices)
+
+
+def distinct(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the values.
+
+    Raises:
+        SpaceError: One is given twice.
+    """
+    if len(set(values)) < len(values):
+        twice, _ = Counter(values).most_common(1)[0]
         raise SpaceError(
-            f"Expected the values of '{name}' to differ. Received: {twice!r} twice. Remove one of "
-            "them."
+            f"Expected the values of '{name}' to differ. Received: {twice!r} twice. Remove one."
         )
-    return choices
+    return values
 
 
 def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
@@ -342,13 +373,24 @@ def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
 
 
 def parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
-    """Returns the parameter that `parameter_to_json` wrote."""
-    fields = {**entry, "kind": ParameterKind(entry["kind"])}
-    fields["choices"] = tuple(entry.get("choices", ()))
-    fields["conditions"] = tuple(
-        Condition(c["parent"], tuple(c["values"])) for c in entry.get("conditions", ())
-    )
-    return Parameter(**fields)
+    """Returns the parameter that `parameter_to_json` wrote.
+
+    Raises:
+        SpaceError: It is none.
+    """
+    try:
+        fields = {**entry, "kind": ParameterKind(entry["kind"])}
+        fields["choices"] = tuple(entry.get("choices", ()))
+        fields["conditions"] = tuple(
+            Condition(c["parent"], tuple(c["values"])) for c in entry.get("conditions", ())
+        )
+        return Parameter(**fields)
+    except SpaceError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise SpaceError(
+            f"Expected a parameter as a journal keeps it. Received: {entry!r:.200}."
+        ) from error
 
 
 def is_next_active(parameter: Parameter, known: Values) -> bool:

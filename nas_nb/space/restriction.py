@@ -54,13 +54,12 @@ class Rule:
     values: tuple[Value, ...]
 
     @classmethod
-    def read(cls, kind: RuleKind | str, name: str, given: object) -> Rule:
+    def read(cls, kind: RuleKind, name: str, given: object) -> Rule:
         """Returns the rule that a user's value, or list of values, means.
 
         Raises:
             SpaceError: It is no value, an empty list, or no number where a bound is meant.
         """
-        kind = RuleKind(kind)
         given = plain(given)
         several = not isinstance(given, str | int | float) and isinstance(given, Iterable)
         values = tuple(map(plain, cast("Iterable[object]", given))) if several else (given,)
@@ -157,9 +156,18 @@ class Rules:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Mapping[str, object]]) -> Rules:
-        """Returns the rules that `to_json` wrote, in a journal for example."""
-        by_kind = data.items()
-        return cls(tuple(Rule.read(k, name, v) for k, by in by_kind for name, v in by.items()))
+        """Returns the rules that `to_json` wrote, in a journal for example.
+
+        Raises:
+            SpaceError: They are none.
+        """
+        try:
+            said = [(RuleKind(kind), n, v) for kind, by in data.items() for n, v in by.items()]
+        except (AttributeError, ValueError):
+            raise SpaceError(
+                f"Expected rules such as {{'pin': {{'units': [64]}}}}. Received: {data!r:.200}."
+            ) from None
+        return cls(tuple(Rule.read(*rule) for rule in said))
 
     def to_json(self) -> dict[str, dict[str, list[Value]]]:
         """Returns the rules as `{"pin": {"units": [64]}, ...}`."""

@@ -15,6 +15,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.automatic_names import fresh_names
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition
+from nas_nb.space.domain import size_text
 from nas_nb.space.encoding import Encoding, distance
 from nas_nb.space.graph import Layout, domain_graph, draw, lay_out, model_graph
 from nas_nb.space.hyperparameters import to_hyperparameters
@@ -211,6 +212,8 @@ class SearchSpace(kt.HyperModel):
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> SearchSpace:
         """Makes the space that a `recipe` describes."""
+        if not isinstance(recipe, Mapping):
+            raise SpaceError(f"Expected the `recipe` of a space. Received: {recipe!r:.200}.")
         rules = Rules.from_json(recipe.get("rules") or {})
         return cls(replace(ChainSpace.from_recipe(recipe), rules=rules))
 
@@ -374,7 +377,7 @@ class SearchSpace(kt.HyperModel):
         return hash((self.definition.identity, self.definition.rules))
 
     def __repr__(self) -> str:
-        return f"SearchSpace({len(self.domain.names)} parameters, size {self.size:,})"
+        return f"SearchSpace({len(self.domain.names)} parameters, {size_text(self.size)})"
 
 
 def has_own_fit(hypermodel: Any) -> bool:
@@ -408,10 +411,8 @@ def describe_domain(domain: Domain) -> str:
         layer_1       Conv2D, Dense
         layer_2       Conv2D, Dense   if depth is 2 or 3 and layer_1 is Conv2D
     """
-    size = "infinitely many" if math.isinf(domain.size) else f"{domain.size:,}"
-    architectures = "architecture" if domain.size == 1 else "architectures"
     parameters = "parameter" if len(domain.names) == 1 else "parameters"
-    head = f"{size} {architectures}, {len(domain.names)} {parameters}"
+    head = f"{size_text(domain.size)}, {len(domain.names)} {parameters}"
     named: dict[str, list[Parameter]] = {name: [] for name in domain.names}
     for parameter in domain.parameters:
         named[parameter.name].append(parameter)

@@ -20,7 +20,7 @@ from nas_nb.space.definition import (
     output_layer,
     reshape_advice,
 )
-from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind, distinct
 from nas_nb.space.ranges import Interval
 
 if TYPE_CHECKING:
@@ -229,9 +229,7 @@ def _listed(option: str, given: Any) -> tuple[Any, ...]:
     listed = tuple(given) if isinstance(given, list | tuple | range) else (given,)
     if not listed:
         raise SpaceError(f"Expected {option} to offer at least one value. Received: none.")
-    for number, value in enumerate(listed):
-        if value in listed[:number]:
-            raise SpaceError(
-                f"Expected the values of {option} to differ. Received: {value!r} twice."
-            )
-    return listed
+    try:
+        return distinct(option, listed)
+    except TypeError:  # what can't be hashed is no value: its reader says so
+        return listed

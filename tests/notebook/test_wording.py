@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from nas_nb.notebook import wording
@@ -62,19 +60,6 @@ def test_a_budget_without_trials_names_what_it_limits():
         "1 min 30 s or 1,000 epochs; at most 10,000 params a model; 2 epochs per trial"
     )
     assert wording.progress_text(search) == "0 trials"
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (1, "1 architecture"),
-        (15_625, "15,625 architectures"),
-        (10**30, "about 10^30 architectures"),
-        (math.inf, "infinitely many architectures"),
-    ],
-)
-def test_sizes_of_spaces(size, text):
-    assert wording.size_text(size) == text
 
 
 @pytest.mark.parametrize(

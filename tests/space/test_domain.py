@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.domain import Domain
+from nas_nb.space.domain import Domain, size_text
 from nas_nb.space.parameter import Parameter, ParameterKind
 from tests.space.domains import TREE, brute_force, choice, conditional_domains, fixed
 
@@ -192,3 +193,17 @@ def test_a_walk_of_mutants_is_what_mutating_again_and_again_draws() -> None:
         point = TREE.mutate(point, rng)
         expected.append(point)
     assert walk == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (1, "1 architecture"),
+        (15_625, "15,625 architectures"),
+        (10**30, "about 10^30 architectures"),
+        (10**400, "about 10^400 architectures"),
+        (math.inf, "infinitely many architectures"),
+    ],
+)
+def test_sizes_of_spaces(size, text):
+    assert size_text(size) == text

@@ -160,7 +160,7 @@ def test_illegal_values_are_not_built(space: SearchSpace) -> None:
 
 
 def test_text_tells_its_size() -> None:
-    assert repr(SearchSpace.from_dict(CHOICES)) == "SearchSpace(7 parameters, size 16)"
+    assert repr(SearchSpace.from_dict(CHOICES)) == "SearchSpace(7 parameters, 16 architectures)"
     assert SearchSpace.from_dict(CHOICES).describe().startswith("16 architectures, 7 parameters")
 
 

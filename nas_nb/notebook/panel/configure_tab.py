@@ -12,10 +12,11 @@ import ipywidgets as widgets
 
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.panel.settings_form import about, usable_strategies
-from nas_nb.notebook.wording import folder_text, size_text
+from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.objective import as_objective
 from nas_nb.search.project import is_chosen
+from nas_nb.space.domain import size_text
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _share(now: Snapshot) -> str:
 
 
 def _part(shown: float, size: float) -> str:
-    if math.isinf(size) or size <= 0:
+    if size == math.inf or size <= 0:
         return ""
     share = 100 * shown / size
     return f" ({share:.0f} %)" if share >= 1 else f" ({share:.1g} %)"

@@ -31,6 +31,7 @@ from nas_nb.notebook.panel.touch import Touch
 from nas_nb.notebook.panel.trials_tab import TrialsTab
 from nas_nb.notebook.report import saved_record
 from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.space.domain import size_text
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _meter(limit_bytes: int | None) -> MemoryMeter:
 
 
 def _title(now: Snapshot) -> str:
-    about = f"{wording.size_text(now.space.size)}. Data {now.data.describe()}."
+    about = f"{size_text(now.space.size)}. Data {now.data.describe()}."
     return (
         f"{css_with_keys(PANEL_CSS)}"
         f'<p class="nas-about">Architecture search <strong>{html.escape(now.name)}</strong>: '

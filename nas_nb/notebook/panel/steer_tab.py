@@ -17,8 +17,9 @@ from nas_nb.notebook.panel.limit_fields import LimitFields
 from nas_nb.notebook.panel.settings_form import OptionsForm, usable_strategies
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
-from nas_nb.notebook.wording import budget_text, by_number, score_text, size_text, value_text
+from nas_nb.notebook.wording import budget_text, by_number, score_text, value_text
 from nas_nb.search.budget import LIMITS, LimitScope
+from nas_nb.space.domain import size_text
 from nas_nb.space.parameter import ParameterKind
 from nas_nb.space.restriction import RuleKind, Rules, names_meant
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
@@ -181,7 +182,7 @@ def values_offered(domain: Domain, name: str) -> list[Value]:
 
 
 def _size(size: float) -> str:
-    return "infinitely many" if math.isinf(size) else size_text(size).removesuffix(" architectures")
+    return "infinitely many" if size == math.inf else size_text(size).removesuffix(" architectures")
 
 
 def _all(size: float) -> str:

@@ -122,7 +122,7 @@ def test_data_of_another_kind_is_refused_with_the_way_out(name, make, message) -
     [
         ("image", {"families": ["vg"]}, "Received: 'vg'. Did you mean 'vgg'"),
         ("image", {"stages": []}, "stages to offer at least one value"),
-        ("image", {"widths": [8, 8]}, "widths to differ. Received: 8 twice"),
+        ("image", {"widths": [8, 8]}, "'widths' to differ. Received: 8 twice"),
         ("image", {"kernel_sizes": [0]}, "whole numbers of 1 or more. Received: 0"),
         ("text", {"embeddings": [2.5]}, "whole numbers of 1 or more. Received: 2.5"),
         ("tabular", {"dropouts": [1.0]}, "from 0 to below 1. Received: 1.0"),
