@@ -99,6 +99,22 @@ def check_whole(
     )
 
 
+def check_type(
+    name: str,
+    value: object,
+    kinds: type | tuple[type, ...],
+    wanted: str,
+    *,
+    error: type[NasError] = NasError,
+) -> None:
+    """Raises an error unless `value` is of one of these kinds, which `wanted` says in words."""
+    if not isinstance(value, kinds):
+        raise error(
+            f"Expected `{name}` to be {wanted}. Received: {name}={value!r:.200} "
+            f"(of type {type(value).__name__})."
+        )
+
+
 class NasWarning(UserWarning):
     """Something that is no error, and that the reader should know."""
 

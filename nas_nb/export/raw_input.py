@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 import keras
 
-from nas_nb.data.dataset import Data
+from nas_nb.data.dataset import Data, DataSpec
 from nas_nb.data.preprocessing import Standardization, Table, Vocabulary
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, check_type
 
 if TYPE_CHECKING:
-    from nas_nb.data.dataset import DataSpec
     from nas_nb.data.preprocessing import Column
 
 
@@ -37,6 +36,8 @@ def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
             can look up with TensorFlow alone.
     """
     spec = data.spec if isinstance(data, Data) else data
+    check_type("model", model, keras.Model, "a trained keras.Model", error=SpaceError)
+    check_type("data", spec, DataSpec, "a nas.Data, or its spec", error=SpaceError)
     if tuple(model.input_shape[1:]) != spec.input_shape:
         raise SpaceError(
             f"Expected a model for samples of shape {spec.input_shape}. Received: one for "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import keras
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.trial import Value, plain
 from nas_nb.space.parameter import Parameter, ParameterKind, parameter_from_json
-from nas_nb.space.ranges import Interval
+from nas_nb.space.ranges import LARGEST, Interval
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ def read_layer(given: Any) -> str:
 def read_learning_rate(given: Any) -> float:
     """Returns a finite number above 0."""
     value = plain(given)
-    if _is_number(value) and value > 0 and math.isfinite(value):
+    if _is_number(value) and 0 < value <= LARGEST:
         return float(value)
     raise SpaceError(f"Expected 'learning_rate' to be numbers above 0. Received: {given!r}.")
 

@@ -295,7 +295,7 @@ def illegal(parameter: Parameter, values: Values) -> SpaceError:
 
 def unknown(values: Values, names: Sequence[str]) -> SpaceError:
     """Returns the error of values of which one has none of the domain's `names`."""
-    name = min(set(values) - set(names))
+    name = min(map(str, set(values) - set(names)))
     return SpaceError(
         f"Expected values of the space's own parameters. Received: '{name}'."
         + (nearest(name, names) or f" They are: {', '.join(names)}.")

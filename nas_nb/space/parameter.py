@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SpaceError
 from nas_nb.record.trial import plain
-from nas_nb.space.ranges import NumericRange
+from nas_nb.space.ranges import LARGEST, NumericRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +24,6 @@ __all__ = ["Condition", "Parameter", "ParameterKind"]
 _REMEMBERED = 4096
 
 _LONGEST_TEXT, _FIRST = 50, 5
-
-_LARGEST = 1e300
-"""Larger numbers could not be multiplied with any."""
 
 LISTED_ALTERNATIVES = 100
 """Up to so many values, every other value is one change away; beyond, only nearby ones are."""
@@ -186,6 +183,8 @@ class Parameter:
             return None if index is None else self.choices[index]
         if isinstance(given, bool) or not isinstance(given, int | float):
             return None
+        if not -LARGEST <= given <= LARGEST:
+            return None
         if math.isinf(self.count):
             return self.range.clip(given)
         index = self.range.index_of(given)
@@ -303,7 +302,7 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
             f"Expected '{name}' to run from a low to a higher number. Received: low={low!r}, "
             f"high={high!r}."
         )
-    if not -_LARGEST <= low <= high <= _LARGEST:
+    if not -LARGEST <= low <= high <= LARGEST:
         raise SpaceError(
             f"Expected finite ends of '{name}'. Received: {low!r:.50} and {high!r:.50}."
         )
@@ -317,7 +316,7 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
     if step is None and whole and not parameter.log:
         step = 1
     least = 1 if parameter.log else 0
-    if step is not None and (not isinstance(step, int | float) or not least < step <= _LARGEST):
+    if step is not None and (not isinstance(step, int | float) or not least < step <= LARGEST):
         raise SpaceError(f"Expected the step of '{name}' above {least}. Received: {step!r}.")
     return convert(low), convert(high), step
 

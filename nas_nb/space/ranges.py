@@ -13,6 +13,9 @@ from nas_nb.record.trial import plain
 GRID_TOLERANCE = 1e-9
 """How far off the grid, relative to its spacing, a number may be and still be meant by it."""
 
+LARGEST = 1e300
+"""Larger numbers could not be multiplied with any."""
+
 NEARBY = (-0.1, -0.01, 0.01, 0.1)
 """How far the nearby values of a long or continuous range lie, as fractions of its length."""
 
@@ -160,8 +163,8 @@ class Interval:
             value = plain(end)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise SpaceError(f"Expected numbers for the ends of {self}. Received: {end!r}.")
-            if not math.isfinite(value):
-                raise SpaceError(f"Expected finite ends of an interval. Received: {self}.")
+            if not abs(value) <= LARGEST:
+                raise SpaceError(f"Expected finite ends of an interval. Received: {self!r:.200}.")
             ends.append(value)
         low, high = ends
         if not low < high:

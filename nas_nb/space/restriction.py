@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.trial import plain
 from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.ranges import LARGEST
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value
@@ -61,15 +62,15 @@ class Rule:
             SpaceError: It is no value, an empty list, or no number where a bound is meant.
         """
         given = plain(given)
-        several = not isinstance(given, str | int | float) and isinstance(given, Iterable)
-        values = tuple(map(plain, cast("Iterable[object]", given))) if several else (given,)
+        one = isinstance(given, str | int | float | Mapping) or not isinstance(given, Iterable)
+        values = (given,) if one else tuple(map(plain, cast("Iterable[object]", given)))
         if not values or not all(isinstance(value, str | int | float) for value in values):
             raise SpaceError(
                 f"Expected a value of '{name}', or a list of some. Received: {given!r}."
             )
         if kind in (RuleKind.AT_LEAST, RuleKind.AT_MOST):
             bound = values[0]
-            if len(values) > 1 or isinstance(bound, str | bool) or not math.isfinite(bound):
+            if len(values) > 1 or isinstance(bound, str | bool) or not abs(bound) <= LARGEST:
                 raise SpaceError(
                     f"Expected a number as the bound of '{name}'. Received: {given!r}."
                 )

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
+import numpy as np
 
-from nas_nb.errors import SpaceError
+from nas_nb.data.dataset import DataSpec
+from nas_nb.errors import SpaceError, check_type
 from nas_nb.space.automatic_names import fresh_names
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import keras
-    import numpy as np
     from matplotlib.axes import Axes
 
-    from nas_nb.data.dataset import DataSpec
     from nas_nb.record.trial import Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Condition, Parameter
+
+
+_A_POINT = "an architecture, such as space.sample(rng)"
+_VALUES = "a dictionary of choices"
 
 
 class Architecture:
@@ -128,6 +132,7 @@ class Architecture:
         Args:
             other: An architecture of the same space.
         """
+        check_type("other", other, Architecture, _A_POINT, error=SpaceError)
         if self == other:
             return {}
         mine, theirs = self._values, other.values
@@ -147,6 +152,11 @@ class Architecture:
                 builder.close()
 
     def __getitem__(self, name: str) -> Value:
+        if not isinstance(name, str) or name not in self._values:
+            raise SpaceError(
+                f"Expected a choice that the architecture makes. Received: {name!r:.200}. They are "
+                f"{', '.join(self._values)}."
+            )
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -235,16 +245,19 @@ class SearchSpace(kt.HyperModel):
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draws an architecture: each choice on its own, parents first."""
+        wanted = "NumPy's, such as np.random.default_rng(0)"
+        check_type("rng", rng, np.random.Generator, wanted, error=SpaceError)
         return self.architecture(self.domain.sample(rng))
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """Lists the architectures that differ from one in a single active choice."""
+        check_type("architecture", architecture, Architecture, _A_POINT, error=SpaceError)
         return [self.architecture(values) for values in self.domain.neighbours(architecture.values)]
 
     def contains(self, candidate: Architecture | Values) -> bool:
         """Says whether an architecture, or its values, belongs to the space."""
         values = candidate.values if isinstance(candidate, Architecture) else candidate
-        return self.domain.contains(values)
+        return isinstance(values, Mapping) and self.domain.contains(values)
 
     def architecture(self, values: Values | str) -> Architecture:
         """Returns the architecture with these values.
@@ -256,6 +269,7 @@ class SearchSpace(kt.HyperModel):
             SpaceError: An active value is missing or illegal, or a name is unknown.
         """
         known = self.definition.read(values) if isinstance(values, str) else values
+        check_type("values", known, Mapping, _VALUES, error=SpaceError)
         return Architecture(self, known)
 
     def distance(self, one: Architecture, other: Architecture) -> float:
@@ -263,6 +277,8 @@ class SearchSpace(kt.HyperModel):
 
         See `nas_nb.space.encoding.distance`.
         """
+        for name, point in (("one", one), ("other", other)):
+            check_type(name, point, Architecture, _A_POINT, error=SpaceError)
         return distance(self.domain, one.values, other.values)
 
     def encode(self, architecture: Architecture, form: str = "choices") -> np.ndarray:
@@ -277,6 +293,8 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: There is no such form.
         """
+        check_type("architecture", architecture, Architecture, _A_POINT, error=SpaceError)
+        check_type("form", form, str, "'choices' or 'paths'", error=SpaceError)
         point = self.domain.representative(architecture.values)
         if form == "paths":
             return self.definition.path_code(point)
@@ -323,6 +341,7 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: Nothing in the space can take such data.
         """
+        check_type("spec", spec, DataSpec, "`data.spec` of a nas.Data", error=SpaceError)
         bound = self.definition.for_data(spec)
         return self if bound is self.definition else SearchSpace(bound, name=self.name)
 
@@ -332,6 +351,7 @@ class SearchSpace(kt.HyperModel):
         Raises:
             SpaceError: The values aren't legal, or the space needs data and has none.
         """
+        check_type("values", values, Mapping, _VALUES, error=SpaceError)
         with fresh_names():
             return self.definition.build(self.domain.canonical(values))
 
@@ -340,6 +360,7 @@ class SearchSpace(kt.HyperModel):
 
         Parameters that `hp` doesn't know are added to it, with their defaults.
         """
+        check_type("hp", hp, kt.HyperParameters, "KerasTuner's", error=SpaceError)
         self.declare_hyperparameters(hp)
         given = {name: hp.values[name] for name in self.domain.names if name in hp.values}
         return self.definition.build(self.domain.complete(given))
@@ -353,6 +374,7 @@ class SearchSpace(kt.HyperModel):
 
     def declare_hyperparameters(self, hp: kt.HyperParameters) -> None:
         """Adds every parameter to `hp`, so that no tuner has to build models to find them."""
+        check_type("hp", hp, kt.HyperParameters, "KerasTuner's", error=SpaceError)
         hp.merge(to_hyperparameters(self.domain), overwrite=False)
 
     def describe(self) -> str:

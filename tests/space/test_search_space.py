@@ -8,6 +8,7 @@ import pytest
 from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
+from nas_nb.space.ranges import log_uniform, uniform
 from nas_nb.space.search_space import SearchSpace
 
 CHOICES = {"layers": ["Conv2D", "Dense"], "units": [4, 8], "activations": ["relu"], "depth": [1, 2]}
@@ -155,7 +156,7 @@ def test_spaces_of_equal_dictionaries_or_the_same_function_are_equal() -> None:
 
 
 def test_illegal_values_are_not_built(space: SearchSpace) -> None:
-    with pytest.raises(SpaceError, match="got 'colour'"):
+    with pytest.raises(SpaceError, match="Received: 'colour'"):
         space.build_values({**space.domain.complete({}), "colour": "red"})
 
 
@@ -168,3 +169,34 @@ def test_text_tells_its_size() -> None:
 def test_what_is_no_build_function_is_refused(wrong: object) -> None:
     with pytest.raises(SpaceError, match=r"Expected a build\(hp\) function or a HyperModel"):
         SearchSpace(wrong)  # type: ignore[arg-type]
+
+
+def test_a_space_beyond_floats_is_told() -> None:
+    def many(hp: kt.HyperParameters) -> keras.Model:
+        for number in range(700):
+            hp.Choice(f"choice_{number}", ["a", "b", "c"])
+        return build(hp)
+
+    huge = SearchSpace(many)
+    assert huge.size == 3**700 * (1 + 2)
+    assert repr(huge) == "SearchSpace(702 parameters, about 10^334 architectures)"
+    assert huge.describe().startswith("about 10^334 architectures, 702 parameters")
+
+
+JUNK = [None, float("nan"), 10**400, "x", [], [None], {1: 2}, {"units": None}, object()]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_wrong_types_get_a_sentence(junk: object) -> None:
+    space = SearchSpace.from_dict(CHOICES).for_data(SPEC)
+    one = space.sample(np.random.default_rng(0))
+    calls = [space.sample, space.neighbours, space.architecture, space.encode, space.for_data]
+    calls += [space.build_values, space.build, space.declare_hyperparameters, one.diff]
+    calls += [one.__getitem__, lambda v: space.distance(one, v), lambda v: space.encode(one, v)]
+    kinds = ("pin", "without", "at_least", "at_most")
+    calls += [lambda v, k=kind: space.subspace(**{k: {"units": v}}) for kind in kinds]
+    calls += [uniform, lambda v: log_uniform(1, v), SearchSpace, SearchSpace.from_dict]
+    for call in calls:
+        with pytest.raises(SpaceError, match=r"\AExpected .*\Z"):
+            call(junk) if call is not uniform else uniform(junk, 1e-9)  # type: ignore[arg-type]
+    assert not space.contains(junk)  # type: ignore[arg-type]

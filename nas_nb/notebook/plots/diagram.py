@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
+from nas_nb.errors import check_type
 from nas_nb.notebook.plots.drawing import BLUE, GREY, INK, SKY, new_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from nas_nb.space.graph import Arrow, Box, Layout
 
 _MARGIN = 0.15
@@ -22,6 +22,7 @@ _SIZE = 9
 
 def draw_layout(picture: Layout, ax: Axes | None = None) -> Axes:
     """Draws boxes and arrows."""
+    check_type("ax", ax, (Axes, type(None)), "matplotlib Axes")
     width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
     if ax is None:
         ax = new_axes(width, height)

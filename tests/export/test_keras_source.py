@@ -261,3 +261,29 @@ def test_a_layer_whose_config_can_not_be_had_is_named_in_one_sentence(error: Exc
     ) as raised:
         keras_source(keras.Sequential([keras.Input((4,)), Mine()]))
     assert "\n" not in str(raised.value)
+
+
+NAMES = ("class", "None", "print", "keras", "layers", "model", "inputs", "outputs", "x", "x_1")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "inputs_1", "build_model", "1st"])
+def test_whatever_a_layer_is_called_the_source_runs(name: str) -> None:
+    inputs = keras.Input((4,))
+    shared = layers.Dense(4, name=name)
+    check(keras.Model(inputs, shared(shared(inputs))))
+
+
+def test_names_that_python_can_not_tell_apart_get_numbers() -> None:
+    x = inputs = keras.Input((4,))
+    for layer in [layers.Dense(4, name=name) for name in ("a-b", "a.b", "a_b")] * 2:
+        x = layer(x)
+    check(keras.Model(inputs, x))
+
+
+@pytest.mark.parametrize("names", [("model",), ("class",), ("a-b", "a_b")])
+def test_whatever_models_inside_are_called_the_source_runs(names: tuple[str, ...]) -> None:
+    x = inputs = keras.Input((4,))
+    for name in names:
+        inner = keras.Input((4,))
+        x = keras.Model(inner, layers.Dense(4)(inner), name=name)(x)
+    check(keras.Model(inputs, x))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.chain_options import DICT_KEYS, read_dict
 from nas_nb.space.parameter import ParameterKind
 from nas_nb.space.ranges import log_uniform, uniform
+from nas_nb.space.search_space import SearchSpace
 
 PLAIN = {"layers": ["Dense"], "units": [8], "activations": ["relu"]}
 
@@ -109,7 +112,7 @@ def test_optimizer_is_taken_as_name_or_class() -> None:
         ({**PLAIN, "activations": [tf.nn.relu, "relu"]}, "to differ. Received: 'relu' twice"),
         ({**PLAIN, "units": [0]}, "whole numbers above 0, up to 1,000,000. Received: 0"),
         ({**PLAIN, "units": [-8]}, "whole numbers above 0, up to 1,000,000. Received: -8"),
-        ({**PLAIN, "units": [8.5]}, "whole numbers above 0, up to 1,000,000. Received: 8.5"),
+        ({**PLAIN, "units": [8.5]}, "up to 1,000,000. Received: 8.5"),
         ({**PLAIN, "units": ["8"]}, "whole numbers above 0, up to 1,000,000. Received: '8'"),
         ({**PLAIN, "units": [True]}, "whole numbers above 0, up to 1,000,000. Received: True"),
         ({**PLAIN, "units": [8, 8]}, "to differ. Received: 8 twice"),
@@ -124,7 +127,10 @@ def test_optimizer_is_taken_as_name_or_class() -> None:
             {**PLAIN, "depth": uniform(1, 3)},
             "'depth' to list its values. Received: .* uniform.1, 3.",
         ),
-        ({**PLAIN, "units": uniform(8.5, 9)}, "whole numbers above 0, up to 1,000,000. Received: 8.5"),
+        (
+            {**PLAIN, "units": uniform(8.5, 9)},
+            "whole numbers above 0, up to 1,000,000. Received: 8.5",
+        ),
         ({**PLAIN, "activations": uniform(0, 1)}, "'activations' to list its values"),
         ({**PLAIN, "dropout": [1.0]}, "from 0 to below 1. Received: 1.0"),
         ({**PLAIN, "dropout": uniform(0, 1)}, "from 0 to below 1. Received: 1"),
@@ -161,3 +167,62 @@ def test_interval_keeps_its_ends_and_its_scale() -> None:
     assert (rate.kind, rate.low, rate.high, rate.log) == (ParameterKind.FLOAT, 1e-4, 1e-1, True)
     units = read_dict({**PLAIN, "units": log_uniform(8, 64)})["units"]
     assert (units.kind, units.low, units.high, units.log) == (ParameterKind.INT, 8, 64, True)
+
+
+def test_a_recipe_makes_the_space_again() -> None:
+    space = SearchSpace.from_dict(
+        {**PLAIN, "dropout": uniform(0, 0.5), "optimizer": ["adam", "sgd"]}
+    )
+    assert SearchSpace.from_recipe(json.loads(json.dumps(space.recipe))) == space
+
+
+def fixed(name: str, value: object, **more: object) -> dict[str, object]:
+    return {"name": name, "kind": "fixed", "choices": [value], "default": value, **more}
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("layers", fixed("layer", "TFSMLayer")),
+        ("layers", fixed("layer", "Lambda")),
+        ("units", fixed("units", "/a/path")),
+        ("units", fixed("units", 10**9)),
+        ("units", {"name": "units", "kind": "int", "low": 1, "high": 10**9}),
+        ("units", {"name": "units", "kind": "int", "low": 1, "high": 64, "step": 0.5}),
+        ("depth", fixed("depth", 10**7)),
+        ("depth", {"name": "depth", "kind": "int", "low": 1, "high": 3}),
+        ("activations", fixed("activation", "deserialize")),
+        ("optimizer", fixed("optimizer", "LossScaleOptimizer")),
+        ("kernel_sizes", fixed("kernel_size", 10**6)),
+        ("dropout", fixed("dropout", 2.0)),
+        ("learning_rate", {"name": "learning_rate", "kind": "float", "low": -1.0, "high": 1.0}),
+        ("units", fixed("layer_1", 8)),
+        ("units", fixed("units", 8, conditions=[{"parent": "depth", "values": [1]}])),
+        ("units", fixed("units", 8, colour="red")),
+        ("code", fixed("code", "import os")),
+        ("units", None),
+        ("units", {"kind": "choice", "choices": 3}),
+    ],
+)
+def test_a_recipe_of_a_stranger_says_no_more_than_a_dictionary_could(
+    key: str, entry: object
+) -> None:
+    chain = SearchSpace.from_dict(PLAIN).recipe["chain"]  # type: ignore[index]
+    with pytest.raises(SpaceError, match="Expected "):
+        SearchSpace.from_recipe({"chain": {**chain, key: entry}})
+
+
+@pytest.mark.parametrize("recipe", [None, 5, [], {}, {"chain": None}, {"chain": {"units": {}}}])
+def test_what_is_no_recipe_is_refused(recipe: object) -> None:
+    with pytest.raises(SpaceError, match=r"Expected the `?recipe"):
+        SearchSpace.from_recipe(recipe)  # type: ignore[arg-type]
+
+
+def test_a_hundred_thousand_choices_are_read_told_encoded_and_stepped_along() -> None:
+    space = SearchSpace.from_dict({**PLAIN, "units": range(1, 100_001), "depth": [1]})
+    assert "1, 2, 3, 4, 5, ... 100000 (100,000 values)" in space.describe()
+    one = space.architecture(
+        {"depth": 1, "layer_1": "Dense", "units_1": 500, "activation_1": "relu"}
+    )
+    assert space.encode(one).shape < (10,)
+    assert {499, 501} <= {near["units_1"] for near in space.neighbours(one)}
