@@ -11,10 +11,11 @@ They are made of the parts of a `Search`: the same spaces, the same trainer, the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,11 +24,12 @@ from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.seeds import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.settings import SpaceLike, as_data, as_space
+from nas_nb.space.search_space import Architecture
 from nas_nb.strategy.gradient_step import gradient_step
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
-    from nas_nb.space.search_space import Architecture, SearchSpace
+    from nas_nb.space.search_space import SearchSpace
 
 BATCH_SIZE = 32
 _MUTATIONS = 20
@@ -64,6 +66,7 @@ def generate_candidate_structures(
         At most `count` architectures, no two of them equal.
     """
     check_whole("", "count", count, 1)
+    check_whole("", "seed", seed, 0)
     candidates = as_space(space)
     rng = np.random.default_rng(seed)
     if candidates.size <= count:
@@ -95,10 +98,11 @@ def evaluate_performance(
         minus the validation loss where numbers are predicted. NaN for one whose training diverges.
     """
     check_whole("", "epochs", epochs, 1)
+    check_whole("", "seed", seed, 0)
     known = as_data(data)
     return [
         _score(architecture, known, epochs, trial_seed(seed, number))
-        for number, architecture in enumerate(candidates)
+        for number, architecture in enumerate(_architectures(candidates))
     ]
 
 
@@ -144,7 +148,8 @@ def optimize_structure(
         NasError: There is no such method, or the scores don't match the candidates.
     """
     check_whole("", "max_neighbours", max_neighbours, 1)
-    if method not in METHODS:
+    check_whole("", "seed", seed, 0)
+    if not isinstance(method, str) or method not in METHODS:
         raise NasError(
             f"Expected `method` to be one of {', '.join(METHODS)}. Received: method={method!r}."
             + nearest(str(method), METHODS)
@@ -166,14 +171,30 @@ def select_best_structure(
     Raises:
         NasError: There are not as many scores as candidates, or none is a number.
     """
-    if not len(candidates) or len(candidates) != len(scores):
+    candidates = _architectures(candidates)
+    told = f"{len(scores)} scores" if hasattr(scores, "__len__") else f"scores={scores!r}"
+    numbers = hasattr(scores, "__len__") and all(isinstance(score, Real) for score in scores)
+    if not numbers or not len(candidates) or len(candidates) != len(scores):
         raise NasError(
-            f"Expected one score for each candidate. Received: {len(candidates)} candidates and "
-            f"{len(scores)} scores. Take scores = evaluate_performance(candidates)."
+            "Expected one score for each candidate, a number. Received: "
+            f"{len(candidates)} candidates and {told}. Take scores = "
+            "evaluate_performance(candidates)."
         )
     best = max(_finite(scores))
     equals = [one for one, score in zip(candidates, scores, strict=True) if score == best]
     return min(equals, key=_params) if len(equals) > 1 else equals[0]
+
+
+def _architectures(candidates: object) -> list[Architecture]:
+    """Returns candidates as a list; raises a `NasError` if there is something else among them."""
+    listed: list[Any] = list(candidates) if isinstance(candidates, Iterable) else [candidates]
+    for one in listed:
+        if not isinstance(one, Architecture):
+            raise NasError(
+                "Expected a list of architectures, as generate_candidate_structures(space) "
+                f"returns it. Received: {one!r} (of type {type(one).__name__})."
+            )
+    return listed
 
 
 def _neighbours(known: Scored, count: int, rng: np.random.Generator) -> list[Architecture]:

@@ -127,3 +127,23 @@ def test_scores_that_do_not_match_are_one_sentence(scores: list[float]):
 def test_a_count_of_zero_is_refused():
     with pytest.raises(NasError, match="`count`"):
         generate_candidate_structures(CHOICES, 0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda one: generate_candidate_structures(CHOICES, seed=1.5),
+        lambda one: evaluate_performance(None, tiny_data()),
+        lambda one: evaluate_performance(["a"], tiny_data()),
+        lambda one: evaluate_performance([one], tiny_data(), seed="0"),
+        lambda one: select_best_structure(None, None),
+        lambda one: select_best_structure([one], None),
+        lambda one: select_best_structure([one], ["b"]),
+        lambda one: optimize_structure([one], [1.0], tiny_data(), method=["adam"]),
+        lambda one: optimize_structure([1], [1.0], tiny_data()),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_one_sentence(call):
+    (one,) = generate_candidate_structures(CHOICES, 1)
+    with pytest.raises(NasError, match="Received"):
+        call(one)

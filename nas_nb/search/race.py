@@ -186,7 +186,7 @@ def label_strategies(
     Raises:
         SearchError: There is none, or a name is given twice.
     """
-    if isinstance(strategies, str) or not strategies:
+    if isinstance(strategies, str) or not isinstance(strategies, Iterable) or not strategies:
         raise SearchError(
             "Expected a list of strategies to race, for example "
             f'strategies=["random", "evolution"]. Received: {strategies!r}.'
@@ -212,8 +212,13 @@ def label_strategies(
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
-    known = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not known or len(set(known)) < len(known):
+    known: tuple[Any, ...] = ()
+    if isinstance(seeds, int):
+        known = tuple(range(seeds))
+    elif isinstance(seeds, Iterable):
+        known = tuple(seeds)
+    whole = all(isinstance(seed, int) and seed >= 0 for seed in known)
+    if not known or not whole or len(set(known)) < len(known):
         raise SearchError(f"Expected one seed or more, each once. Received: seeds={seeds!r}.")
     return known
 

@@ -82,6 +82,8 @@ class Playback:
             SearchError: There is no search.
             JournalError: The journal can't be read.
         """
+        if not isinstance(directory, str | Path):
+            raise SearchError(f"Expected the folder of a search. Received: {directory!r}.")
         path = Path(directory).expanduser().absolute()
         path = path / JOURNAL_FILE if path.suffix != ".jsonl" else path
         if not path.exists():
