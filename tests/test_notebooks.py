@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from benchmarks import bench_quickstart
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 MOST_CODE_CELLS = 20
 CELL_LIMIT_S = 240
@@ -83,3 +85,13 @@ def test_the_executed_quickstart_keeps_a_record_that_needs_no_kernel(executed, r
 def test_the_executed_quickstart_shows_its_pictures(executed, root):
     notebook = executed(root / "notebooks" / "01_quickstart.ipynb")
     assert len(outputs_of(notebook, "image/png")) >= 2
+
+
+def test_the_quickstart_searches_the_space_that_its_figures_were_measured_on():
+    quickstart = nbformat.read(NOTEBOOKS[0], as_version=4)
+    source = "".join(cell.source for cell in code_cells(quickstart))
+    homes = {"layers": "layers.", "activations": "tf.nn."}
+    for key, values in bench_quickstart.CHOICES.items():
+        listed = ", ".join(f"{homes.get(key, '')}{value}" for value in values)
+        assert f'"{key}": [{listed}],' in source
+    assert f'objective="val_loss",\n    epochs={bench_quickstart.EPOCHS},\n' in source

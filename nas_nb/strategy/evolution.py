@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -78,12 +77,11 @@ class Evolution(Strategy):
             if self.domain.contains(trial.values)
         ]
         # While |population| < P: model.arch <- RANDOMARCHITECTURE(). With a small budget children
-        # fill the population up, and the sample keeps its share of those that are alive.
+        # join before that: the initial design is a third of it.
         if len(alive) < self.initial_design(history):
             return sample_new(self.domain, history, rng)
         # While |sample| < S: candidate <- random element from population, where it stays.
-        size = math.ceil(self.sample * len(alive) / self.population)
-        drawn = [alive[i] for i in rng.integers(len(alive), size=size)]
+        drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]
         # Parent <- highest-accuracy model in sample.
         sign = 1.0 if history.direction == "max" else -1.0
         parent = max(drawn, key=lambda trial: sign * _score(trial))
