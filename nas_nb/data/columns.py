@@ -36,9 +36,6 @@ def frame_columns(frame: Any) -> dict[str, Array]:
     """Returns the columns of a data frame, or a mapping of columns, by name.
 
     Numbers are float or whole, with NaN for gaps; categories are objects, with None for gaps.
-
-    Raises:
-        DataError: Two columns have one name, or one holds neither numbers nor categories.
     """
     pairs = [(str(name), values) for name, values in frame.items()]
     names = [name for name, _ in pairs]
@@ -52,11 +49,7 @@ def frame_columns(frame: Any) -> dict[str, Array]:
 
 
 def column_values(name: str, given: Any) -> Array:
-    """Returns one column as numbers, or as objects where it holds categories.
-
-    Raises:
-        DataError: It holds times, arrays, or text that should be numbers.
-    """
+    """Returns one column as numbers, or as objects where it holds categories."""
     if str(getattr(given, "dtype", "")) == "category":
         return _categories(given.astype(object))
     values = np.asarray(given)
@@ -152,11 +145,7 @@ def check_no_gaps(columns: Mapping[str, Array]) -> None:
 
 
 def label_values(given: Any) -> Array:
-    """Returns labels as an array of numbers, truth values or text.
-
-    Raises:
-        DataError: Some are missing, or they are none of these.
-    """
+    """Returns labels as an array of numbers, truth values or text."""
     if len(getattr(given, "shape", ())) == 2 and hasattr(given, "columns"):
         columns = frame_columns(given)
         for name, values in columns.items():
@@ -207,13 +196,7 @@ def _check_labels_there(labels: Array, where: str) -> None:
 
 
 def refuse_several(name: str, given: Any, rows: int | None) -> None:
-    """Raises DataError if `given` is several arrays where one is expected.
-
-    Args:
-        name: "x" or "y".
-        given: What the user gave.
-        rows: How many samples there are, as far as the other argument tells.
-    """
+    """Raises DataError if `given` is several arrays where one is expected."""
     parts = list(given.values()) if isinstance(given, Mapping) else given
     if not isinstance(given, Mapping):
         if not isinstance(given, list | tuple) or rows is None or len(given) == rows:

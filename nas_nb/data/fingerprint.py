@@ -35,12 +35,7 @@ def part_fingerprint(x: Array, y: Array) -> dict[str, Any]:
 
 
 def data_differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Says in what the fingerprints of two data sets differ, e.g. "143 training rows, now 1,077".
-
-    Args:
-        was: `Data.fingerprint` of the one, as JSON keeps it.
-        now: That of the other.
-    """
+    """Says in what two `Data.fingerprint` differ, e.g. "training rows: 143, now 1,077"."""
     found = [
         f"the {name} {was[name]}, now {now[name]}"
         for name in ("task", "outputs")

@@ -43,16 +43,7 @@ class SplitShares:
 
 
 def label_parts(y: Array, task: Task, shares: SplitShares) -> tuple[Parts, tuple[str, ...]]:
-    """Returns which rows each part has, with their labels as the task writes them.
-
-    Args:
-        y: (samples,) or (samples, k), as the user gave them.
-        task: How to read them.
-        shares: The shares of the parts.
-
-    Returns:
-        The parts, and the names of the classes.
-    """
+    """Returns which rows each part has, with their labels as the task writes them."""
     if y.size == 0:
         raise DataError(f"Expected rows in y. Received: an array of shape {y.shape}.")
     numbers, classes = encode_labels(y, task)
@@ -99,11 +90,7 @@ def row_count(given: Any) -> int | None:
 
 
 def as_frame(x: Any, missing: str) -> Any:
-    """Returns x, as a data frame where missing numbers are to be imputed.
-
-    Raises:
-        DataError: There is no such way with missing numbers, or x is no table.
-    """
+    """Returns x, as a data frame where missing numbers are to be imputed."""
     if missing not in ("refuse", "impute"):
         raise DataError(f"Expected missing='refuse' or 'impute'. Received: missing={missing!r}.")
     if missing == "refuse" or hasattr(x, "columns"):
@@ -171,26 +158,14 @@ def _check_count(what: str, rows: int, parts: Parts) -> None:
 
 
 def label_array(y: Any, rows: int | None = None) -> Array:
-    """Returns labels as an array: (samples,) where there is one a sample.
-
-    Raises:
-        DataError: They are no numbers or texts, some are missing, or they are of several outputs.
-    """
+    """Returns labels as an array: (samples,) where there is one a sample."""
     refuse_several("y", y, rows)
     labels = plain_array("y", label_values(y))
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def plain_array(name: str, given: Any) -> Array:
-    """Returns what NumPy reads in the argument; objects become numbers or text.
-
-    Args:
-        name: What it is called, for messages.
-        given: An array, a list, a series.
-
-    Raises:
-        DataError: Its rows differ in length, or it holds something else.
-    """
+    """Returns what NumPy reads in the argument; objects become numbers or text."""
     try:
         array = np.asarray(given)
         if array.dtype == object:
@@ -218,16 +193,7 @@ def decoded(array: Array) -> Array:
 
 
 def check_rows(x: Array, y: Array, part: str = "") -> None:
-    """Checks that x holds finite numbers, and y a finite label for each row of it.
-
-    Args:
-        x: (samples, ...)
-        y: (samples, ...)
-        part: What follows x and y in their names, e.g. "_val".
-
-    Raises:
-        DataError: They don't.
-    """
+    """Raises DataError unless x holds finite numbers, and y a finite label for each row."""
     for name, array in ((f"x{part}", x), (f"y{part}", y)):
         if not isinstance(array, np.ndarray):
             raise DataError(
@@ -257,17 +223,7 @@ MOST_ELEMENTS = 1_000_000
 
 
 def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
-    """Reads (x, y) samples or batches to the end.
-
-    Args:
-        stream: A ``tf.data.Dataset`` of (x, y) pairs, batched or not; or an iterable of batches.
-
-    Returns:
-        x of shape (samples, ...) and y of shape (samples, ...).
-
-    Raises:
-        DataError: An element isn't a pair of arrays, or there is none, or no end.
-    """
+    """Reads (x, y) samples or batches to the end."""
     elements: list[tuple[Array, Array]] = []
     if not isinstance(stream, Iterable):
         raise DataError(
@@ -309,20 +265,10 @@ def _is_batched(stream: Iterable[Any], elements: list[tuple[Array, Array]]) -> b
 def sliding_windows(
     series: Array, window: int, horizon: int, target: int | None
 ) -> tuple[Array, Array]:
-    """Returns every window of a series with the values that followed it.
+    """Returns every window of a (time, channels) series, and the values that followed each.
 
-    Args:
-        series: (time, channels)
-        window: Time steps that a model sees.
-        horizon: Time steps that it predicts.
-        target: The channel to predict; None for all.
-
-    Returns:
-        x of shape (windows, window, channels), and y of shape (windows, horizon * targets): the
-        values of the first step, then of the second.
-
-    Raises:
-        DataError: The series is shorter than a window and a horizon, or a length is below 1.
+    x is (windows, window, channels); y is (windows, horizon * targets), the first step's values,
+    then the second's. `target` is a channel's number, or None for all.
     """
     count = len(series) - window - horizon + 1
     if count < 1:
@@ -343,9 +289,6 @@ def split_in_time(
     """Returns the row numbers of training, validation and test: the past, then the later parts.
 
     Between two parts ``horizon - 1`` rows are left out, so that no value is predicted in both.
-
-    Raises:
-        DataError: The shares leave a part without rows.
     """
     held_out, compared = math.ceil(rows * test), math.ceil(rows * validation)
     gap = horizon - 1
@@ -361,11 +304,7 @@ def split_in_time(
 
 
 def series_array(given: Any) -> Array:
-    """Returns a series as (time, channels) float32.
-
-    Raises:
-        DataError: It isn't one series of numbers.
-    """
+    """Returns a series as (time, channels) float32."""
     if hasattr(given, "columns"):
         columns = frame_columns(given)
         check_no_gaps(columns)

@@ -44,11 +44,7 @@ class Task(StrEnum):
 
 
 def to_task(name: Task | str) -> Task:
-    """Returns the task of that name.
-
-    Raises:
-        DataError: There is none.
-    """
+    """Returns the task of that name."""
     known = [str(task) for task in Task]
     if name not in known:
         raise DataError(
@@ -90,12 +86,7 @@ def read_task(y: Array, task: Task | str | None) -> Task:
 
 
 def check_measures(task: Task, loss: Any, metrics: Any) -> tuple[Any, ...]:
-    """Returns the metrics as a tuple, if Keras knows them and the loss.
-
-    Raises:
-        DataError: One is neither a name that Keras knows nor a function or an object of Keras; or
-            it is the F1 score of quantities.
-    """
+    """Returns the metrics as a tuple, if Keras knows them and the loss."""
     listed = (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics
     if not isinstance(listed, tuple | list):
         raise DataError(
@@ -136,9 +127,6 @@ def encode_labels(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
 
     Classes are numbered in the order of their sorted names or numbers, and become int32; 0/1
     labels and quantities become float32.
-
-    Raises:
-        DataError: The labels can't be read as the task asks.
     """
     if y.ndim not in (1, 2):
         raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: {y.shape}.")
@@ -208,16 +196,6 @@ def stratified_split(
     The rows are shuffled, and then ordered by their rank within their class, so that each stretch
     of that order holds every class in its share: the test rows are the first, the training rows
     the last. The first rows of each part are such a stretch again, whatever their number.
-
-    Args:
-        rows: How many there are.
-        strata: (rows,) class numbers to keep in proportion, or None.
-        validation: Share of the rows, between 0 and 1; counts are rounded up.
-        test: The same.
-        seed: Of the shuffle.
-
-    Raises:
-        DataError: The shares leave a part without rows.
     """
     fair = 0 < validation < 1 and 0 < test < 1
     counts = [math.ceil(rows * share) for share in (test, validation)] if fair else []

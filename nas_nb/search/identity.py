@@ -53,15 +53,7 @@ def recorded_versions() -> dict[str, str]:
 
 
 def search_differences(history: History, now: Mapping[str, Any]) -> list[str]:
-    """Says in what a search differs from the one that a journal holds.
-
-    Args:
-        history: Of the journal. Openings without an identity are of older versions and say nothing.
-        now: The fields of the opening that is about to come.
-
-    Returns:
-        Parts of a sentence, such as "training rows: 143, now 1,077"; none for the same search.
-    """
+    """Says in what a search differs from the one that a journal holds."""
     known = [opening for opening in history.opened if opening.get("identity")]
     if not known:
         return []
