@@ -179,8 +179,11 @@ class CheckpointStore:
 
     def prune(self) -> None:
         """Removes the files of trials that are no longer among the best."""
-        while self._fallen:
-            self._files.remove(self._fallen.pop())
+        wanted = {name for *_, name in self._best}
+        for name in self._fallen:
+            if name not in wanted:  # a trial that was cut off may have written its file again
+                self._files.remove(name)
+        self._fallen.clear()
 
     def trouble(self) -> str | None:
         """Returns which files could not be removed, once, as a clause for a note."""

@@ -15,7 +15,7 @@ from nas_nb.search.search import Search
 from tests.search.system_calls import KilledError, SystemCalls, full_disk
 from tests.search.tiny import tiny_search
 
-SAMPLE = 8
+SAMPLE = 14
 """Calls that are tried; `python -m benchmarks.bench_kills` tries all, with processes that die."""
 
 

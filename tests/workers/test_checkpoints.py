@@ -131,6 +131,17 @@ def test_what_a_killed_kernel_left_behind_is_removed(tmp_path: Path) -> None:
     assert not list(folder.iterdir())
 
 
+def test_a_file_that_is_written_again_after_a_kill_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "trial_000001.weights.h5").write_text("its trial was killed before it ended")
+    store = CheckpointStore(folder, started(2).history)
+    model = trained()
+    name = store.save(model, model.get_weights(), 1, 0.5)
+    store.prune()
+    assert (folder / name).stat().st_size > 1000
+
+
 def test_weights_that_the_journal_does_not_name_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "trial_000000.weights.h5").write_text("put there by hand")
     history = started(1, status="completed", score=0.5).history
