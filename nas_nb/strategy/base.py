@@ -59,6 +59,9 @@ class Strategy(ABC):
     needs_data: ClassVar[bool] = False
     """Whether it can't propose before `prepare`: only a `Search` has data, an oracle has none."""
 
+    design: ClassVar[str] = ""
+    """The option that says how many trials its initial design has; "" for none."""
+
     domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
 
     def __init_subclass__(cls) -> None:
@@ -125,7 +128,7 @@ class Strategy(ABC):
 
     def wanted_design(self, history: History) -> int:
         """Returns how many trials its initial design has where the budget allows; 0 for none."""
-        return 0
+        return int(getattr(self, self.design)) if self.design else 0
 
     def initial_design(self, history: History) -> int:
         """Returns how many trials its initial design has: at most a third of a known budget."""

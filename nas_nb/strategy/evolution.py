@@ -36,6 +36,7 @@ class Evolution(Strategy):
     """
 
     name: ClassVar[str] = "evolution"
+    design: ClassVar[str] = "population"
 
     # The paper takes 100 and 25 for 20,000 trials; these suit the hundreds of a notebook.
     population: int = option(
@@ -63,10 +64,6 @@ class Evolution(Strategy):
     def inherits(self) -> bool:
         """Whether children start from their parents' weights."""
         return self.inherit_weights
-
-    def wanted_design(self, history: History) -> int:
-        """Returns P: the first population is random."""
-        return self.population
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns a new mutant of the sample's best, or a random one while there are few."""

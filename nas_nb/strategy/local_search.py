@@ -100,6 +100,7 @@ class Greedy(Strategy):
     """
 
     name: ClassVar[str] = "greedy"
+    design: ClassVar[str] = "starts"
 
     patience: int | None = option(
         None,
@@ -111,10 +112,6 @@ class Greedy(Strategy):
         "How many random architectures a climb draws; it begins at their best.",
         low=1,
     )
-
-    def wanted_design(self, history: History) -> int:
-        """Returns how many architectures are drawn for the first climb."""
-        return self.starts
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried neighbour of where the climb stands, or a random start."""

@@ -43,6 +43,7 @@ class Nsga2(Strategy):
     """
 
     name: ClassVar[str] = "nsga2"
+    design: ClassVar[str] = "population"
 
     cost: str = option("params", "The second objective, a cost to minimise.")
     # The paper takes 100, which would be most of a notebook's search.
@@ -60,10 +61,6 @@ class Nsga2(Strategy):
     def reason(self, history: History) -> str | None:
         """Returns that only the score counts, once the trials show that none tells the cost."""
         return untold(self.cost, history) or self.design_text(history)
-
-    def wanted_design(self, history: History) -> int:
-        """Returns N: the first parents are random."""
-        return self.population
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new child of two parents that won a tournament each."""

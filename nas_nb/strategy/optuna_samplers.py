@@ -42,6 +42,7 @@ class OptunaStrategy(Strategy):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("optuna",)
+    design: ClassVar[str] = "n_startup_trials"
 
     # Telling them takes most of a proposal's time, 0.1 ms each.
     window: int = option(
@@ -271,10 +272,6 @@ class Tpe(OptunaStrategy):
         True, "Whether one density spans all parameters, in place of one for each."
     )
 
-    def wanted_design(self, history: History) -> int:
-        """Returns how many trials are random."""
-        return self.n_startup_trials
-
     def sampler(self, seed: int, told: Sequence[Any], startup: int) -> Any:
         """Returns Optuna's `TPESampler`."""
         import optuna
@@ -324,10 +321,6 @@ class CmaEs(OptunaStrategy):
             trial.distributions = {key: trial.distributions[key] for key in common}
             trial.params = {key: trial.params[key] for key in common}
         return told
-
-    def wanted_design(self, history: History) -> int:
-        """Returns how many trials are random."""
-        return self.n_startup_trials
 
     def suffices(self, told: Sequence[Any], startup: int) -> bool:
         """Says whether there are trials enough, and numbers enough, for a covariance."""
