@@ -161,15 +161,15 @@ def _check(trace: BuildTrace, build: object) -> None:
         raise _no_model(build, trace.returned)
     if not trace.asked:
         raise SpaceError(
-            f"Expected {name} to ask for hyperparameters, got a build without any: "
-            'call hp.Choice("units", [32, 64]) or the like in it.'
+            f"Expected {name} to ask for hyperparameters. Received: a build without any. "
+            'Call hp.Choice("units", [32, 64]) or the like in it.'
         )
 
 
 def _no_model(build: object, returned: type) -> SpaceError:
     return SpaceError(
-        f"Expected {_name_of(build)} to return a compiled keras.Model, "
-        f"got {returned.__name__}: end it with `return model`."
+        f"Expected {_name_of(build)} to return a compiled keras.Model. Received: "
+        f"{returned.__name__}. End it with `return model`."
     )
 
 

@@ -90,8 +90,8 @@ def from_hyperparameter(parameter: Any) -> Parameter:
     if isinstance(parameter, kt_parameters.Int | kt_parameters.Float):
         return _from_numeric(parameter, common)
     raise SpaceError(
-        f"Expected a hyperparameter of KerasTuner, got '{parameter.name}' "
-        f"(of type {type(parameter).__name__}): use hp.Choice, Int, Float, Boolean or Fixed."
+        f"Expected a hyperparameter of KerasTuner. Received: '{parameter.name}' (of type "
+        f"{type(parameter).__name__}). Use hp.Choice, Int, Float, Boolean or Fixed."
     )
 
 
@@ -139,8 +139,8 @@ class CheckedHyperParameters(kt.HyperParameters):
         """Asks for one of `values`; see KerasTuner."""
         if len(values) == 0:
             raise SpaceError(
-                f"Expected hp.Choice({name!r}, ...) to offer at least one value, got none: "
-                "list some, or leave it out."
+                f"Expected hp.Choice({name!r}, ...) to offer at least one value. Received: none. "
+                "List some, or leave it out."
             )
         return super().Choice(name, values, *args, **options)
 
@@ -149,9 +149,9 @@ class CheckedHyperParameters(kt.HyperParameters):
         known = [parameter.name for parameter in self.space]
         if self._get_name(parent_name) not in known:
             raise SpaceError(
-                f"Expected a conditional scope on a hyperparameter that was asked for, got "
-                f"{parent_name!r}: ask for it first, for example with "
-                f"hp.Choice({parent_name!r}, ...).{nearest(parent_name, known)}"
+                "Expected a conditional scope on a hyperparameter that was asked for. Received: "
+                f"{parent_name!r}. Ask for it first, for example with hp.Choice({parent_name!r}, "
+                f"...).{nearest(parent_name, known)}"
             )
         return super().conditional_scope(parent_name, parent_values)
 

@@ -299,7 +299,7 @@ class SearchSpace(kt.HyperModel):
         if form == "paths":
             return self.definition.path_code(point)
         if form != "choices":
-            raise SpaceError(f"Expected the form 'choices' or 'paths', got {form!r}.")
+            raise SpaceError(f"Expected the form 'choices' or 'paths'. Received: {form!r}.")
         row: np.ndarray = self._encoding.rows([point])[0]
         return row
 
@@ -415,9 +415,8 @@ def _discovered(build: object) -> SpaceDefinition:
 
     if not (callable(build) or isinstance(build, kt.HyperModel)):
         raise SpaceError(
-            "Expected a build(hp) function or a HyperModel, "
-            f"got {build!r} (of type {type(build).__name__}). "
-            "A dictionary makes a space through SearchSpace.from_dict."
+            f"Expected a build(hp) function or a HyperModel. Received: {build!r} (of type "
+            f"{type(build).__name__}). A dictionary makes a space through SearchSpace.from_dict."
         )
     return HyperModelSpace(build)
 

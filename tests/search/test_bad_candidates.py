@@ -169,7 +169,7 @@ def test_what_goes_wrong_in_a_layer_is_told_in_its_own_words(tmp_path: Path):
         "ValueError in Reshape.call(): The total size of the tensor must be unchanged. Received: "
         "input_shape=(4,), target_shape=(3,)",
         "Out of memory: take smaller layers or a smaller batch.",
-        "Expected build to return a compiled keras.Model, got NoneType: end it with "
+        "Expected build to return a compiled keras.Model. Received: NoneType. End it with "
         "`return model`.",
     ]
 

@@ -106,5 +106,5 @@ def test_text_is_the_key_where_nothing_is_published() -> None:
         SPACE.architecture("units_1=8")
     with pytest.raises(SpaceError, match="Expected a space of cells for the path encoding"):
         SPACE.encode(one, "paths")
-    with pytest.raises(SpaceError, match="'choices' or 'paths', got 'onehot'"):
+    with pytest.raises(SpaceError, match=r"'choices' or 'paths'\. Received: 'onehot'"):
         SPACE.encode(one, "onehot")

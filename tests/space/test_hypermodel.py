@@ -109,12 +109,14 @@ def test_forgotten_return_is_told() -> None:
     def build(hp: kt.HyperParameters) -> None:
         hp.Choice("units", [80, 96])
 
-    with pytest.raises(SpaceError, match="got NoneType: end it with `return model`"):
+    with pytest.raises(SpaceError, match=r"Received: NoneType\. End it with `return model`"):
         discover(build)
 
 
 def test_function_without_hyperparameters_is_told() -> None:
-    with pytest.raises(SpaceError, match="to ask for hyperparameters, got a build without any"):
+    with pytest.raises(
+        SpaceError, match=r"to ask for hyperparameters\. Received: a build without any"
+    ):
         discover(lambda hp: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]))
 
 
@@ -153,7 +155,9 @@ def test_scope_on_an_unknown_parent_is_told() -> None:
         with hp.conditional_scope("hiden", [True]):
             return model_of(hp.Int("units", 1, 3))
 
-    with pytest.raises(SpaceError, match=r"got 'hiden': ask for it first.*Did you mean 'hidden'"):
+    with pytest.raises(
+        SpaceError, match=r"Received: 'hiden'. Ask for it first.*Did you mean 'hidden'"
+    ):
         discover(build)
 
 
