@@ -205,4 +205,6 @@ def plot_context(history: History, **more: Any) -> PlotContext:
 
 
 def panel_context(search: Any, on_input: Any = lambda: None) -> PanelContext:
-    return PanelContext(search, TrialSelection(on_input), Drawings(search), {}, on_input)
+    return PanelContext(
+        search, TrialSelection(on_input), Drawings(search), {}, {"width": 9.6}, on_input
+    )

@@ -152,6 +152,17 @@ def test_a_part_of_a_picture_can_be_looked_at_and_all_of_it_again(panel):
     assert panel.run.picture._axes[0].get_xlim() == whole
 
 
+def test_pictures_are_as_wide_as_the_page_has_room_for(panel):
+    panel.touch._take({"width": 640})
+    panel.paint()
+    assert 'width="606" height="560"' in panel.run._image.value
+    panel.tabs["Insights"].view.value = "Map"
+    assert 'width="606" height="500"' in shown(painted(panel, "Insights"))
+    panel.touch._take({"width": 4000})
+    panel.paint()
+    assert 'width="960" height="560"' in panel.run._image.value
+
+
 def test_a_page_is_told_what_each_mark_is(panel, monkeypatch):
     sent = []
     monkeypatch.setattr(panel.touch, "send", sent.append)

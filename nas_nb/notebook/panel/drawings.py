@@ -53,7 +53,7 @@ class Drawings:
     def _draw(self, trial: Trial) -> str:
         layout = self._search.space.architecture(trial.values).layout()
         width, height = layout.width + _MARGIN, layout.height + _MARGIN
-        figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
+        figure = Figure(figsize=(width, height), dpi=100, facecolor="none")
         FigureCanvasAgg(figure)
         draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
         alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}."

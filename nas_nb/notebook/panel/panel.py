@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from copy import copy
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 TABS: tuple[type[Tab], ...] = (RunTab, TrialsTab, InsightsTab, SteerTab)
 """The panel's places, from left to right."""
+_WIDEST, _NARROWEST, _FRAME = 9.6, 4.0, 34
+"""Inches of a picture at most and at least; pixels of what stands beside it."""
 
 
 class Panel:
@@ -56,9 +58,10 @@ class Panel:
         self.selection = TrialSelection(self._noticed)
         self.chooser = TrialChooser(search, self.selection)
         self._pictures: dict[str, Any] = {}
-        context = PanelContext(
-            search, self.selection, Drawings(search), self._pictures, self._noticed
-        )
+        self._page = {"width": _WIDEST}
+        self._asked: list[Callable[[], None]] = []
+        shown = (Drawings(search), self._pictures, self._page)
+        context = PanelContext(search, self.selection, *shown, self._noticed)
         self.tabs: dict[str, Tab] = {tab.title: tab(context) for tab in TABS}
         self.run, self._trials = RunTab.of(self.tabs), TrialsTab.of(self.tabs)
         self._configure = SettingsView(self.controls)
@@ -66,8 +69,8 @@ class Panel:
         self.settings.value = search.state is SearchState.NEW
         self.settings.observe(lambda _: self._noticed(), "value")
         select, sort = self.chooser.select, self._trials.board.sort_by
-        place = self._place
-        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom, "here": place})
+        page = {"here": self._place, "width": self._fit}
+        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom, **page})
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
         self._clock = widgets.HTML()
         self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=list(self.tabs))
@@ -102,6 +105,8 @@ class Panel:
 
     def paint(self) -> Snapshot:
         """Brings everything that is in view up to date; returns the moment that it tells of."""
+        while self._asked:  # pictures are the painter's
+            self._asked.pop(0)()
         now = Snapshot(self._search)
         texts = {name: text(now) for name, text in _VIEWS.items()}
         self._fold(now)
@@ -166,7 +171,15 @@ class Panel:
 
     def _zoom(self, picture: str, box: Sequence[Sequence[float]] | None) -> None:
         if picture in self._pictures:
-            self._pictures[picture].zoom(box)
+            self._asked.append(lambda: self._pictures[picture].zoom(box))
+            self._noticed()
+
+    def _fit(self, pixels: float) -> None:
+        """Makes the pictures as wide as the page has room for."""
+        width = min(max((pixels - _FRAME) / 100, _NARROWEST), _WIDEST)
+        if width != self._page["width"]:
+            self._page["width"] = width
+            self._asked += [partial(picture.fit, width) for picture in self._pictures.values()]
             self._noticed()
 
     def _noticed(self) -> None:

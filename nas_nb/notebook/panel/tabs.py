@@ -26,6 +26,7 @@ class PanelContext(NamedTuple):
         selection: The trial that is looked at.
         drawings: Diagrams and source of trials.
         pictures: The pictures, by their names.
+        page: How wide a picture may be, as {"width": inches}.
         on_input: To be called after a click or a change, so that the painter follows.
     """
 
@@ -33,6 +34,7 @@ class PanelContext(NamedTuple):
     selection: TrialSelection
     drawings: Drawings
     pictures: dict[str, Picture]
+    page: dict[str, float]
     on_input: Callable[[], None]
 
     def plot_context(self, now: Snapshot, cost: str = "params") -> PlotContext:
@@ -47,6 +49,7 @@ class PanelContext(NamedTuple):
         if plot.name not in self.pictures:
             look = {"height": plot.height, "margins": plot.margins, **look}
             self.pictures[plot.name] = Picture(plot, **look)
+            self.pictures[plot.name].fit(self.page["width"])
         return self.pictures[plot.name]
 
 

@@ -144,6 +144,9 @@ function render({ model, el }) {
     });
     watch.observe(root, { childList: true, subtree: true });
     stops.signal.addEventListener("abort", () => watch.disconnect());
+    const sized = new ResizeObserver(() => model.send({ width: root.clientWidth }));
+    sized.observe(root);
+    stops.signal.addEventListener("abort", () => sized.disconnect());
     model.send({ here: true });
   }
 

@@ -144,12 +144,10 @@ class Picture:
         count = len(plots)
         grid = (count, 1) if below else (1, count)
         self._axes = self._figure.subplots(*grid, squeeze=False, **shape).ravel()
-        self._figure.subplots_adjust(**{**_MARGINS, **(margins or {})})
+        self._widest, self._margins = width, {**_MARGINS, **(margins or {})}
         for ax in self._axes:
             ax.set_facecolor("none")
-            # In places of their own: else every draw measures all ticks to find one.
-            ax.xaxis.set_label_coords(0.5, -_BELOW * _SHARPNESS / ax.bbox.height)
-            ax.yaxis.set_label_coords(-_BESIDE * _SHARPNESS / ax.bbox.width, 0.5)
+        self.fit(width)
         names = {1: ("",), 2: ("Above: ", "Below: ") if below else ("Left: ", "Right: ")}
         self._sides = names[count]
         self._infos: list[Any] | None = None
@@ -158,6 +156,20 @@ class Picture:
         self._html = ""
         self.alt = ""
         self.png = b""
+
+    def fit(self, width: float) -> None:
+        """Makes the picture so many inches wide, or as wide as it was made: labels stay legible."""
+        width = min(width, self._widest)
+        self._size, self._infos = (width, self._size[1]), None
+        self._figure.set_size_inches(*self._size)
+        ratio, margins = self._widest / width, dict(self._margins)
+        margins["left"] *= ratio
+        margins["right"] = 1 - ratio * (1 - margins["right"])
+        self._figure.subplots_adjust(**margins)
+        for ax in self._axes:
+            # In places of their own: else every draw measures all ticks to find one.
+            ax.xaxis.set_label_coords(0.5, -_BELOW * _SHARPNESS / ax.bbox.height)
+            ax.yaxis.set_label_coords(-_BESIDE * _SHARPNESS / ax.bbox.width, 0.5)
 
     def draw(self, context: Any) -> bool:
         """Draws what the context of its plots tells; returns False if that looks as it did."""
@@ -245,7 +257,14 @@ def _still(ax: Axes) -> tuple[Any, ...]:
     legend = ax.get_legend()
     words = [(text.get_text(), text.get_visible()) for text in ax.texts]
     scales = (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left"))
-    return (ax.get_xlim(), ax.get_ylim(), scales, legend and legend.get_gid(), words)
+    return (
+        ax.bbox.bounds,
+        ax.get_xlim(),
+        ax.get_ylim(),
+        scales,
+        legend and legend.get_gid(),
+        words,
+    )
 
 
 def _encoded(canvas: Any, *, white: bool = False) -> bytes:

@@ -223,8 +223,8 @@ PARALLEL = Plot(
     "Draws each of the 200 best trials as a line through its choices.",
     size=(9, 4),
     title="Parallel",
-    hint="Each line is a trial, each axis a choice. Where bright lines meet, good architectures "
-    "agree.",
+    hint="Each line is a trial, each axis a choice. Where lines of the best colour meet, good "
+    "architectures agree.",
     height=4.6,
     marks=lambda info: [(s.trial, at, y) for s in info.strands for at, y in enumerate(s.places)],
     margins={"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
