@@ -242,7 +242,7 @@ def choose_a_strategy_by_keys(panel: Locator) -> None:
     strategy.focus()
     strategy.press("n")
     expect(field(panel, "Crossover")).to_be_visible(timeout=ANSWER_MS)
-    strategy.press("e")
+    strategy.press("ArrowUp")
     expect(strategy).to_have_value("evolution", timeout=ANSWER_MS)
 
 
