@@ -39,15 +39,7 @@ class DictKey:
 
 
 def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
-    """Returns a parameter without conditions for each key of the dictionary.
-
-    Args:
-        choices: The user's dictionary; each value is a list, a tuple, a range, an `Interval`, or
-            a single value.
-
-    Raises:
-        SpaceError: A key is unknown or missing, or a value is not what the key expects.
-    """
+    """Returns a parameter without conditions for each key of the dictionary."""
     if not isinstance(choices, Mapping):
         raise SpaceError(
             "Expected a dictionary such as {'layers': [...], 'units': [...], 'activations': "
@@ -84,9 +76,6 @@ def read_recipe(chain: object) -> dict[str, Parameter]:
 
     Each value is read as one of a user's dictionary is: no layer, optimizer or activation but
     those, and no larger sizes.
-
-    Raises:
-        SpaceError: It says anything that no dictionary could.
     """
     if not isinstance(chain, Mapping) or not {*_RECORDED} <= chain.keys():
         raise _no_recipe(chain)

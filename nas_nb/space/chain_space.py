@@ -125,15 +125,7 @@ class ChainSpace(SpaceDefinition):
         return cls(tuple(read_recipe(recipe.get("chain")).items()))
 
     def for_data(self, spec: DataSpec) -> ChainSpace:
-        """Returns the chain for this data, without the convolutions that its samples can't take.
-
-        Args:
-            spec: Its `input_shape` is ``(height, width, channels)`` for images and
-                ``(time, channels)`` for series.
-
-        Raises:
-            SpaceError: No layer of the space can take such samples.
-        """
+        """Returns the chain for this data, without the convolutions that its samples can't take."""
         if isinstance(spec.raw, Vocabulary):
             raise SpaceError(
                 "Expected numbers for a space of plain layers. Received: the token ids of texts. "
@@ -162,11 +154,7 @@ class ChainSpace(SpaceDefinition):
         return {name: "Dense" for name in names if name not in point}
 
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point.
-
-        Raises:
-            SpaceError: The space has not been given data.
-        """
+        """Returns the compiled model of a point."""
         spec = known_spec(self.spec)
         return chain_model(point, spec)
 

@@ -45,18 +45,10 @@ class SpaceDefinition(ABC):
 
     @abstractmethod
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a canonical `point` of the domain.
-
-        Raises:
-            SpaceError: It needs data and has none.
-        """
+        """Returns the compiled model of a canonical `point` of the domain."""
 
     def for_data(self, spec: DataSpec) -> SpaceDefinition:
-        """Returns what builds for data of this shape and task; itself where that is no matter.
-
-        Raises:
-            SpaceError: Nothing in the space can take such data.
-        """
+        """Returns what builds for data of this shape and task; itself where that is no matter."""
         return self
 
     @property
@@ -70,11 +62,7 @@ class SpaceDefinition(ABC):
         return self
 
     def read(self, text: str) -> Values:
-        """Returns the values of an architecture that is written in a published form.
-
-        Raises:
-            SpaceError: The space has no such form, or `text` isn't of it.
-        """
+        """Returns the values of an architecture that is written in a published form."""
         raise SpaceError(
             f"Expected the values of an architecture as a dictionary. Received: the text {text!r}. "
             "Only cells have a published form as text."
@@ -97,11 +85,7 @@ class SpaceDefinition(ABC):
         return {}
 
     def path_code(self, point: Values) -> np.ndarray:
-        """Returns a row with a 1 for each way from input to output that the cell has.
-
-        Raises:
-            SpaceError: The space is not one of cells.
-        """
+        """Returns a row with a 1 for each way from input to output that the cell has."""
         raise SpaceError(
             "Expected a space of cells for the path encoding. Received: one without paths. Leave "
             "`form` out."
@@ -129,15 +113,7 @@ def known_spec(spec: DataSpec | None) -> DataSpec:
 
 
 def check_images(spec: DataSpec | None, what: str) -> DataSpec:
-    """Returns the spec, if it is one of images.
-
-    Args:
-        spec: What the data is, or None for a space that was not given any.
-        what: What the space consists of, for the message: ``"cells"``.
-
-    Raises:
-        SpaceError: There is no data, or its samples aren't ``(height, width, channels)``.
-    """
+    """Returns the spec, if it is one of images."""
     spec = known_spec(spec)
     if len(spec.input_shape) != 3:
         raise SpaceError(
@@ -183,15 +159,6 @@ def compile_for(
     """Compiles the model with the loss and the metrics of the data, and returns it.
 
     They are the task's own, but for the `loss` of the data, and the `metrics` that it adds.
-
-    Args:
-        model: A model that ends in `output_layer(spec)`.
-        spec: What the data is.
-        optimizer: Keras's name of an optimiser.
-        learning_rate: Its constant learning rate.
-
-    Raises:
-        SpaceError: The data asks for a metric of classes, and has quantities.
     """
     _, loss, own = _HEADS[spec.task]
     metrics = [own, *(name for name in spec.metrics if name != own)]

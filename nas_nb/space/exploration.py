@@ -94,16 +94,7 @@ class View(NamedTuple):
 
 
 def record_build(build: Build, values: Values, builder: WeightlessBuilder) -> BuildTrace:
-    """Builds once with `values`, defaults for the rest, and returns what was asked for.
-
-    Args:
-        build: A function of HyperParameters.
-        values: Values by name. One that is illegal where it is asked for counts as the default.
-        builder: Builds without weights; where that fails, the model is built with them.
-
-    Raises:
-        SpaceError: What it asks for can't be; see `CheckedHyperParameters`.
-    """
+    """Builds once with `values`, defaults for the rest, and returns what was asked for."""
     hp = CheckedHyperParameters.of(values)
     error: BaseException | None = None
     returned: Any = None
@@ -201,12 +192,7 @@ class BuildExplorer:
         return self._seen[key]
 
     def explore(self) -> Domain:
-        """Builds until builds agree with what is known, and returns the domain.
-
-        Raises:
-            SpaceError: No build asked for a parameter, the parameters contradict each other, or
-                what is asked for follows no rule that a space can have.
-        """
+        """Builds until builds agree with what is known, and returns the domain."""
         self._check_repeated({})
         while True:
             while len(self._seen) < MOST_BUILDS and (
@@ -496,13 +482,7 @@ def _pairs(domain: Domain, point: Values) -> set[object]:
 
 
 def _outcomes(count: int, look: Callable[[int], object], first: Iterable[int]) -> list[object]:
-    """Returns the outcome at each index; of a long list not all between two alike are looked at.
-
-    Args:
-        count: How many there are.
-        look: Returns the outcome at an index.
-        first: Indices to look at in any case.
-    """
+    """Returns the outcome at each index; of a long list not all between two alike are looked at."""
     found = {n: look(n) for n in sorted({*first, *(round(q * (count - 1) / 4) for q in range(5))})}
     waiting = list(itertools.pairwise(found))
     while waiting:

@@ -73,11 +73,7 @@ class HyperModelSpace(SpaceDefinition):
         return self if same else replace(self, input_shape=spec.input_shape)
 
     def build(self, point: Values) -> keras.Model:
-        """Returns the compiled model of a point.
-
-        Raises:
-            SpaceError: The function returns something else for these values.
-        """
+        """Returns the compiled model of a point."""
         hp = CheckedHyperParameters.of(point)
         model = _function(self.source)(hp)
         if not isinstance(model, keras.Model):
@@ -120,13 +116,6 @@ def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel)
 
     The models get no weights where Keras can do without; the global random states stay as they
     are, and no session is cleared.
-
-    Args:
-        build: A function ``build(hp)`` or a HyperModel.
-
-    Raises:
-        SpaceError: It fails with its default values, returns something else than a Keras model,
-            asks for no parameter, or for one that can't be.
     """
     function = _function(build)
     builder = WeightlessBuilder()

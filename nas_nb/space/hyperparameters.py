@@ -25,11 +25,7 @@ def to_hyperparameters(domain: Domain) -> kt.HyperParameters:
 
 
 def from_hyperparameters(hp: kt.HyperParameters) -> Domain:
-    """Returns the domain of KerasTuner's HyperParameters, its conditional ones included.
-
-    Raises:
-        SpaceError: There is no parameter, or one is of a kind that KerasTuner doesn't have.
-    """
+    """Returns the domain of KerasTuner's HyperParameters, its conditional ones included."""
     return Domain(tuple(from_hyperparameter(parameter) for parameter in hp.space))
 
 
@@ -70,11 +66,7 @@ def _sampling(parameter: Parameter) -> str:
 
 
 def from_hyperparameter(parameter: Any) -> Parameter:
-    """Returns one of KerasTuner's hyperparameters as ours.
-
-    Raises:
-        SpaceError: It is of a kind that KerasTuner doesn't have.
-    """
+    """Returns one of KerasTuner's hyperparameters as ours."""
     common: dict[str, Any] = {
         "name": parameter.name,
         "conditions": tuple(

@@ -286,15 +286,7 @@ def is_met(wanted: ConditionTable, values: Mapping[str, Value]) -> bool:
 
 
 def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, float | None]:
-    """Returns the low end, the high end and the step of a numeric parameter.
-
-    Args:
-        parameter: What was declared.
-        whole: Whether only whole numbers count; on a linear scale their step is 1 by default.
-
-    Raises:
-        SpaceError: The range is empty or infinite, or an end or the step can't be.
-    """
+    """Returns the low end, the high end and the step of a numeric parameter."""
     name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
     ends = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
     if low is None or high is None or not ends or not low <= high:
@@ -322,11 +314,7 @@ def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, f
 
 
 def checked_choices(name: str, given: Sequence[Value]) -> tuple[Value, ...]:
-    """Returns the values of a parameter as plain Python's, numbers of both types as floats.
-
-    Raises:
-        SpaceError: There is none, or a value is of the wrong type or given twice.
-    """
+    """Returns the values of a parameter as plain Python's, numbers of both types as floats."""
     choices = tuple(plain(choice) for choice in given)
     if not choices:
         raise SpaceError(f"Expected '{name}' to have a value to choose. Received: none.")
@@ -342,11 +330,7 @@ def checked_choices(name: str, given: Sequence[Value]) -> tuple[Value, ...]:
 
 
 def distinct(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns the values.
-
-    Raises:
-        SpaceError: One is given twice.
-    """
+    """Returns the values."""
     if len(set(values)) < len(values):
         twice, _ = Counter(values).most_common(1)[0]
         raise SpaceError(
@@ -372,11 +356,7 @@ def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
 
 
 def parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
-    """Returns the parameter that `parameter_to_json` wrote.
-
-    Raises:
-        SpaceError: It is none.
-    """
+    """Returns the parameter that `parameter_to_json` wrote."""
     try:
         fields = {**entry, "kind": ParameterKind(entry["kind"])}
         fields["choices"] = tuple(entry.get("choices", ()))
@@ -393,12 +373,7 @@ def parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
 
 
 def is_next_active(parameter: Parameter, known: Values) -> bool:
-    """Says whether a parameter is active and its name is still free.
-
-    Args:
-        parameter: The next one, in the domain's order.
-        known: The values of the active parameters before it.
-    """
+    """Says whether a parameter is active and its name is still free."""
     if parameter.name in known:
         return False
     return all(known.get(c.parent) in c.values for c in parameter.conditions)

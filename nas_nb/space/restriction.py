@@ -56,11 +56,7 @@ class Rule:
 
     @classmethod
     def read(cls, kind: RuleKind, name: str, given: object) -> Rule:
-        """Returns the rule that a user's value, or list of values, means.
-
-        Raises:
-            SpaceError: It is no value, an empty list, or no number where a bound is meant.
-        """
+        """Returns the rule that a user's value, or list of values, means."""
         given = plain(given)
         one = isinstance(given, str | int | float | Mapping) or not isinstance(given, Iterable)
         values = (given,) if one else tuple(map(plain, cast("Iterable[object]", given)))
@@ -77,11 +73,7 @@ class Rule:
         return cls(kind, name, cast("tuple[Value, ...]", values))
 
     def names_in(self, domain: Domain) -> tuple[str, ...]:
-        """Returns the names of the choices that it is about.
-
-        Raises:
-            SpaceError: There is none, or none can have a value that is pinned or left out.
-        """
+        """Returns the names of the choices that it is about."""
         names = names_meant(domain, self.name)
         if self.kind in (RuleKind.PIN, RuleKind.WITHOUT):
             meant = [parameter for parameter in domain.parameters if parameter.name in names]
@@ -92,11 +84,7 @@ class Rule:
         return names
 
     def narrow(self, parameter: Parameter) -> Parameter:
-        """Returns what the rule leaves of a parameter.
-
-        Raises:
-            SpaceError: Nothing, or the rule makes no sense for it.
-        """
+        """Returns what the rule leaves of a parameter."""
         if self.kind is RuleKind.PIN:
             return _keeping(parameter, self.values)
         if self.kind is RuleKind.WITHOUT:
@@ -107,11 +95,7 @@ class Rule:
         return _between(parameter, -math.inf, bound)
 
     def and_also(self, other: Rule) -> Rule:
-        """Returns the rule that keeps both, which are of one kind and about one name.
-
-        Raises:
-            SpaceError: They are pins without a value in common.
-        """
+        """Returns the rule that keeps both, which are of one kind and about one name."""
         if self.kind is RuleKind.WITHOUT:
             return replace(self, values=tuple(dict.fromkeys((*self.values, *other.values))))
         if self.kind is RuleKind.PIN:
@@ -142,11 +126,7 @@ class Rules:
 
     @classmethod
     def read(cls, **given: Mapping[str, object] | None) -> Rules:
-        """Returns the rules of `pin={"units": 64}` and the like.
-
-        Raises:
-            SpaceError: One is no dictionary by the names of choices, or no value.
-        """
+        """Returns the rules of `pin={"units": 64}` and the like."""
         for kind, by_name in given.items():
             if not isinstance(by_name, Mapping | None):
                 raise SpaceError(
@@ -157,11 +137,7 @@ class Rules:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Mapping[str, object]]) -> Rules:
-        """Returns the rules that `to_json` wrote, in a journal for example.
-
-        Raises:
-            SpaceError: They are none.
-        """
+        """Returns the rules that `to_json` wrote, in a journal for example."""
         try:
             said = [(RuleKind(kind), n, v) for kind, by in data.items() for n, v in by.items()]
         except (AttributeError, ValueError):
@@ -182,11 +158,7 @@ class Rules:
         return self._merged(new, replaces=True)
 
     def narrowed(self, further: Rules) -> Rules:
-        """Returns the rules that keep these and the further ones: the part of a part.
-
-        Raises:
-            SpaceError: Nothing can be pinned to both.
-        """
+        """Returns the rules that keep these and the further ones: the part of a part."""
         return self._merged(further, replaces=False)
 
     def _merged(self, new: Rules, *, replaces: bool) -> Rules:
@@ -205,9 +177,6 @@ class Rules:
         """Returns the part of the domain that all rules leave.
 
         Parameters whose conditions can't hold any more are gone with their branch.
-
-        Raises:
-            SpaceError: A name or value is unknown, or a rule leaves nothing of a choice.
         """
         if not self.listed:
             return domain
@@ -237,11 +206,7 @@ class Rules:
 
 
 def names_meant(domain: Domain, name: str) -> tuple[str, ...]:
-    """Returns the choices that a name means: itself, or the numbered ones that begin with it.
-
-    Raises:
-        SpaceError: There is none.
-    """
+    """Returns the choices that a name means: itself, or the numbered ones that begin with it."""
     if name in domain.names:
         return (name,)
     stems = {other: tuple(_stems(other)) for other in domain.names}

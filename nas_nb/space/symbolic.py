@@ -40,11 +40,7 @@ class WeightlessBuilder:
             gc.freeze()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Returns what `function` returns; a model in it can't be trained or called.
-
-        Raises:
-            Exception: What `function` raises, for instance because it computes with weights.
-        """
+        """Returns what `function` returns; a model in it can't be trained or called."""
         made: list[Any] = []
         try:
             with weightless(made):
@@ -68,12 +64,7 @@ class WeightlessBuilder:
 
 @contextmanager
 def weightless(made: list[Any] | None = None) -> Iterator[None]:
-    """Gives the variables that are made in the block shapes, and no values.
-
-    Args:
-        made: An empty list, which is filled with those variables. By default nobody can give them
-            values later.
-    """
+    """Gives the variables that are made in the block shapes, and no values."""
     waiting = global_state.get_global_attribute(_WAITING)
     global_state.set_global_attribute(_WAITING, [] if made is None else made)
     try:
