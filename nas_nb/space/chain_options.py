@@ -144,8 +144,7 @@ def _constant(about: DictKey) -> Parameter:
 
 
 def _parameter(about: DictKey, values: tuple[Value, ...]) -> Parameter:
-    kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
-    return Parameter(about.parameter, kind, choices=values)
+    return Parameter.among(about.parameter, values)
 
 
 NORMALIZATIONS = {"none": "", "batch": "BatchNormalization", "layer": "LayerNormalization"}

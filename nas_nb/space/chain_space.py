@@ -31,7 +31,6 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import (
     Condition,
     Parameter,
-    ParameterKind,
     parameter_to_json,
 )
 
@@ -136,7 +135,7 @@ class ChainSpace(SpaceDefinition):
         legal = tuple(k for k in layers.choices if CONVOLUTIONS.get(str(k), grid) == grid)
         if not legal:
             raise SpaceError(_wrong_rank(layers, spec.input_shape))
-        kept = Parameter(layers.name, _kind(legal), choices=legal)
+        kept = Parameter.among(layers.name, legal)
         convolves = any(kind in CONVOLUTIONS for kind in legal)
         rest = tuple(
             (key, parameter)
@@ -199,10 +198,6 @@ def _convolves(named: Mapping[str, Parameter], position: int) -> tuple[Condition
     if len(_convolutions(named)) == named["layers"].count:
         return ()
     return (Condition(f"layer_{position}", _convolutions(named)),)
-
-
-def _kind(values: tuple[Value, ...]) -> ParameterKind:
-    return ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
 
 
 POOL_SIZE = 2

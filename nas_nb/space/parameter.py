@@ -106,6 +106,14 @@ class Parameter:
             )
         object.__setattr__(self, "default", default)
 
+    @classmethod
+    def among(
+        cls, name: str, values: Sequence[Value], conditions: tuple[Condition, ...] = ()
+    ) -> Parameter:
+        """Returns a choice of the values; where there is one, it is fixed."""
+        kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
+        return cls(name, kind, choices=tuple(values), conditions=conditions)
+
     @property
     def slot(self) -> tuple[str, tuple[Condition, ...]]:
         """What tells it from other parameters: its name and conditions, as in KerasTuner."""

@@ -16,7 +16,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.domain import Domain
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import Parameter
 from nas_nb.spaces import darts_net
 from nas_nb.spaces.darts_net import (
     INPUTS,
@@ -236,14 +236,7 @@ def darts_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, 
         name = f"{kind}_{number}"
         choices.append((f"{name}_from", pairs(number)))
         choices += [(f"{name}_op_{n}", tuple(operations)) for n in (1, 2)]
-    return tuple(
-        Parameter(
-            name,
-            ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED,
-            choices=values,
-        )
-        for name, values in choices
-    )
+    return tuple(Parameter.among(name, values) for name, values in choices)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import keras
 
-from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import (
+    Choices,
     ReadySpace,
     Tensor,
-    option_parameter,
     read_counts,
+    read_options,
     read_words,
-    shared_options,
 )
 
 if TYPE_CHECKING:
@@ -74,49 +71,27 @@ def image(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return SearchSpace(
-        ImageSpace(
-            **shared_options(families, FAMILIES, learning_rates, dropouts),
-            stages=read_counts("stages", stages),
-            blocks=read_counts("blocks", blocks),
-            widths=read_counts("widths", widths),
-            kernel_sizes=read_counts("kernel_sizes", kernel_sizes),
-            expansions=read_counts("expansions", expansions),
-            augmentations=read_words("augmentations", augmentations, AUGMENTATIONS),
-        ),
-        name="image",
+    options: dict[str, Choices] = {
+        "stages": read_counts("stages", stages),
+        "blocks": read_counts("blocks", blocks),
+        "width": read_counts("widths", widths),
+        "kernel_size": read_counts("kernel_sizes", kernel_sizes),
+        "expansion": read_counts("expansions", expansions),
+    }
+    augmented = read_words("augmentations", augmentations, AUGMENTATIONS)
+    if augmented != ("none",):
+        options["augmentation"] = augmented
+    parameters = read_options(
+        FAMILIES, families, dropouts, learning_rates, options, expansion="inverted"
     )
+    return SearchSpace(ImageSpace(parameters), name="image")
 
 
-@dataclass(frozen=True)
 class ImageSpace(ReadySpace):
-    """The blueprint of `image`, which explains the attributes."""
-
-    stages: tuple[int, ...]
-    blocks: tuple[int, ...]
-    widths: tuple[int, ...]
-    kernel_sizes: tuple[int, ...]
-    expansions: tuple[int, ...]
-    augmentations: tuple[str, ...]
+    """What `image` returns the space of."""
 
     name: ClassVar[str] = "image"
     expected: ClassVar[str] = "images of shape (height, width, channels)"
-
-    @cached_property
-    def whole_domain(self) -> Domain:
-        """The legal values."""
-        augmented = self.augmentations != ("none",)
-        return Domain(
-            (
-                *self.common,
-                option_parameter("stages", self.stages),
-                option_parameter("blocks", self.blocks),
-                option_parameter("width", self.widths),
-                option_parameter("kernel_size", self.kernel_sizes),
-                *self.having([option_parameter("expansion", self.expansions, self.of("inverted"))]),
-                *([option_parameter("augmentation", self.augmentations)] if augmented else []),
-            )
-        )
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are images."""

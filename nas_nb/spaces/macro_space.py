@@ -13,7 +13,7 @@ import keras
 
 from nas_nb.space.graph import Graph, chain_graph
 from nas_nb.space.isomorphism import IsomorphicDomain
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import Parameter
 from nas_nb.spaces.ready_space import check_whole_option, read_words
 from nas_nb.spaces.skeleton import Skeleton, SkeletonSpace
 
@@ -46,9 +46,8 @@ class MacroSpace(SkeletonSpace[Skeleton]):
     @cached_property
     def whole_domain(self) -> MacroDomain:
         """The legal values."""
-        kind = ParameterKind.CHOICE if len(self.blocks) > 1 else ParameterKind.FIXED
         places = range(1, self.skeleton.cells * self.skeleton.stages + 1)
-        parameters = (Parameter(f"block_{place}", kind, choices=self.blocks) for place in places)
+        parameters = (Parameter.among(f"block_{place}", self.blocks) for place in places)
         return MacroDomain(tuple(parameters), skeleton=self.skeleton)
 
     def features(self, inputs: Any, point: Values) -> Any:

@@ -373,9 +373,8 @@ def nasbench101_parameters(nodes: int, operations: Sequence[str]) -> tuple[Param
         Parameter(edge_name(edge), ParameterKind.BOOLEAN, default=edge[1] == edge[0] + 1)
         for edge in edges(nodes)
     ]
-    kind = ParameterKind.CHOICE if len(operations) > 1 else ParameterKind.FIXED
     vertices = range(1, nodes - 1)
-    return (*wires, *(Parameter(f"op_{v}", kind, choices=tuple(operations)) for v in vertices))
+    return (*wires, *(Parameter.among(f"op_{v}", operations) for v in vertices))
 
 
 def _sets(allowed: Sequence[Sequence[int]]) -> tuple[int, ...]:

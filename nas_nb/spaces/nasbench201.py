@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nas_nb.errors import SpaceError
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
-from nas_nb.space.parameter import Parameter, ParameterKind
+from nas_nb.space.parameter import Parameter
 from nas_nb.spaces import nasbench201_net, skeleton
 from nas_nb.spaces.nasbench201_net import (
     CONV_1X1,
@@ -224,10 +224,7 @@ class NasBench201Domain(IsomorphicDomain):
 
 def nasbench201_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, ...]:
     """Returns a choice of an operation for each edge."""
-    kind = ParameterKind.CHOICE if len(operations) > 1 else ParameterKind.FIXED
-    return tuple(
-        Parameter(edge_name(edge), kind, choices=tuple(operations)) for edge in edges(nodes)
-    )
+    return tuple(Parameter.among(edge_name(edge), operations) for edge in edges(nodes))
 
 
 def operations_of(point: Values) -> Cell:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import keras
@@ -20,6 +21,7 @@ from nas_nb.space.definition import (
     output_layer,
     reshape_advice,
 )
+from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind, distinct
 from nas_nb.space.ranges import Interval
 
@@ -36,21 +38,22 @@ class ReadySpace(SpaceDefinition):
     """A space for one kind of data: families of architectures, each with choices of its own.
 
     Attributes:
-        families: The families that the first choice is among.
-        learning_rates: Of Adam.
-        dropouts: Shares dropped before the output layer.
+        parameters: Its choices; see `read_options`.
         spec: The data that models are built for; ``None`` until `for_data`.
     """
 
-    families: tuple[str, ...]
-    learning_rates: Choices
-    dropouts: Choices
-    spec: DataSpec | None
+    parameters: tuple[Parameter, ...]
+    spec: DataSpec | None = None
 
     name: ClassVar[str]
     """As in ``nas.spaces``."""
     expected: ClassVar[str]
     """The shape of a sample, in words."""
+
+    @cached_property
+    def whole_domain(self) -> Domain:
+        """The values that are legal without the rules."""
+        return Domain(self.parameters)
 
     @abstractmethod
     def takes(self, spec: DataSpec) -> bool:
@@ -94,32 +97,6 @@ class ReadySpace(SpaceDefinition):
             return f"{reshape_advice(spec.input_shape)}, or {other}"
         return other[0].upper() + other[1:]
 
-    @property
-    def common(self) -> tuple[Parameter, ...]:
-        """The parameters that every family has: its name first."""
-        return (
-            option_parameter("family", self.families),
-            option_parameter("dropout", self.dropouts),
-            option_parameter("learning_rate", self.learning_rates),
-        )
-
-    def of(self, *families: str) -> tuple[Condition, ...]:
-        """Returns the condition that the family is one of these; none if there are no others."""
-        if set(self.families) <= set(families):
-            return ()
-        return (Condition("family", families),)
-
-    def having(self, parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
-        """Returns the parameters that some family of the space can have."""
-        return tuple(
-            parameter
-            for parameter in parameters
-            if all(
-                condition.parent != "family" or set(condition.values) & set(self.families)
-                for condition in parameter.conditions
-            )
-        )
-
 
 def in_own_units(outputs: Tensor, spec: DataSpec) -> Tensor:
     """Returns predictions of quantities in the units of the labels; anything else as it is."""
@@ -145,33 +122,44 @@ def standardised(x: Tensor, spec: DataSpec) -> Tensor:
     return layer(x)
 
 
-def shared_options(
-    families: Any, known: Iterable[str], learning_rates: Any, dropouts: Any
-) -> dict[str, Any]:
-    """Returns the fields of `ReadySpace`, from the options that every ready space has."""
-    return {
-        "families": read_words("families", families, known),
-        "learning_rates": read_numbers("learning_rates", learning_rates, 1e-9, 10),
-        "dropouts": read_numbers("dropouts", dropouts, 0, 1),
-        "spec": None,
-    }
+def read_options(
+    known: Sequence[str],
+    families: Any,
+    dropouts: Any,
+    learning_rates: Any,
+    options: Mapping[str, Choices],
+    **owners: str,
+) -> tuple[Parameter, ...]:
+    """Returns the parameters of a ready space, from the options that were given.
+
+    Args:
+        known: The families that there are.
+        families: Those to choose among.
+        dropouts: Shares dropped before the output layer.
+        learning_rates: Of Adam.
+        options: The values of each further choice.
+        **owners: The family of each choice that one family alone has.
+    """
+    chosen = read_words("families", families, known)
+    parameters = [
+        _option("family", chosen),
+        _option("dropout", read_numbers("dropouts", dropouts, 0, 1)),
+        _option("learning_rate", read_numbers("learning_rates", learning_rates, 1e-9, 10)),
+    ]
+    for name, values in options.items():
+        owner = owners.get(name)
+        if owner is None or chosen == (owner,):
+            parameters.append(_option(name, values))
+        elif owner in chosen:
+            parameters.append(_option(name, values, (Condition("family", (owner,)),)))
+    return tuple(parameters)
 
 
-def option_parameter(
-    name: str, values: Choices, conditions: tuple[Condition, ...] = ()
-) -> Parameter:
-    """Returns the parameter of an option."""
-    if isinstance(values, Interval):
-        return Parameter(
-            name,
-            ParameterKind.FLOAT,
-            low=values.low,
-            high=values.high,
-            log=values.log,
-            conditions=conditions,
-        )
-    kind = ParameterKind.CHOICE if len(values) > 1 else ParameterKind.FIXED
-    return Parameter(name, kind, choices=values, conditions=conditions)
+def _option(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -> Parameter:
+    if not isinstance(values, Interval):
+        return Parameter.among(name, values, conditions)
+    ends = {"low": values.low, "high": values.high, "log": values.log}
+    return Parameter(name, ParameterKind.FLOAT, conditions=conditions, **ends)  # type: ignore[arg-type]
 
 
 Choices = tuple[Any, ...] | Interval

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import keras
 
 from nas_nb.data.preprocessing import Vocabulary
-from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import (
     ReadySpace,
     Tensor,
-    option_parameter,
     read_counts,
+    read_options,
     read_words,
-    shared_options,
     standardised,
 )
 
@@ -62,39 +58,20 @@ def tabular(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return SearchSpace(
-        TabularSpace(
-            **shared_options(families, FAMILIES, learning_rates, dropouts),
-            depths=read_counts("depths", depths),
-            widths=read_counts("widths", widths),
-            activations=read_words("activations", activations, ACTIVATIONS),
-        ),
-        name="tabular",
-    )
+    options = {
+        "depth": read_counts("depths", depths),
+        "width": read_counts("widths", widths),
+        "activation": read_words("activations", activations, ACTIVATIONS),
+    }
+    parameters = read_options(FAMILIES, families, dropouts, learning_rates, options)
+    return SearchSpace(TabularSpace(parameters), name="tabular")
 
 
-@dataclass(frozen=True)
 class TabularSpace(ReadySpace):
-    """The blueprint of `tabular`, which explains the attributes."""
-
-    depths: tuple[int, ...]
-    widths: tuple[int, ...]
-    activations: tuple[str, ...]
+    """What `tabular` returns the space of."""
 
     name: ClassVar[str] = "tabular"
     expected: ClassVar[str] = "rows of numbers"
-
-    @cached_property
-    def whole_domain(self) -> Domain:
-        """The legal values."""
-        return Domain(
-            (
-                *self.common,
-                option_parameter("depth", self.depths),
-                option_parameter("width", self.widths),
-                option_parameter("activation", self.activations),
-            )
-        )
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are rows of numbers."""

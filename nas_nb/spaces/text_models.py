@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import keras
 
 from nas_nb.data.preprocessing import Vocabulary
-from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import (
     ReadySpace,
     Tensor,
-    option_parameter,
     read_counts,
+    read_options,
     read_words,
-    shared_options,
 )
 
 if TYPE_CHECKING:
@@ -71,51 +67,25 @@ def text(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return SearchSpace(
-        TextSpace(
-            **shared_options(families, FAMILIES, learning_rates, dropouts),
-            embeddings=read_counts("embeddings", embeddings),
-            widths=read_counts("widths", widths),
-            kernel_sizes=read_counts("kernel_sizes", kernel_sizes),
-            cells=read_words("cells", cells, CELLS),
-            heads=read_counts("heads", heads),
-            blocks=read_counts("blocks", blocks),
-        ),
-        name="text",
-    )
+    options = {
+        "embedding": read_counts("embeddings", embeddings),
+        "width": read_counts("widths", widths),
+        "kernel_size": read_counts("kernel_sizes", kernel_sizes),
+        "cell": read_words("cells", cells, CELLS),
+        "heads": read_counts("heads", heads),
+        "blocks": read_counts("blocks", blocks),
+    }
+    owners = {"kernel_size": "conv", "cell": "recurrent"}
+    owners |= {"heads": "transformer", "blocks": "transformer"}
+    parameters = read_options(FAMILIES, families, dropouts, learning_rates, options, **owners)
+    return SearchSpace(TextSpace(parameters), name="text")
 
 
-@dataclass(frozen=True)
 class TextSpace(ReadySpace):
-    """The blueprint of `text`, which explains the attributes."""
-
-    embeddings: tuple[int, ...]
-    widths: tuple[int, ...]
-    kernel_sizes: tuple[int, ...]
-    cells: tuple[str, ...]
-    heads: tuple[int, ...]
-    blocks: tuple[int, ...]
+    """What `text` returns the space of."""
 
     name: ClassVar[str] = "text"
     expected: ClassVar[str] = "texts (see nas.Data.from_texts)"
-
-    @cached_property
-    def whole_domain(self) -> Domain:
-        """The legal values."""
-        of_a_family = [
-            option_parameter("kernel_size", self.kernel_sizes, self.of("conv")),
-            option_parameter("cell", self.cells, self.of("recurrent")),
-            option_parameter("heads", self.heads, self.of("transformer")),
-            option_parameter("blocks", self.blocks, self.of("transformer")),
-        ]
-        return Domain(
-            (
-                *self.common,
-                option_parameter("embedding", self.embeddings),
-                option_parameter("width", self.widths),
-                *self.having(of_a_family),
-            )
-        )
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are token ids of texts."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import keras
 
 from nas_nb.data.task import Task
-from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import (
     ReadySpace,
     Tensor,
-    option_parameter,
     read_counts,
+    read_options,
     read_words,
-    shared_options,
     standardised,
 )
 
@@ -64,45 +60,22 @@ def timeseries(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return SearchSpace(
-        TimeSeriesSpace(
-            **shared_options(families, FAMILIES, learning_rates, dropouts),
-            depths=read_counts("depths", depths),
-            widths=read_counts("widths", widths),
-            kernel_sizes=read_counts("kernel_sizes", kernel_sizes),
-            cells=read_words("cells", cells, CELLS),
-        ),
-        name="timeseries",
-    )
+    options = {
+        "depth": read_counts("depths", depths),
+        "width": read_counts("widths", widths),
+        "kernel_size": read_counts("kernel_sizes", kernel_sizes),
+        "cell": read_words("cells", cells, CELLS),
+    }
+    owners = {"kernel_size": "tcn", "cell": "recurrent"}
+    parameters = read_options(FAMILIES, families, dropouts, learning_rates, options, **owners)
+    return SearchSpace(TimeSeriesSpace(parameters), name="timeseries")
 
 
-@dataclass(frozen=True)
 class TimeSeriesSpace(ReadySpace):
-    """The blueprint of `timeseries`, which explains the attributes."""
-
-    depths: tuple[int, ...]
-    widths: tuple[int, ...]
-    kernel_sizes: tuple[int, ...]
-    cells: tuple[str, ...]
+    """What `timeseries` returns the space of."""
 
     name: ClassVar[str] = "timeseries"
     expected: ClassVar[str] = "windows of shape (time, channels)"
-
-    @cached_property
-    def whole_domain(self) -> Domain:
-        """The legal values."""
-        of_a_family = [
-            option_parameter("kernel_size", self.kernel_sizes, self.of("tcn")),
-            option_parameter("cell", self.cells, self.of("recurrent")),
-        ]
-        return Domain(
-            (
-                *self.common,
-                option_parameter("depth", self.depths),
-                option_parameter("width", self.widths),
-                *self.having(of_a_family),
-            )
-        )
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are windows of series."""

@@ -38,7 +38,7 @@ def space_for(name: str, data: Data, **options: object) -> SearchSpace:
 def test_every_family_builds_trains_and_has_plain_source(name, make) -> None:
     data = make()
     space = space_for(name, data)
-    for family in space.definition.families:
+    for family in space.domain.parameters[0].choices:
         model = space.build_values(space.domain.complete({"family": family}))
         logs = model.train_on_batch(data.x_train[:4], data.y_train[:4], return_dict=True)
         assert np.isfinite(logs["loss"])
@@ -57,7 +57,7 @@ def test_size_is_what_enumeration_counts(name: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_one_family_leaves_no_choice_of_another(name: str) -> None:
-    families = getattr(nas.spaces, name)().definition.families
+    families = getattr(nas.spaces, name)().domain.parameters[0].choices
     for family in families:
         domain = getattr(nas.spaces, name)(families=[family]).domain
         for parameter in domain.parameters:
