@@ -83,7 +83,7 @@ class Strategy(ABC):
 
         Args:
             history: What happened so far; only read.
-            rng: The only source of chance.
+            rng: The only source of randomness.
 
         Returns:
             Values of the active parameters of `domain`.

@@ -52,7 +52,7 @@ class LocalSearch(Strategy):
             # A neighbour of a better one was found worse, or is what the climb moved on from.
             if any(summit.values in others for others in around[number + 1 :]):
                 continue
-            # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u) for u in N(v_i), by chance.
+            # Algorithm 1: while l(v_i) < l(v_{i-1}): evaluate l(u), random u in N(v_i).
             untried = [near for near in around[number] if not history.has_tried(near)]
             if untried:
                 steps = self._long_steps(summit.values, untried)

@@ -295,7 +295,7 @@ def score_pool(
     for known in listed:
         if len(found) >= pool:
             break
-        # Guo et al. 2020, Algorithm 1: population by chance first, then mutants of its top k.
+        # Guo et al. 2020, Algorithm 1: random population first, then mutants of its top k.
         mutates = len(found) >= max(1, pool // 2)
         point = known or _drawn(domain, list(found.values()) if mutates else [], sign, rng)
         key = values_key(point)
