@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,3 +23,13 @@ def test_the_ends_of_a_range_are_legal() -> None:
     for value in (1, 10):
         check_whole("", "epochs", value, 1, 10)
     check_whole("", "epochs", 10**9, 1)
+
+
+def test_what_came_is_told_as_received(root: Path) -> None:
+    told = [
+        ast.unparse(node)
+        for path in (root / "nas_nb").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+    ]
+    assert [text for text in told if re.match(r"f?['\"]Expected .*, got ", text)] == []
