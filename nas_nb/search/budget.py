@@ -7,7 +7,6 @@ import inspect
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -293,32 +292,36 @@ def parse_duration(duration: Duration | None, name: str = "max_time") -> float |
     if isinstance(duration, dt.timedelta):
         return duration.total_seconds()
     if isinstance(duration, str):
-        seconds = _seconds(duration)
-    elif isinstance(duration, bool) or not isinstance(duration, int | float):
+        return _seconds(duration, name)
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
         raise BudgetError(
             f"Expected `{name}` in seconds, as a timedelta or as a text like '2 min'. "
             f"Received: {name}={duration!r}."
         )
-    else:
-        seconds = float(duration) if duration <= sys.float_info.max else math.inf
-    if math.isfinite(seconds):
-        return seconds
-    raise BudgetError(
-        f"Expected `{name}` to be a finite duration: '2 min', '90 s', '5 ms', '1h 30min' or a "
-        f"number of seconds. Received: {name}={duration!r}. Leave it out for no limit."
-    )
+    if not abs(duration) <= sys.float_info.max:
+        raise BudgetError(
+            f"Expected a finite `{name}`. Received: {name}={str(duration)[:20]}. Leave it out for "
+            "no limit."
+        )
+    return float(duration)
 
 
-def _seconds(text: str) -> float:
-    """Returns the seconds of a text; infinite or not a number where it is no finite duration."""
+def _seconds(text: str, name: str) -> float:
     import pandas as pd
 
-    with suppress(ValueError):
-        return float(text)
     try:
-        return float(pd.Timedelta(text).total_seconds())
-    except (ValueError, OverflowError):
-        return math.nan
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = float(pd.Timedelta(text).total_seconds())
+        except (ValueError, OverflowError):
+            seconds = math.nan
+    if not math.isfinite(seconds):
+        raise BudgetError(
+            f"'{text}' is no duration: write {name}='2 min', '90 s', '5 ms', '1h 30min' or a "
+            "number of seconds, or leave it out for no limit."
+        )
+    return seconds
 
 
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -342,8 +345,7 @@ def parse_bytes(memory: str | float | None, name: str = "max_memory") -> int | N
         return int(float(text.rstrip("KMGT").strip()) * factor)
     except (ValueError, OverflowError) as error:
         raise BudgetError(
-            f"Expected `{name}` to be an amount of memory: '1.8 GB', '500 MB' or bytes. "
-            f"Received: {name}={memory!r}."
+            f"'{memory}' is no amount of memory: write {name}='1.8 GB', '500 MB' or bytes."
         ) from error
 
 

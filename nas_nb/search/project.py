@@ -55,7 +55,7 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
     if directory is not None:
         return named_folder(directory)
     # From the system, not from `random`, whose state is the user's.
-    mark = secrets.token_hex(3)
+    mark = secrets.token_hex(4)
     return (RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}-{mark}").absolute()
 
 

@@ -73,7 +73,7 @@ def test_durations_are_read_as_people_write_them(text: object, seconds: float):
 
 def test_a_duration_is_refused_under_its_own_name():
     assert parse_duration("5 ms", "max_latency") == 0.005
-    with pytest.raises(BudgetError, match=r"`max_latency` to be a .*max_latency='fast'"):
+    with pytest.raises(BudgetError, match="write max_latency='2 min'"):
         parse_duration("fast", "max_latency")
 
 
