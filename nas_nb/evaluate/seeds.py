@@ -14,6 +14,7 @@ from nas_nb.private_imports import seed_generator
 from nas_nb.space.automatic_names import fresh_names
 
 _SEEDING = threading.RLock()
+_OPEN: list[tuple[int, Any, Any]] = []  # thread, and the states of `random` and NumPy before
 
 
 def trial_seed(search_seed: int, number: int) -> int:
@@ -44,8 +45,10 @@ def seeded(seed: int) -> Iterator[None]:
     Args:
         seed: An int in [0, 2**32).
     """
-    with _SEEDING:
+    lock = _SEEDING
+    with lock:
         python_state, numpy_state = random.getstate(), np.random.get_state()
+        _OPEN.append((threading.get_ident(), python_state, numpy_state))
         before, _OF_THREAD.generator = _OF_THREAD.generator, random.Random(seed)
         random.seed(seed)
         np.random.seed(seed)
@@ -54,8 +57,21 @@ def seeded(seed: int) -> Iterator[None]:
                 yield
         finally:
             _OF_THREAD.generator = before
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+            if lock is _SEEDING:  # else the block was given up, and this undone
+                _OPEN.pop()
+                random.setstate(python_state)
+                np.random.set_state(numpy_state)
+
+
+def abandon_seeds(thread: int) -> None:
+    """Undoes what a thread seeded that never leaves its block, and lets others seed again."""
+    global _SEEDING  # noqa: PLW0603 - the lock of that thread can't be released
+    if _OPEN and _OPEN[0][0] == thread:
+        _, python_state, numpy_state = _OPEN[0]
+        _OPEN.clear()
+        _SEEDING = threading.RLock()
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
 @contextmanager

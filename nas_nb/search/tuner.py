@@ -18,7 +18,8 @@ from nas_nb.search.steering_state import ActiveSteering, active_steering
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
 from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS
-from nas_nb.workers.control import TrialControl
+from nas_nb.workers.control import TrialControl, TrialStoppedError
+from nas_nb.workers.thread_worker import ThreadWorker
 from nas_nb.workers.trial_evaluation import TrialFiles, TrialTask, evaluate_trial
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         self.files = files
         self._memory_limit = self.settings.budget.max_memory_bytes
         self._memory = MemoryWatch(self._memory_limit)
+        self._worker = ThreadWorker()
         super().__init__(
             oracle, self.settings.space, directory=str(folder.parent), project_name=folder.name
         )
@@ -98,6 +100,12 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             Exception: What a strategy raises.
             JournalWriteError: The journal can't be written, and the search was stopped meanwhile.
         """
+        try:
+            return self._search()
+        finally:
+            self._worker.close()
+
+    def _search(self) -> str | None:
         while not self._is_over():
             if self.oracle.adopt_steering():
                 continue  # preparing a strategy may have taken all the time that was left
@@ -147,7 +155,13 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
         control = TrialControl(self.control, number, limit_s, last_epoch)
         cache = self.settings.fidelity_cache
-        return evaluate_trial(self._task(number), cache, self.files, self._report(number), control)
+        task, report = self._task(number), self._report(number, control)
+        if limit_s is None:
+            return evaluate_trial(task, cache, self.files, report, control)
+        # Code of the user's may never come back: somebody else has to watch the time.
+        return self._worker.evaluate(
+            lambda: evaluate_trial(task, cache, self.files, report, control), control
+        )
 
     def _task(self, number: int) -> TrialTask:
         its, trial = self.settings, self.history[number]
@@ -181,8 +195,10 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         most //= granted.executions_per_trial
         return int(min(granted.epochs, done + most))
 
-    def _report(self, number: int) -> Report:
+    def _report(self, number: int, control: TrialControl) -> Report:
         def report(kind: str, /, **fields: Any) -> None:
+            if control.abandoned:
+                raise TrialStoppedError
             if kind == EventKind.TRIAL_STARTED:
                 self.oracle.start_again(number)
             else:

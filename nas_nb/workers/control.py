@@ -27,6 +27,7 @@ class Control:
     ) -> None:
         self._on_paused = on_paused
         self._before_s = before_s
+        self._made_by = threading.get_ident()
         self._stop = threading.Event()
         self._go = threading.Event()
         self._go.set()
@@ -84,10 +85,15 @@ class Control:
 
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the worker has to end. Called by the worker."""
-        self.on_checkpoint()
+        self.follow()
         if not self._go.is_set() and not self._stop.is_set():
             self.wait()
         return self._stop.is_set() or self.out_of_time
+
+    def follow(self) -> None:
+        """Calls `on_checkpoint`, in the thread where the control was made."""
+        if threading.get_ident() == self._made_by:
+            self.on_checkpoint()
 
     def wait(self) -> None:
         """Waits until `resume` or `stop`. Called by the worker."""
@@ -149,7 +155,9 @@ class TrialControl:
         last_epoch: Callable[[int], int],
     ) -> None:
         self.last_epoch = last_epoch
-        self._limit_s = limit_s
+        self.limit_s = limit_s
+        self.abandoned = False
+        """Whether nobody waits any more for what the trial's thread does."""
         self._number = number
         self._control = control
         self._began_s = control.elapsed_s
@@ -162,7 +170,22 @@ class TrialControl:
     @property
     def is_over(self) -> bool:
         """Whether the trial's time is up."""
-        return self._limit_s is not None and self.elapsed_s - self._began_s > self._limit_s
+        return self.limit_s is not None and self.used_s > self.limit_s
+
+    @property
+    def used_s(self) -> float:
+        """Seconds that the trial has taken, pauses left out."""
+        return self.elapsed_s - self._began_s
+
+    @property
+    def has_to_end(self) -> bool:
+        """Whether the trial is to end, for whatever reason."""
+        over = self._control.stop_requested or self._control.out_of_time
+        return over or self.is_over or self.is_stopped
+
+    def follow(self) -> None:
+        """Lets what follows the search have its time, in the thread that waits for the trial."""
+        self._control.follow()
 
     @property
     def is_stopped(self) -> bool:
@@ -171,6 +194,8 @@ class TrialControl:
 
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the training has to end."""
+        if self.abandoned:
+            return True
         return self._control.checkpoint() or self.is_stopped or self.is_over
 
 

@@ -1,0 +1,113 @@
+"""A thread of this kernel that evaluates trials, and is left behind where it can't be ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from nas_nb.evaluate.keras_state import KerasSettings
+from nas_nb.evaluate.seeds import abandon_seeds
+from nas_nb.record.trial import Outcome, TrialStatus
+
+if TYPE_CHECKING:
+    from nas_nb.workers.control import TrialControl
+
+GRACE_S = 5.0
+"""Seconds that a trial has for its end, once it has to end: a first trace needs some."""
+_POLL_S = 0.05
+_LEFT = "could not be ended: its thread is left behind"
+
+
+class _Job:
+    """What the thread is asked for, and its answer."""
+
+    def __init__(self, evaluate: Callable[[], Outcome]) -> None:
+        self.evaluate = evaluate
+        self.outcome: Outcome | None = None
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.evaluate()
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self.error = error
+        self.done.set()
+
+
+class ThreadWorker:
+    """Evaluates trials one after the other, in the same thread as long as that obeys.
+
+    Python can't end a thread whose code does not come back: it goes on, and is heard no more.
+    """
+
+    def __init__(self) -> None:
+        self._settings = KerasSettings.current()
+        self._jobs: SimpleQueue[_Job | None] | None = None
+        self._thread: threading.Thread | None = None
+
+    def evaluate(self, evaluate: Callable[[], Outcome], control: TrialControl) -> Outcome:
+        """Returns the outcome of a trial; of one that can't be ended, that it was left behind.
+
+        Args:
+            evaluate: Evaluates it.
+            control: Its control, which says when it has to end.
+
+        Raises:
+            BaseException: What `evaluate` raises.
+        """
+        job = _Job(evaluate)
+        self._queue().put(job)
+        due_at: float | None = None
+        try:
+            while not job.done.wait(_POLL_S):
+                control.follow()
+                if not control.has_to_end:
+                    due_at = None
+                elif due_at is None:
+                    due_at = time.monotonic() + GRACE_S
+                elif time.monotonic() > due_at:
+                    return self._leave(control)
+        except BaseException:
+            self._leave(control)
+            raise
+        if job.error is not None:
+            raise job.error
+        assert job.outcome is not None
+        return job.outcome
+
+    def close(self) -> None:
+        """Lets the thread end."""
+        if self._jobs is not None:
+            self._jobs.put(None)
+            self._jobs = None
+
+    def _queue(self) -> SimpleQueue[_Job | None]:
+        if self._jobs is None:
+            self._jobs = SimpleQueue()
+            name, given = f"nas_nb-trials-{id(self._jobs):x}", (self._jobs,)
+            self._thread = threading.Thread(target=self._work, args=given, name=name, daemon=True)
+            self._thread.start()
+        return self._jobs
+
+    def _work(self, jobs: SimpleQueue[_Job | None]) -> None:
+        with self._settings.kept():
+            while (job := jobs.get()) is not None:
+                job.run()
+
+    def _leave(self, control: TrialControl) -> Outcome:
+        control.abandoned = True
+        self.close()
+        if self._thread is not None and self._thread.ident is not None:
+            abandon_seeds(self._thread.ident)
+        took_s = control.used_s
+        if control.is_over:
+            reason = f"It took longer than max_time_per_trial={control.limit_s:g} s and {_LEFT}."
+            return Outcome(TrialStatus.FAILED, duration_s=took_s, reason=reason)
+        if control.is_stopped:
+            reason = f"It was stopped by the user and {_LEFT}."
+            return Outcome(TrialStatus.FAILED, duration_s=took_s, reason=reason)
+        return Outcome(TrialStatus.STOPPED, duration_s=took_s, reason=f"cut off: it {_LEFT}")
