@@ -14,6 +14,10 @@ import pytest
 import nas_nb as nas
 from nas_nb.errors import JournalError, NasError, SearchError
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.notebook.plots.drawing import as_text, new_axes
+from nas_nb.notebook.plots.parallel import PARALLEL
+from nas_nb.notebook.plots.plot import PlotContext
+from nas_nb.notebook.plots.scores import CURVES, SCORES
 from nas_nb.notebook.search_display import Search
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.workers.checkpoints import TrainingStateStore
@@ -187,3 +191,25 @@ def test_nesting_that_no_parser_takes_is_told_with_its_line(project: Path):
 
 def test_the_promise_names_this_file(root: Path):
     assert "tests/search/test_security.py" in (root / "SECURITY.md").read_text()
+
+
+def test_dollar_signs_in_names_are_no_formula_in_a_plot(tmp_path: Path):
+    with Journal.open(tmp_path / "journal.jsonl") as journal:
+        domain = {
+            "parameters": [
+                {"name": "a_$_b_$^", "kind": "choice", "choices": ["$x^$_", "y"], "default": "y"}
+            ]
+        }
+        opening = {"objective": "val_$^_$", "direction": "max", "seed": 0, "space": domain}
+        journal.append("search_opened", **opening)
+        for number, value in enumerate(["$x^$_", "y"]):
+            values = {"a_$_b_$^": value}
+            journal.append("trial_proposed", trial=number, values=values, origin="$^_$")
+            journal.append("trial_started", trial=number)
+            journal.append("epoch_ended", trial=number, epoch=1, logs={"val_$^_$": 0.5})
+            journal.append("trial_ended", trial=number, status="completed", score=number / 2)
+    history, domain_read = read_history(tmp_path / "journal.jsonl"), nas.replay(tmp_path).domain
+    for plot in (SCORES, CURVES, PARALLEL):
+        context = PlotContext(history, domain_read)
+        ax = as_text(plot.draw(plot.info(context), new_axes(4, 3)))
+        ax.figure.canvas.draw()

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from nas_nb.errors import check_type
-from nas_nb.notebook.plots.drawing import BLUE, GREY, INK, SKY, new_axes
+from nas_nb.notebook.plots.drawing import BLUE, GREY, INK, SKY, as_text, new_axes
 
 if TYPE_CHECKING:
     from nas_nb.space.graph import Arrow, Box, Layout
@@ -32,7 +32,7 @@ def draw_layout(picture: Layout, ax: Axes | None = None) -> Axes:
         _draw_arrow(arrow, ax)
     for box in picture.boxes:
         _draw_box(box, ax)
-    return ax
+    return as_text(ax)
 
 
 def _draw_box(box: Box, ax: Axes) -> None:

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
@@ -257,6 +258,13 @@ def new_axes(width: float, height: float) -> Axes:
     FigureCanvasAgg(figure)
     ax = figure.add_subplot(axes_class=ShownAxes)
     show_after_cell(figure)
+    return ax
+
+
+def as_text(ax: Axes) -> Axes:
+    """Lets dollar signs in names be shown as they are: Matplotlib would read a formula."""
+    for text in ax.findobj(Text):
+        text.set_parse_math(False)
     return ax
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from nas_nb.errors import SearchError, nearest
 from nas_nb.notebook.plots import importance, mixing, parallel, pareto, scores, space_map
-from nas_nb.notebook.plots.drawing import new_axes
+from nas_nb.notebook.plots.drawing import as_text, new_axes
 from nas_nb.notebook.plots.plot import Plot, PlotContext
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Plots:
     def _draw(self, plot: Plot, ax: Axes | None, **more: Any) -> Axes:
         search = self._search
         info = plot.info(PlotContext(search.history, search.space.domain, **more))
-        return plot.draw(info, new_axes(*(plot.size or _USUAL)) if ax is None else ax)
+        return as_text(plot.draw(info, new_axes(*(plot.size or _USUAL)) if ax is None else ax))
 
     def __repr__(self) -> str:
         names = [name for name in vars(type(self)) if not name.startswith("_")]
@@ -178,7 +178,7 @@ class Picture:
             return False
         told = []
         for plot, info, ax, side in zip(self._plots, infos, self._axes, self._sides, strict=True):
-            plot.draw(info, ax)
+            as_text(plot.draw(info, ax))
             if limits := self._zoomed.get(id(ax)):
                 ax.set(xlim=limits[0], ylim=limits[1])
             told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
