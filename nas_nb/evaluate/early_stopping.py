@@ -30,9 +30,9 @@ def _improves(value: float, best: float, direction: str, min_delta: float) -> bo
 LEAST_CHANCE = 0.01
 """Below this chance of reaching the target a trial is ended. Domhan et al. take 0.05."""
 LEAST_SHARE = 0.25
-"""Of its epochs that a trial is trained for before anything is said about it."""
+"""No trial is pruned before this share of its epochs."""
 LEAST_EPOCHS = 4
-"""The same in epochs: three numbers of the curve are fitted, and one is left for the noise."""
+"""Nor before so many epochs: three numbers of the curve are fitted, one is for the noise."""
 _POWERS = np.array([0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0])
 _PRIOR_EPOCHS = 3.0
 _PRIOR_NOISE = 0.01

@@ -36,7 +36,7 @@ class EventFold:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._ledger = HistoryState()
+        self._state = HistoryState()
         self._version = 0
         self._trials: list[Trial] = []
         self._snapshots: dict[str, tuple[Any, ...]] = {}
@@ -50,7 +50,7 @@ class EventFold:
         """
         with self._lock:
             self._check(event)
-            step = self._ledger.steps.get(event["event"])
+            step = self._state.steps.get(event["event"])
             if step is not None:
                 step(event)
             self._version += 1
@@ -59,19 +59,19 @@ class EventFold:
     def check(self, event: Event) -> None:
         """Raises JournalError if the event can't be written now; changes nothing."""
         self._check(event)
-        check_parent(event, self._ledger.drafts)
+        check_parent(event, self._state.drafts)
 
     def _check(self, event: Event) -> None:
-        kind, books = event["event"], self._ledger
-        if kind not in books.steps:
+        kind, state = event["event"], self._state
+        if kind not in state.steps:
             return
         check_fields(event)
         if kind == EventKind.SEARCH_OPENED:
-            check_opening(event, books.direction, books.objective, scored=bool(books.completed))
+            check_opening(event, state.direction, state.objective, scored=bool(state.completed))
         elif kind == EventKind.STEERED:
-            check_steering(event, books.drafts)
+            check_steering(event, state.drafts)
         elif kind not in (EventKind.PREPARED, EventKind.SEARCH_CLOSED):
-            check_trial(event, books.drafts)
+            check_trial(event, state.drafts)
         if kind == EventKind.TRIAL_PROPOSED:
             plain_values(event["values"])
 
@@ -82,7 +82,7 @@ class EventFold:
             twin = copy(self)
             vars(twin).update(
                 _lock=threading.RLock(),
-                _ledger=self._ledger.copy(),
+                _state=self._state.copy(),
                 _trials=[*self._trials],
                 _snapshots={**self._snapshots},
                 _grown={**self._grown},
@@ -90,7 +90,7 @@ class EventFold:
             return twin
 
     def __len__(self) -> int:
-        return len(self._ledger.drafts)
+        return len(self._state.drafts)
 
     @property
     def version(self) -> int:
@@ -102,11 +102,11 @@ class EventFold:
 
     def _refreshed(self) -> list[Trial]:
         """Takes new snapshots of the trials that changed since the last call."""
-        books = self._ledger
-        for number in sorted(books.changed):
-            trial = books.finished.get(number) or books.drafts[number].freeze()
+        state = self._state
+        for number in sorted(state.changed):
+            trial = state.finished.get(number) or state.drafts[number].freeze()
             self._trials[number : number + 1] = [trial]
-        books.changed.clear()
+        state.changed.clear()
         return self._trials
 
     def _snapshot(self, name: str, take: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
@@ -149,57 +149,57 @@ class History(EventFold):
 
     def __repr__(self) -> str:
         return printable(
-            f"<History: {len(self)} trials, {len(self._ledger.completed)} completed, "
+            f"<History: {len(self)} trials, {len(self._state.completed)} completed, "
             f"{self.objective} ({self.direction})>"
         )
 
     @property
     def objective(self) -> str:
         """The name of what is compared, e.g. "val_accuracy"."""
-        return self._ledger.objective
+        return self._state.objective
 
     @property
     def direction(self) -> str:
         """Which scores are better: "max" or "min"."""
-        return self._ledger.direction
+        return self._state.direction
 
     @property
     def seed(self) -> int:
         """The seed of the search, as last opened."""
-        return self._ledger.seed
+        return self._state.seed
 
     @property
     def opened(self) -> tuple[Event, ...]:
         """The `search_opened` events, one a session."""
-        return self._snapshot("opened", lambda: tuple(self._ledger.opened))
+        return self._snapshot("opened", lambda: tuple(self._state.opened))
 
     @property
     def prepared(self) -> tuple[Event, ...]:
         """The `prepared` events: what strategies found out before they proposed."""
-        return self._snapshot("prepared", lambda: tuple(self._ledger.prepared))
+        return self._snapshot("prepared", lambda: tuple(self._state.prepared))
 
     @property
     def steering(self) -> tuple[Event, ...]:
         """The `steered` events."""
-        return self._snapshot("steering", lambda: tuple(self._ledger.steering))
+        return self._snapshot("steering", lambda: tuple(self._state.steering))
 
     @property
     def steered_at(self) -> tuple[int, ...]:
         """For each of `steering`, how many trials were proposed before it: where to mark it."""
-        return self._snapshot("steered_at", lambda: tuple(self._ledger.steered_at))
+        return self._snapshot("steered_at", lambda: tuple(self._state.steered_at))
 
     @property
     def session_steering(self) -> tuple[Event, ...]:
         """The `steered` events since a session opened last."""
         return self._snapshot(
             "session_steering",
-            lambda: tuple(self._ledger.steering[self._ledger.steering_before :]),
+            lambda: tuple(self._state.steering[self._state.steering_before :]),
         )
 
     @property
     def queued(self) -> tuple[QueuedCandidate, ...]:
         """The candidates that the user asked for and that are not proposed yet, in order."""
-        return self._snapshot("queued", lambda: tuple(self._ledger.wishes.queue))
+        return self._snapshot("queued", lambda: tuple(self._state.steering_queue.queue))
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -209,34 +209,34 @@ class History(EventFold):
     @property
     def completed(self) -> tuple[Trial, ...]:
         """The trials that completed, in the order in which they did."""
-        done = self._ledger.completed
+        done = self._state.completed
         return self._snapshot("completed", lambda: self._longer("completed", done))
 
     @property
     def finished(self) -> tuple[Trial, ...]:
         """The trials that completed or failed, in the order in which they did."""
-        over = self._ledger.finished
+        over = self._state.finished
         return self._snapshot("finished", lambda: self._longer("finished", over))
 
     @property
     def unfinished(self) -> tuple[Trial, ...]:
         """The trials that are proposed, running or stopped, by number."""
         return self._snapshot(
-            "unfinished", lambda: tuple(map(self._trial, sorted(self._ledger.unfinished)))
+            "unfinished", lambda: tuple(map(self._trial, sorted(self._state.unfinished)))
         )
 
     @property
     def running(self) -> Trial | None:
         """The trial that is being trained (the latest started, if several are)."""
         with self._lock:
-            running = self._ledger.running
+            running = self._state.running
             return self._trial(next(reversed(running))) if running else None
 
     @property
     def incumbent(self) -> Trial | None:
         """The best completed trial; of equal scores the smallest model, of these the first."""
         with self._lock:
-            path = self._ledger.path
+            path = self._state.path
             return self._trial(path[-1][0]) if path else None
 
     def rank(self, trial: Trial) -> tuple[float, float, int]:
@@ -245,12 +245,12 @@ class History(EventFold):
         Equal scores are a tie, which the number of parameters decides: the smaller model first,
         and of equal ones the earlier trial. A model whose size is not known comes after the others.
         """
-        return self._ledger.rank(trial)
+        return self._state.rank(trial)
 
     @property
     def incumbent_path(self) -> tuple[tuple[int, float], ...]:
         """The number and score of each trial that was once the incumbent, oldest first."""
-        return self._snapshot("path", lambda: tuple(self._ledger.path))
+        return self._snapshot("path", lambda: tuple(self._state.path))
 
     @property
     def failures_in_a_row(self) -> tuple[int, str | None]:
@@ -258,31 +258,31 @@ class History(EventFold):
 
         (0, None) again after a trial completes, a resume, and the opening of a session.
         """
-        return self._ledger.failures
+        return self._state.failures
 
     @property
     def epochs_spent(self) -> int:
         """Epochs trained in all attempts at all trials."""
-        return self._ledger.epochs_spent
+        return self._state.epochs_spent
 
     @property
     def epochs_counted(self) -> int:
         """The same for the budget: epochs that are trained again after a cut count once."""
-        return self._ledger.epochs_counted
+        return self._state.epochs_counted
 
     @property
     def busy_s(self) -> float:
         """Seconds spent on trials: ended attempts, and the ended epochs of the others."""
-        return self._ledger.busy_s
+        return self._state.busy_s
 
     def has_tried(self, values: Mapping[str, Any]) -> bool:
         """Tells whether a trial, whatever became of it, has exactly these values."""
-        return values_digest(values) in self._ledger.numbers
+        return values_digest(values) in self._state.numbers
 
     def trials_of(self, values: Mapping[str, Any]) -> tuple[Trial, ...]:
         """The trials with exactly these values, by number: one for each fidelity tried."""
         with self._lock:
-            return tuple(map(self._trial, self._ledger.numbers.get(values_digest(values), ())))
+            return tuple(map(self._trial, self._state.numbers.get(values_digest(values), ())))
 
     def root_of(self, number: int) -> int:
         """Returns the first trial of those that this one continues; itself if it continues none.
@@ -290,7 +290,7 @@ class History(EventFold):
         A trial continues its parent where both have the same values.
         """
         with self._lock:
-            drafts = self._ledger.drafts
+            drafts = self._state.drafts
             draft = drafts[number]
             while draft.parent is not None and drafts[draft.parent].values == draft.values:
                 draft = drafts[draft.parent]
@@ -314,7 +314,7 @@ class History(EventFold):
     @property
     def full_epochs(self) -> int | None:
         """The epochs that the search grants a trial in full, or None if the journal is silent."""
-        return self._ledger.full_epochs
+        return self._state.full_epochs
 
     @property
     def validation_rows(self) -> int | None:
@@ -324,14 +324,14 @@ class History(EventFold):
     @property
     def steps_per_epoch(self) -> int | None:
         """The gradient steps of an epoch, or None if the journal is silent."""
-        return self._ledger.steps_per_epoch
+        return self._state.steps_per_epoch
 
     def is_better(self, a: Trial | float | None, b: Trial | float | None) -> bool:
         """Tells whether trial (or score) `a` beats `b`.
 
         None, NaN and infinity beat nothing, and every finite score beats them. Equals don't beat.
         """
-        return self._ledger.beats(_score(a), _score(b))
+        return self._state.beats(_score(a), _score(b))
 
     def pareto_front(self, *objectives: str) -> tuple[Trial, ...]:
         """The completed trials that no other dominates, sorted by the objectives.

@@ -34,9 +34,9 @@ def comparable_score(score: float | None) -> float | None:
 
 
 class HistoryState:
-    """The books of a search: one entry a trial, and the sums that are read at every proposal.
+    """The state of a search: one entry a trial, and the sums that are read at every proposal.
 
-    It takes every event as legal (see `rules`) and knows no threads (see `History`).
+    Its events were checked (see `EventFold`), and it knows no threads (see `History`).
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class HistoryState:
         self.steering: list[Event] = []
         self.steered_at: list[int] = []
         self.steering_before = 0
-        self.wishes = SteeringQueue()
+        self.steering_queue = SteeringQueue()
         self.paused = False
         self.epochs_spent = self.epochs_counted = 0
         self.busy_s = 0.0
@@ -81,8 +81,8 @@ class HistoryState:
         for name in ("drafts", "path", "opened", "prepared", "steering", "steered_at"):
             setattr(twin, name, [*getattr(self, name)])
         twin.numbers = {**self.numbers}
-        twin.changed, twin.steps, twin.wishes = set(), {}, SteeringQueue()
-        twin.wishes.queue = deque(self.wishes.queue)
+        twin.changed, twin.steps, twin.steering_queue = set(), {}, SteeringQueue()
+        twin.steering_queue.queue = deque(self.steering_queue.queue)
         return twin
 
     def beats(self, a: float | None, b: float | None) -> bool:
@@ -141,7 +141,7 @@ class HistoryState:
         told = event.get("ancestors") or ()
         draft.ancestors = tuple(n for n in told if isinstance(n, int) and 0 <= n < number)
         self.drafts.append(draft)
-        self.wishes.proposed(draft)
+        self.steering_queue.proposed(draft)
         key = values_digest(values)
         self.numbers[key] = (*self.numbers.get(key, ()), number)
         self.unfinished[number] = None
@@ -201,7 +201,7 @@ class HistoryState:
             self.busy_s += duration_s - draft.duration_s
             draft.duration_s = duration_s
         self.running.pop(draft.number, None)
-        self.wishes.ended(draft)
+        self.steering_queue.ended(draft)
         if draft.status != TrialStatus.STOPPED:
             self._finish(draft)
 
@@ -224,7 +224,7 @@ class HistoryState:
         action, detail = event["action"], event.get("detail") or {}
         self.steering.append(freeze(event))
         self.steered_at.append(len(self.drafts))
-        self.wishes.take(action, detail, self.drafts, self.full_epochs or 0)
+        self.steering_queue.take(action, detail, self.drafts, self.full_epochs or 0)
         if action in (SteerAction.PAUSE, SteerAction.RESUME):
             self.paused = action == SteerAction.PAUSE
         if action == SteerAction.RESUME:

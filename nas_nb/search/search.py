@@ -350,8 +350,8 @@ class Search:
         """Starts the search beside the kernel, or goes on with it, and returns at once.
 
         It is no error when the search runs already, from the panel or an earlier cell, also if
-        the cell made it anew in the same folder: a paused one goes on. Nor when its budget is
-        spent: the cells of a finished search run again, and nothing is trained.
+        the cell made it anew in the same folder: a paused one goes on. If the
+        budget is spent, nothing happens, so the cells of a finished notebook can be run again.
 
         Raises:
             SearchError: Another search runs in this kernel.

@@ -124,7 +124,7 @@ def setting_differences(
     """Returns what was asked for by another name or number, with both.
 
     Args:
-        then: What the running search was asked for, as `given_of` returns it.
+        then: What the running search was asked for, as `requested_settings` returns it.
         now: What the cell asks for now.
     """
     before, after = _asked(then), _asked(now)

@@ -152,14 +152,14 @@ def _places(
     row: list[Node], edges: tuple[Edge, ...], boxes: dict[str, Box], gap: float
 ) -> list[float]:
     """Centres of the nodes of a row, in the order of those that lead to them, around 0."""
-    wishes = []
+    ideal = []
     for node in row:
         above = [boxes[e.source].x for e in edges if e.target == node.name and e.source in boxes]
-        wishes.append(sum(above) / len(above) if above else 0.0)
-    order = sorted(range(len(row)), key=lambda number: wishes[number])
+        ideal.append(sum(above) / len(above) if above else 0.0)
+    order = sorted(range(len(row)), key=lambda number: ideal[number])
     widths = [_size(node)[0] for node in row]
     # A single node stands right below what leads to it; several share the width around it.
-    left = sum(wishes) / len(row) - (sum(widths) + gap * (len(row) - 1)) / 2
+    left = sum(ideal) / len(row) - (sum(widths) + gap * (len(row) - 1)) / 2
     places = [0.0] * len(row)
     for number in order:
         places[number] = left + widths[number] / 2

@@ -1,1 +1,1 @@
-"""WHO proposes next: one strategy a file, a name table, and the one adapter to `kt.Oracle`."""
+"""WHO proposes next: each strategy is a function of the history."""

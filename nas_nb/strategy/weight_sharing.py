@@ -172,14 +172,14 @@ class Darts(Strategy):
 
         if self._learned(journal.history) is not None:
             return
-        descent = DartsConfig(
+        config = DartsConfig(
             order=self.order,
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             arch_learning_rate=self.arch_learning_rate,
             gumbel=self.relaxation == "gumbel",
         )
-        supernet = DifferentiableSupernet(space, data, descent, seed=seed)
+        supernet = DifferentiableSupernet(space, data, config, seed=seed)
 
         def on_epoch(
             epoch: int, logs: Mapping[str, float], mixing: Mapping[str, Weighed], duration_s: float

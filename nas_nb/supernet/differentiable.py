@@ -40,7 +40,7 @@ class DartsConfig:
     search is too short for them to matter.
 
     Attributes:
-        order: 1 takes the weights as they are; 2 also sees how they would follow.
+        order: 1 takes the weights as they are; 2 differentiates through one step of the weights.
         optimizer: Of the architecture: "adam" or "sgd".
         learning_rate: Of the weights, by SGD with momentum 0.9.
         arch_learning_rate: Of the architecture. The paper's 0.0003 is for some 20,000 steps.
@@ -67,22 +67,22 @@ class DifferentiableSupernet:
     """
 
     def __init__(
-        self, space: SearchSpace, data: Data, descent: DartsConfig | None = None, *, seed: int = 0
+        self, space: SearchSpace, data: Data, config: DartsConfig | None = None, *, seed: int = 0
     ) -> None:
-        self.descent = descent or DartsConfig()
+        self.config = config or DartsConfig()
         self.space = space.for_data(data.spec)
         self.seed = seed
         self.weights = SharedWeights(seed)
         self.net = shared_net(self.space, self.weights)
         self.weights.close()
-        self.relaxation = Relaxation(self.net.choices, gumbel=self.descent.gumbel)
+        self.relaxation = Relaxation(self.net.choices, gumbel=self.config.gumbel)
         self.task = LossAndMetrics(self.net.spec)
         self._halves = _halves(data, seed)
-        rate = self.descent.arch_learning_rate
+        rate = self.config.arch_learning_rate
         flat = self.relaxation.flat
-        adam = self.descent.optimizer == "adam"
+        adam = self.config.optimizer == "adam"
         self._architect = PathAdam(flat, rate, beta_1=0.5) if adam else Momentum(flat, rate)
-        self._trainer = Momentum(self.weights.flat, self.descent.learning_rate)
+        self._trainer = Momentum(self.weights.flat, self.config.learning_rate)
         self._steps = tf.function(self._run_steps, autograph=False)
 
     @property
@@ -168,7 +168,7 @@ class DifferentiableSupernet:
         weights = tf.convert_to_tensor(self.weights.flat)
         alpha = tf.convert_to_tensor(self.relaxation.flat)
         # Algorithm 1, step 1: update alpha by descending grad_alpha L_val(w - xi grad_w L_train).
-        if self.descent.order == 1:
+        if self.config.order == 1:
             held_loss, _, gradient = self._gradients(weights, alpha, held, noise)
         else:
             held_loss, gradient = self._unrolled(weights, alpha, train, held, noise)
@@ -181,7 +181,7 @@ class DifferentiableSupernet:
 
     def _unrolled(self, weights: Any, alpha: Any, train: Any, held: Any, noise: Noise) -> Any:
         """Returns the held half's loss after a step of the weights, and its gradient in alpha."""
-        rate = self.descent.learning_rate  # the paper's xi
+        rate = self.config.learning_rate  # the paper's xi
         _, slope, _ = self._gradients(weights, alpha, train, noise)
         # Eq. (6): w' = w - xi * dL_train/dw; and the first term of eq. (7), at w'.
         loss, at_held, direct = self._gradients(weights - rate * slope, alpha, held, noise)

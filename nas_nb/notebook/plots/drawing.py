@@ -72,13 +72,13 @@ def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
 
 
 def mark_ours(ax: Axes, *artists: Artist) -> None:
-    """Marks artists as drawn by us, to be taken away by the next `wipe`."""
+    """Marks artists as drawn by us, to be taken away by `remove_ours`."""
     for artist in artists:
         artist.set_gid(f"{_OURS}{artist.get_gid() or ''}")
 
 
 def remove_ours(ax: Axes) -> None:
-    """Takes away what an earlier call marked with `anew`, and nothing of the caller's."""
+    """Takes away what an earlier call marked by `mark_ours`, and nothing of the caller's."""
     for artist in [*ax.get_children()]:
         if (artist.get_gid() or "").startswith(_OURS):
             artist.remove()
