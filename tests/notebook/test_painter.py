@@ -165,6 +165,19 @@ def test_its_thread_follows_the_search_to_the_end_and_goes(search, painter):
     assert "Finished" in painter.panel._views["status"].value
 
 
+def test_a_click_while_the_thread_ends_is_not_lost(search, painter, monkeypatch):
+    def click_meanwhile(now):
+        if now.state is SearchState.FINISHED and painter.panel.inputs < 5:
+            painter.panel._noticed()
+
+    monkeypatch.setattr(painter.panel, "refresh", click_meanwhile)
+    search.state = SearchState.RUNNING
+    painter.start()
+    search.state = SearchState.FINISHED
+    assert finished_within(10, lambda: painter._thread is None)
+    assert finished_within(5, lambda: painter._inputs == painter.panel.inputs > 0)
+
+
 def test_settling_waits_until_a_pause_is_painted(search, painter):
     search.state = SearchState.RUNNING
     painter.start()

@@ -150,4 +150,5 @@ class Painter:
                 self.paint_due()
             if ended:
                 self._thread = None
+                self.paint_once()  # what was clicked until now has found the thread alive
             return ended
