@@ -10,6 +10,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in (
         ROOT / "README.md",
+        ROOT / "SECURITY.md",
         ROOT / ".github" / "CONTRIBUTING.md",
         *sorted((ROOT / "docs").glob("*.md")),
     )
