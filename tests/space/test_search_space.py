@@ -186,7 +186,7 @@ def test_a_space_beyond_floats_is_told() -> None:
 JUNK = [None, float("nan"), 10**400, "x", [], [None], {1: 2}, {"units": None}, object()]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=repr)
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: repr(junk).partition(" at ")[0][:40])
 def test_wrong_types_get_a_sentence(junk: object) -> None:
     space = SearchSpace.from_dict(CHOICES).for_data(SPEC)
     one = space.sample(np.random.default_rng(0))
