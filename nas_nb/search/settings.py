@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
-from nas_nb.search.identity import recorded_versions, search_identity
+from nas_nb.search.identity import recorded_versions, search_identity, strategy_identity
 from nas_nb.search.objective import as_objective
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.registry import make_strategy
@@ -45,6 +45,8 @@ class Settings:
         budget: What may be spent.
         fidelity: What each trial is granted.
         seed: Decides proposals, initial weights and orders of samples; 0 or more.
+        identity: What data and code were when the search was made: a function that reads a
+            variable of the notebook is another one as soon as that changes.
     """
 
     name: str
@@ -55,9 +57,13 @@ class Settings:
     budget: Budget
     fidelity: Fidelity
     seed: int
+    identity: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         check_whole("", "seed", self.seed, 0)
+        if not self.identity:
+            identity = search_identity(self.space, self.data, self.strategy)
+            object.__setattr__(self, "identity", identity)
         if self.fidelity.resolution < 1:
             self.fidelity_cache.of(self.fidelity)  # refused now, where it makes no sense
 
@@ -71,6 +77,11 @@ class Settings:
     def fidelity_cache(self) -> FidelityCache:
         """Space and data as a trial's fidelity leaves them."""
         return FidelityCache(self.space, self.data, self.seed)
+
+    def with_strategy(self, strategy: Strategy) -> Settings:
+        """Returns the same with another strategy."""
+        identity = {**self.identity, "strategy": strategy_identity(strategy)}
+        return replace(self, strategy=strategy, identity=identity)
 
     def opening(self) -> dict[str, Any]:
         """Returns the fields of the journal's `search_opened` event."""
@@ -89,7 +100,7 @@ class Settings:
             "steps_per_epoch": self.steps_per_epoch,
             "validation_rows": len(self.data.y_val),
             "data_recipe": self.data.recipe,
-            "identity": search_identity(self.space, self.data, self.strategy),
+            "identity": dict(self.identity),
             "versions": recorded_versions(),
         }
 
@@ -158,8 +169,8 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     grants = {name: rest.pop(name) for name in _GRANTS if name in rest}
     options = rest.pop("strategy_options", None) or {}
     if "strategy" in rest or options:
-        who = rest.get("strategy", settings.strategy)
-        rest["strategy"] = as_strategy(who, settings.space, options)
+        who = rest.pop("strategy", settings.strategy)
+        settings = settings.with_strategy(as_strategy(who, settings.space, options))
     if "objective" in rest:
         rest["objective"] = as_objective(rest["objective"], settings.data, settings.space)
     return replace(

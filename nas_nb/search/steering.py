@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError, check_whole, nearest
@@ -194,7 +193,7 @@ class Steering:
         """
         made = as_strategy(strategy, self._project.settings.space, options)
         if self._started:
-            opening = replace(self._project.settings, strategy=made).opening()
+            opening = self._project.settings.with_strategy(made).opening()
             check_same_search(self._project.history, opening, self._project.folder)
             self._write(SteerAction.STRATEGY, self._project.steering.remember(made))
         self._reconfigure({"strategy": made})

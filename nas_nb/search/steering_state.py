@@ -86,7 +86,7 @@ def resumed_settings(settings: Settings, history: History) -> Settings:
     left = plan.strategy or (opening.get("strategy"), opening.get("options") or {})
     asked = now["strategy"], now["options"]
     if asked == (then.get("strategy"), then.get("options") or {}) and left != asked:
-        settings = replace(settings, strategy=_strategy(left, settings))
+        settings = settings.with_strategy(_strategy(left, settings))
     kept: Mapping[str, Any] = {**(opening.get("budget") or {}), **plan.limits}
     before = then.get("budget") or {}
     limits = {

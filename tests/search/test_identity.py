@@ -141,3 +141,26 @@ def test_a_name_makes_one_folder_that_any_file_system_takes(name: str, folder: s
 
 def test_names_that_differ_in_what_a_folder_can_not_have_stay_apart() -> None:
     assert len({folder_name(name, unique=True) for name in ("a/b", "a:b", "a-b")}) == 3
+
+
+def test_a_variable_that_the_code_reads_may_change_while_the_search_lives(tmp_path: Path) -> None:
+    made: dict[str, Any] = {"search": None}
+    source = """
+def build(hp):
+    tried = search  # of the notebook: the search itself, once it is made
+    return plain(hp)
+"""
+    made["plain"] = build_with()
+    exec(source, made)
+
+    def cell(**given: Any) -> nas.Search:
+        made["search"] = None
+        made["search"] = search(tmp_path, made["build"], **given)
+        return made["search"]
+
+    cell().run()
+    made["search"].steer.budget(max_trials=3)
+    made["search"].steer.strategy("evolution")
+    made["search"].configure(max_trials=2)
+    assert len(made["search"].run().history.completed) == 2
+    assert len(cell(max_trials=2).history.completed) == 2
