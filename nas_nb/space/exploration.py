@@ -459,6 +459,8 @@ class BuildExplorer:
             drawn = [domain.sample(rng) for _ in range(10)]
             pairs = [_pairs(domain, point) for point in drawn]
             best = max(range(len(drawn)), key=lambda n: len(pairs[n] - covered))
+            if number >= 3 + 4 * branches and pairs[best] <= covered:
+                break
             covered |= pairs[best]
             trace = self.visit(drawn[best])
             layers += trace.layers
@@ -474,7 +476,7 @@ def _pairs(domain: Domain, point: Values) -> set[object]:
     options = [
         (
             p.name,
-            v if p.choices or p.count <= 2 else p.range.off_grid.to_unit(cast("float", v)) > 0.5,
+            v if p.choices or p.count <= 10 else p.range.off_grid.to_unit(cast("float", v)) > 0.5,
         )
         for p, v in ((p, point[p.name]) for p in domain.active(point))
     ]
