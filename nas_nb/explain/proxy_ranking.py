@@ -46,16 +46,7 @@ class ProxyRanks(NamedTuple):
 
 
 def measure_proxies(search: Search, most: int, on_candidate: OnCandidate) -> ProxyRanks:
-    """Rebuilds trained candidates as they were before training, and measures every proxy on them.
-
-    Args:
-        search: The search, at rest or running.
-        most: Candidates to measure, 5 or more; of more trials a sample by the search's seed.
-        on_candidate: Told after each.
-
-    Raises:
-        SearchError: Fewer than 5 trials of the full fidelity have completed.
-    """
+    """Rebuilds trained candidates as they were before training, and measures the proxies."""
     check_whole("", "most", most, FEWEST_CANDIDATES)
     trials = _sample(search, most)
     space, data = search.settings.fidelity_cache.of(search.settings.fidelity)

@@ -30,11 +30,7 @@ _HEADER = ("proxy", "tau", "tau of params on them", "candidates", "ms per candid
 
 
 class ProxyTable:
-    """How the proxies ordered the trained candidates of a search.
-
-    Args:
-        found: What was measured.
-    """
+    """How the proxies ordered the trained candidates of a search."""
 
     def __init__(self, found: ProxyRanks) -> None:
         self._found = found
@@ -49,11 +45,7 @@ class ProxyTable:
         return pd.DataFrame(self._found.ranks).set_index("name").rename_axis("proxy")
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes.
-
-        Args:
-            ax: Where to draw. Default: a new figure, which the cell shows at its end.
-        """
+        """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes."""
         from nas_nb.notebook.plots.drawing import new_axes
 
         return draw_proxies(self._found, new_axes(7, 3.2) if ax is None else ax)

@@ -42,12 +42,7 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
     _shown_in: int | None = None
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
-        """Draws the incumbents' means, with a standard error to both sides; returns the Axes.
-
-        Args:
-            over: "trials" or "time".
-            ax: Where to draw. Default: a new figure, which the cell shows at its end.
-        """
+        """Draws the incumbents' means, with a standard error to both sides; returns the Axes."""
         from nas_nb.notebook.plots.drawing import new_axes
 
         return draw_race(race_info(self), new_axes(7.2, 3.6) if ax is None else ax, over)
@@ -299,13 +294,7 @@ def race_info(race: Race) -> RaceInfo:
 
 
 def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
-    """Draws the incumbents' means as lines, and a standard error to both sides.
-
-    Args:
-        info: What to draw.
-        ax: Where. What an earlier call drew is moved.
-        over: "trials" or "time".
-    """
+    """Draws the incumbents' means as lines, and a standard error to both sides."""
     drawing.remove_ours(ax)
     lines = info.trials if over == "trials" else info.time
     order = [line.label for line in info.trials]
@@ -347,15 +336,7 @@ def _line(
     *,
     hold: bool,
 ) -> Line:
-    """Returns mean and error over runs at each place of the grid, where any run has come so far.
-
-    Args:
-        label: The strategy's name.
-        grid: Where to look.
-        places: Of each run, where its incumbents are from.
-        incumbents: Of each run.
-        hold: Whether a run keeps its last incumbent beyond its end.
-    """
+    """Returns mean and error over runs at each place of the grid, where any run has come so far."""
     rows = np.full((len(places), len(grid)), math.nan)
     for row, at, best in zip(rows, places, incumbents, strict=True):
         found = np.searchsorted(at, grid, side="right") - 1

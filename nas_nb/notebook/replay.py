@@ -89,9 +89,6 @@ class ReplayView:
 
     The record holds no widget: whatever moment was shown last, the saved notebook shows it.
 
-    Args:
-        replay: What to play back.
-
     Attributes:
         slider: Goes through the trials.
         play: Lets the slider move, twice a second, or stops it.

@@ -27,11 +27,7 @@ STEERING_SHOWN = 20
 
 
 class Report:
-    """A search's record as it was when the report was made: HTML, a picture, and text.
-
-    Args:
-        search: The search to report on.
-    """
+    """A search's record as it was when the report was made: HTML, a picture, and text."""
 
     def __init__(self, search: Search) -> None:
         now, picture = Snapshot(search), overview()
@@ -55,13 +51,7 @@ def saved_record(now: Snapshot, picture: Picture) -> dict[str, str]:
 
 
 def html_record(now: Snapshot, picture: Picture, status: str) -> str:
-    """Returns the record as plain HTML: no styles, scripts or links to anything outside.
-
-    Args:
-        now: The search at a moment.
-        picture: Its picture, drawn.
-        status: What the search does, as a sentence.
-    """
+    """Returns the record as plain HTML: no styles, scripts or links to anything outside."""
     history = now.history
     reopen = f"<p>Reopen: <code>{html.escape(reopen_line(now))}</code></p>"
     parts = [

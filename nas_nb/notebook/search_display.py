@@ -110,9 +110,6 @@ class Search(search.Search):  # noqa: D101 - as documented below it
 class SearchDisplay(SearchListener):
     """The panel of a search.
 
-    Args:
-        search: The search.
-
     Attributes:
         painter: What paints the panel; None before it was shown.
     """
@@ -163,14 +160,5 @@ class SearchDisplay(SearchListener):
 
 
 def open_search(directory: str | Path, **given: Any) -> Search:
-    """Opens a search again, by its folder alone where its journal says enough: `nas.open`.
-
-    Args:
-        directory: The project folder.
-        **given: Arguments of `Search` that the journal can't hold: `space` where it is a
-            `build(hp)` function, `data` where `nas.load` does not know it, a `strategy` function.
-
-    Raises:
-        SearchError: There is no search in the folder, or one of these is needed.
-    """
+    """Opens a search again, by its folder alone where its journal says enough: `nas.open`."""
     return Search.open(directory, **given)

@@ -43,14 +43,6 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
     Without a journal of its own a tuner's project folder gets one, when the first trial is asked
     for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its
     lock stays held when a method under it raises, so this class has its own.
-
-    Args:
-        journal: Where everything is written down; None for the tuner's project, or memory.
-        seed: 0 or more; None for that of the journal, or a random one.
-        epochs: Epochs of a full training, for the journal, or None.
-        objective: A metric's name, a `kt.Objective`, or None.
-        max_trials: Trials to propose at most, or None.
-        hyperparameters: The space, if it is known.
     """
 
     objective: kt.Objective
@@ -97,14 +89,6 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         """Takes what a trial measured.
 
         It is written down as one more epoch, unless the tuner writes the epochs itself.
-
-        Args:
-            trial_id: Which trial.
-            metrics: Names and numbers; the objective has to be among them.
-            step: Which epoch. Numbers for a step that is known already are averaged with it.
-
-        Raises:
-            ValueError: The objective is missing.
         """
         self._check_objective_found(metrics)
         with self._guard:
@@ -118,14 +102,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             return trial
 
     def end_trial(self, trial: kt_trial.Trial, outcome: Outcome | None = None) -> None:
-        """Writes down how a trial ended.
-
-        Args:
-            trial: The trial. Without an outcome its `status` counts: `COMPLETED`, `INVALID` or
-                `FAILED` (the same here: there are no retries), or `STOPPED` (to be taken up
-                again). `RUNNING` counts as completed; without a finite score it has failed.
-            outcome: How it ended, from a tuner that knows; None from KerasTuner's own.
-        """
+        """Writes down how a trial ended."""
         with self._guard:
             mine = self.trials[trial.trial_id]
             mine.hyperparameters = trial.hyperparameters
@@ -145,11 +122,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
                 del self.ongoing_trials[tuner_id]
 
     def get_best_trials(self, num_trials: int = 1) -> list[kt_trial.Trial]:
-        """Returns KerasTuner's trials, the best first; of equal scores the smaller model first.
-
-        Args:
-            num_trials: How many at most.
-        """
+        """Returns KerasTuner's trials, the best first; of equal scores the smaller model first."""
         best = nsmallest(num_trials, self.history.completed, key=self.history.rank)
         return [self.trials[trial_id(trial.number)] for trial in best]
 
@@ -157,23 +130,14 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         """Does nothing: the journal is the record."""
 
     def reload(self) -> None:
-        """Takes trials and space from the journal of the tuner's project, and not its lock.
-
-        Raises:
-            StrategyError: The project holds another search, or no journal and the space is
-                unknown, since a tuner that reloads doesn't look for it.
-        """
+        """Takes trials and space from the journal of the tuner's project, and not its lock."""
         if self._file is not None and self._file.is_file():
             self._take(read_project(self._file))
         if not self.hyperparameters.space:
             raise unknown_space()
 
     def check_build(self, build: Build) -> None:
-        """Checks, where the project has trials, that a build function asks for what it asked for.
-
-        Raises:
-            StrategyError: A hyperparameter is another one, or new.
-        """
+        """Checks that a build function still asks for what the project's trials have."""
         if self._file is None or not self.history.finished:
             return
         builder = WeightlessBuilder()
@@ -295,9 +259,6 @@ def write_project(path: Path) -> Journal:
 
     An oracle of this kernel that writes it gives it up: a cell that was interrupted and runs
     again makes a second tuner while the first is still there.
-
-    Raises:
-        JournalError: Another kernel writes it, or it can't be read.
     """
     if (earlier := _WRITTEN.get(path)) is not None:
         earlier.close()
@@ -326,11 +287,7 @@ def _recorded(history: History) -> dict[str, Any] | None:
 
 
 def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path: Path) -> None:
-    """Checks that a project's trials are points of the space that is given.
-
-    Raises:
-        StrategyError: A hyperparameter is another one.
-    """
+    """Checks that a project's trials are points of the space that is given."""
     earlier = [from_hyperparameter(parameter) for parameter in known.space]
     for parameter in given.space:
         if from_hyperparameter(parameter) not in earlier:
@@ -340,11 +297,7 @@ def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path:
 def check_same_project(
     past: History, objective: tuple[str, str] | None, seed: int | None, path: Path
 ) -> None:
-    """Checks that a project's trials can be compared with new ones; None is whatever it was.
-
-    Raises:
-        StrategyError: The objective's name or direction, or the seed, is another one.
-    """
+    """Checks that a project's trials can be compared with new ones; None is whatever it was."""
     known = {"objective": (past.objective, past.direction), "seed": past.seed}
     for what, now in {"objective": objective, "seed": seed}.items():
         if now is not None and now != known[what]:
@@ -371,11 +324,7 @@ def other_search_error(what: str, was: str, now: str, path: Path) -> StrategyErr
 
 
 def one_objective(objective: Any, history: History) -> Any:
-    """Returns the objective as KerasTuner takes it: one, and by default that of the journal.
-
-    Raises:
-        StrategyError: There are several.
-    """
+    """Returns the objective as KerasTuner takes it: one, and by default that of the journal."""
     if isinstance(objective, list) or hasattr(objective, "objectives"):
         raise StrategyError(
             "Expected one objective, a metric's name or a kt.Objective. Received: several "

@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 
 
 class TrialRecorder:
-    """Keeps the journal of an oracle's trials.
-
-    Args:
-        journal: Where everything is written down.
-        seed: The search's seed, 0 or more.
-        epochs: Epochs that each trial is granted, or None if nobody knows.
-    """
+    """Keeps the journal of an oracle's trials."""
 
     def __init__(self, journal: Journal, seed: int, epochs: int | None = None) -> None:
         self.journal = journal
@@ -84,12 +78,7 @@ class TrialRecorder:
         )
 
     def start(self, number: int, from_epoch: int = 0) -> Trial:
-        """Writes down that the next attempt at a trial begins, and returns the trial.
-
-        Args:
-            number: Which trial.
-            from_epoch: Epochs that count on, of its attempt before or of its parent.
-        """
+        """Writes down that the next attempt at a trial begins, and returns the trial."""
         self._steps[number] = []
         trial = self.history[number]
         self.journal.append(
@@ -150,26 +139,14 @@ def trial_id(number: int) -> str:
 def running_trial(
     trial: Trial, space: kt.HyperParameters, history: History, from_epoch: int
 ) -> kt_trial.Trial:
-    """Returns KerasTuner's trial of one that begins.
-
-    Args:
-        trial: Ours.
-        space: A copy of the hyperparameters, for this trial.
-        history: Holds its parent.
-        from_epoch: Epochs of it that need not be trained again.
-    """
+    """Returns KerasTuner's trial of one that begins."""
     space.values = {**trial.values, **fidelity_values(trial, history, from_epoch)}
     _fill(space)
     return kt_trial.Trial(space, trial_id(trial.number), KT_STATUS.RUNNING)
 
 
 def past_trials(trials: Iterable[Trial], space: kt.HyperParameters) -> Iterable[kt_trial.Trial]:
-    """Yields KerasTuner's trials of those that are over.
-
-    Args:
-        trials: Completed and failed.
-        space: The hyperparameters.
-    """
+    """Yields KerasTuner's trials of those that are over."""
     for trial in trials:
         # A shallow copy: a deep one for each of 10,000 trials would take many seconds.
         filled = copy.copy(space)
@@ -241,13 +218,6 @@ def failure_sentence(message: str | None) -> str:
     KerasTuner keeps a whole stack trace as a trial's message. What counts is the error that it
     ends in: its class, the layer that Keras was calling, and the first line that tells the cause,
     without what TensorFlow says about its graph. Any other message gives its first line.
-
-    Args:
-        message: A sentence, a stack trace, or None.
-
-    Returns:
-        One line of at most 300 characters, and mostly 150; "It gave no reason." for an empty
-        message.
     """
     lines = [line for line in _COLOURS.sub("", message or "").splitlines() if line.strip()]
     if not lines:
@@ -314,15 +284,7 @@ _TOO_SMALL = re.compile(
 
 
 def failure_hint(kind: str, cause: str) -> str | None:
-    """Returns a common failure as one sentence that says what to change.
-
-    Args:
-        kind: The error's class.
-        cause: What it says, in one line.
-
-    Returns:
-        The sentence, of nothing but what the error says; None for an error that isn't known here.
-    """
+    """Returns a common failure as one sentence that says what to change."""
     if kind in _MEMORY_KINDS or _MEMORY.search(cause):
         return _out_of_memory(cause)
     if label := _LABEL.search(cause):

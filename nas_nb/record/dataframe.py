@@ -35,12 +35,6 @@ def trials_frame(
     less than all data, or more than one training, there follow data_fraction, resolution,
     executions_per_trial and spread (the score's sample deviation); where some
     started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
-
-    Args:
-        history: What happened.
-        names: The order of the columns of values.
-        implied: Returns what follows from a trial's values and is none of them; it is shown as if
-            it were. Default: nothing does.
     """
     trials = history.trials
     shown = [{**(implied(t.values) if implied else {}), **t.values} for t in trials]

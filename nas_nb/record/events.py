@@ -220,11 +220,7 @@ def short(value: Any) -> str:
 
 
 def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Event:
-    """Returns the event with its kind and time first.
-
-    Raises:
-        JournalError: There is no such kind of event.
-    """
+    """Returns the event with its kind and time first."""
     if kind not in FIELDS:
         raise JournalError(
             f"Expected a kind of event: {', '.join(FIELDS)}. Received: {kind!r}."
@@ -241,9 +237,6 @@ def encode(event: Event) -> bytes:
 
     NumPy numbers and arrays become plain ones. Non-finite floats become "NaN", "Infinity" and
     "-Infinity".
-
-    Raises:
-        JournalError: A field holds something that JSON can't say.
     """
     try:
         text = json.dumps(_to_words(event), allow_nan=False)

@@ -10,16 +10,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, parts: Iterable[bytes | memoryview], *, sync: bool = True) -> None:
-    """Writes a file beside its place and renames it: a reader finds all of it or none.
-
-    Args:
-        path: Its place, in a folder that exists.
-        parts: What it holds.
-        sync: Whether it is forced to the disk first, so that a power cut leaves no empty file.
-
-    Raises:
-        OSError: It can't be written. What was at `path` is as before.
-    """
+    """Writes a file beside its place and renames it: a reader finds all of it or none."""
     # A name that nobody else has, and O_EXCL: never through a link, never over another's file.
     partial = path.with_name(f"partial_{secrets.token_hex(4)}_{path.name}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

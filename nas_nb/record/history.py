@@ -43,11 +43,7 @@ class EventFold:
         self._grown: dict[str, tuple[Trial, ...]] = {}
 
     def apply(self, event: Event) -> None:
-        """Takes one more event into account; a kind that is not known counts, and changes nothing.
-
-        Raises:
-            JournalError: The event lacks a field or can't happen now; nothing was changed.
-        """
+        """Takes one more event into account; an unknown kind counts and changes nothing."""
         with self._lock:
             self._check(event)
             step = self._state.steps.get(event["event"])
@@ -367,11 +363,7 @@ class History(EventFold):
 
 
 def fold(events: Iterable[Event]) -> History:
-    """Returns the history of the events.
-
-    Raises:
-        JournalError: An event lacks a field, or can't follow those before it.
-    """
+    """Returns the history of the events."""
     history = History()
     for event in events:
         history.apply(event)

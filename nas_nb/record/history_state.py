@@ -275,14 +275,7 @@ class SteeringQueue:
     def take(
         self, action: str, detail: dict[str, Any], drafts: Sequence[TrialDraft], full_epochs: int
     ) -> None:
-        """Takes a `steered` event into account; `check_steering` has passed it.
-
-        Args:
-            action: What was asked for.
-            detail: Of what.
-            drafts: All trials.
-            full_epochs: What the search grants a trial; 0 if nobody knows.
-        """
+        """Takes a `steered` event into account; `check_steering` has passed it."""
         if action == SteerAction.QUEUE:
             self.queue.append(QueuedCandidate(FrozenDict(plain_values(detail["values"]))))
         elif action == SteerAction.UNQUEUE:

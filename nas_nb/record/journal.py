@@ -262,12 +262,7 @@ def set_aside(path: Path, copy: CompressedCopy) -> None:
 
 
 class JournalLock:
-    """The lock of a journal, held; its folder is made.
-
-    Raises:
-        JournalError: Another kernel, or another handle of this one, writes it.
-        JournalWriteError: It can't be made there.
-    """
+    """The lock of a journal, held; its folder is made."""
 
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}.lock")
@@ -341,21 +336,13 @@ def read_events(path: str | Path) -> Iterator[Event]:
     """Yields the events of a journal, also while another kernel writes it; takes no lock.
 
     A last line that was torn (the writer died or is still at it) is left out.
-
-    Raises:
-        JournalError: There is no such file, a newer nas_nb wrote it, or a line in the middle
-            is corrupt (the message has its number).
     """
     for _, _, event in whole_lines(Path(path)):
         yield event
 
 
 def read_history(path: str | Path) -> History:
-    """Returns the history of a journal, also while another kernel writes it; takes no lock.
-
-    Raises:
-        JournalError: As `read_events`; or an event can't follow those before it.
-    """
+    """Returns the history of a journal, also while another kernel writes it; takes no lock."""
     history, _ = read_whole(Path(path))
     return history
 
@@ -370,9 +357,6 @@ def find_opening(path: str | Path) -> tuple[int, Event] | None:
     """Returns the line and the event that opened the latest session, or None if there is none.
 
     The other lines are passed over: what is damaged there, `read_history` finds.
-
-    Raises:
-        JournalError: There is no such file, a newer nas_nb wrote it, or a field has another type.
     """
     path, found = Path(path), None
     with _readable(path), path.open("rb") as file:
@@ -444,12 +428,7 @@ def is_torn(line: bytes, first: bool) -> bool:
 
 
 def read_whole(path: Path, keep: Callable[[bytes], object] | None = None) -> tuple[History, int]:
-    """Returns the history of a journal, and where its last whole line ends, in bytes.
-
-    Args:
-        path: The file.
-        keep: Is given the bytes of each line.
-    """
+    """Returns the history of a journal, and where its last whole line ends, in bytes."""
     history, end = History(), 0
     with _uncollected():
         for number, line, event in whole_lines(path):

@@ -264,11 +264,7 @@ def plain(value: Any) -> Any:
 
 
 def plain_values(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Returns the values as Python's own str, int, float and bool, in the order given.
-
-    Raises:
-        JournalError: A name is not a string, or a value is none of the four kinds.
-    """
+    """Returns the values as Python's own str, int, float and bool, in the order given."""
     result: dict[str, Value] = {}
     for name, given in values.items():
         value = plain(given)

@@ -28,20 +28,7 @@ _QUANTITY_LOSSES = (
 def as_objective(
     objective: str | kt.Objective | None, data: Data, space: SearchSpace | None = None
 ) -> kt.Objective:
-    """Returns KerasTuner's objective; by default one that suits the task.
-
-    Args:
-        objective: A name in the logs, or an objective.
-        data: The data.
-        space: A space that knows the data. The name has to be among what its models log, as far
-            as that can be told without training one, and they have to suit the data. Default: not
-            checked.
-
-    Raises:
-        SearchError: It can't be told from the name whether more or less is better; the candidates
-            log nothing of that name, or measure it on the training rows; or they contradict the
-            data's task.
-    """
+    """Returns KerasTuner's objective; by default one that suits the task."""
     if objective is not None and not isinstance(objective, str | kt.Objective):
         raise SearchError(
             f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
@@ -123,11 +110,7 @@ def _logged(model: keras.Model, data: Data) -> list[str] | None:
 
 
 def check_suits(model: keras.Model, data: Data) -> None:
-    """Checks that a model's output and loss are those of the data's task, as far as Keras knows.
-
-    Raises:
-        SearchError: One linear output and classes, 43 outputs and one quantity, or the like.
-    """
+    """Checks that a model's output and loss are those of the data's task, as far as Keras knows."""
     shape = getattr(model, "output_shape", None)
     loss = _loss_name(getattr(model, "loss", None))
     if not isinstance(shape, tuple) or len(shape) != 2 or loss is None:

@@ -60,11 +60,7 @@ def choose_folder(directory: str | Path | None, name: str) -> Path:
 
 
 def named_folder(directory: str | Path) -> Path:
-    """Returns a folder that somebody named, as an absolute path.
-
-    Raises:
-        SearchError: It is no path, or one of its names is longer than any file system takes.
-    """
+    """Returns a folder that somebody named, as an absolute path."""
     if not isinstance(directory, str | os.PathLike):
         raise SearchError(f"Expected a folder's path. Received: directory={directory!r}.")
     folder = Path(directory).expanduser().absolute()
@@ -83,11 +79,7 @@ def is_chosen(folder: Path) -> bool:
 
 
 def check_free(folder: Path) -> None:
-    """Checks that a search that has not started yet can be kept in a folder; makes nothing there.
-
-    Raises:
-        SearchError: It can't be written, holds a search, or one is being written there.
-    """
+    """Checks that a search can be kept in a folder; makes nothing there."""
     here = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not here.is_dir():
         raise SearchError(f"Expected a folder to keep the search in. Received: {here} is a file.")
@@ -129,9 +121,6 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     """Checks that a project's trials can be compared with those that are about to come.
 
     The strategy and the budget may have changed; what defines the trials may not.
-
-    Raises:
-        SearchError: The space, data, objective, seed, fidelity or the user's code differ.
     """
     if not history.opened:
         return
@@ -159,11 +148,7 @@ def _other_search(history: History, folder: Path, difference: str) -> SearchErro
 
 
 def check_own_files(folder: Path, history: History) -> None:
-    """Checks that a search would overwrite and remove nothing in a folder but what it wrote.
-
-    Raises:
-        SearchError: Files with the names of its own are there, and its journal does not know them.
-    """
+    """Checks that a search would overwrite and remove nothing in a folder but what it wrote."""
     foreign = foreign_files(folder, history)
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -191,14 +176,6 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
     """Returns what `Search` has to be given to go on with the search in a project folder.
 
     Nothing in the folder is evaluated or unpickled: names are looked up, numbers are taken.
-
-    Args:
-        directory: The project folder.
-        given: Arguments of `Search` that take the place of what the journal says.
-
-    Raises:
-        SearchError: There is no search, or what it needs (data of the user's own, a `build(hp)`
-            function) is not in the journal and was not given.
     """
     folder = named_folder(directory)
     found_line = find_opening(folder)

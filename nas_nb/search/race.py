@@ -38,27 +38,6 @@ class Race:
     Each strategy and seed is a search of its own, with its journal in a folder of the race's. So
     nothing that was measured is lost: a race that was interrupted goes on with `run()`, also in
     another kernel, when it is made with the same `directory`.
-
-    Args:
-        space: The search space, a dict or a `build(hp)` function; for a `table` also a `Domain`,
-            or None where the table is a search that knows its space.
-        data: The data, as for `Search`; not for a `table`.
-        strategies: Names, strategies or functions; a dict gives them names of your own.
-        seeds: How many, or which.
-        max_trials: Trials that may end, of each search.
-        max_time: Time of each search: "2 min", seconds or a timedelta.
-        epochs: Epochs that each trial is granted.
-        objective: What is compared, as for `Search`.
-        table: Known scores in place of training: a function or an object with `score(values)`, a
-            mapping, or a finished search, its history or its folder. Then it takes seconds. Of a
-            search only its own architectures count: each proposal is answered by the nearest one
-            that was not tried.
-        direction: Which scores of a table are better, "max" or "min".
-        directory: The race's folder; default: a new one in `nas_nb_runs`.
-        **options: Others of `Search`, the same for all: `batch_size`, `max_params`, ...
-
-    Raises:
-        NasError: Something does not fit; said in one sentence before anything runs.
     """
 
     def __init__(
@@ -131,11 +110,7 @@ class Race:
         return race_winner(self.histories, self.direction)
 
     def run(self) -> Self:
-        """Runs what is left of the race in the calling thread; an interrupt stops it gracefully.
-
-        Raises:
-            NasError: A search ended by an error, or stopped by itself.
-        """
+        """Runs what is left of the race in the calling thread; an interrupt stops it gracefully."""
         self.interrupted = False
         with interrupt_stops(self.stop):
             for race_run in self.race_runs:
@@ -181,11 +156,7 @@ class Race:
 def label_strategies(
     strategies: Sequence[RaceEntry] | Mapping[str, RaceEntry],
 ) -> dict[str, RaceEntry]:
-    """Returns the strategies by names that differ and that a folder can have.
-
-    Raises:
-        SearchError: There is none, or a name is given twice.
-    """
+    """Returns the strategies by names that differ and that a folder can have."""
     if isinstance(strategies, str) or not isinstance(strategies, Iterable) or not strategies:
         raise SearchError(
             "Expected a list of strategies to race, for example "

@@ -56,13 +56,6 @@ class RaceRun(ABC):
     What ran before counts where the same strategy, code and table made it; else the run has a
     folder of its own beside the earlier one.
 
-    Args:
-        label: The strategy's name in the race.
-        strategy: Who proposes.
-        seed: Decides all that is drawn.
-        directory: The race's folder.
-        table: What the scores are looked up in, as `table_identity` returns it; None to train.
-
     Attributes:
         folder: Where its journal is.
         anew: What differs from the run that the race's folder already holds; None for nothing.
@@ -115,12 +108,7 @@ class RaceRun(ABC):
 
 
 class TrainedRun(RaceRun):
-    """A lane in which every candidate is trained.
-
-    Args:
-        *args: As for `RaceRun`.
-        search: Makes the search, from strategy, seed and directory.
-    """
+    """A lane in which every candidate is trained."""
 
     def __init__(self, *args: Any, search: Callable[..., Search]) -> None:
         super().__init__(*args)
@@ -174,15 +162,7 @@ class RaceTask:
 
 
 class TabularRun(RaceRun):
-    """A run in which nothing is trained: the scores are known.
-
-    Args:
-        label: As for `RaceRun`.
-        strategy: As for `RaceRun`.
-        seed: As for `RaceRun`.
-        directory: As for `RaceRun`.
-        task: What the race is run on.
-    """
+    """A run in which nothing is trained: the scores are known."""
 
     def __init__(
         self, label: str, strategy: StrategyLike, seed: int, directory: Path, *, task: RaceTask
@@ -282,17 +262,7 @@ class TabularRun(RaceRun):
 def race_task(
     space: SpaceLike | Domain | None, table: TableLike, budget: Budget, direction: str
 ) -> RaceTask:
-    """Returns the course that all strategies of a race over a table run.
-
-    Args:
-        space: The space that the table has scores of; None where the table knows it.
-        table: As for `NotebookRace`.
-        budget: What each search may spend.
-        direction: Which scores of a table are better, "max" or "min".
-
-    Raises:
-        SearchError: The space is not given, and the table does not know it.
-    """
+    """Returns the course that all strategies of a race over a table run."""
     history = history_of(table)
     if history is None:
         if space is None:
@@ -324,12 +294,6 @@ class TabularOracle(StrategyOracle):
 
     The strategy sees that one in the history, with its own score: so nothing is made up, and each
     strategy chooses from the same pool.
-
-    Args:
-        *args: As for `StrategyOracle`.
-        domain: The space.
-        points: What is known of it.
-        **kwargs: As for `StrategyOracle`.
     """
 
     def __init__(

@@ -33,10 +33,6 @@ class Playback:
     A step forward costs what the events between cost; a step back folds the journal anew. The
     events are kept compressed, and read when a position needs them.
 
-    Args:
-        lines: Those of the journal, in order.
-        path: The journal.
-
     Attributes:
         name: What the search is called.
         domain: The space.
@@ -44,9 +40,6 @@ class Playback:
         stops: How many events had happened at the start, when each trial ended, and at the end.
         position: How many events `history` is the fold of.
         history: What had happened by then.
-
-    Raises:
-        SearchError: There is none.
     """
 
     def __init__(self, lines: Iterable[tuple[int, bytes, Event]], path: Path) -> None:
@@ -76,12 +69,7 @@ class Playback:
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
-        """Reads a search's folder, or its journal; also while the search runs.
-
-        Raises:
-            SearchError: There is no search.
-            JournalError: The journal can't be read.
-        """
+        """Reads a search's folder, or its journal; also while the search runs."""
         if not isinstance(directory, str | Path):
             raise SearchError(f"Expected the folder of a search. Received: {directory!r}.")
         path = Path(directory).expanduser().absolute()
@@ -101,14 +89,7 @@ class Playback:
         return len(self.stops) - 1
 
     def at(self, event: int) -> History:
-        """Returns the history after so many events; it is that of this object, and moves with it.
-
-        Args:
-            event: From 0, before anything happened, to the number of events.
-
-        Raises:
-            SearchError: There are not so many.
-        """
+        """Returns the history after so many events; it moves with this object."""
         if not 0 <= event <= self.events:
             raise SearchError(
                 f"Expected a number of events from 0 to {self.events}. Received: {event}."
@@ -129,11 +110,7 @@ class Playback:
         return self.history
 
     def to(self, trials: int) -> History:
-        """Returns the history at the moment when so many trials had ended; see `at`.
-
-        Raises:
-            SearchError: There are not so many.
-        """
+        """Returns the history at the moment when so many trials had ended; see `at`."""
         if not 0 <= trials <= len(self):
             raise SearchError(
                 f"Expected a number of trials from 0 to {len(self)}. Received: {trials}."

@@ -34,19 +34,12 @@ if TYPE_CHECKING:
 class Run:
     """Opens the project's journal, works until the end, and closes it.
 
-    Args:
-        project: What runs.
-
     Attributes:
         state: What the run is doing.
         reason: Why it ended, as a sentence; None while it is live.
         error: The error that ended it, if it failed.
         control: Pause and stop.
         ended: Set when the run is over and nothing more will be written.
-
-    Raises:
-        JournalError: The folder can't be written, or another kernel is writing it.
-        SearchError: The folder holds another search.
     """
 
     def __init__(self, project: Project) -> None:
@@ -91,11 +84,7 @@ class Run:
             self._close(ended, reason)
 
     def steer(self, action: str, detail: dict[str, Any]) -> bool:
-        """Writes down what was asked for; returns False if the run is over. From any thread.
-
-        Raises:
-            JournalError: It can't be written now; nobody waits here for room on the disk.
-        """
+        """Writes down what was asked for; returns False if the run is over. From any thread."""
         if not self.project.steering.guard.acquire(timeout=LOCK_TIMEOUT_S):
             raise JournalError(
                 f"Expected to write '{action}' into the journal. Received: it can't be written "
@@ -193,12 +182,6 @@ class Run:
 class Project:
     """One search of this kernel in one folder: a cell that runs again makes no second one.
 
-    Args:
-        folder: Where its journal and its weights are.
-        settings: What defines it, as steering may change it.
-        requested: What code asked for, of what steering may change.
-        history: What earlier kernels left in the folder.
-
     Attributes:
         steering: What the threads share that steer and that propose.
         run: The latest run, or None.
@@ -241,11 +224,7 @@ class Project:
         return SearchState.STOPPED if self.spent is None else SearchState.FINISHED
 
     def live_run(self, action: str) -> Run:
-        """Returns the run that is live.
-
-        Raises:
-            SearchError: There is none to do the action to.
-        """
+        """Returns the run that is live."""
         if self.run is None or not self.run.state.live:
             raise SearchError(
                 f"There is nothing to {action}: the search '{self.settings.name}' is {self.state}. "
@@ -259,11 +238,7 @@ class Project:
         return self.run
 
     def reconfigure(self, changes: Mapping[str, Any]) -> None:
-        """Changes settings, also of a search that runs.
-
-        Raises:
-            NasError: A value is not legal, or the trials would no longer be comparable.
-        """
+        """Changes settings, also of a search that runs."""
         with self.lock:
             new = with_changes(self.settings, changes)
             check_same_search(self.history, new.opening(), self.folder)
@@ -272,11 +247,7 @@ class Project:
                 self.run.control.limit_s = new.budget.max_time_s
 
     def write(self, action: str, detail: dict[str, Any]) -> None:
-        """Writes a steering action into the journal, whether the search runs or not.
-
-        Raises:
-            JournalError: It can't be written now.
-        """
+        """Writes a steering action into the journal, whether the search runs or not."""
         with self.lock:
             if self.run is not None and self.run.steer(action, detail):
                 return

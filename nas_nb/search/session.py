@@ -75,11 +75,7 @@ def remember(search: LiveSearch) -> None:
 
 
 def claim(search: LiveSearch) -> None:
-    """Makes `search` the running one.
-
-    Raises:
-        SearchError: Another one runs: two trainings in one process disturb each other's seeds.
-    """
+    """Makes `search` the running one."""
     with _SESSION.lock:
         running = _SESSION.running
         if running is not None and running is not search:
@@ -104,11 +100,7 @@ def release(search: LiveSearch) -> None:
 
 
 def end_running(timeout_s: float = 10.0) -> None:
-    """Stops the search that runs in this kernel, if any, and waits for its end.
-
-    Args:
-        timeout_s: Seconds to wait at most: the first trace of a large model can't be cut off.
-    """
+    """Stops the search that runs in this kernel, if any, and waits for its end."""
     running = _SESSION.running
     if running is not None and running.state.live:
         running.stop()
@@ -121,12 +113,7 @@ _WHO = ("strategy", "options")
 def setting_differences(
     then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
-    """Returns what was asked for by another name or number, with both.
-
-    Args:
-        then: What the running search was asked for, as `requested_settings` returns it.
-        now: What the cell asks for now.
-    """
+    """Returns what was asked for by another name or number, with both."""
     before, after = _asked(then), _asked(now)
     pairs = {name: (before.get(name), after.get(name)) for name in before | after}
     return {name: both for name, both in pairs.items() if both[0] != both[1]}

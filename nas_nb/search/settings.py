@@ -120,11 +120,7 @@ def as_data(data: Data | str | None) -> Data:
 
 
 def as_space(space: SpaceLike) -> SearchSpace:
-    """Returns the search space meant by a space, a dict, or a KerasTuner `build(hp)` function.
-
-    Raises:
-        SearchError: It is a HyperModel with a `fit` of its own, which would not be called.
-    """
+    """Returns the search space meant by a space, a dict, or a KerasTuner `build(hp)` function."""
     if isinstance(space, Mapping):
         return SearchSpace.from_dict(dict(space))
     made = space if isinstance(space, SearchSpace) else SearchSpace(space)
@@ -142,22 +138,14 @@ def as_space(space: SpaceLike) -> SearchSpace:
 def as_strategy(
     strategy: StrategyLike, space: SearchSpace, options: Mapping[str, Any] | None = None
 ) -> Strategy:
-    """Returns the strategy meant, bound to a space.
-
-    Raises:
-        StrategyError: There is no such strategy or option, or it can't search the space.
-    """
+    """Returns the strategy meant, bound to a space."""
     made = make_strategy(strategy, space.domain, **(options or {}))
     made.check_space(space)
     return made
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Returns settings with other values for some of what `Search` takes.
-
-    Raises:
-        NasError: No such setting can be changed, or its value is not legal.
-    """
+    """Returns settings with other values for some of what `Search` takes."""
     unknown = [name for name in changes if name not in CHANGEABLE]
     if unknown:
         raise SearchError(

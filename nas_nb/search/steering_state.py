@@ -38,12 +38,7 @@ class ActiveSteering:
 
 
 def active_steering(history: History, more: Iterable[Event] = ()) -> ActiveSteering:
-    """Returns the plan that a history adds up to: a function of its events alone.
-
-    Args:
-        history: What happened so far.
-        more: Steering that is not written down yet.
-    """
+    """Returns the plan that a history adds up to: a function of its events alone."""
     rules = Rules()
     for event in (*history.steering, *more):
         detail = event.get("detail") or {}
@@ -75,9 +70,6 @@ def resumed_settings(settings: Settings, history: History) -> Settings:
 
     So a search whose strategy or budget was changed while it ran goes on with the changed one
     when its cell runs again; code that was changed since then wins.
-
-    Raises:
-        SearchError: The strategy that it was left with is a function, and was not given.
     """
     if not history.opened:
         return settings
@@ -133,11 +125,7 @@ class SteeringState:
         return {**said, "code": code} if code else said
 
     def strategy(self, name: str, options: dict[str, Any]) -> Strategy:
-        """Returns the strategy that the journal names.
-
-        Raises:
-            SearchError: It is a function of an earlier session.
-        """
+        """Returns the strategy that the journal names."""
         known = self._strategies.get(_key(name, options))
         if known is not None:
             return known

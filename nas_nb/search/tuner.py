@@ -41,15 +41,7 @@ DEATHS_BEFORE_FAILURE = 2
 
 
 class SearchTuner(kt.Tuner):  # type: ignore[misc]
-    """A KerasTuner tuner whose only memory is the journal, and whose worker is this thread.
-
-    Args:
-        oracle: Proposes, and writes the journal.
-        settings: Returns what defines the search now: steering may change it.
-        control: Pause and stop.
-        files: The weights and states of trials.
-        folder: The project's folder.
-    """
+    """A KerasTuner tuner whose only memory is the journal, and whose worker is this thread."""
 
     oracle: SearchOracle
 
@@ -91,15 +83,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         """Does nothing: the oracle reads the journal."""
 
     def search(self) -> str | None:
-        """Runs trials until the budget is spent, nothing is left to propose, or the control says.
-
-        Returns:
-            Why it is finished, as a sentence; None if it was stopped before that.
-
-        Raises:
-            Exception: What a strategy raises.
-            JournalWriteError: The journal can't be written, and the search was stopped meanwhile.
-        """
+        """Runs trials until the budget or the space is spent, or the control says so."""
         try:
             return self._search()
         finally:
@@ -136,13 +120,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         return self.settings.budget.spent(self.history, self.control.elapsed_s)
 
     def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> Outcome:
-        """Lets the worker evaluate one candidate.
-
-        Args:
-            trial: KerasTuner's trial; its id is the trial's number.
-            *fit_args: Ignored.
-            **fit_kwargs: Ignored.
-        """
+        """Lets the worker evaluate one candidate."""
         number = int(trial.trial_id)
         deaths = self.history[number].deaths
         if deaths >= DEATHS_BEFORE_FAILURE:
@@ -215,13 +193,6 @@ class SearchOracle(StrategyOracle):
 
     Everything it goes by is in the journal, and so a search that was steered, killed and resumed
     proposes what it would have proposed.
-
-    Args:
-        *args: As for `StrategyOracle`.
-        domain: The whole space.
-        steering_state: What it shares with the thread that steers.
-        prepare: Called with a strategy that steering has put there, before its first proposal.
-        **kwargs: As for `StrategyOracle`.
     """
 
     def __init__(
@@ -240,11 +211,7 @@ class SearchOracle(StrategyOracle):
         self._plan = ActiveSteering()
 
     def adopt_steering(self) -> bool:
-        """Lets the strategy in force propose next, from what is left of the space.
-
-        Returns:
-            Whether it is another one, or another space, than before.
-        """
+        """Lets the strategy in force propose next, from what is left of the space."""
         plan = active_steering(self.history)
         if plan == self._plan or self.history.queued or self._waiting() is not None:
             return False

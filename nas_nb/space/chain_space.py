@@ -67,24 +67,7 @@ class ChainSpace(SpaceDefinition):
 
     @classmethod
     def from_dict(cls, choices: Mapping[str, Any]) -> ChainSpace:
-        """Makes the space of a dictionary.
-
-        Args:
-            choices: Compulsory keys are ``layers`` (``Conv2D``, ``Conv1D``, ``Dense``: Keras's
-                classes or their names), ``units`` (whole numbers above 0) and ``activations``
-                (names, functions of ``keras.activations`` or ``tf.nn``). Each layer chooses anew
-                among these, and among ``kernel_sizes`` (whole numbers; default 3). Once a chain:
-                ``depth`` (whole numbers above 0; default ``[1, 2, 3]``), ``dropout`` (shares from
-                0 to below 1; default 0), ``normalization`` (``"none"``, ``"batch"``, ``"layer"``;
-                default none), ``pooling`` (``"max"``, ``"average"``, ``"none"``; default max),
-                ``skip`` (True, False; default False), ``optimizer`` (Keras's names; default
-                ``"adam"``), ``learning_rate`` (numbers above 0; default 0.001). A value is a
-                list, a range, a single value, or for numbers but the depth an interval,
-                ``nas.uniform(a, b)`` or ``nas.log_uniform(a, b)``.
-
-        Raises:
-            SpaceError: A key or a value is unknown, or a list is empty.
-        """
+        """Makes the space of a dictionary."""
         return cls(tuple(read_dict(choices).items()))
 
     @cached_property

@@ -49,13 +49,7 @@ def code_identity(*sources: Any) -> dict[str, str]:
 
 
 def code_differences(was: dict[str, str], now: dict[str, str], *, same_version: bool) -> list[str]:
-    """Says what was edited, e.g. "the code of build edited" or "build.width = 64, now 128".
-
-    Args:
-        was: The identity of the one.
-        now: That of the other.
-        same_version: Whether this package was of the same version for both.
-    """
+    """Says what was edited, e.g. "the code of build edited" or "build.width = 64, now 128"."""
     found = []
     for name in {**now, **was}:
         one, other = was.get(name), now.get(name)

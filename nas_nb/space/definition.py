@@ -192,11 +192,6 @@ class SparseF1(keras.metrics.Metric):  # type: ignore[misc]
 
     Of two classes it is the F1 score of class 1; of several the mean over the classes, each on
     its own ("macro"), where a class that neither occurs nor is predicted counts as 0.
-
-    Args:
-        classes: How many there are, 2 or more. A model of 2 classes returns 1 probability.
-        name: Its name in the logs. Default: "f1_score".
-        dtype: Of the counts. Default: Keras's own.
     """
 
     def __init__(self, classes: int, name: str = "f1_score", dtype: Any = None) -> None:

@@ -165,11 +165,7 @@ CHECKED_LAYERS = 600
 
 
 class BuildExplorer:
-    """What is known of a build function, and the builds that taught it.
-
-    Args:
-        record: Builds once with some values and returns the trace; see `record_build`.
-    """
+    """What is known of a build function, and the builds that taught it."""
 
     def __init__(self, record: Callable[[Values], BuildTrace]) -> None:
         self._record = record

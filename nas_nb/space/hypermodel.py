@@ -30,10 +30,6 @@ class HyperModelSpace(SpaceDefinition):
         source: Makes and compiles a model from `kt.HyperParameters`. It is called a few times, with
             values that take its branches, to find out which parameters it has.
         input_shape: Shape of a sample of the data that models are built for; None until `for_data`.
-
-    Raises:
-        SpaceError: It fails with its default values, returns something else than a Keras model,
-            asks for no parameter, or for one that can't be.
     """
 
     source: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel

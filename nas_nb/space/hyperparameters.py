@@ -113,12 +113,7 @@ def _from_numeric(number: Any, common: dict[str, Any]) -> Parameter:
 
 
 class CheckedHyperParameters(kt.HyperParameters):
-    """What a recorded build gets for `hp`.
-
-    Raises:
-        SpaceError: A choice offers nothing, a name is asked for again with another range, which
-            KerasTuner would answer from the first one, or a scope depends on nothing known.
-    """
+    """What a recorded build gets for `hp`."""
 
     @classmethod
     def of(cls, values: Values) -> CheckedHyperParameters:

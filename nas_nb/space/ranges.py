@@ -148,9 +148,6 @@ class Interval:
         low: Smallest value.
         high: Largest value, above `low`.
         log: Whether numbers are drawn evenly in their logarithm; `low` is then above 0.
-
-    Raises:
-        SpaceError: The ends aren't two such numbers.
     """
 
     low: float

@@ -39,16 +39,7 @@ _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
 def foreign_files(project: Path, history: History) -> list[str]:
-    """Returns what a search of this history would overwrite or remove, and never wrote.
-
-    Args:
-        project: The project's folder.
-        history: What its journal says.
-
-    Returns:
-        Paths inside the project: files of trials that were never started, and a folder of weights
-        or states that is a link out of the project.
-    """
+    """Returns what a search of this history would overwrite or remove, and never wrote."""
     found = []
     for name in ("checkpoints", "states"):
         folder = project / name
@@ -128,13 +119,7 @@ class _Folder:
 
 
 class CheckpointStore:
-    """The folder with the weights of the best trials so far.
-
-    Args:
-        folder: Where the files are; made when the first one is written.
-        history: What happened so far: decides which files are among the best.
-        kept: How many trials keep their weights, 1 or more.
-    """
+    """The folder with the weights of the best trials so far."""
 
     def __init__(self, folder: Path, history: History, kept: int = KEPT_CHECKPOINTS) -> None:
         self.folder = folder
@@ -163,9 +148,6 @@ class CheckpointStore:
 
         It holds no state of the optimizer: that is not of the best epoch, and would take as long
         to write again.
-
-        Raises:
-            OSError: It can't be written.
         """
         name = f"trial_{number:06d}.weights.h5"
         model.set_weights(list(weights))
@@ -229,11 +211,7 @@ def _seal(image: bytes, number: int) -> bytes:
 
 
 def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
-    """Loads a trial's weights into a model of its architecture.
-
-    Raises:
-        SearchError: The trial has no checkpoint, or its file is gone, damaged or another's.
-    """
+    """Loads a trial's weights into a model of its architecture."""
     file = folder / (trial.checkpoint or "")
     if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
         raise SearchError(
@@ -309,10 +287,6 @@ def _alone(model: keras.Model) -> Iterator[None]:
 class BestEpoch:
     """The best epoch of a running trial, with its weights if they may be kept.
 
-    Args:
-        objective: KerasTuner's objective.
-        checkpoints: Decides whether the weights are worth a copy.
-
     Attributes:
         epoch: Its number, from 1; 0 before the first.
         logs: What was measured after it.
@@ -341,11 +315,7 @@ class BestEpoch:
             self.weights = state.best
 
     def see(self, candidate: Candidate, epoch: int, logs: Mapping[str, float]) -> None:
-        """Takes one epoch's logs, from 1.
-
-        Raises:
-            TrialError: The objective is missing, or the loss is not finite.
-        """
+        """Takes one epoch's logs, from 1."""
         name = self.objective.name
         if name not in logs:
             raise TrialError(
@@ -360,11 +330,7 @@ class BestEpoch:
             self.weights = leader.get_weights() if wanted else None
 
     def keep(self, model: keras.Model, number: int) -> str | None:
-        """Writes the weights, if they are among those to keep.
-
-        Returns:
-            What could not be written or removed, as a clause for the trial's note, or None.
-        """
+        """Writes the weights, if they are among those to keep."""
         trouble = [self._checkpoints.trouble()]
         try:
             if self.weights is not None:
@@ -398,12 +364,6 @@ class TrainingStateStore:
     again from its start, and comes out the same.
 
     The files are NumPy archives of plain arrays; nothing in them is ever unpickled.
-
-    Args:
-        folder: Where the files are; made when the first one is written.
-        history: What happened so far: decides what may still be needed.
-        full: What the search grants.
-        inherited: Whether the strategy lets trials start from others of any fidelity.
     """
 
     def __init__(
@@ -438,11 +398,7 @@ class TrainingStateStore:
             return None
 
     def write(self, number: int, state: TrainingState) -> None:
-        """Writes a trial's state in the place of an earlier one; it appears only when it is whole.
-
-        Raises:
-            OSError: There is no room, or the folder can't be written. An earlier one is kept.
-        """
+        """Writes a trial's state in the place of an earlier one, whole or not at all."""
         arrays = {"about": np.array([state.epoch, len(state.models), state.best_epoch])}
         for index, model in enumerate(state.models):
             arrays |= {f"model_{index}_{at}": array for at, array in enumerate(model)}
@@ -609,16 +565,7 @@ SAVING_SHARE = 0.02
 
 
 class StateCheckpointer:
-    """Decides after each epoch whether the state is to be kept, and keeps it.
-
-    Args:
-        number: The trial's number.
-        candidate: What is trained.
-        best: Its best epoch so far.
-        states: Where states are kept.
-        last_epoch: Returns the trial's last epoch, as far as it is known now.
-
-    """
+    """Decides after each epoch whether the state is to be kept, and keeps it."""
 
     def __init__(
         self,

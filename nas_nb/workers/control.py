@@ -12,11 +12,6 @@ class Control:
     """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away).
 
     Setting a flag returns at once and is safe from any thread, widget callbacks included.
-
-    Args:
-        on_paused: Called by the worker with True when it begins to wait and False when it goes on.
-        limit_s: Seconds that may be spent in all, pauses left out; None for no limit.
-        before_s: Seconds that were spent before.
     """
 
     def __init__(
@@ -138,14 +133,7 @@ class Stopwatch:
 
 
 class TrialControl:
-    """The search's control, for one trial.
-
-    Args:
-        control: The search's.
-        number: Which trial.
-        limit_s: Seconds for the trial from now on, pauses left out; None for no limit.
-        last_epoch: Returns the last epoch that the trial may train now, if it has so many.
-    """
+    """The search's control, for one trial."""
 
     def __init__(
         self,

@@ -50,15 +50,7 @@ class ThreadWorker:
         self._thread: threading.Thread | None = None
 
     def evaluate(self, evaluate: Callable[[], Outcome], control: TrialControl) -> Outcome:
-        """Returns the outcome of a trial; of one that can't be ended, that it was left behind.
-
-        Args:
-            evaluate: Evaluates it.
-            control: Its control, which says when it has to end.
-
-        Raises:
-            BaseException: What `evaluate` raises.
-        """
+        """Returns the outcome of a trial; of one that can't be ended, that it was left behind."""
         job = _Job(evaluate)
         self._queue().put(job)
         due_at: float | None = None

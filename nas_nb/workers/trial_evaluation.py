@@ -101,19 +101,7 @@ def evaluate_trial(
     report: Report,
     control: TrialControl,
 ) -> Outcome:
-    """Builds and trains one candidate; whatever it raises is the reason in its trial's row.
-
-    Args:
-        task: Which candidate, and what it may cost.
-        space_and_data: What builds and trains it.
-        files: The kept weights and states.
-        report: Told of every epoch as it ends.
-        control: Pause, stop and the epochs that are left.
-
-    Raises:
-        JournalWriteError: What was reported can't be written down, and nobody waits for that.
-        KeyboardInterrupt: The kernel was interrupted.
-    """
+    """Builds and trains one candidate; whatever it raises is the reason in its trial's row."""
     began_s = control.elapsed_s
     evaluation = _Evaluation(task, space_and_data, files, report, control)
     status, reason, best = TrialStatus.FAILED, None, None
@@ -171,12 +159,7 @@ class _Evaluation:
         self._own_state = False
 
     def run(self) -> BestEpoch:
-        """Builds and trains the candidate; out of memory, once more with half the batch.
-
-        Raises:
-            TrialError: It is over a limit, or its scores are not finite.
-            TrialStoppedError: The control ended it.
-        """
+        """Builds and trains the candidate; out of memory, once more with half the batch."""
         batch_size = self.task.fidelity.batch_size
         try:
             return self._attempt(batch_size)
