@@ -37,7 +37,7 @@ ACTIONS = {
     "without": "leave values out: %nas without layer_1=Dense",
     "at_least": "leave smaller numbers out: %nas at_least units=64",
     "at_most": "leave larger numbers out: %nas at_most units=64",
-    "release": "lift all restrictions, or those of some choices: %nas unrestrict units",
+    "unrestrict": "lift all restrictions, or those of some choices: %nas unrestrict units",
     "queue": "try the incumbent with other choices next: %nas queue units_1=64",
     "unqueue": "drop the candidates that wait",
     "stop_trial": "end the running trial with what it has; the search goes on",

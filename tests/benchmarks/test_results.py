@@ -46,7 +46,7 @@ def test_a_table_has_a_row_a_strategy_and_a_column_a_table() -> None:
         "| strategy | a | b |",
         "|---|---|---|",
         "| random | 2.000 ± 0.000 (2) |  |",
-        "| local |  | 2.000 ± 0.000 (1) |",
+        "| local_search |  | 2.000 ± 0.000 (1) |",
     ]
 
 
@@ -57,6 +57,6 @@ def test_a_table_shows_validation_scores_and_how_many_found_the_best() -> None:
     results["a", "local_search", 0] = Run([0.8], [0.75], 0.0)
     rows = [markdown(results, 0, by).splitlines()[2:] for by in ("validation", "best")]
     assert rows == [
-        ["| random | 0.625 ± 0.125 (2) |", "| local | 0.750 ± 0.000 (1) |"],
-        ["| random | 1 of 2 |", "| local | 1 of 1 |"],
+        ["| random | 0.625 ± 0.125 (2) |", "| local_search | 0.750 ± 0.000 (1) |"],
+        ["| random | 1 of 2 |", "| local_search | 1 of 1 |"],
     ]

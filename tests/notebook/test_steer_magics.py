@@ -24,7 +24,7 @@ def test_lines_restrict_the_space_and_say_what_is_left(shell, search, capsys):
     assert said == (
         "tiny: units pinned to 2, 3; activation_1 without tanh; 4 of 12 architectures are left."
     )
-    steer(shell, "release units")
+    steer(shell, "unrestrict units")
     steer(shell, "at_least units=4")
     assert [str(rule) for rule in search.steer.rules] == [
         "activation_1 without tanh",

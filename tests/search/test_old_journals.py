@@ -12,6 +12,8 @@ import nas_nb as nas
 from nas_nb.record.journal import read_events, read_history
 from tests.record.test_old_names import FORMAT_1
 
+pytestmark = pytest.mark.filterwarnings("ignore:The search in .* was opened again")
+
 SPACES: dict[str, Any] = {
     "gradient": lambda: nas.spaces.nasbench201_cell(cells=1, width=4, stages=2),
 }

@@ -87,5 +87,5 @@ def test_foreign_parameter_is_refused() -> None:
 
     hp = kt.HyperParameters()
     hp.space.append(Permutation("order"))
-    with pytest.raises(SpaceError, match=r"'order' .of type Permutation.: use hp\.Choice"):
+    with pytest.raises(SpaceError, match=r"'order' .of type Permutation.\. Use hp\.Choice"):
         from_hyperparameters(hp)

@@ -27,13 +27,13 @@ def set_score(history: History) -> None:
         lambda history: history[0].curve[0].clear(),
         lambda history: history.opened[-1].update(direction="min"),
         lambda history: history.opened[-1]["fidelity"].update(epochs=1),
-        lambda history: history.opened[-1]["space"].append(1),
+        lambda history: history.opened[-1]["space"]["parameters"].append(1),
         set_score,
         lambda history: setattr(history, "objective", "loss"),
     ],
 )
 def test_nothing_that_the_history_holds_can_be_changed(change: Any) -> None:
-    journal = opened(fidelity={"epochs": 3}, space=[1])
+    journal = opened(fidelity={"epochs": 3}, space={"parameters": [1]})
     number = start(journal, **POINT)
     journal.append("trial_built", trial=number, costs={"params": 3})
     journal.append("epoch_ended", trial=number, epoch=1, logs={"val_accuracy": 0.5})

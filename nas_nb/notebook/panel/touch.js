@@ -69,6 +69,14 @@ function render({ model, el }) {
     show({ trial, at: [area.left + x * area.width, area.top + y * area.height] });
   }
 
+  function send(message) {
+    try {
+      model.send(message);
+    } catch (error) {
+      if (error.message !== "Cannot send") throw error; // the kernel is gone, as the notice says
+    }
+  }
+
   function share(image, event) {
     const area = image.getBoundingClientRect();
     return [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
@@ -107,28 +115,28 @@ function render({ model, el }) {
       box.hidden = true;
       if (!begun || !image || chartOf(image) !== begun.chart) return;
       const far = Math.hypot(event.clientX - begun.x, event.clientY - begun.y);
-      if (far >= 8) return model.send({ zoom: begun.chart, box: [begun.from, share(image, event)] });
+      if (far >= 8) return send({ zoom: begun.chart, box: [begun.from, share(image, event)] });
       const found = nearest(image, event);
-      if (found) model.send({ select: found.trial });
+      if (found) send({ select: found.trial });
     });
     on("dblclick", event => {
       const image = picture(event);
-      if (image) model.send({ zoom: chartOf(image), box: null });
+      if (image) send({ zoom: chartOf(image), box: null });
     });
     on("click", event => {
       const row = event.target.closest("tr[data-trial]");
       const head = event.target.closest("th[data-sort]");
-      if (row) model.send({ select: Number(row.dataset.trial) });
-      if (head) model.send({ sort: head.dataset.sort });
+      if (row) send({ select: Number(row.dataset.trial) });
+      if (head) send({ sort: head.dataset.sort });
     });
     on("keydown", event => {
       const image = picture(event);
       const row = event.target.closest?.("tr[data-trial]");
-      if (row && event.key === "Enter") model.send({ select: Number(row.dataset.trial) });
+      if (row && event.key === "Enter") send({ select: Number(row.dataset.trial) });
       if (!image) return;
       const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (by) step(image, by);
-      else if (event.key === "Enter" && focus) model.send({ select: focus.trial });
+      else if (event.key === "Enter" && focus) send({ select: focus.trial });
       else if (event.key === "Escape") hide();
       else return;
       event.preventDefault();
@@ -144,10 +152,10 @@ function render({ model, el }) {
     });
     watch.observe(root, { childList: true, subtree: true });
     stops.signal.addEventListener("abort", () => watch.disconnect());
-    const sized = new ResizeObserver(() => model.send({ width: root.clientWidth }));
+    const sized = new ResizeObserver(() => send({ width: root.clientWidth }));
     sized.observe(root);
     stops.signal.addEventListener("abort", () => sized.disconnect());
-    model.send({ here: true });
+    send({ here: true });
   }
 
   model.on("msg:custom", message => {
