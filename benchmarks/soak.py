@@ -77,7 +77,8 @@ def _run_and_kill(
     if worker.poll() is None:
         worker.send_signal(signal.SIGKILL)
         soak.kills += 1
-    worker.wait()
+    if worker.wait() > 0:  # by itself; a kill is below 0
+        raise RuntimeError(f"A kernel of the soak failed: see {worker.args!r}")
     soak.check(_whole(folder).startswith(before), "What was written once is never changed.")
 
 

@@ -39,8 +39,8 @@ def build(hp: kt.HyperParameters) -> keras.Model:
         raise MemoryError("injected: out of memory")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation)])
     model.add(keras.layers.Dense(1, activation=None if units % 24 == 2 else "sigmoid"))
-    loss = "mse" if units % 24 == 2 else "binary_crossentropy"
-    optimizer = keras.optimizers.SGD(1e30 if units % 24 == 2 else rate)
+    loss = keras.losses.BinaryCrossentropy(from_logits=units % 24 == 2)
+    optimizer = keras.optimizers.SGD(1e38 if units % 24 == 2 else rate)
     model.compile(optimizer, loss, metrics=["accuracy"])
     return model
 
