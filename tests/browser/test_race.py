@@ -27,7 +27,7 @@ race = nas.race(
     table=lambda values: 1 - sum(1 / value for value in values.values()) / 3, directory="race",
 )
 """
-REPLAY = 'nas.replay("race/local-seed0")'
+REPLAY = 'nas.replay("race/local_search-seed0")'
 ANSWER_MS = 30_000
 
 
