@@ -40,9 +40,11 @@ function render({ model, el }) {
   let heard = Date.now();
   let drag = null;
   let focus = null; // the picture that has the keys: its place and the mark
+  let told = null; // the trial that the tip tells of, and its chart
 
-  const hide = () => { tip.hidden = ring.hidden = true; };
-  const show = ({ trial, at }) => {
+  const hide = () => { tip.hidden = ring.hidden = true; told = null; };
+  const show = (chart, { trial, at }) => {
+    told = { chart, trial };
     const fact = facts.get(trial);
     const lines = [fact ? fact.text : `trial ${trial}: running`];
     const other = facts.get(best);
@@ -66,7 +68,16 @@ function render({ model, el }) {
     const area = image.getBoundingClientRect();
     const [trial, x, y] = marks[mark];
     focus = { chart: chartOf(image), mark, trial };
-    show({ trial, at: [area.left + x * area.width, area.top + y * area.height] });
+    show(chartOf(image), { trial, at: [area.left + x * area.width, area.top + y * area.height] });
+  }
+
+  function follow() {
+    const image = root.querySelector(`img.nas-plot[data-chart="${told.chart}"]`);
+    const mark = image && marksOf(image).find(([trial]) => trial === told.trial);
+    if (!mark) return hide();
+    const area = image.getBoundingClientRect();
+    const at = [area.left + mark[1] * area.width, area.top + mark[2] * area.height];
+    show(told.chart, { trial: told.trial, at });
   }
 
   function send(message) {
@@ -97,7 +108,7 @@ function render({ model, el }) {
         return hide();
       }
       const found = image && nearest(image, event);
-      found ? show(found) : hide();
+      found ? show(chartOf(image), found) : hide();
       if (image) image.style.cursor = found ? "pointer" : "crosshair";
     });
     on("pointerleave", hide);
@@ -106,7 +117,9 @@ function render({ model, el }) {
       if (!image || event.button) return;
       event.preventDefault(); // the browser would drag the picture itself
       image.focus({ preventScroll: true });
-      drag = { x: event.clientX, y: event.clientY, from: share(image, event), chart: chartOf(image) };
+      const [chart, x, y] = [chartOf(image), event.clientX, event.clientY];
+      // A frame between this and the release moves the marks: what the tip says is what is meant.
+      drag = { x, y, chart, from: share(image, event), meant: told ?? nearest(image, event) };
     });
     on("pointerup", event => {
       const image = picture(event);
@@ -116,8 +129,7 @@ function render({ model, el }) {
       if (!begun || !image || chartOf(image) !== begun.chart) return;
       const far = Math.hypot(event.clientX - begun.x, event.clientY - begun.y);
       if (far >= 8) return send({ zoom: begun.chart, box: [begun.from, share(image, event)] });
-      const found = nearest(image, event);
-      if (found) send({ select: found.trial });
+      if (begun.meant) send({ select: begun.meant.trial });
     });
     on("dblclick", event => {
       const image = picture(event);
@@ -142,8 +154,9 @@ function render({ model, el }) {
       event.preventDefault();
     });
     on("focusin", event => { focus = picture(event) ? { chart: chartOf(picture(event)) } : null; });
-    // A new frame replaces the picture that has the keys.
+    // A new frame moves the mark that the tip tells of, and replaces the picture that has the keys.
     const watch = new MutationObserver(() => {
+      if (told) follow();
       if (!focus || document.activeElement !== document.body) return;
       const kept = focus;
       const image = root.querySelector(`img.nas-plot[data-chart="${kept.chart}"]`);
