@@ -35,19 +35,7 @@ def spread_name(objective: str) -> str:
 
 
 class Candidate:
-    """What one trial trains.
-
-    The models of a repeated trial take turns, an epoch each, so that the logs of every epoch are
-    means over all of them: such a trial is watched, ended and continued as any other.
-
-    Args:
-        models: One compiled model, or one for each repeat.
-        seed: The trial's; decides the orders of the samples.
-        objective: The name of what is compared.
-
-    Attributes:
-        latest: The logs of the latest epoch of each model.
-    """
+    """The models of one trial: they take turns, an epoch each, and logs are their means."""
 
     def __init__(self, models: Sequence[keras.Model], seed: int, objective: str) -> None:
         self.models = tuple(models)
@@ -184,11 +172,7 @@ class _Turns:
 
 
 class _Unfinished:
-    """Undoes what the end of a training does to weights that an optimizer averages.
-
-    At the end Keras puts the averages (`use_ema`) in the weights' place; here the end of a turn
-    is not the end of the training.
-    """
+    """Undoes what the end of a turn does to averaged weights (`use_ema`): the training goes on."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def params(model: keras.Model) -> int:
-    """Returns how many numbers the model's weights hold, trainable or not.
-
-    A weight that layers share counts once, and the state of metrics, optimizer and random
-    generators not at all: it is what `model.count_params()` says.
-    """
+    """Returns how many numbers the model's weights hold, as `model.count_params()` does."""
     if not model.built:
         raise MeasureError(
             f"Expected a model with weights to count. Received: {model.name!r}, which isn't built. "
@@ -36,17 +32,7 @@ def params(model: keras.Model) -> int:
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Lets models that are built inside the block have shapes, and no memory for their weights.
-
-    Such a model answers `params` and `macs`, which is enough to turn it down; it can't be run,
-    trained or saved. Building it still draws seeds from Python's generator, as any build does.
-
-    Example:
-        >>> with without_weights():
-        ...     model = keras.Sequential([keras.Input((4096,)), keras.layers.Dense(65536)])
-        >>> params(model)  # a gigabyte, had it been allocated
-        268500992
-    """
+    """Lets models built in the block have shapes, and no memory: enough for `params` and `macs`."""
     if not on_tensorflow():
         with weightless():
             yield
@@ -60,12 +46,7 @@ def without_weights() -> Iterator[None]:
 
 
 def latency_s(model: keras.Model, batch: Any, *, repeats: int = 20, warmup: int = 3) -> float:
-    """Returns the seconds that a prediction takes: the median of warm repeats.
-
-    The model's call is compiled once, which takes a second for a large model and is not counted,
-    and the result is fetched back from the device. What else runs on the machine is in the figure:
-    compare latencies that were measured side by side.
-    """
+    """Returns the seconds that a compiled prediction takes: the median of warm repeats."""
     if repeats < 1:
         raise MeasureError(f"Expected repeats of 1 or more. Received: {repeats}.")
     predict = _compiled(model, batch)

@@ -51,18 +51,13 @@ def cannot_reach(
 def chance_to_reach(
     curve: Sequence[float], target: float, epochs: int, *, direction: str = "max"
 ) -> float:
-    """Returns how likely a curve is to be as good as `target` in any of its epochs.
-
-    The termination criterion of Domhan, Springenberg & Hutter, Speeding up Automatic
-    Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves, IJCAI
-    2015, with one of their curve families, the power law c - a x^-alpha ("pow3"). Where they
-    sample the parameters by Markov chains, c and a are integrated out in closed form here, for
-    each alpha of a grid: a linear regression, whose prediction is a normal distribution. The
-    regressions are weighted by their likelihood. Theirs is the chance of the last epoch; here any
-    epoch to come may reach the target, as the best one makes the score. Late epochs count more
-    than early ones, and the noise has a prior: a hundredth of the curve's range, as if it had been
-    seen in three epochs.
-    """
+    """Returns how likely a curve is to be as good as `target` in any of its epochs."""
+    # Domhan, Springenberg & Hutter, Speeding up Automatic Hyperparameter Optimization of Deep
+    # Neural Networks by Extrapolation of Learning Curves, IJCAI 2015, with their curve c - a
+    # x^-alpha ("pow3"). Where they sample by Markov chains, c and a are integrated out in closed
+    # form, for each alpha of a grid, weighted by its likelihood. Late epochs count more than early
+    # ones; the noise has a prior: a hundredth of the curve's range, as if it had been seen in
+    # three epochs.
     sign = 1.0 if direction == "max" else -1.0
     values = sign * np.asarray(curve, float)
     wanted = sign * target

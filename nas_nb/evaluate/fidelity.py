@@ -22,30 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How much training a trial is granted. Less of it is cheaper, and says less.
+    """How much training a trial is granted. Less of it is cheaper, and says less."""
 
-    Attributes:
-        epochs: Epochs in all, 1 or more; those of a trial that is continued count.
-        batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
-        data_fraction: Share of the training samples, above 0 to 1. Every class keeps its share, a
-            smaller part lies within a larger one. Validation is on all its samples.
-        resolution: Share of an image's height and width, above 0 to 1: the images are made
-            smaller, and so is the candidate that is built for them.
-        executions_per_trial: Trainings from different seeds, 1 or more; their mean is compared.
-        patience: Epochs without improvement of the objective after which a trial ends, 1 or more;
-            None for no such end.
-        min_delta: By how much an epoch has to be better to count as an improvement, 0 or more.
-        prune: Whether a trial ends whose learning curve can't reach the best ones.
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    data_fraction: float = 1.0
-    resolution: float = 1.0
-    executions_per_trial: int = 1
-    patience: int | None = None
-    min_delta: float = 0.0
-    prune: bool = False
+    epochs: int = 10  # in all, those of a continued trial included
+    batch_size: int = 32  # the last batch may be smaller
+    data_fraction: float = 1.0  # of the training samples, above 0 to 1
+    resolution: float = 1.0  # of height and width, above 0 to 1
+    executions_per_trial: int = 1  # trainings from different seeds
+    patience: int | None = None  # epochs without improvement; None for no such end
+    min_delta: float = 0.0  # the least improvement that counts
+    prune: bool = False  # end a trial that can't reach the best ones
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "executions_per_trial"):
@@ -92,17 +78,9 @@ def _check_number(name: str, value: object, expected: str, legal: bool) -> None:
 
 
 def subset(data: Data, fraction: float, seed: int) -> Data:
-    """Returns the data with only a share of its training samples.
-
-    Every class keeps its share, to within one sample, and has one at least where there are as many
-    samples as classes. With the same seed a smaller part lies within a larger one, so that what
-    was learned on the one is not forgotten on the other.
-
-    Args:
-        data: The whole.
-        fraction: Above 0 to 1; one sample is left at least. 1 returns `data` itself.
-        seed: Decides which samples, 0 or more.
-    """
+    """Returns the data with a share of its training samples, each class with its share."""
+    # With the same seed a smaller part lies within a larger one: what was learned is not
+    # forgotten.
     if fraction >= 1:
         return data
     count = share(len(data.x_train), fraction)
@@ -136,19 +114,7 @@ SMALLEST = 4
 
 
 def smaller_images(data: Data, resolution: float) -> Data:
-    """Returns the data with every image made smaller, in all three parts.
-
-    Images are scaled and not enlarged again: what is saved is arithmetic, and a candidate is built
-    for the smaller ones.
-
-    Args:
-        data: Images, `(samples, height, width, channels)`.
-        resolution: Share of height and width, above 0 to 1; 1 returns `data` itself. A side is
-            rounded to whole rows, and has 4 at least (or as many as it has).
-
-    Raises:
-        DataError: The samples are no images.
-    """
+    """Returns the data with every image made smaller, in all three parts."""
     if resolution >= 1:
         return data
     shape = data.x_train.shape[1:]

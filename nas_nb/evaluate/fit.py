@@ -26,19 +26,8 @@ DEFAULT_BATCH_SIZE = 32
 
 
 def fit(model: keras.Model, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-    """Trains a compiled model as `model.fit(*args, **kwargs)` would, and returns its history.
-
-    Arrays are shuffled by a permutation that is drawn from Python's `random`, so that
-    `keras.utils.set_random_seed` makes it repeatable, as in Keras.
-
-    Args:
-        model: A compiled model.
-        *args: Arguments of `model.fit`.
-        **kwargs: Arguments of `model.fit`.
-
-    Returns:
-        Keras's history, with the names that `fit` gives.
-    """
+    """Trains a compiled model as `model.fit(*args, **kwargs)` would, and returns its history."""
+    # The permutation is drawn from Python's `random`: `keras.utils.set_random_seed` repeats it.
     return fit_noted(model, *args, **kwargs)[0]
 
 
@@ -155,16 +144,7 @@ MEMORY_SHARE = 0.25
 def fit_reason(
     model: keras.Model, arrays: Iterable[Any] = (), callbacks: Iterable[Any] = ()
 ) -> str | None:
-    """Says why a training can't be done by the engine.
-
-    Args:
-        model: A compiled model.
-        arrays: Everything that it would be trained on: arrays, or lists, tuples, dicts of them.
-        callbacks: Keras callbacks.
-
-    Returns:
-        A clause that goes on from "trained by `model.fit`: ", or None if the engine can do it.
-    """
+    """Says why a training can't be done by the engine."""
     arrays = list(arrays)
     return (
         _reason_of_backend()

@@ -27,11 +27,7 @@ _OF_THREAD = _OfThread()
 
 @dataclass(frozen=True)
 class KerasSettings:
-    """The dtype policy and what else `keras.config` sets for all threads.
-
-    Attributes:
-        values: By their names in `keras.config`.
-    """
+    """The dtype policy and what else `keras.config` sets for all threads, by name."""
 
     values: Mapping[str, Any]
 
@@ -43,11 +39,8 @@ class KerasSettings:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Gives this thread a state of its own in the block, with these settings.
-
-        What other threads clear or set stays theirs, and what this one does stays its own: layers
-        can be named and built here while another cell calls `clear_session`.
-        """
+        """Gives this thread a Keras state of its own in the block, with these settings."""
+        # Another cell may call `clear_session` meanwhile.
         before = _OF_THREAD.state, _OF_THREAD.settings
         _OF_THREAD.settings = self.values
         _OF_THREAD.state = _new_state()

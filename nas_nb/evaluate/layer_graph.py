@@ -16,11 +16,7 @@ Visit = Callable[..., Any]
 
 
 def has_graph(model: Any) -> bool:
-    """Whether Keras knows a model's layers and what flows between them.
-
-    It does for functional and Sequential models with an input; not for a subclass of `keras.Model`
-    with a call of its own.
-    """
+    """Whether Keras knows a model's layers and what flows between them: not if it is subclassed."""
     if not isinstance(model, keras.Model) or not model.built:
         return False
     own = str(type(model).call.__module__)
@@ -61,10 +57,7 @@ def output_layers(model: keras.Model) -> list[Any]:
 
 
 def keras_family(layer: Any) -> str:
-    """Returns the folder of Keras that a layer comes from: "pooling", "merging", "core" ...
-
-    Empty for an operation, and for a layer of the user's own, which may do anything.
-    """
+    """Returns the folder of Keras that a layer comes from, as "pooling"; empty for any other."""
     if getattr(keras.layers, type(layer).__name__, None) is not type(layer):
         return ""
     return type(layer).__module__.split(".layers.")[-1].split(".")[0]
@@ -106,10 +99,7 @@ class LayerCall:
 
     @property
     def activation(self) -> str:
-        """Name of the activation function; "linear" where there is none, empty if it has no name.
-
-        A layer that is an activation counts by its function.
-        """
+        """Name of its activation; "linear" where there is none, empty if it has no name."""
         function = getattr(self.layer, "activation", None)
         if self.kind == "ReLU":
             plain = self.layer.max_value is None and not self.layer.negative_slope
@@ -119,19 +109,12 @@ class LayerCall:
 
 @dataclass(frozen=True, eq=False)
 class LayerCalls:
-    """All steps of a model that do something in inference, in an order in which they can run.
-
-    Attributes:
-        steps: The steps.
-        shapes: The shape of each tensor, by number, without the samples' axis.
-        inputs: Numbers of the tensors that the model takes.
-        outputs: Numbers of the tensors that it returns.
-    """
+    """All steps of a model that do something in inference, in an order in which they can run."""
 
     steps: tuple[LayerCall, ...]
-    shapes: tuple[Shape, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    shapes: tuple[Shape, ...]  # by tensor's number, without the samples' axis
+    inputs: tuple[int, ...]  # numbers of tensors
+    outputs: tuple[int, ...]  # numbers of tensors
 
     @property
     def shares_layers(self) -> bool:

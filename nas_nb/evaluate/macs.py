@@ -14,17 +14,12 @@ from nas_nb.evaluate.layer_graph import has_graph, keras_family, walk
 
 
 def macs(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
-    """Returns the multiply-adds of one sample's way through the model.
-
-    Counted as published figures are: every product of an input with a weight, or of two
-    activations in an attention, that is added to a sum. Biases, activation functions,
-    normalisation, pooling, additions of branches and lookups in an embedding count nothing; they
-    are 1-3 % of a convolutional net. A "FLOP" that is a single multiplication or addition is half
-    of it.
-
-    The layers are walked and counted from their shapes; a layer of the user's own is traced, and
-    the products in its graph are counted.
-    """
+    """Returns the multiply-adds of one sample's way through the model."""
+    # Counted as published figures are: every product of an input with a weight, or of two
+    # activations in an attention. Biases, activations, normalisation, pooling, additions of
+    # branches and lookups count nothing; they are 1-3 % of a convolutional net. Layers are counted
+    # from their shapes; a layer of the user's own is traced, and the products in its graph are
+    # counted.
     inputs = keras.tree.map_structure(_one_sample, _input_structure(model, input_shape))
     if not has_graph(model):
         return multiply_adds(model, (inputs,), {}, None)
@@ -227,10 +222,7 @@ Signature = list[tuple[Any, str]]
 
 
 def graph_multiply_adds(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    """Traces a layer, an operation or a model once, and counts the products in its graph.
-
-    It takes tens of milliseconds, so it is for what has no rule.
-    """
+    """Traces what has no rule, in tens of milliseconds, and counts the products in its graph."""
     call, signature = _call(operation, args, kwargs)
     counted = _graph_products(call, signature)
     for name, count in counted.items():

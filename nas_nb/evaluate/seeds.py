@@ -18,33 +18,19 @@ _OPEN: list[tuple[int, Any, Any]] = []  # thread, and the states of `random` and
 
 
 def trial_seed(search_seed: int, number: int) -> int:
-    """Returns the seed of a trial, a function of the search's seed and the trial's number alone.
-
-    Args:
-        search_seed: The search's seed, 0 or more.
-        number: The trial's number, from 0.
-
-    Returns:
-        An int in [0, 2**31), so that every library takes it.
-    """
+    """Returns the seed of a trial, a function of the search's seed and the trial's number alone."""
     state = np.random.SeedSequence([search_seed, number]).generate_state(1)
     return int(state[0] >> 1)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds what Keras, Python and NumPy draw in this thread's block, and undoes it after.
-
-    Keras takes the default seed of every initializer and dropout layer from Python's `random`
-    when the layer is made. In the block it takes them from a generator of this thread instead, so
-    a model depends on `seed` alone, whatever other threads draw meanwhile. Code of the user's in
-    `build` that draws from `random` or `numpy.random` is seeded too, as far as no other thread
-    draws there. TensorFlow's global seed is left alone: Keras 3 does not read it.
-    Automatic layer names begin anew in the block, whatever was built before it.
-
-    Args:
-        seed: An int in [0, 2**32).
-    """
+    """Seeds what Keras, Python and NumPy draw in this thread's block, and undoes it after."""
+    # Keras takes a default seed for every initializer and dropout layer from Python's `random`. In
+    # the block they come from a generator of this thread, so that a model depends on `seed` alone,
+    # whatever other threads draw. What `build` draws from `random` or `numpy.random` is seeded,
+    # too, as far as no other thread draws there. TensorFlow's global seed is left alone: Keras 3
+    # does not read it.
     lock = _SEEDING
     with lock:
         python_state, numpy_state = random.getstate(), np.random.get_state()

@@ -29,28 +29,21 @@ class TabularResult:
 
 
 class TabularBenchmark(Protocol):
-    """What a race asks of known scores.
+    """What a race asks of known scores."""
 
-    Attributes:
-        points: The only architectures that it knows, or None if it knows all of the space.
-        epochs: The epochs behind its scores, or None if it does not say.
-    """
-
-    points: list[dict[str, Value]] | None
-    epochs: int | None
+    points: list[dict[str, Value]] | None  # all that it knows; None: all of the space
+    epochs: int | None  # behind its scores
 
     def measure(self, values: Values, epochs: int | None) -> TabularResult:
         """Returns what is known of an architecture after so many epochs; None for all."""
 
 
 class ScoreTable:
-    """A table that a function, an object with `score(values)`, or a mapping makes.
+    """A table that a function, an object with `score(values)`, or a mapping makes."""
 
-    The keys of a mapping are what `values_key` returns, or tuples of values in the order of the
-    space's choices. A `duration_s(values)` beside `score`, if there is one, sets the time axis.
-    One that knows learning curves has `epochs`, those behind its scores, and takes an argument of
-    that name in both: then strategies with fidelities can race, too.
-    """
+    # A mapping's keys are what `values_key` returns, or tuples of values in the order of the
+    # choices. `duration_s(values)`, if there is one, sets the time axis; with `epochs` both take
+    # an argument of that name, and strategies with fidelities can race.
 
     def __init__(self, source: Any) -> None:
         self.points: list[dict[str, Value]] | None = None

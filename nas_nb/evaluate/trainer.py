@@ -83,27 +83,7 @@ def train(
     keeper: StateSaver | None = None,
     held: list[Any] | None = None,
 ) -> TrainingResult:
-    """Trains a compiled model and reports every epoch.
-
-    Whole epochs run inside one compiled function that candidates of the same topology share; what
-    that can't honour is trained by `model.fit`, in the same order of samples.
-
-    Args:
-        model: A compiled Keras model for `data`.
-        data: The training part is shuffled anew in every epoch, by `seed`.
-        epochs: Epochs in all, those before `initial_epoch` included.
-        batch_size: Samples a batch, 1 or more; the last batch of an epoch may be smaller.
-        seed: Decides the order of the samples.
-        on_epoch: Called after every complete epoch with its number (from 1), its logs and its
-            seconds. The model has its weights of that moment, and may be told to stop training.
-        control: Asked at least every half second, or after every batch where one takes longer.
-        initial_epoch: Epochs that the model has been trained for already.
-        keeper: Keeps the state after an epoch, if it is due after the report.
-        held: The same list at all calls that make up one training, so that it is traced once.
-
-    Raises:
-        MeasureError: The loss doesn't fit the labels or the outputs, or batches have another size.
-    """
+    """Trains a compiled model and reports every epoch: in a compiled epoch, or by `model.fit`."""
     validation_batch_size = fixed_batch_size(model) or VALIDATION_BATCH_SIZE
     with loss_errors_explained(model, data.y_train), _batch_errors_explained(model, data):
         reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
@@ -216,10 +196,8 @@ class ShuffledBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.begin(epoch)
 
     def begin(self, epoch: int) -> None:
-        """Draws the order of an epoch, from 0.
-
-        Keras says when an epoch ends, but not which, and looks at some batches before the first.
-        """
+        """Draws the order of an epoch, from 0."""
+        # Keras says when an epoch ends, but not which, and looks at some batches before the first.
         self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._x))
 
     def __len__(self) -> int:

@@ -17,20 +17,12 @@ Arrays = list[npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A training as it is after one of its epochs.
+    """A training as it is after one of its epochs."""
 
-    Attributes:
-        epoch: How many epochs were trained.
-        models: The variables of each model (several where a trial is repeated), as `capture`
-            returns them.
-        best_epoch: The best epoch so far by the objective, from 1.
-        best: The weights after that epoch, as `get_weights` returns them; None if nobody kept them.
-    """
-
-    epoch: int
-    models: tuple[Arrays, ...]
-    best_epoch: int = 0
-    best: Arrays | None = None
+    epoch: int  # how many were trained
+    models: tuple[Arrays, ...]  # as `capture` returns them
+    best_epoch: int = 0  # from 1
+    best: Arrays | None = None  # its weights, if kept
 
 
 class StateSaver(Protocol):
@@ -44,14 +36,7 @@ class StateSaver(Protocol):
 
 
 def capture(model: keras.Model) -> Arrays:
-    """Returns copies of all that training has changed in a model.
-
-    These are its weights, the seeds that its dropout layers draw from next, the optimizer's slots,
-    its step and its learning rate. Keras's own `save_weights` leaves the seeds out.
-
-    Args:
-        model: A compiled model whose optimizer is built.
-    """
+    """Returns copies of all that training changes; `save_weights` leaves out dropout's seeds."""
     return [_copied(variable) for variable in _variables(model)]
 
 
@@ -103,12 +88,7 @@ class TrainingControl(Protocol):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a training ended.
+    """How a training ended."""
 
-    Attributes:
-        stopped: Whether it was ended by the control before its last epoch was complete.
-        note: Why a slower path was taken, or None.
-    """
-
-    stopped: bool
-    note: str | None = None
+    stopped: bool  # by the control, before its last epoch was complete
+    note: str | None = None  # why a slower path was taken

@@ -27,29 +27,13 @@ if TYPE_CHECKING:
 
 
 def inherit(child: keras.Model, parent: keras.Model) -> InheritanceReport:
-    """Gives a child its parent's weights where they overlap, and its function where that can be.
-
-    A wider layer gets replicas of the parent's units, and what leaves a unit is divided among
-    its replicas (Net2WiderNet). A layer that the parent lacks passes on what comes in, where it
-    is wide enough (Net2DeeperNet). Larger windows of convolutions get zeros around the parent's.
-    So a child that is wider or deeper computes what its parent computes, as far as activations
-    allow it: an inserted layer changes nothing only if its activation does so to what comes in,
-    as ReLU after ReLU. Where the child is smaller, or other in kind, it gets what overlaps; other
-    layers keep the weights that they were drawn with.
-
-    Normalisation of an inserted layer is undone for inference only: statistics of the batches,
-    which training uses, aren't known beforehand.
-
-    Paper: Chen, Goodfellow & Shlens, Net2Net: Accelerating Learning via Knowledge Transfer,
-    ICLR 2016.
-
-    Args:
-        child: A built model; its weights are changed, its optimizer isn't.
-        parent: The trained model; it stays as it is.
-
-    Returns:
-        What was done; its text is the note for the child's row.
-    """
+    """Gives a child its parent's weights where they overlap, and its function where that can be."""
+    # Chen, Goodfellow & Shlens, Net2Net: Accelerating Learning via Knowledge Transfer, ICLR 2016.
+    # A wider layer gets replicas of the parent's units, and what leaves a unit is divided among
+    # them; a layer that the parent lacks passes on what comes in; larger windows get zeros around.
+    # An inserted layer changes nothing only if its activation does so, as ReLU after ReLU; its
+    # normalisation is undone for inference only, since the statistics of batches aren't known
+    # beforehand.
     if not (has_graph(child) and has_graph(parent)):
         return _nothing(child, "since Keras doesn't see the layers of a model with its own call")
     mine, theirs = layer_calls(child), layer_calls(parent)
@@ -169,13 +153,9 @@ _WEIGHTED, _PLAIN, _ALIKE = 10, 3, 1
 
 
 def match_layers(child: LayerCalls, parent: LayerCalls) -> dict[LayerCall, LayerCall]:
-    """Returns the parent's step for each of the child's that has one.
-
-    Layers that were given names go with those of the same name, wherever they stand. The others
-    are aligned in the order in which they run, so that as many as possible have a partner of the
-    same class; of equally good ways the one that pairs early layers, so that a layer that was
-    added counts as added behind its twin. The last layers of both go together.
-    """
+    """Returns the parent's step for each of the child's that has one."""
+    # Layers with given names go with those of the same name. The others are aligned in order, as
+    # many as possible with one of the same class, early ones first. The last layers go together.
     named = {step.name: step for step in parent.steps if step.name}
     pairs = {
         step: named[step.name]
@@ -220,25 +200,15 @@ def _likeness(mine: LayerCall, theirs: LayerCall) -> int:
 
 @dataclass(frozen=True)
 class InheritanceReport:
-    """How many layers with weights came about in which way.
+    """How many layers with weights came about in which way."""
 
-    Attributes:
-        copied: As wide as in the parent.
-        widened: With more units, or a larger kernel, than in the parent.
-        deepened: New ones that pass on what comes in, so that the net is only deeper.
-        fresh: New ones with weights of their own.
-        preserving: Whether the child computes what its parent computes.
-        narrowed: With fewer units, or a smaller kernel, than in the parent.
-        reason: Why nothing could be inherited; None if something could.
-    """
-
-    copied: int
-    widened: int
-    deepened: int
-    fresh: int
-    preserving: bool
-    narrowed: int = 0
-    reason: str | None = None
+    copied: int  # as wide as in the parent
+    widened: int  # more units, or a larger kernel
+    deepened: int  # new, passing on what comes in
+    fresh: int  # new, with weights of their own
+    preserving: bool  # computes what its parent computes
+    narrowed: int = 0  # fewer units, or a smaller kernel
+    reason: str | None = None  # why nothing could be inherited
 
     def __str__(self) -> str:
         """The line for the row of a trial, to be put behind "inherited from trial 3: "."""

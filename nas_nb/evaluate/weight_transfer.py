@@ -184,17 +184,11 @@ _BY_ELEMENT = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 
 @dataclass(frozen=True, eq=False)
 class ChannelLink:
-    """What a tensor of the child has from one of its parent.
+    """What a tensor of the child has from one of its parent."""
 
-    Attributes:
-        parent: Number of the parent's tensor.
-        units: The parent's entry on the last axis for each of the child's; -1 for none.
-        exact: Whether the numbers are equal, entry for entry.
-    """
-
-    parent: int
-    units: Units
-    exact: bool
+    parent: int  # number of the parent's tensor
+    units: Units  # the parent's entry for each of the child's; -1: none
+    exact: bool  # equal, entry for entry
 
 
 def guess_link(parent: int, shape: Shape, known: Shape) -> ChannelLink:
@@ -203,10 +197,7 @@ def guess_link(parent: int, shape: Shape, known: Shape) -> ChannelLink:
 
 
 def activation_passes(activation: str, *, nonnegative: bool) -> bool:
-    """Whether an activation changes nothing in values that are known never to be below 0, or not.
-
-    Net2Net needs that of what is inserted: f(f(x)) = f(x), as with ReLU.
-    """
+    """Whether an activation changes nothing in such values: f(f(x)) = f(x), as with ReLU."""
     return activation == "linear" or (nonnegative and activation in _PASSES_NONNEGATIVE)
 
 
@@ -301,12 +292,8 @@ Units = npt.NDArray[np.intp]
 
 
 def replicas(wanted: int, known: int) -> Units:
-    """Returns which of `known` units each of `wanted` ones replicates.
-
-    The first are the known ones in their order; those beyond are drawn, as often as possible each
-    anew. It is a function of the two numbers alone, so that what is added to the layer elsewhere
-    in the net is widened in the same way.
-    """
+    """Returns which of `known` units each of `wanted` ones replicates: all, then drawn ones."""
+    # A function of the two numbers alone: what is added to the layer is widened in the same way.
     if wanted <= known:
         return np.arange(wanted)
     rng = np.random.default_rng([wanted, known])
@@ -334,18 +321,9 @@ def is_same(units: Units, known: int) -> bool:
 
 
 def transferred_kernel(parent: Array, fresh: Array, rows: Units, columns: Units) -> Array:
-    """Returns the kernel of a layer whose inputs and outputs are replicas of its parent's.
-
-    Net2Net (Chen, Goodfellow & Shlens, ICLR 2016) divides what leaves a unit by the number of its
-    replicas, and adds noise so that replicas don't stay equal. Here the parts are unequal
-    themselves and add up to one: that breaks the symmetry and keeps the function.
-
-    Args:
-        parent: ``(..., inputs, outputs)``; in front the sides of a convolution's window.
-        fresh: The child's kernel as it was drawn, for units of its own.
-        rows: The parent's input of each of the child's inputs.
-        columns: The parent's output of each of the child's outputs.
-    """
+    """Returns the kernel of a layer whose inputs and outputs are replicas of its parent's."""
+    # Net2Net divides what leaves a unit by the number of its replicas, and adds noise so that they
+    # don't stay equal. Here the parts are unequal and add up to one: that keeps the function.
     placed = _in_window(parent, fresh.shape[:-2])
     taken = placed[..., np.maximum(rows, 0), :][..., np.maximum(columns, 0)]
     known = (rows >= 0)[:, None] & (columns >= 0)[None, :]

@@ -38,12 +38,11 @@ if TYPE_CHECKING:
 
 
 class JournalOracle(kt.Oracle):  # type: ignore[misc]
-    """Takes what trials measure and how they end, and writes it into a journal.
+    """Takes what trials measure and how they end, and writes it into a journal."""
 
-    Without a journal of its own a tuner's project folder gets one, when the first trial is asked
-    for; a loop without a tuner keeps it in memory. KerasTuner's own files are not written. Its
-    lock stays held when a method under it raises, so this class has its own.
-    """
+    # Without a journal of its own a tuner's project folder gets one, when the first trial is asked
+    # for; a loop without a tuner keeps it in memory. KerasTuner's lock stays held when a method
+    # under it raises, so this class has its own.
 
     objective: kt.Objective
     hyperparameters: kt.HyperParameters
@@ -86,10 +85,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
     def update_trial(
         self, trial_id: str, metrics: Mapping[str, float], step: float = 0
     ) -> kt_trial.Trial:
-        """Takes what a trial measured.
-
-        It is written down as one more epoch, unless the tuner writes the epochs itself.
-        """
+        """Takes what a trial measured: an epoch, unless the tuner writes the epochs itself."""
         self._check_objective_found(metrics)
         with self._guard:
             trial = self.trials[trial_id]
@@ -255,11 +251,8 @@ def read_project(path: Path) -> Journal:
 
 
 def write_project(path: Path) -> Journal:
-    """Opens a project's journal to write.
-
-    An oracle of this kernel that writes it gives it up: a cell that was interrupted and runs
-    again makes a second tuner while the first is still there.
-    """
+    """Opens a project's journal to write; an oracle of this kernel that writes it gives it up."""
+    # A cell that was interrupted and runs again makes a second tuner beside the first.
     if (earlier := _WRITTEN.get(path)) is not None:
         earlier.close()
     journal = _WRITTEN[path] = Journal.open(path)

@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """There is nothing left to propose.
-
-    Attributes:
-        reason: Why, in a sentence.
-    """
+    """There is nothing left to propose, and why, in a sentence."""
 
     reason: str
 

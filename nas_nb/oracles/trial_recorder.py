@@ -160,11 +160,7 @@ def past_trials(trials: Iterable[Trial], space: kt.HyperParameters) -> Iterable[
 
 
 def _fill(hyperparameters: kt.HyperParameters) -> None:
-    """Gives what is active, and has no value, its default.
-
-    Such is what a build function asked for the first time after the trial was proposed: the
-    journal has no value of it, and the model got, or gets, the default.
-    """
+    """Gives its default to what a build function asked for after the trial was proposed."""
     values = hyperparameters.values
     for asked in hyperparameters.space:
         if asked.name not in values and all(c.is_active(values) for c in asked.conditions):
@@ -172,11 +168,9 @@ def _fill(hyperparameters: kt.HyperParameters) -> None:
 
 
 def fidelity_values(trial: Trial, history: History, from_epoch: int) -> dict[str, Value]:
-    """Returns the trial's epochs and parent as KerasTuner's Hyperband has them among the values.
-
-    A tuner that keeps no states (`from_epoch` is 0) but loads the parent's weights, as
-    KerasTuner's Hyperband does, goes on after the epochs that the parent was granted.
-    """
+    """Returns the trial's epochs and parent as KerasTuner's Hyperband has them among the values."""
+    # A tuner that keeps no states (`from_epoch` is 0) but loads the parent's weights goes on after
+    # the epochs that the parent was granted.
     if "epochs" not in trial.fidelity:
         return {}
     told: dict[str, Value] = {
@@ -213,12 +207,8 @@ _STATUS = re.compile(r"^\(\d+\) [\w ]+: |^[A-Z]+_[A-Z_]+: ")
 
 
 def failure_sentence(message: str | None) -> str:
-    """Returns the sentence of a failure.
-
-    KerasTuner keeps a whole stack trace as a trial's message. What counts is the error that it
-    ends in: its class, the layer that Keras was calling, and the first line that tells the cause,
-    without what TensorFlow says about its graph. Any other message gives its first line.
-    """
+    """Returns the sentence of a failure, of which KerasTuner keeps the whole stack trace."""
+    # What counts is the error at its end: class, Keras's layer, and the first line of the cause.
     lines = [line for line in _COLOURS.sub("", message or "").splitlines() if line.strip()]
     if not lines:
         return "It gave no reason."

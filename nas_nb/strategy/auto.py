@@ -31,12 +31,7 @@ WORTH_RUNGS = 4
 
 
 class AutoDecision(NamedTuple):
-    """What `auto` stands for in a search.
-
-    Attributes:
-        strategy: Who proposes.
-        reason: Why, in a sentence.
-    """
+    """What `auto` stands for in a search, and why, in a sentence."""
 
     strategy: Strategy
     reason: str

@@ -182,23 +182,7 @@ class Strategy(ABC):
 def sample_new(
     domain: Domain | None, history: History, rng: np.random.Generator, tries: int | None = None
 ) -> Candidate:
-    """Returns a random architecture that was never tried.
-
-    When `tries` draws met none, the space is nearly used up: a finite one is then enumerated, so
-    that its last architectures are found, and found to be the last. An infinite one gets more
-    draws, since the untried part may be small.
-
-    Args:
-        domain: The space to draw from.
-        history: What was tried, whatever came of it.
-        rng: The source of randomness.
-        tries: Draws before the space is enumerated, 0 or more; by default 256, and 4,096 where
-            it is infinite.
-
-    Raises:
-        SpaceExhausted: No untried architecture is left (in an infinite space: none was met).
-        StrategyError: The strategy was not bound to a space.
-    """
+    """Returns a random architecture that was never tried."""
     if domain is None:
         raise StrategyError(
             "Expected a strategy that is bound to a space. Received: one without. Bind it with "
@@ -253,14 +237,7 @@ def proposal_rng(seed: int, number: int) -> np.random.Generator:
 
 
 class Candidate(dict[str, "Value"]):
-    """The values of an architecture, and how they were found.
-
-    Args:
-        values: The architecture's choices.
-        how: "drawn" at random, "mutated" or "crossed" from earlier trials, or "predicted": chosen
-            by a model of the scores.
-        ancestors: The numbers of the trials that it was changed from.
-    """
+    """The values of an architecture, and how they were found."""
 
     def __init__(self, values: Values, how: str, ancestors: Sequence[int] = ()) -> None:
         super().__init__(values)
@@ -325,11 +302,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class RandomSubstitute(Proposal):
-    """A random architecture in place of one that repeats a trial; the record says so.
-
-    Args:
-        repeated: The trial that was proposed again.
-    """
+    """A random architecture in place of one that repeats a trial; the record says so."""
 
     repeated: int = 0
 
@@ -348,14 +321,8 @@ def new_mutant(
     how: str = "mutated",
     ancestors: Sequence[int] = (),
 ) -> Candidate:
-    """Returns a mutant of `parent` that was never tried; `how` and `ancestors` say whose it is.
-
-    The first half of the attempts is one change away; the second walks on from mutant to mutant.
-    When all fail, it is a random architecture.
-
-    Raises:
-        SpaceExhausted: No untried architecture is left.
-    """
+    """Returns a mutant of `parent` that was never tried; `how` and `ancestors` say whose it is."""
+    # The first half of the attempts is one change away; the second walks on from mutant to mutant.
     try:
         child = dict(parent)
         for mutation in range(_MUTATIONS):
@@ -368,13 +335,7 @@ def new_mutant(
 
 
 def select_informative(trials: Sequence[Trial], sign: float, window: int) -> list[Trial]:
-    """Returns up to `window` trials: the best of the older ones, and the latest half of it.
-
-    Args:
-        trials: In the order in which they ended.
-        sign: 1 where larger scores are better, -1 where smaller are.
-        window: 2 or more.
-    """
+    """Returns up to `window` trials: the best of the older ones, and the latest half of it."""
     if len(trials) <= window:
         return list(trials)
     older, latest = trials[: -(window // 2)], trials[-(window // 2) :]
@@ -384,11 +345,8 @@ def select_informative(trials: Sequence[Trial], sign: float, window: int) -> lis
 
 
 def is_continuation(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
-    """Whether `trials` are the `earlier` ones and perhaps some more, by the first and the last.
-
-    A history grows at its end, and where a trial is taken out, to be trained on, later ones move
-    up.
-    """
+    """Whether `trials` are the `earlier` ones and perhaps some more, by the first and the last."""
+    # A history grows at its end; where a trial is taken out to be trained on, later ones move up.
     count = len(earlier)
     if not count or len(trials) < count:
         return not count
@@ -396,11 +354,9 @@ def is_continuation(trials: Sequence[Trial], earlier: Sequence[Trial]) -> bool:
 
 
 def single_blas_thread() -> AbstractContextManager[Any]:
-    """Returns a context in which linear algebra uses a single thread.
-
-    With matrices as small as a proposal's, threads wait for each other a hundred times longer than
-    they work on a busy machine; and the last digits would depend on how many there are.
-    """
+    """Returns a context in which linear algebra uses a single thread."""
+    # With matrices as small as a proposal's, threads wait for each other a hundred times longer
+    # than they work on a busy machine; and the last digits would depend on how many there are.
     limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limited
 

@@ -112,10 +112,7 @@ class BayesianOptimization(Strategy):
 
 
 def best_and_recent(history: History) -> tuple[Trial, ...]:
-    """Returns up to 100 completed trials: the last 50, and the best 50 of the 950 before them.
-
-    A Gaussian process costs the cube of its points, so it can't see them all.
-    """
+    """Returns up to 100 completed trials: the last 50, and the best 50 of the 950 before them."""
     window = history.completed[-_WINDOW:]
     older, recent = window[:-_RECENT], window[-_RECENT:]
     sign = -1.0 if history.direction == "max" else 1.0

@@ -44,21 +44,13 @@ _LEAST = 1e-12
 
 
 class KerasTunerProcess:
-    """Fits scores by a Matern 5/2 kernel of one length scale, the likeliest, and a fixed noise.
+    """Fits scores by a Matern 5/2 kernel of one length scale, the likeliest, and a fixed noise."""
 
-    It is the process that KerasTuner's Bayesian oracle asks scikit-learn for. There the length
-    scale is climbed to from 21 random starts; here it is looked for on a line, 1e-5 to 1e5. And
-    KerasTuner asks for the predictions one by one and takes their differences for slopes; here
-    they come together, with their slopes.
-
-    The equations and Algorithm 2.1 are those of Rasmussen & Williams, Gaussian Processes for
-    Machine Learning, 2006; the bound is eq. (6) of Srinivas et al., ICML 2010, for a minimum.
-
-    Args:
-        x: Points, (trials, parameters), in [0, 1].
-        y: Scores to minimise, (trials,).
-        alpha: Noise variance of the standardised scores, above 0.
-    """
+    # KerasTuner's oracle asks scikit-learn for it. There the length scale is climbed to from 21
+    # random starts; here it is looked for on a line, 1e-5 to 1e5. There predictions come one by
+    # one, and their differences make slopes; here they come together, with their slopes. The
+    # equations are those of Rasmussen & Williams, 2006; the bound is eq. (6) of Srinivas et al.,
+    # ICML 2010, for a minimum.
 
     def __init__(self, x: Floats, y: Floats, alpha: float) -> None:
         self.x, self.alpha = x, alpha
@@ -89,14 +81,7 @@ class KerasTunerProcess:
         return float(mean[0]) - beta * deviation, raised - beta * widened  # Srinivas, eq. (6)
 
     def lowest(self, starts: Floats, bounds: Floats, beta: float) -> Floats:
-        """Returns where the bound mean - beta * deviation is lowest.
-
-        Args:
-            starts: Points to look from, (starts, parameters); it goes downhill from the ten
-                lowest.
-            bounds: Low and high of each parameter, (parameters, 2).
-            beta: Weight of the deviation, 0 or more.
-        """
+        """Returns where the bound mean - beta * deviation is lowest."""
         mean, deviation = self.predict(starts)
         order = np.argsort(mean - beta * deviation, kind="stable")[:_REFINED]
         found = [

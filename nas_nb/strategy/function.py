@@ -148,11 +148,7 @@ Answer = dict[str, "Value"] | Proposal
 
 
 def check_answer(answer: object, name: str, domain: Domain, history: History) -> Answer:
-    """Returns the answer in canonical form: values alone, or a `Proposal`.
-
-    Raises:
-        StrategyError: It is no point of the space, or its fidelity or parent makes no sense.
-    """
+    """Returns the answer in canonical form: values alone, or a `Proposal`."""
     if not isinstance(answer, Proposal):
         return _point(answer, name, domain, history)
     parent = plain(answer.parent)
@@ -169,11 +165,9 @@ def check_answer(answer: object, name: str, domain: Domain, history: History) ->
 
 
 def repeated_trial(answer: Answer, history: History) -> int | None:
-    """Returns the trial that an answer repeats, or None if it is new.
-
-    Values alone repeat any trial that has them; a proposal one of the same fidelity. Starting from
-    the weights of another architecture makes it new once.
-    """
+    """Returns the trial that an answer repeats, or None if it is new."""
+    # Values alone repeat any trial that has them; a proposal one of the same fidelity. Starting
+    # from the weights of another architecture makes it new once.
     if not isinstance(answer, Proposal):
         earlier = history.trials_of(answer)
         return earlier[0].number if earlier else None
@@ -261,12 +255,7 @@ _TUPLES = (
 def call_propose(
     function: Callable[..., Any], name: str, history: History, rng: np.random.Generator
 ) -> object:
-    """Returns what a function proposes, which may be anything.
-
-    Raises:
-        StrategyError: It tried to change the history.
-        Exception: What the function raised, with a note where the empty history may be why.
-    """
+    """Returns what a function proposes, which may be anything."""
     before = _sums(history)
     try:
         proposed: object = function(history, rng)

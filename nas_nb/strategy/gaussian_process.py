@@ -25,24 +25,16 @@ _PRIORS = {"weight": (0.3, 1.0), "slope": (0.1, 1.0), "amplitude": (1.0, 1.0), "
 
 @dataclass(frozen=True)
 class Covariance:
-    """How alike the scores of two architectures are.
+    """How alike the scores of two architectures are."""
 
-    k(x, x') = amplitude * exp(-sum_b weight_b * |x_b - x'_b|^2) + sum_f slope_f * x_f * x'_f,
+    # k(x, x') = amplitude * exp(-sum_b weight_b * |x_b - x'_b|^2) + sum_f slope_f * x_f * x'_f,
+    # with a weight for each block b of the encoding (one choice), and a slope for each feature f,
+    # which acts on the score in a straight line (eq. 5.1 and 5.2; section 2.1.2).
 
-    with a weight for each block b of the encoding (one choice), and a slope for each feature f,
-    which acts on the score in a straight line (eq. 5.1 and 5.2; section 2.1.2).
-
-    Attributes:
-        weights: One for each block, above 0: how much that choice matters.
-        slopes: One for each feature, above 0.
-        amplitude: Variance of what the features don't explain.
-        noise: Variance of a score measured twice.
-    """
-
-    weights: Vector
-    slopes: Vector
-    amplitude: float
-    noise: float
+    weights: Vector  # one a block, above 0: how much that choice matters
+    slopes: Vector  # one a feature, above 0
+    amplitude: float  # variance of what the features don't explain
+    noise: float  # variance of a score measured twice
 
     def between(self, a: Points, b: Points) -> Matrix:
         """Returns the covariances of points `a` with points `b`, without noise."""
@@ -61,17 +53,11 @@ class Covariance:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Encoded architectures.
+    """Encoded architectures."""
 
-    Attributes:
-        rows: Shape (points, columns).
-        blocks: The block of each column.
-        features: Standardised, shape (points, features); there may be none.
-    """
-
-    rows: Matrix
-    blocks: Blocks
-    features: Matrix
+    rows: Matrix  # (points, columns)
+    blocks: Blocks  # of each column
+    features: Matrix  # (points, features), standardised
 
     def joined(self, others: Points) -> Points:
         """Returns these points, and then the others."""
@@ -120,10 +106,8 @@ def factorised(covariance: Covariance, seen: Points) -> Matrix:
 
 
 def extended(covariance: Covariance, seen: Points, factor: Matrix, more: Points) -> Matrix:
-    """Returns the factor of `seen` and `more`, given that of `seen`: [[L, 0], [C^T, M]].
-
-    From K = L L^T it takes L C = K(seen, more) and M M^T = K(more, more) - C^T C.
-    """
+    """Returns the factor of `seen` and `more`, given that of `seen`: [[L, 0], [C^T, M]]."""
+    # From K = L L^T it takes L C = K(seen, more) and M M^T = K(more, more) - C^T C.
     cross = solve_triangular(factor, covariance.between(seen, more), lower=True, check_finite=False)
     rest = covariance.between(more, more) - cross.T @ cross
     rest[np.diag_indices_from(rest)] += covariance.noise + _JITTER
@@ -135,15 +119,7 @@ def extended(covariance: Covariance, seen: Points, factor: Matrix, more: Points)
 
 
 def fit(seen: Points, scores: Vector) -> Covariance:
-    """Returns the covariance under which the scores are most likely, given weak priors.
-
-    L-BFGS on the logarithms of all weights, slopes, amplitude and noise, at most 25 steps from
-    the medians of the log-normal priors: a function of its arguments alone.
-
-    Args:
-        seen: The points.
-        scores: Their scores, standardised.
-    """
+    """Returns the covariance under which the scores are most likely, given log-normal priors."""
     blocks = int(seen.blocks.max()) + 1 if len(seen.blocks) else 0
     counts = {"weight": blocks, "slope": seen.features.shape[1], "amplitude": 1, "noise": 1}
     middle = np.concatenate([np.full(n, np.log(_PRIORS[k][0])) for k, n in counts.items()])

@@ -32,26 +32,12 @@ _HEAD_START = 1.0
 def gradient_step(
     domain: Domain, points: Sequence[Values], scores: Sequence[float], optimizer: str
 ) -> dict[str, Value]:
-    """Returns where the gradient of a model of the scores leads from the best point.
-
-    The score of an architecture has no gradient with respect to its choices. Two things stand in:
-
-    - a model of the scores that has one, the mean of a Gaussian process over the encoded points
-      (Rasmussen & Williams 2006, eq. 2.25);
-    - for each choice of the best point, a mixture of its alternatives by a softmax of weights, as
-      in Liu, Simonyan & Yang, DARTS, ICLR 2019, eq. 2. An alternative's part in the encoding is the
-      difference that this one change makes.
-
-    The optimizer climbs the mean over all weights for 60 steps. Then each choice takes the
-    alternative of the largest weight. If that point is known, it is the new point one change away
-    whose weight is nearest to its choice's largest.
-
-    Args:
-        domain: The space.
-        points: Known points, at least one.
-        scores: Their scores, finite, larger is better.
-        optimizer: "adam" or "sgd", as Keras has them.
-    """
+    """Returns where the gradient of a model of the scores leads from the best point."""
+    # A score has no gradient with respect to choices. Two things stand in: the mean of a Gaussian
+    # process over the encoded points (Rasmussen & Williams 2006, eq. 2.25), and for each choice of
+    # the best point a mixture of its alternatives by a softmax of weights (Liu, Simonyan & Yang,
+    # DARTS, ICLR 2019, eq. 2), each with the difference that this one change makes to the
+    # encoding.
     start = dict(points[int(np.argmax(scores))])
     mixture = ChoiceMixture.around(domain, start)
     if not mixture.options:
@@ -70,17 +56,11 @@ def gradient_step(
 
 @dataclass(frozen=True)
 class ChoiceMixture:
-    """The alternatives to each choice of a point.
-
-    Attributes:
-        domain: The space.
-        start: The point.
-        options: For each choice that has others: its name, and its values, the present first.
-    """
+    """The alternatives to each choice of a point."""
 
     domain: Domain
     start: dict[str, Value]
-    options: tuple[tuple[str, tuple[Value, ...]], ...]
+    options: tuple[tuple[str, tuple[Value, ...]], ...]  # values of each choice, the present first
 
     @classmethod
     def around(cls, domain: Domain, start: dict[str, Value]) -> ChoiceMixture:

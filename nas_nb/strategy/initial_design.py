@@ -34,22 +34,10 @@ Worth = Callable[["Values"], float]
 def first_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior
 ) -> dict[str, Value]:
-    """Returns an architecture of a size that is likely to be good and can be afforded.
-
-    Of a random pool it is the one at the upper quartile of MACs (or parameters): on the published
-    tables better than two of three architectures, at half the cost of the largest. Where the space
-    knows no sizes, it is the one of the highest prior, numbers that the prior doesn't know counting
-    best at their middle. From there it climbs the prior by single changes that keep the size.
-
-    Args:
-        domain: The space.
-        history: What was tried.
-        rng: The source of randomness.
-        belief: The prior; it may know none of the choices.
-
-    Raises:
-        SpaceExhausted: No untried architecture is left.
-    """
+    """Returns an architecture of a size that is likely to be good and can be afforded."""
+    # Of a random pool it is the one at the upper quartile of MACs (or parameters): on the
+    # published tables better than two of three architectures, at half the cost of the largest.
+    # Where the space knows no sizes, it is the one of the highest prior.
     pool = [sample_new(domain, history, rng) for _ in range(_POOL)]
     sizes = [size_of(domain, values) for values in pool]
     if None not in sizes:
@@ -82,11 +70,8 @@ def _climbed(domain: Domain, start: dict[str, Value], worth: Worth) -> dict[str,
 def unlike_candidate(
     domain: Domain, history: History, belief: Prior, around: Values
 ) -> dict[str, Value] | None:
-    """Returns a neighbour that makes choices of other names than any trial so far, or None.
-
-    Mostly it has a layer more or less, which another width can't stand for. Choices that join are
-    set to the prior's best. It is returned only if its prior is nearly that of `around`.
-    """
+    """Returns a neighbour that makes choices of other names than any trial so far, or None."""
+    # Mostly it has a layer more or less, which another width can't stand for.
     centre = domain.canonical(around)
     known = {_names(domain, trial.values) for trial in history.trials} | {frozenset(centre)}
     steps = (near for near in domain.neighbours(centre) if frozenset(near) not in known)
@@ -119,11 +104,7 @@ def _joined(
 def likely_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior
 ) -> dict[str, Value]:
-    """Returns the untried draw of the highest prior among four; any, where the prior knows nothing.
-
-    Raises:
-        SpaceExhausted: No untried architecture is left.
-    """
+    """Returns the untried draw of the highest prior among four."""
     if not belief:
         return sample_new(domain, history, rng)
     draws = [sample_new(domain, history, rng) for _ in range(_LIKELY)]
@@ -133,11 +114,8 @@ def likely_candidate(
 def near_candidate(
     domain: Domain, history: History, rng: np.random.Generator, belief: Prior, around: Values
 ) -> dict[str, Value] | None:
-    """Returns an untried architecture with at most two choices changed, or None if no draw is new.
-
-    It makes the same choices as `around`, so that it can mostly reuse the trace that was compiled
-    for it. Of four it has the highest prior.
-    """
+    """Returns an untried architecture, at most two choices away, or None if no draw is new."""
+    # It makes the same choices as `around`, so that it can mostly reuse the trace compiled for it.
     mutants = (domain.mutate(domain.mutate(around, rng), rng) for _ in range(_NEAR))
     alike = (values for values in mutants if values.keys() == around.keys())
     draws = [values for values in alike if not history.has_tried(values)]
@@ -187,27 +165,17 @@ _OPTIMIZER = re.compile(r"(^|_)optimizer(_|$)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Prior:
-    """A density over a space that says where good architectures are likely.
+    """A density over a space that says where good architectures are likely, by choices' names."""
 
-    It knows the choices that most spaces have, by the names that Keras and KerasTuner give them: a
-    learning rate near 0.003, little dropout, wide rather than narrow layers, a medium depth, Adam.
-    Choices are independent and normal on their own scale; it knows nothing of any other choice.
-
-    Where a space has convolutions, it prefers no hidden dense layer; compare Springenberg,
-    Dosovitskiy, Brox & Riedmiller, Striving for Simplicity: The All Convolutional Net, ICLR
-    workshop 2015.
-
-    Where the number T of gradient steps is known, the learning rate is near 0.12 / sqrt(T), as the
-    best constant rate of stochastic gradient descent falls (Nemirovski, Juditsky, Lan & Shapiro,
-    SIAM J. Optim. 2009, section 2.2); 0.12 is Adam's on small nets (`bench_learning_rate`). The
-    fewer the steps, the less dropout, which makes training two or three times as long (Srivastava
-    et al., JMLR 2014, section 11), and the wider the layers: larger nets get as far in fewer steps
-    (Kaplan et al., Scaling Laws for Neural Language Models, 2020, figure 2).
-
-    Args:
-        domain: The space.
-        steps: T, or None where it is not known.
-    """
+    # Choices are independent and normal on their own scale. Where a space has convolutions, no
+    # hidden dense layer is preferred; compare Springenberg, Dosovitskiy, Brox & Riedmiller,
+    # Striving for Simplicity, ICLR workshop 2015. For T gradient steps the learning rate is near
+    # 0.12 / sqrt(T), as the best constant rate of stochastic gradient descent falls (Nemirovski,
+    # Juditsky, Lan & Shapiro, SIAM J. Optim. 2009, section 2.2); 0.12 is Adam's on small nets
+    # (`bench_learning_rate`). The fewer the steps, the less dropout, which makes training two or
+    # three times as long (Srivastava et al., JMLR 2014, section 11), and the wider the layers:
+    # larger nets get as far in fewer steps (Kaplan et al., Scaling Laws for Neural Language
+    # Models, 2020, figure 2).
 
     domain: Domain
     steps: int | None = None
@@ -239,10 +207,8 @@ class Prior:
         return bool(self._gains)
 
     def log_density(self, values: Values) -> float:
-        """Returns the log-density at a point, relative to that of a random draw.
-
-        An inactive choice counts 0, as a random one: a layer left out is not better for that.
-        """
+        """Returns the log-density at a point, relative to that of a random draw."""
+        # An inactive choice counts 0, as a random one: a layer left out is not better for that.
         return self._sum(self._gains, values)
 
     def first_guess(self, values: Values) -> float:

@@ -128,27 +128,19 @@ class Greedy(Strategy):
 
 @dataclass
 class _Climb:
-    """Where the climb stands, replayed from the trials.
-
-    Attributes:
-        top: The trial it stands on.
-        around: Its neighbours that are still to be tried, by key. None left: start again.
-        best: The best neighbour so far that is better than the top.
-        misses: Neighbours tried in vain since.
-        seen: The completed trials so far, by key.
-        drawn: The random ones, one of which is to be the next top.
-    """
+    """Where the climb stands, replayed from the trials."""
 
     domain: Domain
     history: History
     patience: int | None
     starts: int
     top: Trial | None = None
+    # the top's neighbours to be tried; none: start again
     around: dict[str, dict[str, Value]] = field(default_factory=dict)
-    best: Trial | None = None
-    misses: int = 0
-    seen: dict[str, Trial] = field(default_factory=dict)
-    drawn: list[Trial] = field(default_factory=list)
+    best: Trial | None = None  # the best neighbour that beats the top
+    misses: int = 0  # neighbours tried in vain since
+    seen: dict[str, Trial] = field(default_factory=dict)  # completed, by key
+    drawn: list[Trial] = field(default_factory=list)  # random ones, one of them the next top
 
     def take(self, trial: Trial) -> None:
         """Takes the next trial into account."""
@@ -166,10 +158,7 @@ class _Climb:
             self._settle()
 
     def _start(self, trial: Trial) -> Trial | None:
-        """The trial that a climb begins at, if this one from elsewhere allows it.
-
-        It is the best of those drawn since the last climb, or someone's better one half-way.
-        """
+        """The best one drawn since the last climb, or someone's better one, to begin at."""
         if trial.score is None or not self.domain.contains(trial.values):
             return None
         if self.around:
@@ -191,11 +180,9 @@ class _Climb:
                 self.best = known
 
     def _settle(self) -> None:
-        """Moves while the neighbourhood is known, or patience is lost.
-
-        neighbor <- a highest-valued successor of current; if it is no better, return current;
-        current <- neighbor.
-        """
+        """Moves while the neighbourhood is known, or patience is lost."""
+        # neighbor <- a highest-valued successor of current; if it is no better, return current;
+        # current <- neighbor.
         while not self.around or self.misses == self.patience:
             if self.best is None:
                 self.around = {}

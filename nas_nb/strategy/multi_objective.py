@@ -126,13 +126,7 @@ Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 def crowded_order(points: Matrix) -> list[int]:
-    """Returns the positions of the points by the crowded comparison, the fittest first.
-
-    A lower front comes first; within a front, the less crowded (Deb et al. 2002, Section III-B).
-
-    Args:
-        points: Finite, every column minimised, of shape (points, objectives).
-    """
+    """Returns the positions of the points by the crowded comparison (III-B), the fittest first."""
     order: list[int] = []
     for members in fronts(points):
         crowding = crowding_distance(points[members])

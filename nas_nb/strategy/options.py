@@ -18,15 +18,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 
 
 class Legal(NamedTuple):
-    """Which values an option takes.
-
-    Attributes:
-        low: The least number.
-        high: The greatest number.
-        above: What a number has to be greater than.
-        below: What a number has to be smaller than.
-        words: The texts to choose from; none for any text.
-    """
+    """Which values an option takes; `words` are the texts to choose from, none for any text."""
 
     low: float | None = None
     high: float | None = None
@@ -61,13 +53,7 @@ class Legal(NamedTuple):
 
 
 def option(default: Any, about: str, **legal: Any) -> Any:
-    """Declares an option of a strategy, a field of its dataclass.
-
-    Args:
-        default: Its default.
-        about: What it means, in a sentence for the panel and the class's docstring.
-        **legal: The limits, as `Legal` has them.
-    """
+    """Declares an option of a strategy, a field of its dataclass."""
     return dataclasses.field(default=default, metadata={"about": about, "legal": Legal(**legal)})
 
 
@@ -85,15 +71,7 @@ def option_help(strategy: type) -> dict[str, str]:
 
 
 def check_options(strategy: type, name: str, options: Mapping[str, Any]) -> None:
-    """Raises a `StrategyError` for a value of another type than its field's, or beyond the limits.
-
-    Options of other types than int, float, bool and str, or None beside them, take anything.
-
-    Args:
-        strategy: The strategy's class.
-        name: What it is called, for the message.
-        options: Values by name, all of them options of the class.
-    """
+    """Raises a `StrategyError` for a value of another type than its field's, or out of limits."""
     fields = option_fields(strategy)
     for own, value in options.items():
         kind, _, optional = _written(fields[own].type).partition(" | ")

@@ -108,15 +108,11 @@ def require(strategy: str, *packages: str) -> None:
 
 
 class Translation:
-    """Parameters as Optuna's distributions, and points as its `params`, both ways.
+    """Parameters as Optuna's distributions, and points as its `params`, both ways."""
 
-    An unordered choice is a categorical of positions, an ordered one an integer position, a long
-    or continuous range a float, 0 to 1 on the parameter's own scale. Parameters that share a
-    name are told apart by their number.
-
-    Args:
-        domain: The space.
-    """
+    # An unordered choice is a categorical of positions, an ordered one an integer position, a long
+    # or continuous range a float, 0 to 1 on its own scale. A number tells apart what shares a
+    # name.
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
@@ -169,14 +165,7 @@ def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
 def told_trials(
     translation: Translation, history: History, window: int, cost: str | None = None
 ) -> list[Any]:
-    """Returns what the history holds as Optuna's trials, by number.
-
-    Args:
-        translation: How points are written.
-        history: What happened so far.
-        window: The most trials to tell: the latest half of it, and the best of those before.
-        cost: The name of a cost to tell beside the score; trials without it are left out.
-    """
+    """Returns what the history holds as Optuna's trials, by number."""
     sign = 1.0 if history.direction == "max" else -1.0
     chosen = select_informative(history.completed, sign, window)
     told = []
@@ -213,10 +202,8 @@ def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[floa
 
 @lru_cache(maxsize=1)
 def _told_trial() -> type[Any]:
-    """The class of trials that are told, which nothing changes any more.
-
-    A study copies each of them in depth, which would take half of a proposal's time.
-    """
+    """The class of trials that are told, which a study need not copy in depth."""
+    # Copying would take half of a proposal's time, and nothing changes them any more.
     from optuna.trial import FrozenTrial
 
     class Told(FrozenTrial):  # type: ignore[misc, unused-ignore]

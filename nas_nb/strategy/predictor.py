@@ -169,18 +169,13 @@ _OPENING = 0.25
 def next_training(
     predictor: Predictor, min_epochs: int, history: History, rng: np.random.Generator
 ) -> Proposal:
-    """Splits the time between full trainings and successive halving: returns what to train next.
-
-    Rungs pay where a training is long, and not where most of it is compiling the model: with half
-    of the time for each, a search is at most twice as slow as with the better one alone. The
-    surrogate of either half learns from the scores of its own fidelity.
-
-    Where the prior knows the space, the search begins with `t0` full trainings, within a quarter of
-    the budget: the first candidate, those with a layer more or less (`unlike_candidate`), and
-    others near the best. So there is an incumbent soon. Where it knows nothing, full trainings wait
-    until `t0` trials were promoted to the top. Where no untried architecture is left, the rest is
-    promoted.
-    """
+    """Splits the time between full trainings and successive halving: returns what to train next."""
+    # Rungs pay where a training is long, and not where most of it is compiling the model: with
+    # half of the time for each, a search is at most twice as slow as with the better one alone.
+    # The surrogate of either half learns from the scores of its own fidelity. Where the prior
+    # knows the space, `t0` full trainings come first, within a quarter of the budget, so that
+    # there is an incumbent soon. Where it knows nothing, they wait until `t0` trials were promoted
+    # to the top.
     most = full_epochs(predictor.name, history, predictor.max_epochs)
     if not history.finished:
         return Proposal(predictor.first(history, rng), {"epochs": most})
@@ -204,10 +199,8 @@ def next_training(
 
 
 def full_is_due(history: History, most: int, t0: int) -> bool:
-    """Whether full trainings had less than half of the time, or open the search.
-
-    Time is seconds, or epochs where those are the budget or a trial doesn't say its seconds.
-    """
+    """Whether full trainings had less than half of the time, or open the search."""
+    # Time is seconds, or epochs where those are the budget or a trial doesn't say its seconds.
     budget = (history.opened[-1].get("budget") if history.opened else None) or {}
     counts_epochs = "max_epochs" in budget and "max_time_s" not in budget
     in_epochs = counts_epochs or not all(trial.duration_s > 0 for trial in history.completed)
@@ -255,10 +248,7 @@ _BEST = 5
 
 
 class PredictorState:
-    """The best trials, the prior and the surrogate's predictions for a history or one rung of it.
-
-    It caches what it computed; the cache changes no result.
-    """
+    """The best trials, the prior and the surrogate of a history or a rung of it, cached."""
 
     def __init__(self, domain: Domain, window: int, max_epochs: int | None = None) -> None:
         self.domain = domain
@@ -280,10 +270,7 @@ class PredictorState:
         return self._beliefs[steps]
 
     def predicted(self, history: History, points: Sequence[Values]) -> tuple[Vector, Vector, float]:
-        """Returns mean and deviation of the points' scores, and the best score; larger is better.
-
-        The history needs a completed trial of the space.
-        """
+        """Returns mean and deviation of points' scores, and the best score; larger is better."""
         sign = 1.0 if history.direction == "max" else -1.0
         with single_blas_thread():
             model = self._learner.learn(history.finished, self.best(history), sign)
@@ -296,10 +283,8 @@ class PredictorState:
         return predict_log_seconds(self._learner.coder, history.completed, points)
 
     def ranked(self, history: History, trials: Sequence[Trial]) -> Sequence[Trial]:
-        """Returns trials by predicted score, the best first; by their own while there are few.
-
-        The surrogate knows the noise of scores, so it ranks better than they do.
-        """
+        """Returns trials by predicted score, the best first; by their own while there are few."""
+        # The surrogate knows the noise of scores, so it ranks better than they do.
         by_score = best_of(trials, self.window, history.direction)
         by_score = [trial for trial in by_score if self.domain.contains(trial.values)]
         if len(self.best(history)) < _BEST or not by_score:
@@ -324,11 +309,9 @@ class _Seen:
 
 
 class TopTrials:
-    """Caches the best trials of a space, so that only new trials are looked at.
+    """Caches the best trials of a space, so that only new trials are looked at."""
 
-    It may be asked of a history and of its rungs in turn: the first trial tells them apart. The
-    cache changes no result: for other trials than last time's and more it begins again.
-    """
+    # It may be asked of a history and of its rungs in turn: the first trial tells them apart.
 
     def __init__(self, domain: Domain, count: int) -> None:
         self.domain = domain

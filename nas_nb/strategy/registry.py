@@ -64,15 +64,6 @@ def why_unknown(name: str) -> str:
 def make_strategy(strategy: StrategyLike, domain: Domain | None = None, **options: Any) -> Strategy:
     """Returns the strategy that is meant, with its options, bound to a space.
 
-    Args:
-        strategy: A name of `STRATEGIES`, a `Strategy`, a subclass of it, or a plain function
-            `propose(history, rng)` that returns values or an architecture.
-        domain: The space to propose from; None leaves the strategy as it is bound.
-        **options: Options of the strategy, e.g. `population=50`.
-
-    Raises:
-        StrategyError: No such strategy or option, or a value that the option doesn't take.
-
     Example:
         ```python
         make_strategy("evolution", space.domain, population=50, sample=25)

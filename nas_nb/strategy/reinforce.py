@@ -95,17 +95,12 @@ _ATTEMPTS = 100
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A distribution over points that draws each choice on its own.
+    """A distribution over points that draws each choice on its own."""
 
-    A long or continuous range is ten bins of equal width on the parameter's own scale.
-
-    Attributes:
-        domain: The space.
-        logits: One row a parameter, one column a value or bin; -inf beyond a parameter's last.
-    """
+    # A long or continuous range is ten bins of equal width on the parameter's own scale.
 
     domain: Domain
-    logits: Matrix
+    logits: Matrix  # (parameters, values or bins); -inf beyond the last
 
     @classmethod
     def uniform(cls, domain: Domain) -> Self:
@@ -125,13 +120,7 @@ class Policy:
         return result
 
     def log_gradient(self, columns: Columns) -> Matrix:
-        """Returns d log pi / d logits: one-hot minus probabilities; 0 for inactive choices.
-
-        Williams, Machine Learning 8, 1992, calls it the characteristic eligibility.
-
-        Args:
-            columns: Of each parameter the column of its value, -1 where it is inactive.
-        """
+        """Returns d log pi / d logits: one-hot minus probabilities; 0 for inactive choices."""
         rows = np.flatnonzero(columns >= 0)
         gradient = np.zeros_like(self.logits)
         gradient[rows] = -self.probabilities[rows]
@@ -161,11 +150,7 @@ class Policy:
 
 @dataclass(frozen=True, eq=False)
 class PolicyEncoder:
-    """Finds the columns of points.
-
-    Attributes:
-        domain: The space.
-    """
+    """Finds the columns of points."""
 
     domain: Domain
 

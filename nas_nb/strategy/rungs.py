@@ -44,20 +44,9 @@ def full_epochs(owner: str, history: History, max_epochs: int | None) -> int:
 
 
 def ladder(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
-    """Returns the epochs of the rungs: r, r * eta, r * eta^2, ... and R at the top.
-
-    Those are the r_i of Li et al., MLSys 2020, Algorithm 1, for s = 0. The rung below R is left
-    out where it is nearer to R than half a step.
-
-    Args:
-        min_epochs: r, of the lowest rung, 1 or more.
-        max_epochs: R, of the highest.
-        factor: eta, 2 or more.
-
-    Example:
-        >>> ladder(1, 10, 3)
-        (1, 3, 10)
-    """
+    """Returns the epochs of the rungs: r, r * eta, r * eta^2, ... and R at the top."""
+    # Those are the r_i of Li et al., MLSys 2020, Algorithm 1, for s = 0. The rung below R is left
+    # out where it is nearer to R than half a step: `ladder(1, 10, 3)` is (1, 3, 10).
     epochs = [min_epochs]
     while epochs[-1] * factor * factor**0.5 <= max_epochs:
         epochs.append(epochs[-1] * factor)
@@ -72,19 +61,12 @@ def granted(trial: Trial, full: int) -> int:
 
 @dataclass(frozen=True)
 class Rungs:
-    """The trials of each rung.
-
-    Attributes:
-        epochs: Of each rung, the lowest first.
-        completed: The completed trials of each rung, in the order in which they ended.
-        finished: The failed ones as well.
-        parents: The numbers of the trials that another goes on from.
-    """
+    """The trials of each rung, the lowest first."""
 
     epochs: tuple[int, ...]
-    completed: tuple[tuple[Trial, ...], ...]
-    finished: tuple[tuple[Trial, ...], ...]
-    parents: frozenset[int]
+    completed: tuple[tuple[Trial, ...], ...]  # in the order in which they ended
+    finished: tuple[tuple[Trial, ...], ...]  # the failed ones as well
+    parents: frozenset[int]  # that another goes on from
 
     @classmethod
     def of(cls, history: History, epochs: tuple[int, ...]) -> Rungs:
@@ -105,18 +87,9 @@ class Rungs:
     def due(
         self, history: History, domain: Domain, factor: int, order: Order | None = None
     ) -> Proposal | None:
-        """Returns the promotion that is due when one of `factor` is promoted, or None.
-
-        It is the best trial that was not promoted, from the highest rung that owes a promotion.
-        Unlike in ASHA, one that was promoted early has taken another's place.
-
-        Args:
-            history: What happened so far.
-            domain: The space.
-            factor: How many stay for one that is promoted, 2 or more.
-            order: Sorts the waiting trials of a rung, the best first, given the rung's view; by
-                default by their scores.
-        """
+        """Returns the promotion that is due when one of `factor` is promoted, or None."""
+        # It is the best trial that was not promoted, from the highest rung that owes a promotion.
+        # Unlike in ASHA, one that was promoted early has taken another's place.
         for k in reversed(range(len(self.epochs) - 1)):
             rung = self.completed[k]
             if len(rung) - len(self._waiting(k)) >= len(rung) // factor:
@@ -157,10 +130,7 @@ class Rungs:
 def promotion_proposal(
     trial: Trial, epochs: int, history: History, domain: Domain, full: int
 ) -> Proposal | None:
-    """Returns the proposal to train a trial on to `epochs` in all; None if that was done.
-
-    None, too, if the trial is of another space. `full` are the epochs of a trial that says none.
-    """
+    """Returns the proposal to train a trial on to `epochs` in all; None if it was, or can't be."""
     if any(granted(twin, full) >= epochs for twin in history.trials_of(trial.values)):
         return None
     if not domain.contains(trial.values):
@@ -169,10 +139,9 @@ def promotion_proposal(
 
 
 class RungView:
-    """A history with the trials of one rung, for a strategy without fidelities.
+    """A history with the trials of one rung, for a strategy without fidelities."""
 
-    Scores of different fidelities can't be compared. What was tried at any fidelity stays tried.
-    """
+    # Scores of different fidelities can't be compared. What was tried at any fidelity stays tried.
 
     def __init__(
         self, whole: History, completed: tuple[Trial, ...], finished: tuple[Trial, ...]

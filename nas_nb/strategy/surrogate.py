@@ -52,11 +52,7 @@ class FeatureScaler:
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """Predicts scores, standardised and larger being better.
-
-    Attributes:
-        best: The best score that was seen, on the scale of the predictions.
-    """
+    """Predicts scores, standardised and larger being better; `best` is the best one seen."""
 
     sight: FeatureScaler
     posterior: Posterior
@@ -69,32 +65,23 @@ class Surrogate:
 
 @dataclass(frozen=True, eq=False)
 class FitState:
-    """Cached state of the last fit.
+    """Cached state of the last fit."""
 
-    Attributes:
-        trials: All that had ended by then, in order.
-        shown: Those of them that the process was fitted to.
-        covariance: Its learned weights.
-        factor: Cholesky factor of the covariance of what is shown, with noise.
-    """
-
-    trials: Sequence[Trial]
+    trials: Sequence[Trial]  # all that had ended by then
     sign: float
-    shown: list[Trial]
+    shown: list[Trial]  # those that the process was fitted to
     sight: FeatureScaler
     covariance: Covariance
     seen: Points
-    factor: Matrix
+    factor: Matrix  # of the covariance of what is shown, with noise
 
 
 class SurrogateFitter:
-    """Fits the process to trials, and recomputes only what the latest of them change.
+    """Fits the process to trials, and recomputes only what the latest of them change."""
 
-    The process sees up to `window` trials, the best half and the latest half, chosen when the
-    number of trials was last a multiple of its tenth, or of 20. Its weights, which change slowly
-    and cost most, are of that fit, too; later trials are added to it. So the result follows from
-    the trials alone, and the cache changes no result.
-    """
+    # The process sees up to `window` trials, the best half and the latest half, chosen when the
+    # number of trials was last a multiple of its tenth, or of 20. Its weights, which change slowly
+    # and cost most, are of that fit, too. So the result follows from the trials alone.
 
     def __init__(self, coder: PointEncoder, window: int) -> None:
         self.coder = coder
@@ -102,13 +89,7 @@ class SurrogateFitter:
         self._grounds: list[FitState] = []
 
     def learn(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Surrogate:
-        """Returns the surrogate of the trials.
-
-        Args:
-            trials: Completed and failed, in the order in which they ended.
-            best: Completed trials of this space, at least one: shown where none of the others is.
-            sign: 1 where larger scores are better, -1 where smaller are.
-        """
+        """Returns the surrogate of the trials."""
         moment = len(trials) - len(trials) % min(max(len(trials) // 10, 1), _MOMENTS)
         ground = self._ground(trials, moment, best, sign)
         new = [trial for trial in trials[moment:] if self.coder.knows(trial.values)]
@@ -178,11 +159,9 @@ _KEPT = 20_000
 
 
 class PointEncoder:
-    """Encodes points of a domain, and caches up to 20,000 of them.
+    """Encodes points of a domain, and caches up to 20,000 of them."""
 
-    The same trials and neighbours are looked at for proposal after proposal, and what a space knows
-    about a point may take longer than all the rest. The cache changes no result.
-    """
+    # What a space knows about a point may take longer to compute than all the rest.
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
@@ -235,18 +214,9 @@ def candidate_pool(
     rng: np.random.Generator,
     size: int,
 ) -> list[dict[str, Value]]:
-    """Returns architectures near the best, and a quarter from everywhere, each once.
-
-    All neighbours of the two best (100 of them at most), and one- and two-step mutants of all of
-    `best`. (BANANAS takes mutants alone, Algorithm 1, step 2.ii.) Some may be tried already: asking
-    that of all would take longer than asking it of the most promising.
-
-    Args:
-        domain: The space.
-        best: Points to look around, at least one, the best first.
-        rng: The source of randomness.
-        size: How many to draw, before duplicates are left out.
-    """
+    """Returns architectures near the best, and a quarter from everywhere, each once."""
+    # BANANAS takes mutants alone (Algorithm 1, step 2.ii). Some may be tried already: asking that
+    # of all would take longer than asking it of the most promising.
     drawn = [*_neighbours(domain, best[:_CENTRES], rng)]
     uniform = size // 4
     mutants = max(size - uniform - len(drawn), uniform)
@@ -280,16 +250,9 @@ def _mutants(
 
 
 def expected_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
-    """Returns E[max(f - best, 0)] for scores f ~ N(mean, deviation^2).
-
-    Jones, Schonlau & Welch, Efficient Global Optimization of Expensive Black-Box Functions,
-    Journal of Global Optimization 13, 1998 (there for a minimum).
-
-    Args:
-        mean: Predicted scores, larger is better.
-        deviation: Their standard deviations, above 0.
-        best: The score to improve on.
-    """
+    """Returns E[max(f - best, 0)] for scores f ~ N(mean, deviation^2)."""
+    # Jones, Schonlau & Welch, Efficient Global Optimization of Expensive Black-Box Functions,
+    # Journal of Global Optimization 13, 1998 (there for a minimum).
     z = (mean - best) / deviation
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     result: Vector = deviation * (z * ndtr(z) + density)  # eq. (15)
@@ -303,13 +266,11 @@ _RIDGE = 0.3
 def predict_log_seconds(
     coder: PointEncoder, trials: Sequence[Trial], points: Sequence[Values]
 ) -> Vector:
-    """Returns the predicted log-seconds of an epoch of each point; zeros where none is known.
-
-    Ridge regression on the encoded choices: each choice multiplies the cost by a factor, and so
-    does a part of the space whose models have to be compiled first. (Snoek et al., NeurIPS 2012,
-    section 3.2, take a second Gaussian process.) It learns from the latest 200 trials, but not from
-    those that continue another, whose time is not that of all their epochs.
-    """
+    """Returns the predicted log-seconds of an epoch of each point; zeros where none is known."""
+    # Ridge regression on the encoded choices: each multiplies the cost by a factor, and so does a
+    # part of the space whose models have to be compiled first. (Snoek et al., NeurIPS 2012,
+    # section 3.2, take a second Gaussian process.) The time of a trial that continues another is
+    # not that of its epochs.
     telling = (t for t in trials[-_LATEST:] if t.duration_s > 0 and t.epochs and t.parent is None)
     timed = [trial for trial in telling if coder.knows(trial.values)]
     if not timed:
@@ -326,19 +287,10 @@ def predict_log_seconds(
 
 
 def shape_scores(scores: Vector, failed: int = 0) -> Vector:
-    """Returns scores with the bad half compressed, failures appended, standardised.
-
-    The surrogate has to tell good architectures apart; how bad the bad ones are would only bend it.
-    So below the median a gap g becomes s * log(1 + g / s), where s is the median gap of the upper
-    half. A failure counts as worse than the worst score, by s.
-
-    Args:
-        scores: Finite, larger is better, at least one.
-        failed: How many failures to append.
-
-    Returns:
-        Mean 0 and variance 1; zeros if all are equal.
-    """
+    """Returns scores with the bad half compressed, failures appended, standardised."""
+    # The surrogate has to tell good architectures apart; how bad the bad ones are would only bend
+    # it. So below the median a gap g becomes s * log(1 + g / s), where s is the median gap of the
+    # upper half. A failure counts as worse than the worst score, by s.
     scores = scores / (float(np.abs(scores).max()) or 1.0)  # so that no gap overflows
     gaps = np.median(scores) - scores
     scale = float(np.median(-gaps[gaps <= 0])) or float(np.abs(gaps).max()) or 1.0

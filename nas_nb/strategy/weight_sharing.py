@@ -222,12 +222,7 @@ Weighed = Sequence[tuple["Value", float]]
 
 @dataclass(frozen=True)
 class MixingWeights:
-    """The mixing weight of each option of each choice.
-
-    Attributes:
-        weights: By the name of the choice: its options with weights of 0 or more, whose sum is
-            above 0. A choice that is missing was not mixed.
-    """
+    """The mixing weights, 0 or more, of the options of each choice that was mixed, by its name."""
 
     weights: Mapping[str, Weighed]
 
@@ -277,18 +272,7 @@ def score_pool(
     sign: float,
     rng: np.random.Generator,
 ) -> Scored | None:
-    """Returns different random candidates and mutants of the best of them, with finite scores.
-
-    Args:
-        domain: The space.
-        score: Scores a point; None means: return at once.
-        pool: How many to score, if the space has so many.
-        sign: 1 if more is better, -1 if less is.
-        rng: The source of randomness.
-
-    Returns:
-        Points with scores; None if `score` said so.
-    """
+    """Returns different random candidates and mutants of the best of them, with finite scores."""
     few = isinstance(domain.size, int) and domain.size <= pool
     listed = domain.enumerate() if few else repeat(None, _POOL_DRAWS * pool)
     found: dict[str, tuple[dict[str, Any], float]] = {}
@@ -327,13 +311,7 @@ def require_tensorflow_for(owner: str) -> None:
 
 
 def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -> None:
-    """Raises a `StrategyError` if no net can hold all architectures of a space.
-
-    Args:
-        owner: The strategy's name, for the message.
-        space: The space, bound to the data.
-        mixed: Whether the net mixes all choices, in place of one path at a time.
-    """
+    """Raises a `StrategyError` if no net can hold all architectures of a space."""
     from nas_nb.supernet.supernet import check_shareable
 
     try:

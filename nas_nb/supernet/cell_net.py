@@ -118,12 +118,10 @@ class CellNet:
     def _chosen(
         self, place: str, chosen: Any, operations: tuple[str, ...], x: Any, call: CallContext
     ) -> Any:
-        """Returns what the one operation that is chosen makes of a node.
-
-        Both convolutions are one, whose window is that of the chosen one with zeros around it. It
-        costs some products more than a branch for each operation would, and saves most of the
-        time that it takes to trace all branches and their gradients.
-        """
+        """Returns what the one operation that is chosen makes of a node."""
+        # Both convolutions are one, whose window is that of the chosen one with zeros around it:
+        # some more products, and most of the time saved that it takes to trace all branches and
+        # their gradients.
         weight = dict(zip(operations, tf.unstack(chosen), strict=True))
         parts = [weight[SKIP] * x] if SKIP in weight else []
         if POOL in weight:

@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
 
 class ChainNet:
-    """All chains of a space in one net: a convolution and two dense layers for every place.
+    """All chains of a space in one net: a convolution and two dense layers for every place."""
 
-    Widths share the first units of the widest layer, windows of convolutions the middle of the
-    largest, and every depth has an output layer of its own.
-    """
+    # Widths share the first units of the widest layer, windows of convolutions the middle of the
+    # largest, and every depth has an output layer of its own.
 
     def __init__(self, domain: Domain, spec: DataSpec, weights: SharedWeights) -> None:
         self.choices = PathChoices.of(domain)
@@ -153,11 +152,9 @@ class ChainNet:
         return count
 
     def _mixed(self, how: Mixture, x: Any, call: CallContext) -> Any:
-        """Runs all chains at once: each form and depth weighs as much as its choices do.
-
-        After place i a chain is still a grid with the weight of convolutions up to there; what
-        comes into a dense layer is a flattened grid with the weight of the first dense layer.
-        """
+        """Runs all chains at once: each form and depth weighs as much as its choices do."""
+        # After place i a chain is still a grid with the weight of convolutions up to there; what
+        # comes into a dense layer is a flattened grid with the weight of the first dense layer.
         still = tf.constant(1.0)
         grid, flat = x, None
         total = 0.0
@@ -233,17 +230,11 @@ Grid = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerInput:
-    """What comes into a place.
+    """What comes into a place."""
 
-    Attributes:
-        name: The choice of its width; None for the samples themselves.
-        width: How many channels or units it has.
-        most: How many it may have.
-    """
-
-    name: str | None
-    width: Any
-    most: int
+    name: str | None  # the choice of its width; None for samples
+    width: Any  # channels or units
+    most: int  # how many it may have
 
 
 class ChainPosition:

@@ -24,19 +24,12 @@ Code = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PathChoice:
-    """One choice of the space.
-
-    Attributes:
-        name: Its name.
-        values: What may be chosen; empty for a range of numbers that has too many.
-        top: The greatest number that may be chosen; 0 where the choice is of words.
-        place: Where it stands in the code of a path.
-    """
+    """One choice of the space."""
 
     name: str
-    values: tuple[Value, ...]
-    top: float
-    place: int
+    values: tuple[Value, ...]  # empty for a range that has too many
+    top: float  # the greatest number; 0 for words
+    place: int  # in the code of a path
 
     @property
     def is_number(self) -> bool:
@@ -57,12 +50,7 @@ class PathChoice:
 
 @dataclass(frozen=True)
 class PathChoices:
-    """The choices of a space, each under a name of its own.
-
-    Attributes:
-        domain: The space.
-        listed: The choices by name, in the domain's order.
-    """
+    """The choices of a space by name, in the domain's order, each under a name of its own."""
 
     domain: Domain
     listed: Mapping[str, PathChoice]
@@ -124,15 +112,10 @@ class ChoiceSelector(Protocol):
 
 @dataclass(frozen=True)
 class Path:
-    """One architecture: a branch of each choice is computed, and no other.
-
-    Attributes:
-        choices: The choices of the space.
-        code: Their code, a float32 tensor ``(choices,)``.
-    """
+    """One architecture: a branch of each choice is computed, and no other."""
 
     choices: PathChoices
-    code: Any
+    code: Any  # float32, (choices,)
 
     def number(self, name: str) -> Any:
         """Returns the number that is chosen."""
@@ -171,18 +154,13 @@ class Path:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All architectures at once: every branch is computed, and weighs as much as it is preferred.
+    """All architectures at once: every branch is computed, and weighs as it is preferred."""
 
-    DARTS (Liu, Simonyan & Yang, ICLR 2019, eq. 2) calls it a mixed operation. Of widths the
-    widest is computed, and each unit weighs as much as the widths that have it.
-
-    Attributes:
-        choices: The choices of the space.
-        weights: For each choice with several values their weights, which sum to 1.
-    """
+    # DARTS (Liu, Simonyan & Yang, ICLR 2019, eq. 2) calls it a mixed operation. Of widths the
+    # widest is computed, and each unit weighs as much as the widths that have it.
 
     choices: PathChoices
-    weights: Mapping[str, Any]
+    weights: Mapping[str, Any]  # sum to 1 for each choice of several values
 
     def select(self, name: str, branches: Sequence[Branch]) -> Any:
         """Returns the weighted sum of all branches."""
@@ -215,23 +193,14 @@ _OUTSIDE = ("optimizer", "learning_rate")
 
 @dataclass(frozen=True)
 class Noise:
-    """What a relaxation draws.
+    """What a relaxation draws; equal seeds draw the same."""
 
-    Attributes:
-        seed: Two int64; equal seeds draw the same.
-        temperature: How soft the drawn choice is; a float32 tensor above 0.
-    """
-
-    seed: Any
-    temperature: Any
+    seed: Any  # two int64
+    temperature: Any  # how soft the drawn choice is, float32 above 0
 
 
 class Relaxation:
-    """Architecture parameters: for each choice one number an option, whose softmax is its weight.
-
-    Attributes:
-        flat: The parameters of all choices in a row, all 0 at first.
-    """
+    """Architecture parameters: one number for each option, whose softmax is its weight."""
 
     def __init__(self, choices: PathChoices, *, gumbel: bool = False) -> None:
         self.choices = choices
@@ -241,13 +210,11 @@ class Relaxation:
         self.flat = tf.Variable(tf.zeros(sum(self._sizes)))
 
     def mixture(self, flat: Any, noise: Noise) -> Mixture:
-        """Returns the mixture that parameters in a row make.
-
-        With `gumbel` one option is drawn with the probability that its softmax gives it, by
-        adding Gumbel noise; the gradient is that of the softmax with noise at the temperature.
-        Papers: Dong & Yang, Searching for a Robust Neural Architecture in Four GPU Hours, CVPR
-        2019 (GDAS); Xie et al., SNAS, ICLR 2019, who mix the softmax itself.
-        """
+        """Returns the mixture that parameters in a row make; with `gumbel` one option is drawn."""
+        # Adding Gumbel noise draws an option with its softmax's probability; the gradient is that
+        # of the softmax with noise at the temperature. Dong & Yang, Searching for a Robust Neural
+        # Architecture in Four GPU Hours, CVPR 2019 (GDAS); Xie et al., SNAS, ICLR 2019, who mix
+        # the softmax itself.
         weights = {}
         for place, (choice, part) in enumerate(zip(self.mixed, self._parts(flat), strict=True)):
             if self.gumbel:
@@ -270,10 +237,7 @@ class Relaxation:
 def derive(
     choices: PathChoices, mixing: Mapping[str, list[tuple[Value, float]]]
 ) -> dict[str, Value]:
-    """Returns the architecture of which each choice is the option with the greatest weight.
-
-    DARTS, section 2.2: each mixed operation is replaced with the most likely one.
-    """
+    """Returns the architecture of the options with the greatest weights (DARTS, section 2.2)."""
     best = {name: max(options, key=lambda option: option[1])[0] for name, options in mixing.items()}
     return choices.domain.complete(best)
 

@@ -34,37 +34,26 @@ HOTTEST, COLDEST = 10.0, 0.1
 
 @dataclass(frozen=True)
 class DartsConfig:
-    """How the search goes downhill, with the paper's names.
+    """How the search goes downhill, with the paper's names."""
 
-    Unlike the paper's, the steps have neither weight decay nor a cosine schedule: a notebook's
-    search is too short for them to matter.
+    # There is neither weight decay nor a cosine schedule: a notebook's search is too short for
+    # them.
 
-    Attributes:
-        order: 1 takes the weights as they are; 2 differentiates through one step of the weights.
-        optimizer: Of the architecture: "adam" or "sgd".
-        learning_rate: Of the weights, by SGD with momentum 0.9.
-        arch_learning_rate: Of the architecture. The paper's 0.0003 is for some 20,000 steps.
-        gumbel: Draw one option of each choice for a batch, instead of mixing all.
-    """
-
-    order: int = 1
-    optimizer: str = "adam"
-    learning_rate: float = 0.025
-    arch_learning_rate: float = 0.02
-    gumbel: bool = False
+    order: int = 1  # 2: through one step of the weights
+    optimizer: str = "adam"  # of the architecture: "adam" or "sgd"
+    learning_rate: float = 0.025  # of the weights: SGD, momentum 0.9
+    arch_learning_rate: float = 0.02  # the paper's 0.0003 is for some 20,000 steps
+    gumbel: bool = False  # draw one option a batch, instead of mixing
 
 
 class DifferentiableSupernet:
-    """The shared net of a space with every choice mixed, and the mixture learned.
+    """The shared net of a space with every choice mixed, and the mixture learned."""
 
-    Half of the training samples train the weights, the other half the architecture parameters;
-    the validation samples are not seen, so that trials can be scored by them.
-
-    Paper: Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019. The
-    architecture's gradient is the paper's: with ``order=2`` the weights make one
-    step of size `learning_rate` before the loss of the other half is taken, and the product with
-    the second derivatives is a finite difference.
-    """
+    # Liu, Simonyan & Yang, DARTS: Differentiable Architecture Search, ICLR 2019. Half of the
+    # training samples train the weights, the other half the architecture; the validation samples
+    # are not seen, so that trials can be scored by them. With `order=2` the weights make one step
+    # of `learning_rate` before the loss of the other half is taken; the product with the second
+    # derivatives is a finite difference.
 
     def __init__(
         self, space: SearchSpace, data: Data, config: DartsConfig | None = None, *, seed: int = 0

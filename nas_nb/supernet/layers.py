@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallContext:
-    """What all layers of a pass are told.
+    """What all layers of a pass are told."""
 
-    Attributes:
-        training: Whether units are dropped.
-        rows: How many of the first samples statistics of a batch are taken from, int32.
-        seed: Two int64 that decide what is dropped.
-    """
-
-    training: bool
-    rows: Any
-    seed: Any
+    training: bool  # whether units are dropped
+    rows: Any  # int32: of so many rows a batch's statistics are taken
+    seed: Any  # two int64: what is dropped
 
 
 class ElasticLayer:
@@ -130,10 +124,7 @@ class ElasticNorm:
         return self._weights[f"{self._name}.beta"]
 
     def batch(self, x: Any, call: CallContext, units: Any = None) -> Any:
-        """Normalises by the statistics of the call's first rows, which belong to this path alone.
-
-        Moving averages would mix the statistics of all paths.
-        """
+        """Normalises by the statistics of the call's first rows, those of this path alone."""
         axes = list(range(len(x.shape) - 1))
         mean, variance = tf.nn.moments(x[: call.rows], axes)
         return self._scaled(x, mean, variance, units)
@@ -179,14 +170,10 @@ def activation(name: str) -> Any:
 
 
 class SharedWeights:
-    """Draws the weights of a supernet as Keras does, and keeps them in one variable.
+    """Draws the weights of a supernet as Keras does, and keeps them in one variable."""
 
-    A supernet has hundreds of small tensors. In one variable they have one gradient and one step
-    of an optimizer, which saves most of the time that it takes to trace them.
-
-    Attributes:
-        flat: All weights in a row, once `close` was called.
-    """
+    # Hundreds of small tensors in one variable have one gradient and one step of an optimizer,
+    # which saves most of the time that it takes to trace them.
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng([seed, 0x5EED])

@@ -140,12 +140,11 @@ class SupernetProgram:
 
 
 class PathAdam:
-    """Adam (Kingma & Ba, ICLR 2015) for weights of which each step uses a part.
+    """Adam (Kingma & Ba, ICLR 2015) for weights of which each step uses a part."""
 
-    A weight that the step's paths did not use has a gradient of exactly zero. It stays as it is,
-    and so do its averages and its count of steps: with the usual update it would go on along its
-    old momentum, trained by paths that it is no part of.
-    """
+    # A weight that the step's paths did not use has a gradient of exactly zero. It stays as it is,
+    # and so do its averages and its count of steps: with the usual update it would go on along its
+    # old momentum, trained by paths that it is no part of.
 
     def __init__(
         self,

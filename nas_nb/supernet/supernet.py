@@ -145,11 +145,7 @@ _MOST_PATHS = 12
 
 
 class UniformPaths:
-    """One path a step, every choice drawn by itself with equal chances.
-
-    Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
-    ECCV 2020: the supernet is trained by uniform path sampling.
-    """
+    """One path a step, every choice drawn by itself with equal chances (Guo et al., ECCV 2020)."""
 
     paths_per_step = 1
 
@@ -165,18 +161,12 @@ class UniformPaths:
 
 
 class FairPaths:
-    """Several paths a step, in which every option of a choice comes equally often.
+    """Several paths a step, in which every option of a choice comes equally often."""
 
-    The options of each choice are dealt like cards, from a shuffled pack that is shuffled anew
-    when it is empty. The step has as many paths as it takes for all packs to be empty at its end,
-    if these are at most 12; else as many as the largest pack has cards, but 12 at most, and all
-    options have been used equally often at the end of each pack. A choice that a path doesn't make
-    deals no card.
-
-    Paper: Chu, Zhang & Xu, FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural
-    Architecture Search, ICCV 2021: strict fairness, figure 4. There all choices have as many
-    options, and the gradients of the step's paths are added before the weights are changed.
-    """
+    # Chu, Zhang & Xu, FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021.
+    # The options of each choice are dealt like cards, from a pack that is shuffled anew when it is
+    # empty. A step has as many paths as it takes for all packs to be empty at its end, if these
+    # are at most 12; else as many as the largest pack has cards, but 12 at most.
 
     def __init__(self, choices: PathChoices, rng: np.random.Generator) -> None:
         self._choices = choices

@@ -84,11 +84,7 @@ def _is_sealed(file: Path, number: int) -> bool:
 
 
 class _Folder:
-    """A folder of a project with files of trials; what can't be removed is told once.
-
-    Attributes:
-        folder: Where the files are; made when the first one is written.
-    """
+    """A folder of a project with files of trials; what can't be removed is told once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -144,11 +140,8 @@ class CheckpointStore:
     def save(
         self, model: keras.Model, weights: Sequence[npt.NDArray[Any]], number: int, score: float
     ) -> str:
-        """Writes weights as trial `number`'s checkpoint, and returns the file's name.
-
-        It holds no state of the optimizer: that is not of the best epoch, and would take as long
-        to write again.
-        """
+        """Writes weights as trial `number`'s checkpoint, and returns the file's name."""
+        # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
         model.set_weights(list(weights))
         with _alone(model):
@@ -285,14 +278,7 @@ def _alone(model: keras.Model) -> Iterator[None]:
 
 
 class BestEpoch:
-    """The best epoch of a running trial, with its weights if they may be kept.
-
-    Attributes:
-        epoch: Its number, from 1; 0 before the first.
-        logs: What was measured after it.
-        weights: The weights that the model had; None if they are not worth a copy.
-        checkpoint: The file that holds them, once `keep` has written it.
-    """
+    """The best epoch of a running trial, from 1, with its weights if they may be kept."""
 
     def __init__(self, objective: kt.Objective, checkpoints: CheckpointStore) -> None:
         self.objective = objective
@@ -354,17 +340,13 @@ KEPT_FULL_STATES = 5
 
 
 class TrainingStateStore:
-    """The folder with the states of trials, one file each.
+    """The folder with the states of trials, one NumPy archive of plain arrays each."""
 
-    A state is kept as long as it may be needed: of a trial that is not finished; of the parent of
-    such a trial; and of completed trials that no finished trial has continued. Of these, those
-    that were granted less than the search's grant may be promoted, and the best `KEPT_STATES` of
-    each fidelity keep theirs; of the others the best `KEPT_FULL_STATES` do, for more epochs later.
-    A state that is missing costs time and nothing else: with the same seed the trial is trained
-    again from its start, and comes out the same.
-
-    The files are NumPy archives of plain arrays; nothing in them is ever unpickled.
-    """
+    # A state is kept as long as it may be needed: of a trial that is not finished; of the parent
+    # of such a trial; and of completed trials that no finished trial has continued: the best
+    # `KEPT_STATES` of each low fidelity, which may be promoted, and the best `KEPT_FULL_STATES` of
+    # the others. A state that is missing costs time and nothing else: the trial is trained again,
+    # and comes out the same.
 
     def __init__(
         self, folder: Path, history: History, full: Fidelity, *, inherited: bool = False
@@ -429,11 +411,8 @@ class TrainingStateStore:
         return known if 0 < known <= min(parent.epochs, granted) else 0
 
     def continued(self, trial: Trial) -> Trial | None:
-        """Returns the parent that a trial continues; None if it has none, or begins anew.
-
-        It is continued where nothing but the epochs differs: on other samples, or other images,
-        the epochs of the one are not those of the other.
-        """
+        """Returns the parent that a trial continues; None if it has none, or begins anew."""
+        # On other samples, or other images, the epochs of the one are not those of the other.
         if trial.parent is None:
             return None
         parent = self._history[trial.parent]
@@ -516,10 +495,8 @@ def _state_name(number: int) -> str:
 
 
 def _read_npz(file: Path, names: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
-    """Returns arrays of numbers of an archive, all or some; never more bytes than the file has.
-
-    `numpy.load` would take the sizes that the file claims for true before it reads.
-    """
+    """Returns arrays of numbers of an archive, all or some; never more bytes than the file has."""
+    # `numpy.load` would take the sizes that the file claims for true before it reads.
     arrays = {}
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()

@@ -9,10 +9,7 @@ from enum import StrEnum
 
 
 class Control:
-    """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away).
-
-    Setting a flag returns at once and is safe from any thread, widget callbacks included.
-    """
+    """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away)."""
 
     def __init__(
         self,

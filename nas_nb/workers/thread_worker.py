@@ -39,10 +39,9 @@ class _Job:
 
 
 class ThreadWorker:
-    """Evaluates trials one after the other, in the same thread as long as that obeys.
+    """Evaluates trials one after the other, in the same thread as long as that obeys."""
 
-    Python can't end a thread whose code does not come back: it goes on, and is heard no more.
-    """
+    # Python can't end a thread whose code does not come back: it goes on, and is heard no more.
 
     def __init__(self) -> None:
         self._settings = KerasSettings.current()

@@ -43,30 +43,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What a worker is given to evaluate a trial: plain data, made anew for each attempt.
+    """What a worker is given to evaluate a trial: plain data, made anew for each attempt."""
 
-    Attributes:
-        trial: The trial as it begins; its curve has the epochs that need not be trained again.
-        fidelity: How much training it is granted.
-        objective: What is compared.
-        parent: The trial that it starts from; None if it starts anew.
-        parent_fidelity: What that one was granted.
-        continues: Whether it goes on with the parent's training; else it inherits weights.
-        limits: The most that a model may cost by the cost's name, and "time_per_trial_s".
-        latency: Whether the model's latency is to be measured.
-        target: The score that it has to reach to be among the best of its fidelity, where a trial
-            that can't is to end early.
-    """
-
-    trial: Trial
-    fidelity: Fidelity
+    trial: Trial  # as it begins; its curve need not be trained again
+    fidelity: Fidelity  # how much training it is granted
     objective: kt.Objective
-    parent: Trial | None = None
+    parent: Trial | None = None  # the trial that it starts from
     parent_fidelity: Fidelity | None = None
-    continues: bool = False
+    continues: bool = False  # its parent's training; else it inherits weights
+    # by the cost's name, and "time_per_trial_s"
     limits: Mapping[str, float] = field(default_factory=lambda: EMPTY)
-    latency: bool = False
-    target: float | None = None
+    latency: bool = False  # whether to measure it
+    target: float | None = None  # a trial that can't reach it is pruned
 
     @property
     def number(self) -> int:
@@ -132,13 +120,7 @@ def evaluate_trial(
 
 
 class _Evaluation:
-    """One attempt at a trial, in steps.
-
-    Attributes:
-        curve: The logs of each epoch so far.
-        costs: What the model costs.
-        notes: What is worth a word in the trial's row.
-    """
+    """One attempt at a trial, in steps."""
 
     def __init__(
         self,

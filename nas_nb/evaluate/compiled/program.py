@@ -66,19 +66,7 @@ class EpochProgram:
     def _train(
         self, data: Any, key: Any, shuffle: Any, start: Any, batch_size: Any, deadline: Any
     ) -> Any:
-        """Trains from row `start` of the order that `key` decides.
-
-        Args:
-            data: `(x, y, sample_weight)`.
-            key: Two int64, the seed and the epoch.
-            shuffle: Whether to permute; False keeps the rows' order.
-            start: The first row, int32; 0 also resets the metrics.
-            batch_size: int32.
-            deadline: Unix seconds after which no further batch is begun, float64.
-
-        Returns:
-            The next row, and the metrics so far by name.
-        """
+        """Trains from row `start` of the order that `key` decides."""
         rows = tf.range(_samples(data))
         order = tf.cond(
             shuffle,
@@ -179,19 +167,12 @@ def _map(function: Any, nest: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class DeviceSet:
-    """One part of the data as tensors.
+    """One part of the data as tensors, or nests of them."""
 
-    Attributes:
-        x: Inputs: a tensor `(samples, ...)` or a nest of them.
-        y: Targets, likewise.
-        sample_weight: Weights `(samples,)`, a nest of them, or None.
-        samples: How many rows.
-    """
-
-    x: Any
+    x: Any  # (samples, ...)
     y: Any
-    sample_weight: Any
-    samples: int
+    sample_weight: Any  # (samples,)
+    samples: int  # how many rows
 
     @property
     def spec(self) -> str:
@@ -306,18 +287,11 @@ def is_light(model: Any) -> bool:
 
 @contextmanager
 def lightweight_graphs(light: bool) -> Iterator[None]:
-    """Traces and calls in the block are run for graphs that train small models for a while.
-
-    TensorFlow's graph optimizer takes as long as several epochs of a light model, and an epoch
-    after it is no faster; in a heavy one it joins a convolution with its bias and activation.
-    With the executor of one thread, a step of a small dense net takes half the time. Neither
-    changes what is computed. The user's settings are those of before when the block ends; with a
-    GPU, and for a heavy model, they are not touched. Nor where TensorFlow has a single thread for
-    functions: a loop of that executor waits in it for its body, which waits for the thread.
-
-    Args:
-        light: Whether the model is light, see `is_light`.
-    """
+    """Runs traces and calls in the block with the options that suit small models."""
+    # TensorFlow's graph optimizer takes as long as several epochs of a light model, and an epoch
+    # after it is no faster; in a heavy one it joins a convolution with its bias and activation.
+    # With the executor of one thread, a step of a small dense net takes half the time; where there
+    # is a single thread for functions, that executor would wait for itself.
     if not light or threads() < 2 or tf.config.list_physical_devices("GPU"):
         yield
         return

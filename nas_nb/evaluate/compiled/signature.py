@@ -38,21 +38,13 @@ class Sharing(StrEnum):
 
 @dataclass(frozen=True)
 class Signature:
-    """What the compiled function of a candidate depends on.
+    """What the compiled function of a candidate depends on."""
 
-    Attributes:
-        sharing: Who else may use the function.
-        key: Equal keys may share; empty for `ALONE`.
-        activations: The activations that are chosen at run time.
-        note: Why the trace is not shared by the whole topology, for the trial's row, or None.
-        drops: Whether the trace has dropout also where this candidate's rate is 0.
-    """
-
-    sharing: Sharing
-    key: str
-    activations: frozenset[str]
-    note: str | None
-    drops: bool = False
+    sharing: Sharing  # who else may use the function
+    key: str  # equal keys may share; empty for `ALONE`
+    activations: frozenset[str]  # chosen at run time
+    note: str | None  # why not all of the topology shares it
+    drops: bool = False  # whether the trace drops at rate 0, too
 
 
 def unshared_signature(reason: str) -> Signature:

@@ -109,26 +109,9 @@ class CopyError(Exception):
 
 
 class Template:
-    """Holds the state of the candidate that is being trained, and serves one after the other.
+    """A traced model that holds the state of the candidate being trained, one after the other."""
 
-    A candidate's state is pushed into the template's variables before it is trained and pulled
-    back afterwards. Where a whole topology shares the template, the variables have unknown
-    dimensions, so that states of any width fit.
-
-    Args:
-        model: The first candidate, compiled and built.
-        sharing: Who will use the template.
-        batch: A batch `(x, y, sample_weight)` from which losses and metrics learn their shapes.
-        activations: The activations to choose between.
-        drops: Whether there is dropout also where the first candidate's rate is 0.
-
-    Attributes:
-        model: The model that is traced.
-        lock: Held while a candidate is trained.
-
-    Raises:
-        CopyError: The candidate can't be copied; it needs a template of its own.
-    """
+    # Where a whole topology shares it, the variables have unknown dimensions: any width fits.
 
     def __init__(
         self,

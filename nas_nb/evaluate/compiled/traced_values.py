@@ -281,11 +281,8 @@ _seen_dropout = threading.Event()
 
 
 def register_dropout(layers: Sequence[Any]) -> bool:
-    """Returns whether a candidate of this process has dropped anything, these layers included.
-
-    From then on a trace has dropout also where the candidate's rate is 0, so that the next one may
-    have another rate. Before, it would make a model slower that never drops anything.
-    """
+    """Returns whether a candidate of this process has dropped anything, these layers included."""
+    # From then on a trace has dropout also at rate 0, so that the next candidate may have another.
     if any(_is_dropout(layer) and layer.rate > 0 for layer in layers):
         _seen_dropout.set()
     return _seen_dropout.is_set()
@@ -345,11 +342,10 @@ def free_hyperparameters(optimizer: Any) -> tuple[str, ...]:
 
 
 class TracedHyperparameter:
-    """A number that a graph reads from a variable, with the float arithmetic that Keras does.
+    """A number that a graph reads from a variable, with the float arithmetic that Keras does."""
 
-    Keras computes `1 - beta_2` in double precision while it traces. Computed from a float32
-    0.999 it would be off by 1.3e-5 relative, so the complement is a variable of its own.
-    """
+    # Keras computes `1 - beta_2` in double precision while it traces; from a float32 0.999 it
+    # would be off by 1.3e-5 relative. So the complement is a variable of its own.
 
     dtype = "float32"
 

@@ -26,34 +26,19 @@ SLICE_S = 0.4
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a training consists of.
-
-    Attributes:
-        train: The training set.
-        validation: The validation set, or None.
-        epochs: The last epoch's number, 1 or more.
-        batch_size: Samples a batch; the last batch of an epoch may be smaller.
-        validation_batch_size: Samples a batch in validation.
-        seed: With the epoch's number, decides the order of the samples.
-        initial_epoch: Epochs that are done already.
-        shuffle: Whether to permute the samples at all.
-        callbacks: Keras callbacks without batch methods; None where nobody asks for the history.
-        verbose: As for `fit`: 0, 1, 2 or "auto".
-        held: Keeps what was compiled for this model alone, where one training takes several
-            calls; None where it takes one.
-    """
+    """What a training consists of."""
 
     train: DeviceSet
     validation: DeviceSet | None
-    epochs: int
+    epochs: int  # the last epoch's number
     batch_size: int
     validation_batch_size: int
-    seed: int = 0
-    initial_epoch: int = 0
+    seed: int = 0  # with the epoch, orders the samples
+    initial_epoch: int = 0  # epochs done already
     shuffle: bool = True
-    callbacks: Sequence[Any] | None = None
-    verbose: int | str = 0
-    held: list[Compiled] | None = None
+    callbacks: Sequence[Any] | None = None  # None: nobody asks for the history
+    verbose: int | str = 0  # as for `fit`: 0, 1, 2 or "auto"
+    held: list[Compiled] | None = None  # what was compiled for this model alone
 
     @property
     def spec(self) -> str:
@@ -64,16 +49,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended.
+    """How a training ended."""
 
-    Attributes:
-        stopped: Whether the control ended it before its last epoch was complete.
-        note: Why the compiled function is not shared by the whole topology, or why it was compiled
-            anew though another candidate's is alike, or None.
-    """
-
-    stopped: bool
-    note: str | None
+    stopped: bool  # by the control, before its last epoch was complete
+    note: str | None  # why the function is not shared, or was compiled anew
 
 
 def train_compiled(
@@ -85,20 +64,9 @@ def train_compiled(
     cache: TraceCache = CACHE,
     keeper: StateSaver | None = None,
 ) -> Outcome:
-    """Trains a model as `fit` would, with whole epochs inside one compiled function.
-
-    When `on_epoch` or a callback is called, the model has its weights of that moment; a callback
-    also finds the optimizer's state and the metrics, as under `fit`, and may change weights and
-    optimizer.
-
-    Args:
-        model: A compiled model; a `Sequential` one may still be without its input shape.
-        schedule: What to do.
-        on_epoch: Called after every complete epoch with its number (from 1), logs and seconds.
-        control: Asked at least every half second.
-        cache: Where compiled functions are found and kept.
-        keeper: Keeps the state after an epoch, if it is due after the report.
-    """
+    """Trains a model as `fit` would, with whole epochs inside one compiled function."""
+    # `on_epoch` and callbacks see the weights of their moment, callbacks the optimizer's state,
+    # too.
     if not model.built:
         model.build((None, *schedule.train.x.shape[1:]))
     signed = signature(model, schedule.spec)

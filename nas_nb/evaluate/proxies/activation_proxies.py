@@ -31,15 +31,6 @@ def jacob_cov(model: keras.Model, x: Any, y: Any = None) -> float:
     J has a row for each sample, the gradient of its summed logits by its input; with the
     eigenvalues e of the correlation matrix of its rows,
     S = -sum(log(e + k) + 1 / (e + k)), greatest when no two rows are correlated.
-
-    Args:
-        model: A built, untrained model with one real-valued input.
-        x: A batch of 2 samples or more, `(samples, ...)`.
-        y: Not looked at.
-
-    Raises:
-        MeasureError: The model's layers can't be seen, its input isn't one array of real
-            numbers, or the Jacobian of a sample is constant.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         correlations = np.corrcoef(_jacobians(model, x))
@@ -108,15 +99,6 @@ def naswot(model: keras.Model, x: Any, y: Any = None) -> float:
     the number of units in which their codes agree, N_A - d_H, and the score is log |det K_H|
     as the paper has it. It is minus infinity, or far below 0, where two samples of the
     batch have the same code.
-
-    Args:
-        model: A built, untrained model with rectifying activations.
-        x: A batch of different samples, `(samples, ...)`.
-        y: Not looked at.
-
-    Raises:
-        MeasureError: The model's layers can't be seen, or none has an activation that is on or
-            off; the units inside recurrent layers are neither.
     """
     agreeing: list[npt.NDArray[np.float64]] = []
 
@@ -170,18 +152,6 @@ def zen(model: keras.Model, x: Any, y: Any = None, *, seed: int = 0, repeats: in
     the mean over the channels of the variance in the k-th batch normalisation,
     Zen = log D + sum(log s_k). Without batch normalisation it is the log of the Phi-score, which
     the Zen-score stands for.
-
-    Args:
-        model: A built, untrained convolutional model with one input.
-        x: A batch whose shape is used, `(samples, ...)`.
-        y: Not looked at.
-        seed: Decides weights and inputs.
-        repeats: Draws that the score is the mean of, 1 or more. On small nets one draw ranks as
-            many do.
-
-    Raises:
-        MeasureError: The model's layers can't be seen, no convolution comes before its
-            classifier, or the score isn't finite.
     """
     inputs = as_inputs(model, x)
     if not is_real(inputs):
@@ -221,16 +191,11 @@ def _log(value: Any) -> float:
 
 @dataclass
 class _Backbone:
-    """What a walk through a model has found.
+    """What a walk through a model has found."""
 
-    Attributes:
-        features: What enters the classifier; None before it is reached.
-        log_scales: log s_k of each batch normalisation before it.
-        depths: Convolutions on the longest way to a tensor, with the tensor, by its id.
-    """
-
-    features: Any = None
-    log_scales: list[float] = field(default_factory=list)
+    features: Any = None  # what enters the classifier
+    log_scales: list[float] = field(default_factory=list)  # log s_k of each batch normalisation
+    # convolutions on the longest way, by id
     depths: dict[int, tuple[int, Any]] = field(default_factory=dict)
 
     def depth(self, tensor: Any) -> int:

@@ -37,16 +37,6 @@ def synflow(model: keras.Model, x: Any, y: Any = None) -> float:
     the absolute values of its weights, makes of an input of ones, and the saliency of a weight is
     |W| * dR/d|W|. Normalisation is passed over, as Abdelfattah et al., 2021, do,
     because it would bound the flow. Of the batch only the shape is used.
-
-    Args:
-        model: A built, untrained feed-forward model.
-        x: A batch of samples, `(samples, ...)`.
-        y: Not looked at.
-
-    Raises:
-        MeasureError: A layer is neither linear, nor an activation, a normalisation, a pooling or
-            a merge (an embedding, a recurrent layer, attention, one of the user's own), or the
-            flow overflows.
     """
     trainable = kernels(model)
     others = [weight for weight in model.weights if not any(weight is one for one in trainable)]
@@ -102,15 +92,6 @@ def snip(model: keras.Model, x: Any, y: Any) -> float:
     the chain rule makes w * dL/dw, and a connection's sensitivity is |g|. The paper normalises
     by the sum over a net; between nets that sum is the score, as Abdelfattah et al., "Zero-cost
     proxies for lightweight NAS", 2021, take it.
-
-    Args:
-        model: A built, compiled and untrained model.
-        x: A batch of samples, `(samples, ...)`.
-        y: Its targets, as `fit` takes them.
-
-    Raises:
-        MeasureError: The model isn't compiled, has no weights, its loss doesn't fit the labels or
-            the outputs, or its gradient isn't finite.
     """
     sensitivity = sum(
         float(np.abs(weight * gradient).sum()) for weight, gradient in loss_gradients(model, x, y)
@@ -126,15 +107,6 @@ def grad_norm(model: keras.Model, x: Any, y: Any) -> float:
 
     One norm for each kernel, as in the code of the paper's authors. Biases and the
     scales of a normalisation are left out.
-
-    Args:
-        model: A built, compiled and untrained model.
-        x: A batch of samples, `(samples, ...)`.
-        y: Its targets, as `fit` takes them.
-
-    Raises:
-        MeasureError: The model isn't compiled, has no weights, its loss doesn't fit the labels or
-            the outputs, or its gradient isn't finite.
     """
     norms = (float(np.linalg.norm(gradient)) for _, gradient in loss_gradients(model, x, y))
     return finite(sum(norms), "grad_norm", model)
@@ -194,11 +166,7 @@ def as_inputs(model: keras.Model, x: Any) -> Any:
 
 
 def probe_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls a layer as an untrained net is probed: normalised by the batch, without dropout.
-
-    The moving statistics of an untrained batch normalisation say nothing, and a random mask would
-    make a score of the mask.
-    """
+    """Calls a layer of an untrained net: normalised by the batch, and without a random dropout."""
     if isinstance(operation, keras.layers.BatchNormalization):
         return operation(*args, **kwargs, training=True)
     return operation(*args, **kwargs)

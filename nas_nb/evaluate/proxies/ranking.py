@@ -78,24 +78,14 @@ Scores = Mapping[str, ProxyScore]
 
 
 class ProxyRank(NamedTuple):
-    """How a proxy ordered the candidates.
-
-    Attributes:
-        name: The proxy.
-        tau: Kendall's tau-b with the outcome, from -1 to 1; NaN where the proxy is defined for
-            fewer than 5 candidates, or can't tell them apart.
-        params_tau: That of `params`, on the candidates for which this proxy is defined.
-        candidates: For how many it is defined.
-        ms: Milliseconds a candidate, the median; NaN where it is defined for none.
-        ms_most: And for the slowest candidate.
-    """
+    """How a proxy ordered the candidates."""
 
     name: str
-    tau: float
-    params_tau: float
-    candidates: int
-    ms: float
-    ms_most: float
+    tau: float  # Kendall's tau-b, -1 to 1; NaN where it can't be told
+    params_tau: float  # that of `params`, on the same candidates
+    candidates: int  # for how many it is defined
+    ms: float  # a candidate, the median; NaN for none
+    ms_most: float  # for the slowest
 
     @property
     def beats_params(self) -> bool:

@@ -160,16 +160,11 @@ class PositionTable:
 
 
 class KernelDensity:
-    """A product of kernels around each of some points.
+    """A product of kernels around each of some points."""
 
-    Numbers have a Gaussian kernel, unordered choices that of Aitchison and Aitken: 1 - lambda for
-    the same, lambda / (c - 1) for each other. Bandwidths follow the normal reference rule, 1.06 *
-    deviation * n^(-1 / (4 + d)), as in the paper's code.
-
-    Args:
-        positions: How points are encoded.
-        points: Positions of the kernels, of shape (points, parameters), at least one.
-    """
+    # Numbers have a Gaussian kernel, unordered choices that of Aitchison and Aitken: 1 - lambda
+    # for the same, lambda / (c - 1) for each other. Bandwidths follow the normal reference rule,
+    # 1.06 * deviation * n^(-1 / (4 + d)), as in the paper's code.
 
     def __init__(self, positions: PositionTable, points: Matrix) -> None:
         self.positions = positions

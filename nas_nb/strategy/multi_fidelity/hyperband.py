@@ -188,24 +188,17 @@ _OVER = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 @dataclass(frozen=True)
 class Bracket:
-    """How many architectures are trained for how long, round after round.
+    """How many architectures are trained for how long, round after round."""
 
-    Attributes:
-        sizes: n_i, how many are trained in round i.
-        epochs: r_i, for how many epochs in all.
-    """
-
-    sizes: tuple[int, ...]
-    epochs: tuple[int, ...]
+    sizes: tuple[int, ...]  # n_i, how many are trained in round i
+    epochs: tuple[int, ...]  # r_i, for how many epochs in all
 
 
 def hyperband_brackets(max_epochs: int, factor: int) -> tuple[Bracket, ...]:
-    """Returns the brackets of one iteration of Hyperband, s = s_max, ..., 0.
-
-    Li et al. 2018, Algorithm 1, has s_max = floor(log_eta R), n = ceil((s_max + 1) / (s + 1) *
-    eta^s) and r = R * eta^-s, and rounds down in each round. Where R is no power of eta we round as
-    KerasTuner does: up, with 1 + log_eta R rounded up in the place of s_max + 1.
-    """
+    """Returns the brackets of one iteration of Hyperband, s = s_max, ..., 0."""
+    # Li et al. 2018, Algorithm 1, has s_max = floor(log_eta R), n = ceil((s_max + 1) / (s + 1) *
+    # eta^s) and r = R * eta^-s, and rounds down in each round. Where R is no power of eta we round
+    # as KerasTuner does: up, with 1 + log_eta R rounded up in the place of s_max + 1.
     rounds = 0
     left = float(max_epochs)
     while left >= 1:
@@ -238,10 +231,7 @@ class BracketRun:
         return len(self.rounds[0]) < self.bracket.sizes[0]
 
     def promotions(self, direction: str) -> Iterator[tuple[Trial, int]]:
-        """Yields the trials to promote, with their epochs in all, the first due first.
-
-        A round is decided when all its trials ended. A failed one is not promoted.
-        """
+        """Yields what to promote, with its epochs in all, once all trials of a round ended."""
         later = zip(self.bracket.sizes[1:], self.bracket.epochs[1:], strict=True)
         for (size, epochs), below, above in zip(later, self.rounds, self.rounds[1:], strict=False):
             if not all(trial.status in _OVER for trial in below):
@@ -255,16 +245,9 @@ class BracketRun:
 
 
 def replay_brackets(history: History, origin: str, brackets: Iterator[Bracket]) -> list[BracketRun]:
-    """Returns a strategy's brackets as far as its trials in the history have run them.
-
-    A trial whose parent is in no bracket is new: it fills the first round of the latest bracket, or
-    begins the next. The others stand one round above their parent.
-
-    Args:
-        history: What happened so far.
-        origin: The name of the strategy; trials of others are in no bracket.
-        brackets: The brackets that are to be run, in order.
-    """
+    """Returns a strategy's brackets as far as its trials in the history have run them."""
+    # A trial whose parent is in no bracket is new: it fills the first round of the latest bracket,
+    # or begins the next. The others stand one round above their parent.
     races: list[BracketRun] = []
     # Not one dictionary of pairs: thousands of new objects per proposal would set off the garbage
     # collector, which then goes through all that TensorFlow keeps, in 0.3 s.
