@@ -17,10 +17,10 @@ from keras_tuner.errors import FailedTrialError, FatalTypeError
 from nas_nb.errors import SearchError, StrategyError
 from nas_nb.evaluate.backend import listed_variables
 from nas_nb.evaluate.fit import fit_noted
-from nas_nb.oracles.journal_oracle import JournalOracle
 from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
 from nas_nb.record.files import write_whole
+from nas_nb.search.objective import warn_of_training_rows
 from nas_nb.space.automatic_names import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
 from nas_nb.workers.checkpoints import weights_image
@@ -67,18 +67,12 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
                 "if a subclass has a `run_trial` of its own."
             )
         self._saved_at = -SAVED_EVERY_S
-        self._searching = self._ending = False
+        self._searching = self._ending = self._warned = False
         super().__init__(oracle, hypermodel, *args, **kwargs)
         # KerasTuner's oracle calls its own `save` at each step of a trial: here it is the tuner
         # that decides when, since only it knows when the search ends. A worker's is the chief's.
         if not self._is_worker():
             self.oracle.save = self._save_oracle
-        if isinstance(self.oracle, JournalOracle) and self.hypermodel is not None:
-            self.oracle.check_build(self._build_declared)
-
-    def _build_declared(self, hp: kt.HyperParameters) -> Any:
-        self.hypermodel.declare_hyperparameters(hp)
-        return self.hypermodel.build(hp)
 
     def save(self) -> None:
         """Writes the state at once. What a search itself asks for is written once a second."""
@@ -130,7 +124,8 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         Returns:
             The results of the trainings, as `kt.Tuner.run_trial`.
         """
-        best = SaveBestEpoch(self.oracle.objective, self._get_checkpoint_fname(trial.trial_id))
+        path = self._get_checkpoint_fname(trial.trial_id)
+        best = SaveBestEpoch(self.oracle.objective, path, warns=not self._warned)
         given = kwargs.pop("callbacks", None) or []
         told = trial.hyperparameters.values
         if "tuner/epochs" in told:
@@ -143,6 +138,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             callbacks = [*callbacks, self._reporter(trial), best]
             results.append(self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs))
             best.write()  # a loop of the user's own may never end a training
+            self._warned = self._warned or not best.warns
         return results
 
     # KerasTuner clears the session before each build, so that automatic names begin anew. That
@@ -243,17 +239,22 @@ class SaveBestEpoch(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
     Args:
         objective: KerasTuner's objective; where it is not among the logs, the last epoch is best.
         path: The file.
+        warns: Whether to warn, at the first epoch's end, of an objective on the training rows.
     """
 
     reads_metrics = False
 
-    def __init__(self, objective: kt.Objective, path: str) -> None:
+    def __init__(self, objective: kt.Objective, path: str, *, warns: bool = False) -> None:
         super().__init__(objective, path)
+        self.warns = warns
         self.value: float | None = None
         self.best: list[npt.NDArray[np.generic]] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Copies the variables, the optimizer's among them, if no epoch was better."""
+        if self.warns and self.params:  # which Keras's `fit` sets, and a loop of one's own does not
+            self.warns = False
+            warn_of_training_rows(self.objective, logs or ())
         if self.objective.has_value(logs):
             value = self.objective.get_value(logs)
             if self.value is not None and not self.objective.better_than(value, self.value):

@@ -205,12 +205,12 @@ def status_line(race: Race) -> str:
         text += f", now {running[0]} with seed {running[1]}"
     if race.interrupted:
         text += ", interrupted: `.run()` goes on"
-    if race.winner is None:
+    ties = race.leaders
+    if not ties:
         return f"{text}."
     rows: dict[Any, Any] = race.summary().to_dict("index")
-    best = rows[race.winner]
+    best = rows[ties[0]]
     error = 0.0 if math.isnan(best["standard_error"]) else best["standard_error"]
-    ties = [label for label, row in rows.items() if row["mean"] == best["mean"]]
     gaps = {label: abs(row["mean"] - best["mean"]) for label, row in rows.items()}
     close = [label for label, gap in gaps.items() if label not in ties and gap <= error]
     near = f"; within its error: {', '.join(close)}" if close else ""

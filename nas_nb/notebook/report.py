@@ -87,7 +87,7 @@ def reopen_line(now: Snapshot) -> str:
     names = {
         "space": _variable(now.space, now.space.definition.identity) or "space",
         "data": _variable(now.data) or "data",
-        "strategy": now.strategy.name,
+        "strategy": _variable(now.strategy, getattr(now.strategy, "function", None)) or "strategy",
     }
     missing = missing_arguments(now.history.opened[-1]) if now.history.opened else {}
     given = "".join(f", {argument}={names[argument]}" for argument in missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +28,7 @@ from nas_nb.private_imports import kt_oracle
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.space.exploration import Build, record_build
+from nas_nb.space.exploration import record_build
 from nas_nb.space.hyperparameters import from_hyperparameter
 from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 
@@ -131,11 +132,18 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             self._take(read_project(self._file))
         if not self.hyperparameters.space:
             raise unknown_space()
+        # KerasTuner tells an oracle nothing of its tuner, which is who calls this.
+        hypermodel = getattr(sys._getframe(1).f_locals.get("self"), "hypermodel", None)  # noqa: SLF001
+        if hypermodel is not None and self.history.finished:
+            self._check_build(hypermodel)
 
-    def check_build(self, build: Build) -> None:
-        """Checks that a build function still asks for what the project's trials have."""
-        if self._file is None or not self.history.finished:
-            return
+    def _check_build(self, hypermodel: kt.HyperModel) -> None:
+        """Checks that a hypermodel still asks for what the project's trials have."""
+
+        def build(hp: kt.HyperParameters) -> Any:
+            hypermodel.declare_hyperparameters(hp)
+            return hypermodel.build(hp)
+
         builder = WeightlessBuilder()
         with undisturbed_random_state():
             try:
@@ -149,6 +157,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         # A range may depend on a value; a name that such a trial did not ask for is new.
         added = [p for p in (*usual, *last) if p.name not in names] if self.tune_new_entries else []
         for parameter in (*changed, *added):
+            assert self._file is not None
             what = f"without '{parameter.name}' as it is now"
             raise other_search_error("space", what, "", self._file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from nas_nb.space.search_space import SearchSpace
 
 _KNOWN = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc")
-_OF_TRAINING = ("loss", "accuracy", "acc", "binary_accuracy", "mae", "mse", "auc")
 _LOGGING = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result")
 _QUANTITY_LOSSES = (
     *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
@@ -68,13 +68,38 @@ def _check_logged(name: str, logged: list[str] | None) -> None:
             f"Received: objective={name!r}. {trained}."
         )
     if logged is None:
-        if name in _OF_TRAINING:
+        if _is_measure(name):
             tell(f"{trained}, unless `fit` is your own; 'val_{name}' on the validation rows.")
     elif name not in logged:
         raise SearchError(
             f"Expected an objective that the candidates log: {', '.join(logged)}. "
             f"Received: objective={name!r}.{nearest(name, logged)}"
         )
+
+
+def warn_of_training_rows(objective: Any, logs: Collection[str]) -> None:
+    """Warns where a tuner's objective is measured on the rows that a candidate was trained on.
+
+    Args:
+        objective: KerasTuner's objective, or several.
+        logs: The names that an epoch logged.
+    """
+    validated = any(name.startswith("val_") for name in logs)
+    for one in getattr(objective, "objectives", [objective]):
+        name = one.name
+        if f"val_{name}" in logs or (not validated and name in logs and _is_measure(name)):
+            rows = "" if validated else ", with validation_data=(x, y) or validation_split="
+            tell(
+                f"objective='{name}' is measured on the rows that a candidate was trained on: what "
+                "learns them by heart wins. On held-out rows it is measured by "
+                f"objective='val_{name}'{rows}."
+            )
+
+
+def _is_measure(name: str) -> bool:
+    """Whether Keras gives a loss or a metric this name."""
+    known = {"loss", "acc", *(measure.lower() for measure in dir(keras.metrics))}
+    return name in known or name.replace("_", "") in known
 
 
 def logged_metrics(space: SearchSpace, data: Data) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -141,7 +142,7 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
 
 def _other_search(history: History, folder: Path, difference: str) -> SearchError:
     return SearchError(
-        f"The folder {folder} holds a search with {difference}. Its {len(history.trials)} trials "
+        f"The folder {folder} holds a search with {difference}. What it measured "
         "could not be compared with new ones. Give another `directory`, or make the search as it "
         "was."
     )
@@ -217,7 +218,7 @@ def missing_arguments(opening: Mapping[str, Any]) -> dict[str, str]:
         "data": "" if _loads(_data_recipe(opening)) else f"its data '{opening.get('data')}'",
         "strategy": ""
         if strategy in STRATEGIES
-        else f"its strategy '{strategy}', which {why_unknown(strategy)},",
+        else f"its strategy '{strategy}' ({why_unknown(strategy)})",
     }
     return {argument: what for argument, what in missing.items() if what}
 
@@ -229,14 +230,15 @@ def _check_given(
     missing = {argument: what for argument, what in wanted.items() if argument not in given}
     if not missing:
         return
-    calls = {"data": _call(opening.get("data_recipe"))}
+    calls = {"data": _call(opening.get("data_recipe"), opening.get("identity") or {})}
     arguments = ", ".join(f"{argument}={calls.get(argument, '...')}" for argument in missing)
     magic = " ".join(f"--{argument} NAME" for argument in missing)
-    what, verb = " and ".join(missing.values()), "is" if len(missing) == 1 else "are"
+    *others, last = missing.values()
+    what = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     raise SearchError(
-        f"The search in {folder} has {len(read_history(folder).completed)} completed trials, but "
-        f"{what} {verb} not in its journal: open it with nas.open({str(folder)!r}, {arguments}) "
-        f"or `%nas open {folder} {magic}`."
+        f"The search in {folder} can't be opened by its folder alone: {what} not in its journal. "
+        f"Give what is missing: nas.open({str(folder)!r}, {arguments}) or "
+        f"`%nas open {shlex.quote(str(folder))} {magic}`."
     )
 
 
@@ -258,10 +260,29 @@ def _loads(recipe: Any) -> bool:
     return isinstance(given, dict) and given.get("name") in DATASET_NAMES
 
 
-def _call(recipe: Any) -> str:
+def _call(recipe: Any, identity: Mapping[str, Any]) -> str:
     """Returns the constructor that made the data, with its arguments but for the rows."""
     for name, given in recipe.items() if isinstance(recipe, dict) else ():
         if isinstance(given, dict) and name != "load":
-            arguments = "".join(f", {key}={value!r}" for key, value in given.items())
-            return f"nas.Data.{name}(...{arguments})"
+            arguments = {key: repr(value) for key, value in given.items()}
+            arguments |= _measures(identity.get("data") or {}, identity.get("measures") or {})
+            told = "".join(f", {key}={value}" for key, value in arguments.items())
+            return f"nas.Data.{name}(...{told})"
     return "..."
+
+
+def _measures(data: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the loss and the metrics that the data had; those of the user's own by name."""
+    named = {key: data[key] for key in ("loss", "metrics") if data.get(key)}
+    return {
+        key: f"[{', '.join(_measure(one, own) for one in value)}]"
+        if isinstance(value, list)
+        else _measure(value, own)
+        for key, value in named.items()
+    }
+
+
+def _measure(name: str, own: Mapping[str, Any]) -> str:
+    if name == "object":
+        return "..."
+    return name if any(part.rpartition(".")[2] == name for part in own) else repr(name)

@@ -106,8 +106,17 @@ class Race:
 
     @property
     def winner(self) -> str | None:
-        """The strategy with the best mean of its seeds' incumbents; None before there are any."""
-        return race_winner(self.histories, self.direction)
+        """The strategy with the best mean of its seeds' incumbents.
+
+        None before there are any, and where several have the best mean: see `leaders`.
+        """
+        leaders = self.leaders
+        return leaders[0] if len(leaders) == 1 else None
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The strategies with the best mean: one, or those that tie; none before any is known."""
+        return race_leaders(self.histories, self.direction)
 
     def run(self) -> Self:
         """Runs what is left of the race in the calling thread; an interrupt stops it gracefully."""
@@ -150,7 +159,8 @@ class Race:
         state = f"interrupted, {left} of {len(self.race_runs)} searches not begun: `.run()` goes on"
         head = f"Race of {len(self.labels)} strategies, {len(self.seeds)} seeds, {self.objective}"
         table = self.summary().to_string(float_format="{:.4g}".format)
-        return f"{head}{f' ({state})' if self.interrupted else ''}\n{table}"
+        ties = f"\nA tie of {' and '.join(self.leaders)}." if len(self.leaders) > 1 else ""
+        return f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{ties}"
 
 
 def label_strategies(
@@ -274,7 +284,8 @@ def race_summary(histories: Histories, direction: str) -> pd.DataFrame:
         begun = [history for history in own if history.finished]
         rows[label] = {
             "seeds": len(finals),
-            "mean": finals.mean() if len(finals) else math.nan,
+            # Exactly summed, so that the order of the seeds decides no tie.
+            "mean": math.fsum(finals) / len(finals) if len(finals) else math.nan,
             "standard_error": _standard_error(finals),
             "best": _best(finals, direction),
             "trials": float(np.mean([len(h.finished) for h in begun])) if begun else 0.0,
@@ -284,10 +295,10 @@ def race_summary(histories: Histories, direction: str) -> pd.DataFrame:
     return table.sort_values("mean", ascending=direction == "min", kind="stable")
 
 
-def race_winner(histories: Histories, direction: str) -> str | None:
-    """Returns the strategy with the best mean, if any has one; see `NotebookRace.winner`."""
+def race_leaders(histories: Histories, direction: str) -> tuple[str, ...]:
+    """Returns the strategies with the best mean, several where they tie."""
     means = race_summary(histories, direction)["mean"].dropna()
-    return None if means.empty else str(means.index[0])
+    return tuple(str(label) for label in means.index[means == means.iloc[:1].max()])
 
 
 def _standard_error(scores: np.ndarray) -> float:

@@ -123,7 +123,7 @@ def test_the_line_that_reopens_a_search_works_as_it_stands_and_one_error_names_a
         SearchError, match=r"space=\.\.\., data=nas.Data.*, strategy=\.\.\."
     ) as seen:
         nas_nb.open("two")
-    assert "the function that builds its models and its data 'tiny'" in str(seen.value)
+    assert "that builds its models, its data 'tiny' and its strategy 'mine'" in str(seen.value)
     magic = "open --data rows two --space small --strategy mine"
     assert len(shell.run_line_magic("nas", magic).trials) == 1
     with pytest.raises(UsageError, match="'smal' is not defined"):

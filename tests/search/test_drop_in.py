@@ -14,6 +14,7 @@ import pytest
 
 import nas_nb
 from nas_nb import tuners
+from nas_nb.errors import NasWarning
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.tuners import Tuner
 
@@ -322,3 +323,55 @@ def test_a_model_may_keep_several_optimizers_of_its_own(tmp_path: Path):
 
     tuner = search(tuners.RandomSearch(several, "val_loss", max_trials=1, directory=tmp_path))
     assert tuner.oracle.trials["0"].status == "COMPLETED", tuner.oracle.trials["0"].message
+
+
+OF_TRAINING = {
+    "RandomSearch": "accuracy",
+    "GridSearch": "loss",
+    "BayesianOptimization": kt.Objective("accuracy", "max"),
+    "Hyperband": ["accuracy", "val_loss"],
+}
+
+
+@pytest.mark.parametrize("name", TUNERS)
+def test_an_objective_that_is_measured_on_training_rows_is_warned_of_once(
+    tmp_path: Path, name: str
+):
+    tuner = make(tuners, name, tmp_path, objective=OF_TRAINING[name], executions_per_trial=2)
+    with pytest.warns(NasWarning) as told:
+        search(tuner)
+    warned = [str(one.message) for one in told if issubclass(one.category, NasWarning)]
+    assert len(warned) == 1
+    assert "On held-out rows it is measured by objective='val_" in warned[0]
+    assert len(scores(tuner)) > 2
+
+
+def test_without_held_out_rows_the_warning_says_how_to_give_some(tmp_path: Path):
+    tuner = make(tuners, "RandomSearch", tmp_path, objective="loss", max_trials=1)
+    with pytest.warns(NasWarning, match=r"'val_loss', with validation_data=\(x, y\) or"):
+        tuner.search(X, Y, epochs=1, verbose=0)
+
+
+class Marks(keras.callbacks.Callback):  # type: ignore[misc]
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        logs["worth"] = logs["val_accuracy"] - 0.1 * logs["val_loss"]
+
+
+class OwnLoop(kt.HyperModel):  # type: ignore[misc]
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return build(hp)
+
+    def fit(self, hp: Any, model: Any, *args: Any, callbacks: Any, **kwargs: Any) -> float:
+        for one in callbacks:
+            one.set_model(model)
+            one.on_epoch_end(0, {"loss": 0.5})
+        return 0.5
+
+
+def test_what_a_callback_or_a_loop_of_ones_own_measures_is_not_warned_of(tmp_path: Path):
+    worth = kt.Objective("worth", "max")
+    tuner = make(tuners, "RandomSearch", tmp_path / "a", objective=worth, max_trials=1)
+    tuner.search(X, Y, validation_data=(X, Y), epochs=1, callbacks=[Marks()], verbose=0)
+    own = tuners.RandomSearch(OwnLoop(), "loss", max_trials=1, directory=tmp_path / "b")
+    own.search(X, Y, verbose=0)
+    assert [set(scores(one).values()) != {None} for one in (tuner, own)] == [True, True]

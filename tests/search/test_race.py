@@ -234,3 +234,15 @@ def test_names_of_your_own_tell_options_apart():
 def test_a_strategy_that_needs_data_is_refused_over_a_table(tmp_path: Path):
     with pytest.raises(NasError, match=r"'one_shot'.*no data"):
         over_table(tmp_path, strategies=["random", "one_shot"])
+
+
+def test_no_strategy_wins_a_tie_and_the_order_of_its_seeds_decides_none(tmp_path: Path):
+    drawn = iter([0.1, 0.3, 0.2, 0.2, 0.3, 0.1])
+    race = over_table(tmp_path, table=lambda values: next(drawn), seeds=3, max_trials=1)
+    assert (race.winner, race.leaders) == (None, ())
+    race.run()
+    assert (race.winner, race.leaders) == (None, ("random", "local_search"))
+    assert repr(race).endswith("A tie of random and local_search.")
+    two = iter([0.1, 0.3])
+    one = over_table(tmp_path / "b", table=lambda values: next(two), seeds=1, max_trials=1).run()
+    assert (one.winner, one.leaders) == ("local_search", ("local_search",))

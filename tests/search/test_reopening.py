@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
 import nas_nb as nas
@@ -50,6 +53,23 @@ def test_a_strategy_function_is_asked_for(tmp_path: Path):
         nas.open(tmp_path, data=tiny_data())
     assert "mine" in str(seen.value)
     assert nas.open(tmp_path, data=tiny_data(), strategy="random").strategy.name == "random"
+
+
+def squared(truth: Any, guess: Any) -> Any:
+    return keras.ops.mean((keras.ops.cast(truth, "float32") - guess) ** 2)
+
+
+def test_one_error_names_all_that_is_missing_the_measures_of_the_data_too(tmp_path: Path):
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    data = nas.Data.from_arrays(x, x[:, 0] > 0, test=0.25, loss=squared, metrics=["auc", squared])
+    given = {"max_trials": 1, "epochs": 1, "directory": tmp_path / "my search"}
+    nas.Search(unbuildable, data, strategy=lambda history, rng: {"kernel": 1}, **given).run()
+    with pytest.raises(SearchError) as seen:
+        nas.open(tmp_path / "my search")
+    told = str(seen.value)
+    assert "models, its data 'data' and its strategy '<lambda>' (is a function) are not" in told
+    assert "test=0.25, seed=0, loss=squared, metrics=['auc', squared]), strategy=...)" in told
+    assert f"`%nas open '{tmp_path}/my search' --space NAME --data NAME --strategy NAME`" in told
 
 
 def test_a_folder_without_a_search_says_so(tmp_path: Path):

@@ -155,16 +155,23 @@ def of_units(units: list[int], more: bool = False, last: int = 9) -> Any:
     return build
 
 
-def test_a_project_of_another_space_is_refused(tmp_path: Path) -> None:
-    def go(build: Any, trials: int) -> nas.StrategyTuner:
-        rest = {"strategy": "random", "directory": tmp_path}
-        return search(nas.StrategyTuner(build, "val_accuracy", trials, 0, **rest))
+def stock(build: Any, trials: int, folder: Path) -> kt.Tuner:
+    oracle = nas.oracle("random", "val_accuracy", trials, seed=0)
+    return kt.Tuner(oracle, build, directory=folder)
 
-    go(of_units([2, 3]), 1)
-    assert len(go(of_units([2, 3]), 2).oracle.history) == 2
+
+def strategy_tuner(build: Any, trials: int, folder: Path) -> kt.Tuner:
+    return nas.StrategyTuner(build, "val_accuracy", trials, 0, strategy="random", directory=folder)
+
+
+@pytest.mark.parametrize("make", [stock, strategy_tuner])
+def test_a_project_of_another_space_is_refused_before_a_trial(make: Any, tmp_path: Path) -> None:
+    search(make(of_units([2, 3]), 1, tmp_path))
+    assert len(search(make(of_units([2, 3]), 2, tmp_path)).oracle.history) == 2
     for changed in (of_units([4, 5]), of_units([2, 3], more=True), of_units([2, 3], last=12)):
         with pytest.raises(StrategyError, match="Expected the space of the search"):
-            go(changed, 3)
+            make(changed, 3, tmp_path)
+    assert len(make(of_units([2, 3]), 2, tmp_path).oracle.history) == 2
 
 
 def test_a_project_whose_build_and_training_ask_for_more_by_and_by_goes_on(tmp_path: Path) -> None:
