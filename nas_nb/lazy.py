@@ -56,6 +56,7 @@ def lazy(
         return names[name]
 
     def listed() -> list[str]:
-        return sorted({*names, *names["__all__"]})
+        # Not the package's own modules and imports: what Tab offers is what users call.
+        return sorted({*(name for name in names if name.startswith("__")), *names["__all__"]})
 
     return get, listed

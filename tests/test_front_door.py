@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import nas_nb
+from tests.search.tiny import CHOICES, tiny_data
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "pandas", "matplotlib", "ipywidgets")
 
@@ -73,6 +76,31 @@ def test_every_public_name_leads_to_its_module(name):
     assert value is not None
     assert getattr(nas_nb, name) is value
     assert name in dir(nas_nb)
+
+
+def test_tab_offers_what_is_public():
+    assert {name for name in dir(nas_nb) if not name.startswith("__")} == set(nas_nb.__all__)
+
+
+def test_tab_offers_what_is_public_of_a_search(tmp_path: Path):
+    search = nas_nb.Search(CHOICES, tiny_data(), max_trials=1, directory=tmp_path)
+    offered = {name for name in dir(search) if not name.startswith("_")}
+    assert {"best", "trial", "top", "pareto_front", "start", "panel", "steer"} <= offered
+    assert not offered & {"project", "listener", "settings"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Search", ("space", "data", "strategy", "objective", "seed", "max_trials", "max_time")),
+        ("race", ("space", "data", "strategies", "seeds", "max_trials", "table")),
+    ],
+)
+def test_signatures_show_the_arguments(name: str, arguments: tuple[str, ...]):
+    shown = inspect.signature(getattr(nas_nb, name)).parameters
+    assert set(arguments) <= set(shown)
+    assert "args" not in shown
+    assert "kwargs" not in shown
 
 
 def test_public_functions_and_classes_are_documented():

@@ -117,24 +117,24 @@ def smaller_images(data: Data, resolution: float) -> Data:
     """Returns the data with every image made smaller, in all three parts."""
     if resolution >= 1:
         return data
-    shape = data.x_train.shape[1:]
-    if len(shape) != 3:
+    if len(data.spec.input_shape) != 3:
         raise DataError(
             "Expected images, samples of shape (height, width, channels), for a resolution below "
-            f"1. Received: samples of shape {shape} and resolution={resolution:g}. For other data "
-            "`data_fraction` and `epochs` make trials cheaper."
+            f"1. Received: samples of shape {data.spec.input_shape} and "
+            f"resolution={resolution:g}. For other data `data_fraction` and `epochs` make trials "
+            "cheaper."
         )
-    size = tuple(min(side, max(SMALLEST, round(resolution * side))) for side in shape[:2])
     return replace(
         data,
-        x_train=_scaled(data.x_train, size),
-        x_val=_scaled(data.x_val, size),
-        x_test=_scaled(data.x_test, size),
+        x_train=scaled_images(data.x_train, resolution),
+        x_val=scaled_images(data.x_val, resolution),
+        x_test=scaled_images(data.x_test, resolution),
     )
 
 
-def _scaled(images: npt.NDArray[Any], size: tuple[int, ...]) -> npt.NDArray[Any]:
+def scaled_images(images: npt.NDArray[Any], resolution: float) -> npt.NDArray[Any]:
     """Averages over what falls into a new pixel, so that small structures don't flicker."""
+    size = [min(side, max(SMALLEST, round(resolution * side))) for side in images.shape[1:3]]
     scaled = np.empty((len(images), *size, images.shape[-1]), images.dtype)
     whole = images.dtype.kind in "iu"
     for first in range(0, len(images), _ROWS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import math
 import sys
 import threading
@@ -140,6 +141,10 @@ def race(*args: Any, **kwargs: Any) -> NotebookRace:
         ```
     """
     return NotebookRace(*args, **kwargs).run()
+
+
+_ITS = inspect.signature(NotebookRace)
+race.__signature__ = _ITS.replace(return_annotation=NotebookRace)  # type: ignore[attr-defined]
 
 
 _HEADER = ("strategy", "mean", "standard error", "best", "seeds", "trials", "seconds")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import BudgetError, SearchError, nearest, printable, tell
+from nas_nb.errors import BudgetError, SearchError, check_whole, nearest, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.dataframe import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.identity import notes_on_reopening
-from nas_nb.search.incumbent import Incumbent
 from nas_nb.search.objective import as_objective
 from nas_nb.search.project import (
     check_free,
@@ -43,6 +41,7 @@ from nas_nb.search.settings import (
 )
 from nas_nb.search.steering import Steering
 from nas_nb.search.steering_state import requested_settings, resumed_settings
+from nas_nb.search.trials import SearchTrial
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 
     from nas_nb.data.dataset import Data
     from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
     from nas_nb.search.budget import Progress
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
@@ -82,6 +82,9 @@ class SearchListener:
 
 
 NO_LISTENER = SearchListener()
+
+_INTERNAL = ("listener", "project", "settings")
+"""What the package calls of a search, and Tab does not offer."""
 
 
 @shows_limits
@@ -296,7 +299,7 @@ class Search:
         return trials_frame(self.history, self.space.domain.names, implied)
 
     @property
-    def best(self) -> Incumbent:
+    def best(self) -> SearchTrial:
         """The incumbent, also while the search runs: the trial of the best score.
 
         A score is that of the trial's best epoch. Of equal scores the smallest model is the
@@ -311,10 +314,43 @@ class Search:
                 f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
                 f"{len(self.history.finished)} trials ended and none completed; {self._advice()}"
             )
-        # At a lower resolution it was built for smaller images. The share was of the training.
-        granted = replace(self.settings.fidelity.granted(trial.fidelity), data_fraction=1.0)
-        space, data = self.settings.fidelity_cache.of(granted)
-        return Incumbent(trial, space, data, self.objective, self.directory / "checkpoints")
+        return self._trial(trial)
+
+    def trial(self, number: int) -> SearchTrial:
+        """Returns one trial, whatever became of it.
+
+        Args:
+            number: Its number in `trials`, from 0.
+
+        Raises:
+            NasError: There is none of that number.
+        """
+        check_whole("", "number", number, 0, error=SearchError)
+        return self._trial(self.history[number])
+
+    def top(self, count: int = 5) -> list[SearchTrial]:
+        """Returns the completed trials of the best scores, the best first.
+
+        Args:
+            count: How many, 1 or more; fewer where fewer have completed.
+        """
+        check_whole("", "count", count, 1, error=SearchError)
+        return [*map(self._trial, sorted(self.history.completed, key=self.history.rank)[:count])]
+
+    def pareto_front(self, *objectives: str) -> list[SearchTrial]:
+        """Returns the completed trials that no other beats in every objective.
+
+        Args:
+            *objectives: "score" and names of costs, of which less is better. Default: "score" and
+                "params".
+
+        Raises:
+            JournalError: No completed trial has a cost of that name.
+        """
+        return [*map(self._trial, self.history.pareto_front(*objectives or ("score", "params")))]
+
+    def _trial(self, trial: Trial) -> SearchTrial:
+        return SearchTrial(trial, self.history, self.settings, self.directory / "checkpoints")
 
     def _advice(self) -> str:
         _, failure = self.history.failures_in_a_row
@@ -534,6 +570,9 @@ class Search:
                 f"The search '{self.name}' paused: {self.reason} "
                 "Go on with `search.resume()`, or end it with `search.stop()`."
             )
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in _INTERNAL]
 
     def __repr__(self) -> str:
         best = self.history.incumbent

@@ -223,7 +223,7 @@ def test_a_fast_candidate_is_trained_and_its_latency_kept(tmp_path: Path):
     search = tiny_search(tmp_path, max_trials=1)
     search.configure(max_latency="1 min")
     search.run()
-    latency_s = search.best.trial.costs["latency_s"]
+    latency_s = search.best.record.costs["latency_s"]
     assert 0 < latency_s < 60
     assert float(repr(search.best).rpartition("latency_s: ")[2]) == pytest.approx(
         latency_s, rel=0.01

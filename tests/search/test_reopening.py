@@ -24,7 +24,7 @@ def test_a_search_is_opened_by_its_folder_alone(tmp_path: Path):
     assert again.state is SearchState.FINISHED
     assert again.trials.equals(first.trials)
     assert (again.seed, again.strategy, again.budget) == (first.seed, first.strategy, first.budget)
-    assert again.best.model().count_params() == first.best.trial.costs["params"]
+    assert again.best.model().count_params() == first.best.record.costs["params"]
     again.configure(max_trials=3)
     assert len(again.run().trials) == 3
 

@@ -107,7 +107,7 @@ def test_the_incumbents_code_is_plain_keras(tmp_path: Path):
     scope: dict[str, Callable[[], keras.Model]] = {}
     exec(code, scope)
     model = scope["build_model"]()
-    assert model.count_params() == search.best.trial.costs["params"]
+    assert model.count_params() == search.best.record.costs["params"]
 
 
 def test_the_incumbent_before_any_trial_says_what_to_do(tmp_path: Path):
@@ -119,7 +119,7 @@ def test_only_the_best_trials_keep_their_weights(tmp_path: Path):
     search = tiny_search(tmp_path, max_trials=8, epochs=1).run()
     kept = {file.name for file in (tmp_path / "checkpoints").iterdir()}
     assert len(kept) == 5
-    assert search.best.trial.checkpoint in kept
+    assert search.best.record.checkpoint in kept
 
 
 def test_the_same_seed_gives_the_same_trials(tmp_path: Path):
