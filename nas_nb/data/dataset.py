@@ -1,4 +1,4 @@
-"""`Data`, the ways to make one, and what a space needs to know of it."""
+"""`Data`: the ways to make one, what a space needs to know of it, its fingerprint."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from nas_nb.data.columns import refuse_several
-from nas_nb.data.fingerprint import part_fingerprint, text_hash
 from nas_nb.data.preprocessing import Statistics, Table, Vocabulary, measure_statistics
 from nas_nb.data.readers import (
     PARTS,
@@ -36,13 +36,64 @@ if TYPE_CHECKING:
     from nas_nb.data.preprocessing import Standardization
 
 
-class DataConstructors:
-    """The class methods of `Data` that make one of what users have."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """A data set in three parts.
 
-    if TYPE_CHECKING:
+    Candidates train on the first and are compared on the second; the third is kept for the one
+    that is chosen in the end.
 
-        def __init__(self, **fields: Any) -> None:
-            """Takes the fields of `Data`."""
+    Raises:
+        DataError: A part is empty, rows or shapes don't match, a number is not finite, or the
+            labels don't fit the task.
+    """
+
+    name: str
+    x_train: Array
+    """(samples, ...) numbers; one sample has the same shape in each part."""
+    y_train: Array
+    """As `task` says."""
+    x_val: Array
+    y_val: Array
+    x_test: Array
+    y_test: Array
+    task: Task
+    classes: tuple[str, ...] = ()
+    """The names of the classes or labels, by number; empty for regression."""
+    source: str = "own arrays"
+    raw: Table | Vocabulary | Standardization | None = None
+    """How a table's categories, texts or other numbers became those in x; None where they are as
+    they were."""
+    loss: Any = None
+    """Keras's name of a loss, e.g. "huber", or one as an object or a function. Default: the task's
+    own."""
+    metrics: tuple[Any, ...] = ()
+    """Metrics to measure beside the task's own, likewise: ("f1_score",)."""
+    recipe: dict[str, Any] | None = field(default=None)
+    """How it was made, as JSON: {"load": {"name": "digits", "limit": 240, ...}}, or the name of the
+    constructor with its arguments but for the rows; None where it was made by `Data` itself."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise DataError(f"Expected a name as text. Received: name={self.name!r}.")
+        object.__setattr__(self, "task", to_task(self.task))
+        object.__setattr__(self, "metrics", check_measures(self.task, self.loss, self.metrics))
+        for part in PARTS:
+            x, y = self.part(part)
+            check_rows(x, y, f"_{part}")
+            check_labels(f"y_{part}", y, self.task, self.classes)
+            for which, array in (("x", x), ("y", y)):
+                # Read-only: the device keeps a copy of the rows, and `fingerprint` is of these.
+                if array.flags.writeable:
+                    fixed = array.view()
+                    fixed.flags.writeable = False
+                    object.__setattr__(self, f"{which}_{part}", fixed)
+                expected = getattr(self, f"{which}_train").shape[1:]
+                if array.shape[1:] != expected:
+                    raise DataError(
+                        f"Expected samples of shape {expected} in {which}_{part}, as in "
+                        f"{which}_train. Received: {array.shape[1:]}."
+                    )
 
     @classmethod
     def from_arrays(
@@ -167,66 +218,6 @@ class DataConstructors:
             return cls.from_texts(decoded(x).reshape(len(x)).tolist(), y, **options)
         return cls.from_arrays(x, y, **options)
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Data(DataConstructors):
-    """A data set in three parts.
-
-    Candidates train on the first and are compared on the second; the third is kept for the one
-    that is chosen in the end.
-
-    Raises:
-        DataError: A part is empty, rows or shapes don't match, a number is not finite, or the
-            labels don't fit the task.
-    """
-
-    name: str
-    x_train: Array
-    """(samples, ...) numbers; one sample has the same shape in each part."""
-    y_train: Array
-    """As `task` says."""
-    x_val: Array
-    y_val: Array
-    x_test: Array
-    y_test: Array
-    task: Task
-    classes: tuple[str, ...] = ()
-    """The names of the classes or labels, by number; empty for regression."""
-    source: str = "own arrays"
-    raw: Table | Vocabulary | Standardization | None = None
-    """How a table's categories, texts or other numbers became those in x; None where they are as
-    they were."""
-    loss: Any = None
-    """Keras's name of a loss, e.g. "huber", or one as an object or a function. Default: the task's
-    own."""
-    metrics: tuple[Any, ...] = ()
-    """Metrics to measure beside the task's own, likewise: ("f1_score",)."""
-    recipe: dict[str, Any] | None = field(default=None)
-    """How it was made, as JSON: {"load": {"name": "digits", "limit": 240, ...}}, or the name of the
-    constructor with its arguments but for the rows; None where it was made by `Data` itself."""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise DataError(f"Expected a name as text. Received: name={self.name!r}.")
-        object.__setattr__(self, "task", to_task(self.task))
-        object.__setattr__(self, "metrics", check_measures(self.task, self.loss, self.metrics))
-        for part in PARTS:
-            x, y = self.part(part)
-            check_rows(x, y, f"_{part}")
-            check_labels(f"y_{part}", y, self.task, self.classes)
-            for which, array in (("x", x), ("y", y)):
-                # Read-only: the device keeps a copy of the rows, and `fingerprint` is of these.
-                if array.flags.writeable:
-                    fixed = array.view()
-                    fixed.flags.writeable = False
-                    object.__setattr__(self, f"{which}_{part}", fixed)
-                expected = getattr(self, f"{which}_train").shape[1:]
-                if array.shape[1:] != expected:
-                    raise DataError(
-                        f"Expected samples of shape {expected} in {which}_{part}, as in "
-                        f"{which}_train. Received: {array.shape[1:]}."
-                    )
-
     @cached_property
     def spec(self) -> DataSpec:
         """What a search space needs to know of this data."""
@@ -317,3 +308,67 @@ class DataSpec:
     """Keras's name of a loss, or a loss, in place of the task's own."""
     metrics: tuple[Any, ...] = ()
     """Metrics, or Keras's names of them, that are measured beside the task's own."""
+
+
+MOST_BYTES = 1 << 25
+"""Arrays up to this size are hashed whole; of larger ones as many rows as fit, evenly spaced."""
+
+
+def text_hash(text: str | bytes) -> str:
+    """Returns 16 hexadecimal digits."""
+    return blake2b(text if isinstance(text, bytes) else text.encode(), digest_size=8).hexdigest()
+
+
+def array_fingerprint(array: Array, *, whole: bool = False) -> dict[str, Any]:
+    """Returns shape, dtype and a hash of the rows; `whole` hashes all of them, however many."""
+    rows = array
+    if not whole and array.nbytes > MOST_BYTES:
+        count = max(1, MOST_BYTES * len(array) // array.nbytes)
+        rows = array[np.linspace(0, len(array) - 1, count).astype(int)]
+    content = repr(rows.tolist()) if array.dtype.hasobject else np.ascontiguousarray(rows).tobytes()
+    return {"shape": list(array.shape), "dtype": str(array.dtype), "hash": text_hash(content)}
+
+
+def part_fingerprint(x: Array, y: Array) -> dict[str, Any]:
+    """Returns the fingerprints of a part's samples and of all its labels."""
+    return {"x": array_fingerprint(x), "y": array_fingerprint(y, whole=True)}
+
+
+def data_differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Says in what two `Data.fingerprint` differ, e.g. "training rows: 143, now 1,077"."""
+    found = [
+        f"the {name} {was[name]}, now {now[name]}"
+        for name in ("task", "outputs")
+        if was.get(name) != now.get(name)
+    ]
+    if was.get("encoding") != now.get("encoding"):
+        found.append("another encoding of categories or texts")
+    rows = []
+    for part, words in (("train", "training"), ("val", "validation"), ("test", "test")):
+        differs = _part_difference(was.get(part) or {}, now[part])
+        if differs == "rows":
+            rows.append(words)
+        elif differs:
+            found.append(f"{words} {differs}")
+    if rows:
+        found.append(
+            f"other {', '.join(rows)} rows (other numbers, another order or another split)"
+        )
+    return found
+
+
+def _part_difference(was: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Returns "rows" where only the numbers differ, None where nothing does."""
+    differs = None
+    for which, what in (("x", "samples"), ("y", "labels")):
+        one, other = was.get(which) or {}, now[which]
+        shape, size = one.get("shape") or [0], other["shape"]
+        if shape[0] != size[0]:
+            return f"rows: {shape[0]:,}, now {size[0]:,}"
+        if shape != size:
+            return f"{what} of shape {tuple(shape[1:])}, now {tuple(size[1:])}"
+        if one.get("dtype") != other["dtype"]:
+            return f"{what} of dtype {one.get('dtype')}, now {other['dtype']}"
+        if one != other:
+            differs = "rows"
+    return differs

@@ -14,7 +14,7 @@ import keras
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.backend import backend, on_tensorflow
 from nas_nb.evaluate.macs import macs
-from nas_nb.space.symbolic import weightless
+from nas_nb.space.model_building import weightless
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nas_nb.private_imports import seed_generator
-from nas_nb.space.automatic_names import fresh_names
+from nas_nb.space.model_building import fresh_names
 
 _SEEDING = threading.RLock()
 _OPEN: list[tuple[int, Any, Any]] = []  # thread, and the states of `random` and NumPy before

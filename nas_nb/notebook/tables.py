@@ -20,9 +20,8 @@ from nas_nb.notebook.wording import (
     value_text,
     values_text,
 )
-from nas_nb.record.lineage import origin_text
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.uncertainty import score_error
+from nas_nb.record.trial_facts import origin_text, score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

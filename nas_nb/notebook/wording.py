@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas_nb.record.uncertainty import score_error, tied, within_error
+from nas_nb.record.trial_facts import score_error, tied, within_error
 from nas_nb.search.budget import describe_duration
 from nas_nb.workers.control import SearchState
 

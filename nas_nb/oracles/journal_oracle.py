@@ -30,7 +30,7 @@ from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.space.exploration import record_build
 from nas_nb.space.hyperparameters import from_hyperparameter
-from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
+from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
 
 if TYPE_CHECKING:
     from keras_tuner.engine import trial as kt_trial

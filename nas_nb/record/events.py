@@ -181,16 +181,10 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, float) or value.bit_length() < 1024
 
 
-_GIVEN = {"strategy": _MAYBE_TEXT, "options": _MAYBE_DICT, "budget": _MAYBE_DICT}
-
-
 def _check_given(said: dict[str, Any]) -> None:
     """Checks what a session says of its strategy and budget, now or as code asked for them."""
-    for name, types in (
-        ("strategy", _MAYBE_TEXT),
-        ("options", _MAYBE_DICT),
-        ("budget", _MAYBE_DICT),
-    ):
+    expected = {"strategy": _MAYBE_TEXT, "options": _MAYBE_DICT, "budget": _MAYBE_DICT}
+    for name, types in expected.items():
         if not isinstance(said.get(name), types):
             raise JournalError(f"Expected {name} as it was written. Received: {short(said[name])}.")
     _check_limits(said.get("budget") or {})

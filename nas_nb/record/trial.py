@@ -255,6 +255,8 @@ class TrialDraft:
 Value = str | int | float | bool
 Values = Mapping[str, Value]
 
+V = TypeVar("V")
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -278,6 +280,14 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Value]:
     return result
 
 
+def changed_values(
+    before: Mapping[str, V], now: Mapping[str, V]
+) -> dict[str, tuple[V | None, V | None]]:
+    """Returns what differs by name, (before, now); None for what one of them lacks."""
+    pairs = {name: (before.get(name), now.get(name)) for name in {**before, **now}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
 def values_key(values: Mapping[str, Any]) -> str:
     """Returns the canonical text of the values: equal for equal points, whatever their order.
 
@@ -289,9 +299,6 @@ def values_key(values: Mapping[str, Any]) -> str:
 def values_digest(values: Mapping[str, Any]) -> bytes:
     """Returns 16 bytes that stand for `values_key`, where many are kept."""
     return blake2b(values_key(values).encode(), digest_size=16).digest()
-
-
-V = TypeVar("V")
 
 
 class ReadOnlyError(TypeError):

@@ -250,7 +250,7 @@ def shows_limits(search: type[T]) -> type[T]:
     return search
 
 
-def recorded_arguments(recorded: Mapping[str, Any]) -> dict[str, Any]:
+def limit_arguments(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the arguments of `Search` for the limits in a journal, as `Budget.to_json` wrote."""
     return {limit.name: recorded[limit.field] for limit in LIMITS if limit.field in recorded}
 

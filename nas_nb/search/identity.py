@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.data.fingerprint import data_differences, text_hash
+from nas_nb.data.dataset import data_differences, text_hash
 from nas_nb.record.history import History
 from nas_nb.record.trial import plain
 from nas_nb.space.code_identity import code_differences, code_identity

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas_nb.data.dataset import text_hash
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
-from nas_nb.data.fingerprint import text_hash
 from nas_nb.errors import JournalError, NasError, SearchError
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record import journal
@@ -197,7 +197,7 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
         # Its names alone: another one would be another argument, `directory` for example.
         found |= asdict(Fidelity(**(opening.get("fidelity") or {})))
     with interpreting("a budget", number, path):
-        limits = budget.recorded_arguments(asked.get("budget") or {})
+        limits = budget.limit_arguments(asked.get("budget") or {})
         budget.Budget.parse(**limits)
         found |= limits
     if "space" not in given:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError, check_whole, nearest, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.record.dataframe import trials_frame
+from nas_nb.record.trial_facts import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.identity import notes_on_reopening
 from nas_nb.search.objective import as_objective

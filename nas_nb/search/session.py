@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import SearchError
-from nas_nb.search.budget import recorded_arguments
+from nas_nb.record.trial import changed_values
+from nas_nb.search.budget import limit_arguments
 from nas_nb.strategy.registry import STRATEGIES
 
 if TYPE_CHECKING:
@@ -114,14 +115,12 @@ def setting_differences(
     then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
     """Returns what was asked for by another name or number, with both."""
-    before, after = _asked(then), _asked(now)
-    pairs = {name: (before.get(name), after.get(name)) for name in before | after}
-    return {name: both for name, both in pairs.items() if both[0] != both[1]}
+    return changed_values(_asked(then), _asked(now))
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
     who = {name: given.get(name) for name in _WHO}
-    return {**who, **recorded_arguments(given.get("budget") or {})}
+    return {**who, **limit_arguments(given.get("budget") or {})}
 
 
 def edited_cell_advice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_nb.data.dataset import Data, DataSpec
-from nas_nb.data.fingerprint import array_fingerprint, text_hash
+from nas_nb.data.dataset import Data, DataSpec, array_fingerprint, text_hash
 from nas_nb.space.search_space import SearchSpace
 
 _LIBRARY = tuple(

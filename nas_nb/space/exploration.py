@@ -12,14 +12,14 @@ import keras_tuner as kt
 import numpy as np
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.automatic_names import fresh_names
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
+from nas_nb.space.model_building import fresh_names
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind, holds
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
-    from nas_nb.space.symbolic import WeightlessBuilder
+    from nas_nb.space.model_building import WeightlessBuilder
 
 
 Scope = tuple[Condition, ...]

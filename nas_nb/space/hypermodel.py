@@ -13,8 +13,8 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.definition import SpaceDefinition
 from nas_nb.space.exploration import BuildExplorer, BuildTrace, record_build
 from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
+from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.parameter import Parameter, holds
-from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import DataSpec

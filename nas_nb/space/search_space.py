@@ -14,13 +14,18 @@ import numpy as np
 
 from nas_nb.data.dataset import DataSpec
 from nas_nb.errors import SpaceError, check_type
-from nas_nb.space.automatic_names import fresh_names
+from nas_nb.record.trial import changed_values
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition
 from nas_nb.space.domain import size_text
 from nas_nb.space.encoding import Encoding, distance
 from nas_nb.space.graph import Layout, domain_graph, draw, lay_out, model_graph
 from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.space.model_building import (
+    WeightlessBuilder,
+    fresh_names,
+    undisturbed_random_state,
+)
 from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:
@@ -133,17 +138,10 @@ class Architecture:
             other: An architecture of the same space.
         """
         check_type("other", other, Architecture, _A_POINT, error=SpaceError)
-        if self == other:
-            return {}
-        mine, theirs = self._values, other.values
-        names = [*mine, *(name for name in theirs if name not in mine)]
-        pairs = {name: (mine.get(name), theirs.get(name)) for name in names}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        return {} if self == other else changed_values(self._values, other.values)
 
     def symbolic_model(self) -> keras.Model:
         """Returns the model without weights: it can be looked at, not run."""
-        from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
-
         builder = WeightlessBuilder()
         with undisturbed_random_state():
             try:

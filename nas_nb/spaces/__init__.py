@@ -11,13 +11,10 @@ from nas_nb.lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from nas_nb.spaces.darts import darts_cell
-    from nas_nb.spaces.image_models import image
     from nas_nb.spaces.macro_space import macro
     from nas_nb.spaces.nasbench101 import nasbench101_cell
     from nas_nb.spaces.nasbench201 import nasbench201_cell
-    from nas_nb.spaces.tabular_models import tabular
-    from nas_nb.spaces.text_models import text
-    from nas_nb.spaces.timeseries_models import timeseries
+    from nas_nb.spaces.ready_models import image, tabular, text, timeseries
 
 __all__ = [
     "darts_cell",
@@ -33,12 +30,12 @@ __all__ = [
 _HOMES = {
     "nasbench201_cell": "nas_nb.spaces.nasbench201",
     "darts_cell": "nas_nb.spaces.darts",
-    "image": "nas_nb.spaces.image_models",
+    "image": "nas_nb.spaces.ready_models",
     "macro": "nas_nb.spaces.macro_space",
     "nasbench101_cell": "nas_nb.spaces.nasbench101",
-    "tabular": "nas_nb.spaces.tabular_models",
-    "text": "nas_nb.spaces.text_models",
-    "timeseries": "nas_nb.spaces.timeseries_models",
+    "tabular": "nas_nb.spaces.ready_models",
+    "text": "nas_nb.spaces.ready_models",
+    "timeseries": "nas_nb.spaces.ready_models",
 }
 
 __getattr__, __dir__ = _lazy(globals(), _HOMES, "There is no ready space '{name}'.")

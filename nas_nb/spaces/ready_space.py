@@ -60,7 +60,7 @@ class ReadySpace(SpaceDefinition):
         """Says whether the models of the space can take such data."""
 
     @abstractmethod
-    def features(self, point: Values, spec: DataSpec, x: Tensor) -> Tensor:
+    def features(self, point: Mapping[str, Any], spec: DataSpec, x: Tensor) -> Tensor:
         """Returns the tensor of shape (samples, features) that the output layer reads."""
 
     @property
@@ -85,8 +85,8 @@ class ReadySpace(SpaceDefinition):
         if rate := point.get("dropout"):
             x = keras.layers.Dropout(rate)(x)
         outputs = in_own_units(output_layer(spec)(x), spec)
-        rate = cast("float", point["learning_rate"])
-        return compile_for(keras.Model(inputs, outputs), spec, learning_rate=rate)
+        model = keras.Model(inputs, outputs)
+        return compile_for(model, spec, learning_rate=cast("float", point["learning_rate"]))
 
     def _advice(self, spec: DataSpec) -> str:
         if isinstance(spec.raw, Vocabulary):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nas_nb as nas
-from nas_nb.data import fingerprint
-from nas_nb.data.fingerprint import array_fingerprint, data_differences
+from nas_nb.data import dataset
+from nas_nb.data.dataset import array_fingerprint, data_differences
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 4)), np.arange(60) % 3
@@ -52,7 +52,7 @@ def test_one_cell_in_small_data_and_each_label_in_large_data_count(monkeypatch) 
     changed = X.copy()
     changed[17, 2] += 1e-3
     assert differences(data(), data(changed))
-    monkeypatch.setattr(fingerprint, "MOST_BYTES", 100)
+    monkeypatch.setattr(dataset, "MOST_BYTES", 100)
     labels = np.arange(1_000)
     other = labels.copy()
     other[501] += 1

@@ -15,8 +15,8 @@ from nas_nb.search.budget import (
     Limit,
     LimitKind,
     describe_duration,
+    limit_arguments,
     parse_duration,
-    recorded_arguments,
 )
 from nas_nb.search.search import Search
 
@@ -134,7 +134,7 @@ def test_a_limit_is_the_same_as_argument_in_the_budget_in_the_journal_and_as_arg
     assert getattr(budget, limit.field) == kept
     written = json.loads(json.dumps(budget.to_json()))
     assert written[limit.field] == kept
-    assert Budget.parse(**recorded_arguments(written)) == budget
+    assert Budget.parse(**limit_arguments(written)) == budget
     assert Budget.parse(**budget.arguments()) == budget
 
 

@@ -28,13 +28,10 @@ from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.darts import darts_cell
-from nas_nb.spaces.image_models import image
 from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench201 import nasbench201_cell
-from nas_nb.spaces.tabular_models import tabular
-from nas_nb.spaces.text_models import text
-from nas_nb.spaces.timeseries_models import timeseries
+from nas_nb.spaces.ready_models import image, tabular, text, timeseries
 from tests.space.domains import brute_force
 
 SAMPLES = int(os.environ.get("NAS_NB_SAMPLES", "4"))

@@ -13,8 +13,8 @@ import pytest
 from nas_nb.errors import SpaceError
 from nas_nb.space.domain import Domain
 from nas_nb.space.exploration import BuildExplorer, record_build
+from nas_nb.space.model_building import WeightlessBuilder
 from nas_nb.space.search_space import describe_domain
-from nas_nb.space.symbolic import WeightlessBuilder
 
 Build = Callable[[kt.HyperParameters], object]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from nas_nb.data.fingerprint import text_hash
+from nas_nb.data.dataset import text_hash
 from nas_nb.evaluate.compiled.traced_values import (
     FREE_FIELDS,
     FREE_HYPERPARAMETERS,

@@ -15,8 +15,8 @@ from nas_nb.notebook.panel.trial_filter import HELP, matching
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import ranking, table, trials_table, values_tables
 from nas_nb.notebook.wording import number_text, score_text, value_text
-from nas_nb.record.lineage import origin_text
 from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial_facts import origin_text
 from nas_nb.search.budget import describe_duration
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from nas_nb.evaluate.seeds import seeded
 from nas_nb.evaluate.weight_inheritance import InheritanceReport, inherit
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.nasbench201 import nasbench201_cell
-from nas_nb.spaces.tabular_models import tabular
+from nas_nb.spaces.ready_models import tabular
 
 SPEC = DataSpec((8, 8, 1), Task.MULTICLASS, 3)
 CHOICES: dict[str, Any] = {

@@ -6,8 +6,9 @@ import random
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
-from nas_nb.space.symbolic import WeightlessBuilder, undisturbed_random_state
+from nas_nb.space.model_building import WeightlessBuilder, fresh_names, undisturbed_random_state
 
 
 def small_model(units: int = 4) -> keras.Model:
@@ -100,3 +101,19 @@ def test_the_collector_is_left_as_it_was() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_names_repeat_in_the_block_and_count_on_after_it() -> None:
+    first = layers.Dense(1).name
+    inside = []
+    for _ in range(2):
+        with fresh_names():
+            inside.append([layers.Dense(1).name, layers.Dense(1).name])
+    assert inside == [["dense", "dense_1"]] * 2
+    before = int(first.removeprefix("dense").removeprefix("_") or 0)
+    assert layers.Dense(1).name == f"dense_{before + 1}"
+
+
+def test_optimizers_are_named_anew_as_well() -> None:
+    with fresh_names():
+        assert keras.optimizers.Adam().name == "adam"

@@ -1,18 +1,20 @@
-"""The trials as a data frame."""
+"""What a history tells of its trials: the data frame, their origin, the error of their scores."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from nas_nb.errors import printable
-from nas_nb.record.lineage import origin_text
+from nas_nb.record.trial import changed_values
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial, Values
+    from nas_nb.record.trial import Trial, Value, Values
 
 # Only where a trial, or the search, has something to say of them.
 GRANTS = ("data_fraction", "resolution", "executions_per_trial", "spread", "parent")
@@ -93,3 +95,70 @@ def _column(cells: list[Any]) -> pd.Series[Any]:
     if kinds == {float}:
         return pd.Series(cells, dtype="float64")
     return pd.Series(cells, dtype="object")
+
+
+_SHOWN = 4
+
+
+def origin_text(trial: Trial, history: History) -> str:
+    """Returns who proposed a trial and how, in words.
+
+    Example:
+        "evolution: mutated from trial 5 (units_2: 32 → 64)"; "predictor: predicted".
+    """
+    how, sources = trial.how, trial.ancestors
+    if trial.parent is not None and not sources:
+        continued = history[trial.parent].values == trial.values
+        how, sources = "continued" if continued else "changed", (trial.parent,)
+    if not how:
+        return trial.origin
+    if not sources:
+        return f"{trial.origin}: {how}"
+    named = ("trial " if len(sources) == 1 else "trials ") + " and ".join(map(str, sources))
+    changes = changed_values(history[sources[0]].values, trial.values)
+    told = [f"{name}: {_word(old)} → {_word(new)}" for name, (old, new) in changes.items()]
+    if len(told) > _SHOWN:
+        told[_SHOWN:] = [f"{len(told) - _SHOWN} more"]
+    return f"{trial.origin}: {how} from {named}" + (f" ({', '.join(told)})" if told else "")
+
+
+def _word(value: Value | None) -> str:
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_ACCURACY = re.compile(r"val_(\w+_)?acc(uracy)?")
+
+
+def share_error(share: float, rows: int) -> float:
+    """Returns the standard error of a share p of n rows: sqrt(p (1 - p) / n).
+
+    At 0 and 1, where that is 0, p is taken half a row further in: n right rows are no proof.
+    """
+    inside = min(max(share, 0.5 / rows), 1 - 0.5 / rows)
+    return math.sqrt(inside * (1 - inside) / rows)
+
+
+def score_error(history: History, trial: Trial) -> float | None:
+    """Returns the standard error of a trial's score; None where it is no accuracy on known rows."""
+    score, rows = trial.score, history.validation_rows
+    if not rows or score is None or not 0 <= score <= 1:
+        return None
+    return share_error(score, rows) if _ACCURACY.fullmatch(history.objective) else None
+
+
+def tied(history: History) -> tuple[Trial, ...]:
+    """Returns the other completed trials with the incumbent's score."""
+    best = history.incumbent
+    if best is None:
+        return ()
+    return tuple(t for t in history.completed if t.score == best.score and t.number != best.number)
+
+
+def within_error(history: History) -> int:
+    """Returns how many other completed trials are at most one standard error from the incumbent."""
+    best = history.incumbent
+    error = None if best is None else score_error(history, best)
+    if best is None or best.score is None or error is None:
+        return 0
+    scores = (trial.score for trial in history.completed if trial.number != best.number)
+    return sum(score is not None and abs(best.score - score) <= error for score in scores)
