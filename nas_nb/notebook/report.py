@@ -15,7 +15,7 @@ from nas_nb.notebook.plots.figures import Picture, overview
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
-from nas_nb.search.project import missing_arguments
+from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from nas_nb.errors import SearchError, tell
 from nas_nb.search.budget import Budget, Duration
-from nas_nb.search.project import choose_folder
+from nas_nb.search.folder import choose_folder
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
 from nas_nb.search.search import Search
 from nas_nb.search.session import interrupt_stops

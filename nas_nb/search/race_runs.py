@@ -25,13 +25,13 @@ from nas_nb.evaluate.tabular import (
 from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.record.trial import Outcome, TrialStatus, values_key
+from nas_nb.search.folder import folder_name, read_history
 from nas_nb.search.identity import (
     recorded_versions,
     run_differences,
     strategy_identity,
     table_identity,
 )
-from nas_nb.search.project import folder_name, read_history
 from nas_nb.search.settings import SpaceLike, as_space
 from nas_nb.space.domain import Domain
 from nas_nb.space.encoding import Encoding

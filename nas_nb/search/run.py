@@ -15,10 +15,10 @@ from nas_nb.evaluate.keras_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.project import check_own_files, check_same_search
+from nas_nb.search.folder import check_own_files, check_same_search
+from nas_nb.search.oracle import LOCK_TIMEOUT_S, SearchOracle, SteeringState
 from nas_nb.search.settings import with_changes
-from nas_nb.search.steering_state import LOCK_TIMEOUT_S, SteeringState
-from nas_nb.search.tuner import SearchOracle, SearchTuner
+from nas_nb.search.tuner import SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.control import Control, SearchState

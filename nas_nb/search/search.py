@@ -12,9 +12,7 @@ from nas_nb.errors import BudgetError, SearchError, check_whole, nearest, printa
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.trial_facts import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
-from nas_nb.search.identity import notes_on_reopening
-from nas_nb.search.objective import as_objective
-from nas_nb.search.project import (
+from nas_nb.search.folder import (
     check_free,
     check_same_search,
     choose_folder,
@@ -22,6 +20,8 @@ from nas_nb.search.project import (
     reading,
     recorded_arguments,
 )
+from nas_nb.search.identity import notes_on_reopening
+from nas_nb.search.objective import as_objective
 from nas_nb.search.run import Project, Run
 from nas_nb.search.session import (
     claim,
@@ -38,9 +38,10 @@ from nas_nb.search.settings import (
     as_data,
     as_space,
     as_strategy,
+    requested_settings,
+    resumed_settings,
 )
 from nas_nb.search.steering import Steering
-from nas_nb.search.steering_state import requested_settings, resumed_settings
 from nas_nb.search.trials import SearchTrial
 from nas_nb.workers.control import SearchState
 

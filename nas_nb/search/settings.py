@@ -1,7 +1,8 @@
-"""`Settings`, checked: space, data, strategy, objective, seed."""
+"""`Settings`: what defines a search, checked; as code asks for it, and as steering left it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -15,12 +16,14 @@ from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.search.identity import recorded_versions, search_identity, strategy_identity
 from nas_nb.search.objective import as_objective
+from nas_nb.search.oracle import active_steering
 from nas_nb.space.search_space import SearchSpace, has_own_fit
-from nas_nb.strategy.registry import make_strategy
+from nas_nb.strategy.registry import STRATEGIES, make_strategy, why_unknown
 
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+    from nas_nb.record.history import History
     from nas_nb.strategy.base import Strategy
     from nas_nb.strategy.registry import StrategyLike
 
@@ -167,3 +170,46 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         fidelity=replace(settings.fidelity, **grants),
         **rest,
     )
+
+
+def requested_settings(settings: Settings) -> dict[str, Any]:
+    """Returns what code asked for, of what steering may change, as a journal keeps it."""
+    budget = settings.budget.to_json()
+    who = {"strategy": settings.strategy.name, "options": settings.strategy.options}
+    plain: dict[str, Any] = json.loads(json.dumps({**who, "budget": budget}))
+    return plain
+
+
+def resumed_settings(settings: Settings, history: History) -> Settings:
+    """Returns settings as an earlier session left them, where code asks for the same as then.
+
+    So a search whose strategy or budget was changed while it ran goes on with the changed one
+    when its cell runs again; code that was changed since then wins.
+    """
+    if not history.opened:
+        return settings
+    opening, now, plan = history.opened[-1], requested_settings(settings), active_steering(history)
+    then: dict[str, Any] = opening.get("given") or opening
+    left = plan.strategy or (opening.get("strategy"), opening.get("options") or {})
+    asked = now["strategy"], now["options"]
+    if asked == (then.get("strategy"), then.get("options") or {}) and left != asked:
+        settings = settings.with_strategy(_resumed_strategy(left, settings))
+    kept: Mapping[str, Any] = {**(opening.get("budget") or {}), **plan.limits}
+    before = then.get("budget") or {}
+    limits = {
+        limit.field: kept.get(limit.field)
+        for limit in LIMITS
+        if now["budget"].get(limit.field) == before.get(limit.field)
+        and opening.get("budget") is not None
+    }
+    return replace(settings, budget=replace(settings.budget, **limits))
+
+
+def _resumed_strategy(left: tuple[Any, dict[str, Any]], settings: Settings) -> Strategy:
+    name, options = left
+    if name not in STRATEGIES:
+        raise SearchError(
+            f"The search was left with the strategy '{name}', which {why_unknown(name)}: pass it, "
+            "or another one, as `strategy`."
+        )
+    return make_strategy(name, settings.space.domain, **options)

@@ -1,22 +1,16 @@
-"""The search's own `kt.Tuner` and `kt.Oracle`."""
+"""`SearchTuner`: the loop of a search, one trial after the other; a `kt.Tuner`."""
 
 from __future__ import annotations
 
-import functools
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
-from nas_nb.errors import NasError, StrategyError
 from nas_nb.evaluate.backend import MemoryWatch
-from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
-from nas_nb.record.events import USER, EventKind
+from nas_nb.record.events import EventKind
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.search.steering_state import ActiveSteering, active_steering
-from nas_nb.strategy.base import Proposal
-from nas_nb.strategy.function import FunctionStrategy
 from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS
 from nas_nb.workers.control import TrialControl, TrialStoppedError
 from nas_nb.workers.thread_worker import ThreadWorker
@@ -25,14 +19,10 @@ from nas_nb.workers.trial_evaluation import TrialFiles, TrialTask, evaluate_tria
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
+    from nas_nb.search.oracle import SearchOracle
     from nas_nb.search.settings import Settings
-    from nas_nb.search.steering_state import SteeringState
-    from nas_nb.space.domain import Domain
-    from nas_nb.strategy.base import Strategy
     from nas_nb.workers.control import Control
     from nas_nb.workers.trial_evaluation import Report
 
@@ -183,109 +173,3 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
                 self.oracle.journal.append(kind, trial=number, **fields)
 
         return report
-
-
-_REPEATS = 20
-
-
-class SearchOracle(StrategyOracle):
-    """Asks the strategy that steering has left in force, on what it has left of the space.
-
-    Everything it goes by is in the journal, and so a search that was steered, killed and resumed
-    proposes what it would have proposed.
-    """
-
-    def __init__(
-        self,
-        *args: Any,
-        domain: Domain,
-        steering_state: SteeringState,
-        prepare: Callable[[Strategy], None] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self._opened_with = self._strategy
-        self._whole = domain
-        self._steering = steering_state
-        self._prepare = prepare
-        self._plan = ActiveSteering()
-
-    def adopt_steering(self) -> bool:
-        """Lets the strategy in force propose next, from what is left of the space."""
-        plan = active_steering(self.history)
-        if plan == self._plan or self.history.queued or self._waiting() is not None:
-            return False
-        who = plan.strategy
-        strategy = self._opened_with if who is None else self._steering.strategy(*who)
-        self._strategy = confine(strategy, plan.rules.narrow(self._whole))
-        self._plan = plan
-        if who is not None and self._prepare is not None:
-            self._prepare(self._strategy)
-        return True
-
-    def start_again(self, number: int) -> None:
-        """Begins another attempt at a running trial, from its first epoch."""
-        self._recorder.start(number)
-
-    def _add(self, number: int) -> Proposal | Exhausted:
-        while True:
-            seen = len(self.history.steering)
-            made = self.propose(number)
-            with self._steering.guard:
-                if len(self.history.steering) != seen:
-                    continue  # somebody steered meanwhile: it counts from this proposal on
-                if isinstance(made, Proposal):
-                    origin = USER if self.history.queued else self._strategy.name
-                    self._recorder.propose(number, made, origin)
-                return made
-
-    def propose(self, number: int) -> Proposal | Exhausted:
-        """Returns the first candidate of the user's, else what the strategy proposes."""
-        queued = self.history.queued
-        if queued:
-            first = queued[0]
-            return Proposal(dict(first.values), dict(first.fidelity), first.parent)
-        self.adopt_steering()
-        try:
-            made = super().propose(number)
-        except NasError as error:
-            if not self._plan.rules:
-                raise
-            raise StrategyError(f"{error} {self._hint}") from error
-        if self._plan.rules and isinstance(made, Exhausted):
-            return Exhausted(f"{made.reason} {self._hint}")
-        return made
-
-    @property
-    def _hint(self) -> str:
-        """Says that the space is restricted, where that may be why nothing was proposed."""
-        rules = str(self._plan.rules)
-        return f"The search is restricted ({rules}): `search.steer.unrestrict()` lifts that."
-
-
-def confine(strategy: Strategy, domain: Domain) -> Strategy:
-    """Returns the strategy over a part of its space.
-
-    A function knows nothing of the part: what it proposes outside is asked for again, and then
-    drawn at random.
-    """
-    if not isinstance(strategy, FunctionStrategy):
-        return strategy.over(domain)
-    ask, whole = strategy.function, strategy.domain
-
-    @functools.wraps(ask, updated=())
-    def inside(history: History, rng: np.random.Generator) -> Any:
-        for _ in range(_REPEATS):
-            proposed = ask(history, rng)
-            values = (
-                proposed if isinstance(proposed, Mapping) else getattr(proposed, "values", None)
-            )
-            # What is in no part of the space is a mistake, which the strategy's own check names.
-            if not isinstance(values, Mapping) or domain.contains(values):
-                return proposed
-            if not whole.contains(values):
-                return proposed
-        return domain.sample(rng)
-
-    inside.__name__ = strategy.name
-    return FunctionStrategy(inside).over(domain)

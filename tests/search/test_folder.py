@@ -6,7 +6,7 @@ import pytest
 
 from nas_nb.errors import SearchError
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.project import choose_folder, is_chosen
+from nas_nb.search.folder import choose_folder, is_chosen
 from nas_nb.search.search import Search
 from tests.search.tiny import CHOICES, tiny_data
 

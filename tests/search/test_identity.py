@@ -13,7 +13,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.errors import NasError, NasWarning
 from nas_nb.record.journal import JOURNAL_FILE
-from nas_nb.search.project import folder_name
+from nas_nb.search.folder import folder_name
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] > 0).astype(int)

@@ -14,8 +14,8 @@ from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.panel.settings_form import about, usable_strategies
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
+from nas_nb.search.folder import is_chosen
 from nas_nb.search.objective import as_objective
-from nas_nb.search.project import is_chosen
 from nas_nb.space.domain import size_text
 from nas_nb.strategy.registry import STRATEGIES
 
