@@ -284,7 +284,7 @@ def changed_values(
     before: Mapping[str, V], now: Mapping[str, V]
 ) -> dict[str, tuple[V | None, V | None]]:
     """Returns what differs by name, (before, now); None for what one of them lacks."""
-    pairs = {name: (before.get(name), now.get(name)) for name in {**before, **now}}
+    pairs = {name: (before.get(name), now.get(name)) for name in {**now, **before}}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

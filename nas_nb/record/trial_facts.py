@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from nas_nb.errors import printable
 from nas_nb.record.trial import changed_values
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
 
@@ -38,6 +38,8 @@ def trials_frame(
     executions_per_trial and spread (the score's sample deviation); where some
     started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
     """
+    import pandas as pd  # here: the magics load this module, and pandas takes half a second
+
     trials = history.trials
     shown = [{**(implied(t.values) if implied else {}), **t.values} for t in trials]
     seen = dict.fromkeys(name for values in shown for name in values)
@@ -86,6 +88,8 @@ def _spread(trial: Trial, objective: str) -> float | None:
 
 
 def _column(cells: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
     cells = [printable(cell) if type(cell) is str else cell for cell in cells]
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds == {int}:
