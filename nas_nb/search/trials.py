@@ -14,8 +14,8 @@ from nas_nb.evaluate.fidelity import Fidelity, scaled_images
 from nas_nb.evaluate.seeds import seeded
 from nas_nb.export.prediction import class_names, in_own_units, model_input
 from nas_nb.export.raw_input import with_raw_input
-from nas_nb.record.lineage import changed_values, origin_text
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import TrialStatus, changed_values
+from nas_nb.record.trial_facts import origin_text
 from nas_nb.workers.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
