@@ -1,1 +1,1 @@
-"""WHY: importance, (later) ablation, attribution, uncertainty."""
+"""Why: importance of choices, how sure a winner is, explanations of predictions."""

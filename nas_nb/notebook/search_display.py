@@ -50,7 +50,8 @@ class Search(search.Search):  # noqa: D101 - as documented below it
     def plot(self) -> Plots:
         """The plots, each a method that returns matplotlib Axes: `search.plot.scores()`.
 
-        `.learning_curves()`, `.pareto("params")`, `.parallel()`, `.space_map()`, `.importance()`...
+        `.learning_curves()`, `.pareto("params")`, `.parallel()`, `.space_map()`, `.importance()`,
+        `.effects()`...
         """
         from nas_nb.notebook.plots.figures import Plots
 

@@ -42,7 +42,7 @@ SHOWN = {
 VIEWS = {
     "Parallel": "Each line is a trial",
     "Map": "similar architectures are close",
-    "Importance": "Permutation importance",
+    "Importance": "Share of the scores' variance",
 }
 
 # A frame may replace the picture at any time: each of these reads the page in one moment.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from nas_nb.explain.importance import FEWEST
+from nas_nb.explain.prediction import ENOUGH
 from nas_nb.notebook.panel.inputs import named, row
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.figures import PLOTS, cost_names
@@ -37,7 +37,7 @@ class InsightsTab(Tab):
         plot = self._plots[self.view.value]
         self._offer_costs(now)
         picture = self._context.picture(plot)
-        basis = self._learned_from(now) if plot.name == "importance" else ""
+        basis = self._learned_from(now) if plot.name in ("importance", "effects") else ""
         if not basis:
             picture.draw(self._context.plot_context(now, self.cost.value))
         self.cost.layout.display = "" if plot.name == "pareto" else "none"
@@ -45,12 +45,12 @@ class InsightsTab(Tab):
         self._image.value = picture.html()
 
     def _learned_from(self, now: Snapshot) -> str:
-        """Returns from how many of the trials the forest has learned, where it need not again.
+        """Returns how many trials the importance rests on, where it need not again.
 
-        It learns when there are a tenth more than the last time, and at the end.
+        It is computed when there are a tenth more than the last time, and at the end.
         """
         count = len(now.history.completed)
-        if count > 1.1 * self._learned or not now.state.live or count < FEWEST:
+        if count > 1.1 * self._learned or not now.state.live or count < ENOUGH:
             self._learned = count
             return ""
         return f" Learned from the first {self._learned} of {count} trials." * (

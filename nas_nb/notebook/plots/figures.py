@@ -36,6 +36,7 @@ PLOTS: dict[str, Plot] = {
         parallel.PARALLEL,
         space_map.MAP,
         importance.IMPORTANCE,
+        importance.EFFECTS,
         mixing.MIXING,
     )
 }

@@ -1,15 +1,12 @@
-"""How much the score depends on each choice, as bars."""
+"""How much the score depends on each choice, as bars; what each value does, as boxes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from nas_nb.explain.importance import FEWEST, choice_importance
+from nas_nb.explain.importance import ChoiceImportance, choice_importance
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, scale_of, scored_trials
-from nas_nb.notebook.plots.parallel import axis_place, choice_axes
+from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, VERMILLION
 from nas_nb.notebook.plots.plot import Plot
 
 if TYPE_CHECKING:
@@ -17,8 +14,8 @@ if TYPE_CHECKING:
 
     from nas_nb.notebook.plots.plot import PlotContext
 
-LATEST = 250
 MOST_BARS = 14
+_MOST_BOXES = 24
 
 
 class ImportanceInfo(NamedTuple):
@@ -26,69 +23,99 @@ class ImportanceInfo(NamedTuple):
 
     Attributes:
         objective: The name of the score.
-        bars: (choice, weight) with the largest weights, heaviest first; empty with too few trials.
-        explained: The share of the scores' variance that the choices explain.
-        trials: How many trials it rests on.
+        direction: Which scores are better, "max" or "min".
+        bars: The choices with the largest shares, heaviest first; empty without evidence.
+        told: What it rests on, or why there is no evidence.
     """
 
     objective: str
-    bars: tuple[tuple[str, float], ...]
-    explained: float
-    trials: int
+    direction: str
+    bars: tuple[ChoiceImportance, ...]
+    told: str
 
 
 def importance_info(context: PlotContext) -> ImportanceInfo:
-    """Returns what `draw_importance` draws, from the latest 250 trials."""
+    """Returns what `draw_importance` and `draw_effects` draw."""
     history = context.history
-    choices = choice_axes(context.domain)
-    known = scored_trials(history)[-LATEST:]
-    scale = scale_of([score for _, score in known], history.direction)
-    known = [pair for pair in known if not scale.beyond(pair[1])]
-    if len(known) < FEWEST:
-        return ImportanceInfo(history.objective, (), 0.0, len(known))
-    rows = [[axis_place(axis, history[number].values) for axis in choices] for number, _ in known]
-    scores = np.array([score for _, score in known])
-    found = choice_importance(np.array(rows).reshape(len(known), len(choices)), scores)
-    names = [choice.name for choice in choices]
-    order = sorted(zip(names, found.weights, strict=True), key=lambda pair: -pair[1])
-    return ImportanceInfo(history.objective, tuple(order[:MOST_BARS]), found.explained, len(known))
+    found = choice_importance(history, context.domain)
+    told = found.missing or f"{found.basis} Predictable: R² {found.explained:.2f}."
+    return ImportanceInfo(history.objective, history.direction, found.choices[:MOST_BARS], told)
 
 
 def draw_importance(info: ImportanceInfo, ax: Axes) -> Axes:
-    """Draws a bar a choice, heaviest on top, in place of what an earlier call drew."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, f"What {info.objective} depends on")
-    empty = f"not before {FEWEST} completed trials"
-    drawing.say_empty(ax, "" if info.bars else empty)
-    ax.set_xlabel("")
-    if not info.bars:
+    """Draws a bar a choice with its interval, heaviest on top, in place of an earlier drawing."""
+    if not _begin(info, ax, f"What {info.objective} depends on"):
         return ax
-    rows = range(len(info.bars))
-    drawn = ax.barh(rows, [weight for _, weight in info.bars], color=BLUE, alpha=0.85, height=0.7)
-    drawing.mark_ours(ax, *drawn)
-    ax.set_yticks(rows, [name for name, _ in info.bars])
-    ax.set_ylim(len(info.bars) - 0.5, -0.5)
-    ax.set_xlim(0, max(1e-3, *(weight for _, weight in info.bars)) * 1.08)
+    rows, shares = range(len(info.bars)), [bar.share for bar in info.bars]
+    drawn = ax.barh(rows, shares, color=BLUE, alpha=0.85, height=0.7)
+    ends = [[b.share - b.low for b in info.bars], [b.high - b.share for b in info.bars]]
+    spread = ax.errorbar(shares, rows, xerr=ends, fmt="none", ecolor=GREY, elinewidth=1.2)
+    drawing.mark_ours(ax, *drawn, *spread.lines[2])
+    _end(ax, [bar.name for bar in info.bars])
+    ax.set_xlim(0, max(1e-3, *(bar.high for bar in info.bars)) * 1.08)
+    ax.set_xlabel(f"share of variance (omega²), 90 % interval\n{info.told}", fontsize=8, wrap=True)
+    return ax
+
+
+def draw_effects(info: ImportanceInfo, ax: Axes) -> Axes:
+    """Draws a box a value, its interval, at what the value adds to the score; best in green."""
+    if not _begin(info, ax, f"What each value does to {info.objective}"):
+        return ax
+    boxes = [(bar.name, effect) for bar in info.bars for effect in bar.effects][:_MOST_BOXES]
+    sign = 1 if info.direction == "max" else -1
+    for row, (_, effect) in enumerate(boxes):
+        worst, best = sorted((sign * effect.low, sign * effect.high))
+        color = GREEN if worst > 0 else VERMILLION if best < 0 else GREY
+        (box,) = ax.barh(row, effect.high - effect.low, 0.6, effect.low, color=color, alpha=0.5)
+        (mark,) = ax.plot([effect.shift], [row], "|", color=color, markersize=12, markeredgewidth=2)
+        drawing.mark_ours(ax, box, mark)
+    drawing.mark_ours(ax, ax.axvline(0, color=GREY, linewidth=0.8))
+    _end(ax, [f"{name} = {effect.value}" for name, effect in boxes])
+    ax.relim()
+    ax.autoscale_view(scaley=False)
+    ax.set_xlabel(
+        "difference from the other values, other choices equal, 90 % interval", fontsize=9
+    )
+    return ax
+
+
+def _begin(info: ImportanceInfo, ax: Axes, title: str) -> bool:
+    """Prepares the Axes; says whether there is anything to draw."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, title)
+    drawing.say_empty(ax, "" if info.bars else info.told.replace(": ", ":\n", 1))
+    ax.set_xlabel("")
+    return bool(info.bars)
+
+
+def _end(ax: Axes, names: list[str]) -> None:
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(visible=True, axis="x", color=drawing.RULE, linewidth=0.8)
     ax.set_axisbelow(True)
-    ax.set_xlabel(f"share of variance lost when shuffled. {_trust(info)}", fontsize=9)
-    return ax
 
 
 def describe_importance(info: ImportanceInfo) -> str:
     """Returns in words what `draw_importance` draws."""
-    text = f"importance of the choices for {info.objective}"
-    if not info.bars:
-        return f"{text}: not before {FEWEST} completed trials"
-    told = ", ".join(f"{name} {weight:.2f}" for name, weight in info.bars[:5])
-    return f"{text}: {told}. {_trust(info)}"
+    told = ", ".join(f"{b.name} {b.share:.2f} ({b.low:.2f} to {b.high:.2f})" for b in info.bars[:5])
+    return f"importance of the choices for {info.objective}: {told or 'none'}. {info.told}"
 
 
-def _trust(info: ImportanceInfo) -> str:
-    if info.explained <= 0.05:
-        return f"{info.trials} trials are too few, or too noisy, to tell."
-    return f"The choices explain {info.explained:.0%} of it, over {info.trials} trials."
+def describe_effects(info: ImportanceInfo) -> str:
+    """Returns in words what `draw_effects` draws."""
+    told = [f"{bar.name} = {best_value(bar, info.direction)}" for bar in info.bars[:5]]
+    return (
+        f"effects of values on {info.objective}: best are {', '.join(told) or 'none'}. {info.told}"
+    )
 
+
+def best_value(choice: ChoiceImportance, direction: str) -> str:
+    """Returns the value of a choice that adds most to the score."""
+    best = max if direction == "max" else min
+    return best(choice.effects, key=lambda effect: effect.shift).value
+
+
+_MARGINS = {"left": 0.2, "right": 0.97, "bottom": 0.18, "top": 0.88}
 
 IMPORTANCE = Plot(
     "importance",
@@ -98,7 +125,19 @@ IMPORTANCE = Plot(
     "Draws how much the score depends on each choice.",
     size=(7, 4),
     title="Importance",
-    hint="Permutation importance of a random forest fitted to the scores (held-out trials).",
+    hint="Share of the scores' variance that each choice explains (omega squared).",
     height=4.4,
-    margins={"left": 0.16, "right": 0.97, "bottom": 0.14, "top": 0.88},
+    margins=_MARGINS,
+)
+EFFECTS = Plot(
+    "effects",
+    importance_info,
+    draw_effects,
+    describe_effects,
+    "Draws what each value of a choice does to the score.",
+    size=(7, 5),
+    title="Effects",
+    hint="What each value adds to the score, the other choices being equal: right of 0 is more.",
+    height=5.6,
+    margins=_MARGINS,
 )

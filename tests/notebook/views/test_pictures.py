@@ -86,8 +86,9 @@ def test_importance_waits_for_enough_trials_and_names_what_decides():
         kind = "Conv2D" if number % 2 else "Dense"
         add_trial(history, 0.5 + 0.3 * (number % 2), depth=1, layer_1=kind, units_1=number % 7 + 1)
     info = importance_info(plot_context(history))
-    assert info.bars[0][0] == "layer_1"
-    assert info.explained > 0.9
+    assert info.bars[0].name == "layer_1"
+    assert info.bars[0].share > 0.9
+    assert "drawn at random" in info.told
 
 
 def test_the_funnel_counts_how_many_trials_got_how_far():
