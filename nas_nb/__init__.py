@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     )
 
     from nas_nb import applications, engine, errors, oracles, spaces, tuners
+    from nas_nb.course.benchmark import benchmark
+    from nas_nb.course.check import check
     from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import load, use
     from nas_nb.errors import NasError
@@ -83,6 +85,8 @@ __all__ = [
     "StrategyTuner",
     "Tuner",
     "applications",
+    "benchmark",
+    "check",
     "current_search",
     "engine",
     "errors",
@@ -124,6 +128,8 @@ _HOMES = {
     "SklearnTuner": "keras_tuner",
     "StrategyTuner": "nas_nb.tuners",
     "applications": "nas_nb.applications",
+    "benchmark": "nas_nb.course.benchmark",
+    "check": "nas_nb.course.check",
     "current_search": "nas_nb.search.session",
     "engine": "nas_nb.engine",
     "errors": "nas_nb.errors",

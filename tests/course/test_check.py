@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from nas_nb.course.check import TimeIsUpError, check, difference, time_limit
+from nas_nb.errors import SearchError
+from tests.course.synthetic import SPACE, made_up, new_mutant
+
+BENCH = made_up()
+
+
+def checked(strategy, **options):
+    return check(strategy, BENCH, **{"seeds": 10, "trials": 20, **options})
+
+
+def test_a_strategy_that_uses_the_history_well_passes():
+    result = checked(new_mutant)
+    assert result.passed, result
+    assert np.mean(result.regrets) < np.mean(result.random)
+    assert str(result).endswith("Passed.")
+
+
+def test_a_check_is_the_same_each_time_and_differs_by_seed():
+    assert checked(new_mutant).regrets == checked(new_mutant).regrets
+    assert checked(new_mutant, seed=7).regrets != checked(new_mutant).regrets
+
+
+def test_random_search_fails_since_it_uses_no_history():
+    result = checked("random")
+    failed = [finding.question for finding in result.findings if not finding.passed]
+    assert failed == ["history", "regret"]
+
+
+def first(history, rng):
+    return next(iter(SPACE.enumerate()))
+
+
+def illegal(history, rng):
+    return {"depth": 9}
+
+
+def empty(history, rng):
+    return history.incumbent.values
+
+
+def none(history, rng):
+    SPACE.sample(rng)
+
+
+def changes(history, rng):
+    history.trials[0].values["depth"] = 1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "question", "said"),
+    [
+        (first, "new", "proposal 1 repeats trial 0"),
+        (illegal, "legal", "Received: 9"),
+        (none, "legal", "does it end with `return`"),
+        (empty, "runs", "`history.incumbent` is None"),
+        (changes, "runs", "tuple index out of range"),
+    ],
+)
+def test_a_failure_says_what_was_seen_and_what_to_change(strategy, question, said):
+    result = checked(strategy)
+    assert not result.passed
+    assert result.findings[-1].question == question
+    assert said in result.findings[-1].reason
+    assert not result["regret"].passed
+
+
+def test_memory_outside_the_history_is_found():
+    counter = itertools.count()
+
+    def remembers(history, rng):
+        points = [values for values in SPACE.enumerate() if not history.has_tried(values)]
+        return points[next(counter) % len(points)]
+
+    assert not checked(remembers)["deterministic"].passed
+
+
+def test_a_call_that_does_not_end_is_ended():
+    def endless(history, rng):
+        while len(history) > 2:
+            try:
+                time.sleep(0.001)
+            except ValueError:
+                return SPACE.sample(rng)
+        return next(v for v in SPACE.enumerate() if not history.has_tried(v))
+
+    result = checked(endless, seconds_per_call=2)
+    assert result.findings[-1].question == "time"
+    assert "took more than 2 s" in result.findings[-1].reason
+
+
+def test_a_time_limit_leaves_what_is_quick_alone():
+    with time_limit(60):
+        values = SPACE.sample(np.random.default_rng(0))
+    assert SPACE.contains(values)
+    with pytest.raises(TimeIsUpError), time_limit(0.05):
+        wait_for_ever()
+
+
+def wait_for_ever():
+    while True:
+        time.sleep(0.001)
+
+
+def test_arguments_that_make_no_sense_are_refused():
+    for options in ({"seeds": 3}, {"trials": 85}, {"seed": -1}):
+        with pytest.raises(SearchError, match="Received: "):
+            checked("random", **options)
+    with pytest.raises(SearchError, match="Expected a benchmark"):
+        check("random", 3)
+
+
+def test_a_difference_of_means_has_an_interval():
+    gap, half = difference([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    assert gap == -3
+    assert half == pytest.approx(1.96 * np.sqrt(2 / 3))
