@@ -75,6 +75,13 @@ _TAKE_TURNS = """
 .jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child .nas-record) {
   display: none; }
 """
+# A page in a dark theme turns white ground dark and dark ink light. Where a page drops these rules,
+# pictures stay on white, and readable.
+_IN_THEME = """
+[data-jp-theme-light="true"] .nas-static img { mix-blend-mode: multiply; }
+[data-jp-theme-light="false"] .nas-static img {
+  filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }
+"""
 
 
 def record_bundle(html: str, png: bytes, text: str) -> Bundle:
@@ -84,7 +91,12 @@ def record_bundle(html: str, png: bytes, text: str) -> Bundle:
     "model not found" there as soon as the kernel is gone.
     """
     picture = base64.b64encode(png).decode("ascii")
-    return {"text/html": html, "image/png": picture, "text/plain": printable(text)}
+    return {"text/html": in_theme(html), "image/png": picture, "text/plain": printable(text)}
+
+
+def in_theme(html: str) -> str:
+    """Returns HTML whose pictures on white follow the page's theme."""
+    return f'<style>{_IN_THEME}</style><div class="nas-static">{html}</div>'
 
 
 def live_bundle(widget: Any, record: Bundle) -> Bundle:

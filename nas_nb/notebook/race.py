@@ -158,7 +158,8 @@ class RaceView:
         time = trials._replace(
             draw=partial(draw_race, over="time"), describe=lambda _: "the same against seconds"
         )
-        self._picture = Picture(trials, time, height=3.6, margins={"top": 0.8})
+        look: dict[str, Any] = {"height": 3.6, "margins": {"top": 0.8}, "white": True}
+        self._picture = Picture(trials, time, **look)
         self._handle: DisplayHandle | None = None
         self.status, self._image, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._widget = widgets.VBox([self.status, self._image, self._table])
@@ -178,7 +179,7 @@ class RaceView:
             f'<style>{PANEL_CSS}</style><p role="status" aria-live="polite" class="nas-status">'
             f"{line}</p>"
         )
-        self._image.value = self._picture.white_html()
+        self._image.value = self._picture.html()
         self._table.value = summary_table(race)
 
     def keep(self, race: Race) -> None:
@@ -193,11 +194,11 @@ class RaceView:
         self._picture.draw(race)
         parts = [
             f"<p><strong>{html.escape(status_line(race))}</strong></p>",
-            f"<p>{self._picture.white_html()}</p>",
+            f"<p>{self._picture.html()}</p>",
             summary_table(race),
             f"<p>Journals: {html.escape(race.directory.name)}</p>",
         ]
-        return record_bundle("\n".join(parts), self._picture.on_white(), repr(race))
+        return record_bundle("\n".join(parts), self._picture.png, repr(race))
 
 
 def status_line(race: Race) -> str:

@@ -30,10 +30,10 @@ class Report:
     """A search's record as it was when the report was made: HTML, a picture, and text."""
 
     def __init__(self, search: Search) -> None:
-        now, picture = Snapshot(search), overview()
+        now, picture = Snapshot(search), overview(white=True)
         picture.draw(PlotContext(now.history, now.space.domain))
         self.html = html_record(now, picture, wording.status_line(now))
-        self.png = picture.on_white()
+        self.png = picture.png
         self.text = text_record(now, wording.status_line(now))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -47,7 +47,7 @@ def saved_record(now: Snapshot, picture: Picture) -> dict[str, str]:
     """Returns the record that is saved beside a panel: whoever reads it has no kernel."""
     status = wording.status_line(now, interrupted=now.state.live)
     html_text = html_record(now, picture, status)
-    return record_bundle(html_text, picture.on_white(), text_record(now, status))
+    return record_bundle(html_text, picture.png, text_record(now, status))
 
 
 def html_record(now: Snapshot, picture: Picture, status: str) -> str:
@@ -58,7 +58,7 @@ def html_record(now: Snapshot, picture: Picture, status: str) -> str:
         reopen if history.opened else "",
         f"<p><strong>{html.escape(_title(now))}</strong>, {_time(now)}</p>",
         f"<p>{html.escape(status)}</p>",
-        f"<p>{picture.white_html()}</p>",
+        f"<p>{picture.html()}</p>",
         tables.incumbent_table(history),
         tables.leaderboard(history, BEST_SHOWN),
         tables.failures_table(history, FAILURES_SHOWN),

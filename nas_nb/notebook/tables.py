@@ -9,8 +9,8 @@ import heapq
 import html
 import re
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.wording import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The attribute is for readers that strip styles, the style for pages whose own would win.
 _LEFT = 'align="left" style="text-align: left"'
 _RIGHT = 'align="right" style="text-align: right"'
-_COLUMNS = ("status", "epochs", "params", "seconds", "origin")
+COLUMNS = ("status", "epochs", "params", "seconds", "origin", "configuration")
 _SHORT = 160
 _NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
@@ -102,26 +102,29 @@ def trials_table(
     chosen: int | None = None,
     *,
     sort: str = "",
-    spread: bool = False,
+    columns: Sequence[str] = COLUMNS,
+    bars: Mapping[int, float] | None = None,
 ) -> str:
-    """Returns one row per trial, in the order given; the chosen one is marked."""
-    errors = [score_error(history, trial) for trial in trials]
-    known = any(error is not None for error in errors)
-    names = list(dict.fromkeys(name for t in trials for name in t.values)) if spread else []
-    last = names if spread else ["configuration"]
-    header = ("trial", history.objective, *(["±"] if known else []), *_COLUMNS, *last)
+    """Returns one row per trial, in the order given; the chosen one is marked.
+
+    Bars, from 0 to 1 by trial, stand beside the scores.
+    """
+    errors = {trial.number: score_error(history, trial) for trial in trials}
+    known = ["±"] if any(error is not None for error in errors.values()) else []
+    header = ("trial", history.objective, *([""] if bars else []), *known, *columns)
     rows = []
-    for trial, error in zip(trials, errors, strict=True):
-        score = (_score(trial), *([_number(error, ".2g")] if known else []))
-        values = [value_text(trial.values[n]) if n in trial.values else "" for n in names]
-        cells = (
-            trial.number,
-            *score,
-            *_cells(trial, history),
-            *(values if spread else [_values(trial)]),
-        )
-        rows.append(cells)
+    for trial in trials:
+        bar = [Bar((bars or {}).get(trial.number))] if bars else []
+        error = [_number(errors[trial.number], ".2g")] if known else []
+        cells = [_cell(trial, history, column) for column in columns]
+        rows.append((trial.number, _score(trial), *bar, *error, *cells))
     return table(caption, header, rows, marked=chosen, sort=sort, trials=bool(sort))
+
+
+class Bar(NamedTuple):
+    """A cell that shows a number from 0 to 1 as a bar; None shows nothing."""
+
+    share: float | None
 
 
 def failures_table(history: History, most: int) -> str:
@@ -154,10 +157,20 @@ def _number(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)
 
 
-def _cells(trial: Trial, history: History) -> tuple[object, ...]:
-    params = _number(trial.costs.get("params"), ",.0f")
-    seconds, origin = f"{trial.duration_s:.1f}", origin_text(trial, history)
-    return (trial.status, trial.epochs, params, seconds, origin)
+def _cell(trial: Trial, history: History, column: str) -> object:
+    """Returns what stands in a column: a fact, a cost, or the value of a choice."""
+    facts: dict[str, Callable[[], object]] = {
+        "status": lambda: trial.status,
+        "epochs": lambda: trial.epochs,
+        "seconds": lambda: f"{trial.duration_s:.1f}",
+        "origin": lambda: origin_text(trial, history),
+        "configuration": lambda: _values(trial),
+    }
+    if column in facts:
+        return facts[column]()
+    if column in trial.values:
+        return value_text(trial.values[column])
+    return _number(trial.costs.get(column), ",.0f")
 
 
 def _renamed(stems: Sequence[str]) -> list[str]:
@@ -184,10 +197,14 @@ def _row(cells: Sequence[object], *, aligned: bool, marked: bool = False, trial:
     here = ' aria-current="true"' if marked else ""
     here += f' data-trial="{cells[0]}" tabindex="0"' if trial else ""
     first, *rest = cells
-    texts = [_text(cell) for cell in rest]
+    texts = [_text(cell) if not isinstance(cell, Bar) else _bar(cell.share) for cell in rest]
     sides = [_RIGHT if aligned and _NUMBER.fullmatch(text) else _LEFT for text in texts]
     body = "".join(f"<td {side}>{text}</td>" for side, text in zip(sides, texts, strict=True))
     return f'<tr{here}><th scope="row" {_LEFT}>{_text(first)}</th>{body}</tr>'
+
+
+def _bar(share: float | None) -> str:
+    return "" if share is None else f'<meter value="{share:.2f}" aria-hidden="true"></meter>'
 
 
 def _text(value: object) -> str:

@@ -59,7 +59,7 @@ _LETTER = 0.085
 _LINE = 0.17
 _PADDING = 0.22
 _GAP = 0.35
-_DROP = 0.42
+_DROP = 0.3
 _BEND = 0.25
 _WIDEST_ROW = 8.0
 
@@ -208,13 +208,15 @@ def model_graph(model: keras.Model) -> Graph:
 
     A model of another class is a row of its layers, in the order of their making.
     """
-    config = model.get_config()
+    config, built = model.get_config(), {layer.name: layer for layer in model.layers}
     layers = config.get("layers", ()) if isinstance(config, Mapping) else ()
     if not layers or "input_layers" not in config:
-        labels = [layer_label(layer) for layer in layers or _own(model)]
+        labels = [_described(layer, built) for layer in layers or _own(model)]
         return chain_graph((*([] if labels[0].startswith("input") else ["input"]), *labels))
     ends = {name for name, *_ in _references(config["output_layers"])}
-    nodes = tuple(Node(layer["name"], layer_label(layer), _kind(layer, ends)) for layer in layers)
+    nodes = tuple(
+        Node(layer["name"], _described(layer, built), _kind(layer, ends)) for layer in layers
+    )
     links = dict.fromkeys(
         Edge(source, layer["name"])
         for layer in layers
@@ -235,6 +237,17 @@ def layer_label(layer: Mapping[str, Any]) -> str:
     if isinstance(activation, str) and activation != "linear":
         words.append(activation)
     return " ".join(words)
+
+
+def _described(config: Mapping[str, Any], built: Mapping[str, Any]) -> str:
+    """Returns a layer's label and, below, the shape of its output and its parameters."""
+    label, layer = layer_label(config), built.get(config["config"].get("name"))
+    if layer is None or label.startswith("input"):
+        return label
+    outputs = layer.output if isinstance(layer.output, list) else [layer.output]
+    shapes = ["x".join("?" if n is None else str(n) for n in each.shape[1:]) for each in outputs]
+    params = f", {layer.count_params():,} params" if layer.count_params() else ""
+    return f"{label}\n{' and '.join(shapes)}{params}"
 
 
 def _own(model: keras.Model) -> list[dict[str, Any]]:

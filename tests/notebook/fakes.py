@@ -204,7 +204,10 @@ def plot_context(history: History, **more: Any) -> PlotContext:
     return PlotContext(history, DOMAIN, **more)
 
 
+PAGE = {"width": 9.6, "sharpness": 1.0, "dark": False}
+
+
 def panel_context(search: Any, on_input: Any = lambda: None) -> PanelContext:
     return PanelContext(
-        search, TrialSelection(on_input), Drawings(search), {}, {"width": 9.6}, on_input
+        search, TrialSelection(on_input), Drawings(search, PAGE), {}, PAGE, on_input
     )

@@ -18,4 +18,5 @@ def test_the_record_is_shown_where_its_rules_are_dropped():
     rules, _, body = saved.pop("text/html").partition("</style>")
     assert saved == {"image/png": "cG5n", "text/plain": "text"}
     assert rules.startswith("<style>")
-    assert body == '<div class="nas-record"><p>the record</p></div>'
+    assert body.startswith('<div class="nas-record"><style>')
+    assert body.endswith('<div class="nas-static"><p>the record</p></div></div>')

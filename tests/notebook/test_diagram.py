@@ -25,4 +25,4 @@ def test_architecture_draws_itself() -> None:
 
 def test_space_draws_its_parameters() -> None:
     ax = nasbench201_cell(nodes=3).diagram(Figure().add_subplot())
-    assert len(ax.texts) == 3
+    assert len(ax.texts) == 6  # three names, and below each its values

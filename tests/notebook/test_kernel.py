@@ -84,10 +84,10 @@ def test_an_ended_search_shows_its_record_and_panel_its_controls(cells):
 
 
 def test_plots_are_shown_once_and_at_the_end_of_their_cell(cells):
-    assert shown(cells["search.plot.scores();"]) == [["image/png", "text/plain"]]
-    assert shown(cells["ax"]) == [["image/png", "text/plain"]]
+    assert shown(cells["search.plot.scores();"]) == [RECORD]
+    assert shown(cells["ax"]) == [RECORD]
     pictures = shown(cells["ax = search.plot.learning_curves(); ax.set_title('changed later')"])
-    assert pictures.count(["image/png", "text/plain"]) == 1
+    assert pictures.count(RECORD) == 1
 
 
 def test_pyplot_is_left_alone(cells):

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import ipywidgets as widgets
 import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.notebook.panel import settings_form
-from nas_nb.notebook.panel.settings_form import OptionsForm, about, option_kinds, usable_strategies
+from nas_nb.notebook.panel.settings_form import OptionsForm, option_kinds, strategies_offered
+from nas_nb.notebook.panel.strategy_help import about
 from nas_nb.strategy.options import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
@@ -26,8 +29,23 @@ def test_every_option_of_every_strategy_has_a_field_and_is_explained(name, form)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_what_a_strategy_does_is_told_in_two_paragraphs(name):
-    assert ". Use it " in about(STRATEGIES[name])
+def test_what_a_strategy_does_is_one_sentence_with_its_paper(name):
+    text, link, rest = about(make_strategy(name)).partition("<a ")
+    assert text.startswith(f"{name}: ")
+    assert text.strip().endswith(".")
+    assert text.count(". ") <= 1
+    assert not link or re.fullmatch(r'href="https://\S+" target="_blank" .*, \d{4}</a>\.', rest)
+
+
+def test_a_strategy_of_ones_own_is_told_by_its_docstring():
+    def mine(history, rng):
+        """Draws <two> at random.
+
+        And more.
+        """
+        return {}
+
+    assert about(make_strategy(mine)) == "mine: Draws &lt;two&gt; at random."
 
 
 def test_options_become_the_strategy_again(form):
@@ -62,7 +80,8 @@ def test_every_change_is_told(form):
     assert told == [1]
 
 
-def test_strategies_whose_library_is_missing_are_not_offered(monkeypatch):
-    assert usable_strategies() == list(STRATEGIES)
+def test_strategies_whose_library_is_missing_say_so(monkeypatch):
+    assert strategies_offered() == [(name, name) for name in STRATEGIES]
     monkeypatch.setattr(settings_form, "find_spec", lambda name: None)
-    assert set(STRATEGIES) - set(usable_strategies()) == {"tpe", "cma_es"}
+    needing = {name for label, name in strategies_offered() if "needs the extra optuna" in label}
+    assert needing == {"tpe", "cma_es"}

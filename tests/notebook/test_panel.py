@@ -153,12 +153,12 @@ def test_a_part_of_a_picture_can_be_looked_at_and_all_of_it_again(panel):
 
 
 def test_pictures_are_as_wide_as_the_page_has_room_for(panel):
-    panel.touch._take({"width": 640})
+    panel.touch._take({"width": [640, 1]})
     panel.paint()
     assert 'width="606" height="560"' in panel.run._image.value
     panel.tabs["Insights"].view.value = "Map"
     assert 'width="606" height="500"' in shown(painted(panel, "Insights"))
-    panel.touch._take({"width": 4000})
+    panel.touch._take({"width": [4000, 2.5]})
     panel.paint()
     assert 'width="960" height="560"' in panel.run._image.value
 
@@ -194,7 +194,7 @@ def test_it_uses_nothing_that_fails_to_load_or_to_be_named(panel):
     kinds = {type(one).__name__ for one in all_widgets(panel.widget)}
     boxes = {"VBox", "HBox", "Tab", "HTML"}
     fields = {"Dropdown", "Combobox", "Text", "BoundedIntText", "FloatText", "Checkbox"}
-    buttons = {"Button", "ToggleButton", "ToggleButtons"}
+    buttons = {"Button", "ToggleButton", "ToggleButtons", "SelectMultiple"}
     assert kinds <= {*boxes, *fields, *buttons, "Touch"}
     # All but the touch layer, which nothing else needs, is loaded by every front end itself.
     own = [one for one in all_widgets(panel.widget) if one._view_module == "anywidget"]

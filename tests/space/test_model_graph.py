@@ -10,7 +10,9 @@ def test_sequential_model_is_a_row() -> None:
         [keras.Input((8,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2)]
     )
     graph = model_graph(model)
-    assert [node.label for node in graph.nodes] == ["input (8,)", "Dense 4 relu", "Dense 2"]
+    assert [node.label for node in graph.nodes] == [
+        *("input (8,)", "Dense 4 relu\n4, 36 params", "Dense 2\n2, 10 params")
+    ]
     assert [node.kind for node in graph.nodes] == ["input", "step", "output"]
     assert len(graph.edges) == 2
 
@@ -21,8 +23,9 @@ def test_functional_model_keeps_its_branches() -> None:
     right = keras.layers.Conv2D(4, (1, 3), padding="same", name="right")(inputs)
     graph = model_graph(keras.Model(inputs, keras.layers.Add(name="sum")([left, right])))
     labels = {node.name: node.label for node in graph.nodes}
-    assert labels["left"] == "Conv2D 4 3x3"
-    assert labels["right"] == "Conv2D 4 1x3"
+    assert labels["left"] == "Conv2D 4 3x3\n8x8x4, 112 params"
+    assert labels["right"] == "Conv2D 4 1x3\n8x8x4, 40 params"
+    assert labels["sum"] == "Add\n8x8x4"
     ends = {(edge.source, edge.target) for edge in graph.edges}
     assert ends == {
         ("images", "left"),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.notebook.panel.settings_form import about, usable_strategies
+from nas_nb.notebook.panel.drawings import copyable
+from nas_nb.notebook.panel.strategy_help import about
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.folder import is_chosen
@@ -37,19 +38,10 @@ class SettingsView:
         self._coverage.value = (
             f'<p class="nas-coverage"><strong>{html.escape(coverage_text(now))}</strong></p>'
         )
-        strategy = now.strategy
-        missing = ", ".join(name for name in STRATEGIES if name not in usable_strategies())
-        hint = (
-            f" Not listed, since the extra optuna is not installed: {missing}." if missing else ""
-        )
-        told = f"{strategy.name}: {about(type(strategy))}{hint}"
-        self._about.value = f'<p class="nas-help">{html.escape(told)}</p>'
+        self._about.value = f'<p class="nas-help">{about(now.strategy)}</p>'
         magic = f"# or, above a cell that describes the space\n{magic_text(now)}"
         code = f"{python_text(now)}\n\n{magic}"
-        self._code.value = (
-            '<p class="nas-caption">The same as code</p>'
-            f'<pre tabindex="0" class="nas-code">{html.escape(code)}</pre>'
-        )
+        self._code.value = f'<p class="nas-caption">The same as code</p>{copyable(code)}'
 
 
 def coverage_text(now: Snapshot) -> str:

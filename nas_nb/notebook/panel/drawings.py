@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.diagram import draw_layout
-from nas_nb.notebook.plots.figures import image
+from nas_nb.notebook.plots.figures import ground, image
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
@@ -26,38 +27,44 @@ _MARGIN = 0.3
 class Drawings:
     """What has to be built to be shown: pictures of models, and their source."""
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
-        self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
+    def __init__(self, search: Search, page: Mapping[str, Any]) -> None:
+        self._search, self._page = search, page
+        self._kept: OrderedDict[tuple[object, ...], str] = OrderedDict()
 
-    def diagram(self, trial: Trial) -> str:
-        """Returns the architecture's diagram as an `<img>`, or why there is none."""
-        return self._made("diagram", trial, self._draw)
+    def diagram(self, trial: Trial, other: Trial | None = None) -> str:
+        """Returns a trial's diagram as an `<img>`, with the boxes marked that another has not."""
+        key = ("diagram", trial.key, other and other.key, self._page["dark"])
+        return self._made(key, trial, lambda: self._draw(trial, other))
 
     def code(self, trial: Trial) -> str:
         """Returns the Keras source of the architecture, or why there is none."""
-        return self._made("code", trial, self._write)
+        return self._made(("code", trial.key), trial, lambda: self._write(trial))
 
-    def _made(self, kind: str, trial: Trial, make: Callable[[Trial], str]) -> str:
-        key = (kind, trial.key)
+    def _made(self, key: tuple[object, ...], trial: Trial, make: Callable[[], str]) -> str:
         if key not in self._kept:
             try:
-                self._kept[key] = make(trial)
+                self._kept[key] = make()
             except Exception as error:  # noqa: BLE001 - the user's build function may raise anything
                 told = html.escape(f"{type(error).__name__}: {error}")
-                self._kept[key] = f"<p>There is no {kind} of trial {trial.number}: {told}</p>"
+                self._kept[key] = f"<p>There is no {key[0]} of trial {trial.number}: {told}</p>"
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
-    def _draw(self, trial: Trial) -> str:
-        layout = self._search.space.architecture(trial.values).layout()
+    def _draw(self, trial: Trial, other: Trial | None) -> str:
+        layouts = [self._layout(each) for each in (trial, other) if each is not None]
+        layout, marked = layouts[0], differing(*layouts)
         width, height = layout.width + _MARGIN, layout.height + _MARGIN
-        figure = Figure(figsize=(width, height), dpi=100, facecolor="none")
+        dark = self._page["dark"]
+        figure = Figure(figsize=(width, height), dpi=150, facecolor=ground(dark=dark))
         FigureCanvasAgg(figure)
-        draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
-        alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}."
-        return image(drawing.png(figure), alt, width, height)
+        draw_layout(layout, figure.add_axes((0, 0, 1, 1)), marked)
+        told = f" Marked: {len(marked)} that trial {other.number} has not." if other else ""
+        alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}.{told}"
+        return image(drawing.png(figure), alt, width, height, ' class="nas-dark"' * dark)
+
+    def _layout(self, trial: Trial) -> Layout:
+        return self._search.space.architecture(trial.values).layout()
 
     def _write(self, trial: Trial) -> str:
         from nas_nb.evaluate.seeds import seeded
@@ -65,7 +72,21 @@ class Drawings:
 
         with seeded(trial.seed or 0):
             source = keras_source(self._search.space.build_values(trial.values))
-        return f'<pre tabindex="0" class="nas-code">{html.escape(source)}</pre>'
+        return copyable(source)
+
+
+def copyable(code: str) -> str:
+    """Returns code with a button that copies it."""
+    button = '<button type="button" class="jupyter-button" data-copy>Copy code</button>'
+    return f'<div>{button}<pre tabindex="0" class="nas-code">{html.escape(code)}</pre></div>'
+
+
+def differing(one: Layout, *other: Layout) -> set[int]:
+    """Returns the places of the boxes that the other layout has not, in its order."""
+    mine, theirs = ([box.label for box in layout.boxes] for layout in (one, *(other or (one,))))
+    blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
+    same = {block.a + step for block in blocks for step in range(block.size)}
+    return set(range(len(mine))) - same
 
 
 def diagram_text(layout: Layout) -> str:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.search.search import Search
 
-PERIOD_S = 0.25
+PERIOD_S = 0.1
 """How often it looks for news."""
-FRAME_S, FRAME_LONGEST_S, SHARE = 0.5, 2.0, 0.04
+FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.6, 0.05
 """Between two frames of a search that runs: at least; at most; the share of a core they may take.
 
-What happened shows within a second as long as a frame costs up to 30 ms."""
+So what happened shows within a second. A frame costs up to 30 ms of CPU."""
 RECORD_S = 10.0
 """What a notebook that is saved now would keep is never older."""
 CLOCK_S = 1.0

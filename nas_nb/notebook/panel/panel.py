@@ -29,6 +29,8 @@ from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import PanelContext, Tab
 from nas_nb.notebook.panel.touch import Touch
 from nas_nb.notebook.panel.trials_tab import TrialsTab
+from nas_nb.notebook.plots.figures import overview
+from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.report import saved_record
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.space.domain import size_text
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 TABS: tuple[type[Tab], ...] = (RunTab, TrialsTab, InsightsTab, SteerTab)
 """The panel's places, from left to right."""
-_WIDEST, _NARROWEST, _FRAME = 9.6, 4.0, 34
+_WIDEST, _NARROWEST, _FRAME, _SHARPEST = 9.6, 4.0, 34, 2.0
 """Inches of a picture at most and at least; pixels of what stands beside it."""
 
 
@@ -58,9 +60,10 @@ class Panel:
         self.selection = TrialSelection(self._noticed)
         self.chooser = TrialChooser(search, self.selection)
         self._pictures: dict[str, Any] = {}
-        self._page = {"width": _WIDEST}
+        self._page: dict[str, Any] = {"width": _WIDEST, "sharpness": 1.0, "dark": False}
+        self._record = overview(white=True)
         self._asked: list[Callable[[], None]] = []
-        shown = (Drawings(search), self._pictures, self._page)
+        shown = (Drawings(search, self._page), self._pictures, self._page)
         context = PanelContext(search, self.selection, *shown, self._noticed)
         self.tabs: dict[str, Tab] = {tab.title: tab(context) for tab in TABS}
         self.run, self._trials = RunTab.of(self.tabs), TrialsTab.of(self.tabs)
@@ -68,15 +71,24 @@ class Panel:
         self.settings = widgets.ToggleButton(description="Settings", layout={"width": "100px"})
         self.settings.value = search.state is SearchState.NEW
         self.settings.observe(lambda _: self._noticed(), "value")
-        select, sort = self.chooser.select, self._trials.board.sort_by
-        page = {"here": self._place, "width": self._fit}
-        self.touch = Touch({"select": select, "sort": sort, "zoom": self._zoom, **page})
+        self.touch = self._touched()
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
         self._clock = widgets.HTML()
         self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=list(self.tabs))
         self.book.selected_index = 0
         self.book.observe(lambda _: self._noticed(), "selected_index")
         self.widget = self._arranged()
+
+    def _touched(self) -> Touch:
+        actions: dict[str, Callable[..., None]] = {
+            "select": self.chooser.select,
+            "sort": self._trials.board.sort_by,
+            "zoom": self._zoom,
+            "here": self._place,
+            "width": self._fit,
+            "dark": self._theme,
+        }
+        return Touch(actions)
 
     def _arranged(self) -> Any:
         buttons = (self.buttons.widget, self.settings, self.buttons.refusal)
@@ -159,8 +171,8 @@ class Panel:
                 handle.update(panel_bundle(self.widget) if seen else no_bundle(), raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
-        self.run.draw(now)
-        return saved_bundle(saved_record(now, self.run.picture))
+        self._record.draw(PlotContext(now.history, now.space.domain))
+        return saved_bundle(saved_record(now, self._record))
 
     def _fold(self, now: Snapshot) -> None:
         """Shows the settings where they are unfolded, and trials where there are any."""
@@ -174,12 +186,21 @@ class Panel:
             self._asked.append(lambda: self._pictures[picture].zoom(box))
             self._noticed()
 
-    def _fit(self, pixels: float) -> None:
-        """Makes the pictures as wide as the page has room for."""
+    def _fit(self, page: Sequence[float]) -> None:
+        """Makes the pictures as wide as the page has room for, and as sharp as its screen."""
+        pixels, ratio = page
         width = min(max((pixels - _FRAME) / 100, _NARROWEST), _WIDEST)
-        if width != self._page["width"]:
-            self._page["width"] = width
-            self._asked += [partial(picture.fit, width) for picture in self._pictures.values()]
+        asked = {"width": width, "sharpness": min(max(ratio, 1.0), _SHARPEST)}
+        if asked.items() - self._page.items():
+            self._page |= asked
+            self._asked += [partial(p.fit, **asked) for p in self._pictures.values()]
+            self._noticed()
+
+    def _theme(self, dark: bool) -> None:
+        """Draws the pictures in the colours of the page's theme."""
+        if dark != self._page["dark"]:
+            self._page["dark"] = dark
+            self._asked += [partial(p.theme, dark=dark) for p in self._pictures.values()]
             self._noticed()
 
     def _noticed(self) -> None:

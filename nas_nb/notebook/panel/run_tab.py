@@ -8,10 +8,11 @@ import ipywidgets as widgets
 
 from nas_nb.notebook import tables
 from nas_nb.notebook.log import log_html
-from nas_nb.notebook.panel.inputs import sides
+from nas_nb.notebook.panel.inputs import named, sides
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.figures import OVERVIEW, overview
 from nas_nb.notebook.plots.pareto import FIDELITIES
+from nas_nb.notebook.plots.scores import OVER
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
@@ -26,15 +27,20 @@ class RunTab(Tab):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
-        self.picture = context.pictures[OVERVIEW] = overview()
+        self.picture = context.pictures[OVERVIEW] = overview(white=False)
+        self.picture.fit(context.page["width"], context.page["sharpness"])
+        self.over = widgets.ToggleButtons(options=list(OVER), **named("Axis", 300))
         self._best: int | None = None
         parts = (widgets.HTML() for _ in range(5))
         self._image, self._fidelity_image, self._incumbent, self._diagram, self._log = parts
         self._incumbent.add_class("nas-side-by-side")
         self.log = widgets.ToggleButton(description="Log", layout={"width": "80px"})
-        self.log.observe(lambda _: context.on_input(), "value")
+        for control in (self.log, self.over):
+            control.observe(lambda _: context.on_input(), "value")
         card = sides(self._incumbent, self._diagram)
-        self.widget = widgets.VBox([self._image, self._fidelity_image, card, self.log, self._log])
+        self.widget = widgets.VBox(
+            [self.over, self._image, self._fidelity_image, card, self.log, self._log]
+        )
 
     def paint(self, now: Snapshot) -> None:
         """Brings pictures, tables and log up to date."""
@@ -42,17 +48,12 @@ class RunTab(Tab):
         incumbent = tables.incumbent_table(history)
         log = log_html(history) if self.log.value else ""
         # The slow part, before any is shown.
-        self.draw(now)
+        # A ring that follows the best would say nothing.
+        chosen, over = self._context.selection.chosen, self.over.value
+        self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
         fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
-        # Not only what is drawn now: the record may have drawn it first.
         self._image.value, self._fidelity_image.value = self.picture.html(), fidelities
         self._incumbent.value, self._diagram.value, self._log.value = incumbent, diagram, log
-
-    def draw(self, now: Snapshot) -> None:
-        """Draws the picture, if it would look different."""
-        # A ring that follows the best would say nothing.
-        chosen = self._context.selection.chosen
-        self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen))
 
     def _drawn_fidelities(self, now: Snapshot) -> str:
         if not _several_fidelities(now.history):

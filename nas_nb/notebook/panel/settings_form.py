@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import inspect
-import re
 from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,8 +128,10 @@ class SettingsForm:
                 control = self.options.widget if name == "options" else self.inputs[name]
                 fields += [control, self._complaints[name]]
             columns.append(widgets.VBox(fields))
-        form = widgets.HBox(columns)
-        form.add_class("nas-controls")
+        first, *others = columns
+        form = widgets.HBox([first, widgets.HBox(others)])
+        for box in (form, form.children[1]):
+            box.add_class("nas-controls")
         return form
 
     def _holds(self) -> dict[str, Any]:
@@ -141,8 +141,9 @@ class SettingsForm:
         name, cost = settings.strategy.name, str(settings.strategy.options.get("cost", NO_COST))
         self._strategies[name] = settings.strategy
         for control, value in (("strategy", name), ("cost", cost)):
-            if value not in self.inputs[control].options:
-                self.inputs[control].options = [*self.inputs[control].options, value]
+            offered = self.inputs[control].options
+            if value not in (name for _, name in offered):
+                self.inputs[control].options = [*offered, (value, value)]
         return {
             "strategy": name,
             "objective": str(settings.objective.name),
@@ -229,12 +230,12 @@ def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
         )
 
 
-def usable_strategies() -> list[str]:
-    """Returns the strategies whose libraries are installed."""
+def strategies_offered() -> list[tuple[str, str]]:
+    """Returns (label, name) of each strategy; a page disables those whose label names a need."""
     installed = find_spec("optuna") is not None
-    return [
-        n for n, kind in STRATEGIES.items() if installed or not issubclass(kind, OptunaStrategy)
-    ]
+    needing = [n for n, kind in STRATEGIES.items() if issubclass(kind, OptunaStrategy)]
+    missing = [] if installed else needing
+    return [(f"{n} (needs the extra optuna)" if n in missing else n, n) for n in STRATEGIES]
 
 
 def _made_fields(search: Search) -> dict[str, Any]:
@@ -249,8 +250,8 @@ def _made_fields(search: Search) -> dict[str, Any]:
     objective.continuous_update = folder.continuous_update = False
     second = {"tooltip": "minimised beside the objective", **_described("Second objective")}
     return {
-        "strategy": widgets.Dropdown(options=usable_strategies(), **_described("Strategy")),
-        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **second),
+        "strategy": widgets.Dropdown(options=strategies_offered(), **_described("Strategy")),
+        "cost": widgets.Dropdown(options=[(cost, cost) for cost in (NO_COST, *COSTS)], **second),
         "objective": objective,
         "epochs": _count("Epochs per trial", "", 1, _MOST_COUNT),
         "batch_size": _count("Batch size", "Samples per batch", 1, _MOST_COUNT),
@@ -347,15 +348,6 @@ def option_kinds(strategy: type[Strategy]) -> Mapping[str, str]:
     kinds = {field.name: str(field.type) for field in dataclasses.fields(strategy)}
     names = strategy.option_names()
     return {name: kinds[name] for name in names if kinds[name] in _FIELDS}
-
-
-def about(strategy: type[Strategy]) -> str:
-    """Returns what a strategy does, when to use it, and its paper, from its docstring."""
-    text = " ".join(inspect.cleandoc(strategy.__doc__ or "").replace("`", "").split())
-    advice = re.search(r"(Use it .*?\.)( Don't use it .*?\.)?(?= [A-Z`]| *$)", text)
-    paper = re.search(r"Papers?: .*?, \d{4}", text)
-    parts = (text.partition(". ")[0] + ".", advice and advice[0], paper and f"{paper[0]}.")
-    return " ".join(part for part in parts if part)
 
 
 def _as_text(value: int | None) -> str:

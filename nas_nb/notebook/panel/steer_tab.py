@@ -14,7 +14,7 @@ import numpy as np
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.panel.inputs import alert_html, named, row
 from nas_nb.notebook.panel.limit_fields import LimitFields
-from nas_nb.notebook.panel.settings_form import OptionsForm, usable_strategies
+from nas_nb.notebook.panel.settings_form import OptionsForm, strategies_offered
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import budget_text, by_number, score_text, value_text
@@ -326,7 +326,8 @@ class StrategySection(SteerSection):
         super().__init__(context)
         self.options = OptionsForm(lambda: None)
         now = context.search.strategy
-        names = [*dict.fromkeys([now.name, *usable_strategies()])]
+        own = [] if now.name in STRATEGIES else [(now.name, now.name)]
+        names = [*own, *strategies_offered()]
         self.name = widgets.Dropdown(options=names, value=now.name, **named("Strategy", 200))
         self.change = self.button("Change", self._change, 90)
         self.options.show(now)

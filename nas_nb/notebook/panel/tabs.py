@@ -26,7 +26,8 @@ class PanelContext(NamedTuple):
         selection: The trial that is looked at.
         drawings: Diagrams and source of trials.
         pictures: The pictures, by their names.
-        page: How wide a picture may be, as {"width": inches}.
+        page: How wide a picture may be, and the theme: {"width": inches, "sharpness": pixels
+            of a picture to one of the page, "dark": bool}.
         on_input: To be called after a click or a change, so that the painter follows.
     """
 
@@ -34,7 +35,7 @@ class PanelContext(NamedTuple):
     selection: TrialSelection
     drawings: Drawings
     pictures: dict[str, Picture]
-    page: dict[str, float]
+    page: dict[str, Any]
     on_input: Callable[[], None]
 
     def plot_context(self, now: Snapshot, cost: str = "params") -> PlotContext:
@@ -49,7 +50,8 @@ class PanelContext(NamedTuple):
         if plot.name not in self.pictures:
             look = {"height": plot.height, "margins": plot.margins, **look}
             self.pictures[plot.name] = Picture(plot, **look)
-            self.pictures[plot.name].fit(self.page["width"])
+            self.pictures[plot.name].theme(dark=self.page["dark"])
+            self.pictures[plot.name].fit(self.page["width"], self.page["sharpness"])
         return self.pictures[plot.name]
 
 

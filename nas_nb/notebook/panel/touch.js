@@ -136,6 +136,11 @@ function render({ model, el }) {
       if (image) send({ zoom: chartOf(image), box: null });
     });
     on("click", event => {
+      const copy = event.target.closest("[data-copy]");
+      if (copy) {
+        getSelection().selectAllChildren(copy.parentElement.querySelector("pre"));
+        copy.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C to copy";
+      }
       const row = event.target.closest("tr[data-trial]");
       const head = event.target.closest("th[data-sort]");
       if (row) send({ select: Number(row.dataset.trial) });
@@ -156,6 +161,7 @@ function render({ model, el }) {
     on("focusin", event => { focus = picture(event) ? { chart: chartOf(picture(event)) } : null; });
     // A new frame moves the mark that the tip tells of, and replaces the picture that has the keys.
     const watch = new MutationObserver(() => {
+      for (const option of root.querySelectorAll("option")) option.disabled = / \(needs /.test(option.text);
       if (told) follow();
       if (!focus || document.activeElement !== document.body) return;
       const kept = focus;
@@ -165,10 +171,19 @@ function render({ model, el }) {
     });
     watch.observe(root, { childList: true, subtree: true });
     stops.signal.addEventListener("abort", () => watch.disconnect());
-    const sized = new ResizeObserver(() => send({ width: root.clientWidth }));
+    const sized = new ResizeObserver(() => send({ width: [root.clientWidth, window.devicePixelRatio] }));
     sized.observe(root);
-    stops.signal.addEventListener("abort", () => sized.disconnect());
+    // JupyterLab says which theme it has, others show it by their letters.
+    const dark = () => {
+      const light = document.body.dataset.jpThemeLight;
+      const [red, green, blue] = getComputedStyle(root).color.match(/\d+/g).map(Number);
+      send({ dark: light ? light === "false" : red + green + blue > 382 });
+    };
+    const themed = new MutationObserver(dark);
+    for (const part of [document.body, document.documentElement]) themed.observe(part, { attributes: true });
+    stops.signal.addEventListener("abort", () => { sized.disconnect(); themed.disconnect(); });
     send({ here: true });
+    dark();
   }
 
   model.on("msg:custom", message => {

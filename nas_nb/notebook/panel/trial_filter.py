@@ -39,7 +39,7 @@ def _test(word: str) -> Test:
     name, sign, value = condition.groups()
     if sign in ("=", "!="):
         equal = sign == "="
-        return lambda trial: _same(_fact(trial, name), value) == equal
+        return lambda trial: _same(fact_of(trial, name), value) == equal
     try:
         number = float(value)
     except ValueError as error:
@@ -50,7 +50,7 @@ def _test(word: str) -> Test:
     compare = _COMPARE[sign]
 
     def test(trial: Trial) -> bool:
-        fact = _fact(trial, name)
+        fact = fact_of(trial, name)
         return isinstance(fact, int | float) and compare(fact, number)
 
     return test
@@ -65,7 +65,8 @@ def _same(fact: Value | None, value: str) -> bool:
     return fact is not None and str(fact).lower() == value.lower()
 
 
-def _fact(trial: Trial, name: str) -> Value | None:
+def fact_of(trial: Trial, name: str) -> Value | None:
+    """Returns the value of a choice, a cost or another fact of a trial by its name."""
     if name in trial.values:
         return trial.values[name]
     if name in trial.costs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -11,13 +10,15 @@ from nas_nb.errors import NasError
 from nas_nb.notebook.panel.inputs import alert_html, named, number_field, read_number, row, sides
 from nas_nb.notebook.panel.steer_tab import TrainingSection
 from nas_nb.notebook.panel.tabs import Tab
-from nas_nb.notebook.panel.trial_filter import HELP, matching
+from nas_nb.notebook.panel.trial_filter import HELP, fact_of, matching
+from nas_nb.notebook.plots.drawing import goodness, scored_trials
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
-from nas_nb.notebook.tables import ranking, table, trials_table, values_tables
+from nas_nb.notebook.tables import COLUMNS, ranking, table, trials_table, values_tables
 from nas_nb.notebook.wording import number_text, score_text, value_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.trial_facts import origin_text
 from nas_nb.search.budget import describe_duration
+from nas_nb.strategy.multi_objective import COSTS
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
@@ -25,16 +26,10 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
-PAGE = 20
+PAGE = 10
 _MARGINS = {"left": 0.12, "top": 0.8}
-_SORTS: dict[str, Callable[[History], list[Trial]]] = {
-    "score": lambda history: [*ranking(history), *_unscored(history)],
-    "trial": lambda history: [*reversed(history.trials)],
-    "params": lambda history: sorted(history.trials, key=_params),
-    "seconds": lambda history: sorted(history.trials, key=lambda t: -t.duration_s),
-    "epochs": lambda history: sorted(history.trials, key=lambda t: -t.epochs),
-}
-"""What the columns sort by, and in which direction one looks first."""
+_FACTS = ("score", "trial", "params", "seconds", "epochs", "status", "origin")
+_LARGEST_FIRST = ("trial", "seconds", "epochs")
 
 
 class TrialsTab(Tab):
@@ -71,7 +66,7 @@ class TrialsTab(Tab):
         # The slow part, after which all is shown together; a diagram takes a model to be built.
         curve = "" if one is None else self._drawn(now, compared=two is not None)
         drawings = self._context.drawings
-        diagram, other = ("" if t is None else self._captioned(t) for t in (one, two))
+        diagram, other = self._captioned(one, two), self._captioned(two, one)
         code = drawings.code(one) if one is not None and self.code.value else ""
         facts = "<p>No completed trial yet: select any trial by its number.</p>"
         if one is not None:
@@ -83,8 +78,10 @@ class TrialsTab(Tab):
         self.other.layout.display = "" if self.compare.value else "none"
         self.training.paint(now)
 
-    def _captioned(self, trial: Trial) -> str:
-        diagram = self._context.drawings.diagram(trial)
+    def _captioned(self, trial: Trial | None, other: Trial | None) -> str:
+        if trial is None:
+            return ""
+        diagram = self._context.drawings.diagram(trial, other)
         return f'<p class="nas-caption">Trial {trial.number}</p>{diagram}'
 
     def _drawn(self, now: Snapshot, *, compared: bool) -> str:
@@ -103,27 +100,26 @@ class TrialsTab(Tab):
 
 
 class Leaderboard:
-    """Twenty trials at a time, with a filter; a click on a row selects, on a header sorts."""
+    """Ten trials at a time, with a filter; a click on a row selects, on a header sorts."""
 
     def __init__(self, context: PanelContext) -> None:
         self._context = context
         self._page, self._pages = 0, 1
+        choices = dict.fromkeys(p.name for p in context.search.space.domain.parameters)
         self.filter = widgets.Text(placeholder=HELP, **named("Filter", 470))
         self.filter.continuous_update = False
-        self.sort = widgets.Dropdown(options=list(_SORTS), **named("Sort by", 170))
-        self.columns = widgets.ToggleButton(
-            description="Choices as columns", layout={"width": "160px"}
-        )
+        self.sort = widgets.Dropdown(options=[*_FACTS, *choices], **named("Sort by", 170))
+        self.unfold = widgets.ToggleButton(description="Columns", layout={"width": "110px"})
+        offered = [*dict.fromkeys((*COLUMNS, *COSTS, *choices))]
+        self.columns = widgets.SelectMultiple(options=offered, value=COLUMNS, rows=8)
+        self.columns.description = "Columns shown (several with Ctrl)"
+        self.columns.style, self.columns.layout.width = {"description_width": "230px"}, "470px"
         self.back, self.forth = _page_button("Previous page"), _page_button("Next page")
         self._refusal, self._where, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox(
-            [
-                row(self.filter, self.sort, self.columns, self._refusal),
-                self._table,
-                row(self.back, self.forth, self._where),
-            ]
-        )
-        for control in (self.filter, self.sort, self.columns):
+        above = row(self.filter, self.sort, self.unfold, self._refusal)
+        below = row(self.back, self.forth, self._where)
+        self.widget = widgets.VBox([above, self.columns, self._table, below])
+        for control in (self.filter, self.sort, self.columns, self.unfold):
             control.observe(lambda _: self._turn(-self._page), "value")
         self.back.on_click(lambda _: self._turn(-1))
         self.forth.on_click(lambda _: self._turn(1))
@@ -131,14 +127,14 @@ class Leaderboard:
     def sort_by(self, column: str) -> None:
         """Sorts by a column that was clicked, if it is one to sort by."""
         wanted = "score" if column == self._context.search.objective else column
-        if wanted in _SORTS:
+        if wanted in self.sort.options:
             self.sort.value = wanted
 
     def paint(self, now: Snapshot) -> None:
         """Shows the page that is asked for."""
         history, trial = now.history, self._context.selection.trial(now.history)
         try:
-            found = matching(_SORTS[self.sort.value](history), self.filter.value)
+            found = matching(ordered(history, self.sort.value), self.filter.value)
         except NasError as error:
             self._refusal.value = alert_html(error)
             return
@@ -149,23 +145,29 @@ class Leaderboard:
         shown = found[first : first + PAGE]
         self.back.disabled, self.forth.disabled = first == 0, first + PAGE >= len(found)
         self._where.value = f"<p>page {self._page + 1} of {self._pages}</p>"
+        self.columns.layout.display = "" if self.unfold.value else "none"
         caption = _caption(first, shown, len(found), len(history), self.sort.value)
+        known = scored_trials(history)
+        shares = goodness([score for _, score in known], history.direction)
+        look: dict[str, Any] = {"sort": self.sort.value, "columns": self.columns.value}
+        look["bars"] = dict(zip((number for number, _ in known), shares, strict=True))
         chosen = None if trial is None else trial.number
-        self._table.value = trials_table(
-            caption, shown, history, chosen, sort=self.sort.value, spread=self.columns.value
-        )
+        self._table.value = trials_table(caption, shown, history, chosen, **look)
 
     def _turn(self, pages: int) -> None:
         self._page = min(max(self._page + pages, 0), self._pages - 1)
         self._context.on_input()
 
 
-def _unscored(history: History) -> list[Trial]:
-    return [trial for trial in history.trials if trial.score is None]
-
-
-def _params(trial: Trial) -> float:
-    return trial.costs.get("params", float("inf"))
+def ordered(history: History, by: str) -> list[Trial]:
+    """Returns all trials by a fact, a cost or a choice; those without it come last."""
+    if by == "score":
+        return [*ranking(history), *(trial for trial in history.trials if trial.score is None)]
+    facts = [(fact, trial) for trial in history.trials if (fact := fact_of(trial, by)) is not None]
+    facts.sort(key=lambda pair: (isinstance(pair[0], str), pair[0]), reverse=by in _LARGEST_FIRST)
+    known = {trial.number for _, trial in facts}
+    rest = (trial for trial in history.trials if trial.number not in known)
+    return [*(trial for _, trial in facts), *rest]
 
 
 def _caption(first: int, shown: list[Trial], found: int, total: int, order: str) -> str:

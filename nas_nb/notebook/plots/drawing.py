@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import math
 from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from nas_nb.notebook.output import in_theme
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from PIL import Image
 
     from nas_nb.record.history import History
 
 Points = tuple[tuple[float, float], ...]
 
 # Okabe and Ito's palette, which readers with any kind of colour vision can tell apart.
-BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#595959"
+BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#808080"
 ORANGE, GREEN, PURPLE = "#E69F00", "#009E73", "#CC79A7"
-INK, RULE = "#333333", "#E4E4E4"
 SCALE = "viridis"
 """The colours of scores: as dark as bad, and readable without seeing colours."""
 
+
+class Inks(NamedTuple):
+    """The colours of all that is not data, and the ends of the scale that its ground hides."""
+
+    ink: str
+    strong: str
+    quiet: str
+    rule: str
+    ground: str
+    ends: tuple[float, float]
+
+
+LIGHT = Inks("#333333", "black", "#595959", "#E4E4E4", "white", (0.0, 0.92))
+DARK = Inks("#D4D4D4", "white", "#A6A6A6", "#3C3C3C", "#1F1F1F", (0.16, 1.0))
+
+
+def inks(ax: Axes) -> Inks:
+    """Returns the colours for the ground of an Axes' figure; one without any is light."""
+    red, green, blue, alpha = to_rgba(ax.figure.get_facecolor())
+    dark = red + green + blue < 1.5 and (red, alpha) != (0, 0)
+    return DARK if dark else LIGHT
+
+
+def score_colors(ax: Axes, good: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Returns the colour of each goodness, which `score_key` explains."""
+    low, high = inks(ax).ends
+    return np.asarray(mpl.colormaps[SCALE](low + (high - low) * np.asarray(good)))
+
+
+_NAMES_A_ROW = 6
 _LEGEND: dict[str, Any] = {
+    "fontsize": 9,
+    "ncols": _NAMES_A_ROW,
+    "frameon": False,
     "loc": "lower left",
     "bbox_to_anchor": (0, 1),
     "borderaxespad": 0.2,
@@ -44,12 +83,8 @@ _TITLE: dict[str, Any] = {
     "loc": "left",
     "fontsize": 11,
     "fontweight": "bold",
-    "color": INK,
     "y": 1.0,
 }
-_NAMES_A_ROW = 6
-LIGHTEST = 0.92
-"""The last colours of the scale are too pale on white."""
 _OURS = "nas_nb: "
 _MOST_STEPS = 5
 """Of the vertical scale: each costs a rule and a label at every draw."""
@@ -87,10 +122,10 @@ def remove_ours(ax: Axes) -> None:
 def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
     """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn."""
     if style_axes(ax, title):
-        ax.grid(visible=True, axis="y", color=RULE, linewidth=0.8)
+        ax.grid(visible=True, axis="y", color=inks(ax).rule, linewidth=0.8)
         ax.set_axisbelow(True)
-    ax.set_xlabel(x, fontsize=10, color=INK)
-    ax.set_ylabel(y, fontsize=10, color=INK)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
     lines = any(np.size(line.get_xdata()) for line in ax.lines)
     say_empty(ax, "" if lines or ax.collections or ax.patches else empty)
     ax.relim()
@@ -105,10 +140,13 @@ def style_axes(ax: Axes, title: str) -> bool:
     if ax.get_title(loc="left") == title:
         return False  # to style ticks again costs more than to draw the data
     # With a height of its own: else every draw measures all ticks to find one.
-    ax.set_title(title, pad=22, **_TITLE)
-    ax.tick_params(labelsize=9, colors=INK, length=3)
+    colors = inks(ax)
+    ax.set_title(title, pad=22, color=colors.ink, **_TITLE)
+    ax.tick_params(which="both", labelsize=9, colors=colors.ink, length=3)
+    for label in (ax.xaxis.label, ax.yaxis.label):
+        label.set(fontsize=10, color=colors.ink)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(GREY)
+    ax.spines[["left", "bottom"]].set_color(colors.quiet)
     return True
 
 
@@ -116,8 +154,8 @@ def say_empty(ax: Axes, words: str) -> None:
     """Says that nothing is there yet, instead of inventing a scale; '' takes that back."""
     shown = next((text for text in ax.texts if text.get_gid() == "empty"), None)
     if shown is None:
-        shown = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center", color=GREY)
-        shown.set_gid("empty")
+        shown = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        shown.set(gid="empty", color=inks(ax).quiet)
     shown.set(text=words, visible=bool(words))
     if words:
         ax.set(xticks=[], yticks=[], ylabel="")
@@ -159,20 +197,21 @@ def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
     if handles:
         order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
         shown = ([handles[place] for place in order], [labels[place] for place in order])
-        ax.legend(*shown, fontsize=9, ncols=_NAMES_A_ROW, frameon=False, **_LEGEND).set_gid(told)
+        color = inks(ax).ink
+        ax.legend(*shown, labelcolor=color, **_LEGEND).set_gid(told)
         rows = -(-len(handles) // _NAMES_A_ROW)
-        ax.set_title(ax.get_title(loc="left"), pad=8 + 14 * rows, **_TITLE)
+        ax.set_title(ax.get_title(loc="left"), pad=8 + 14 * rows, color=color, **_TITLE)
 
 
-def score_key(ax: Axes, objective: str) -> None:
-    """Says what the colours of scores mean, at the upper right, in place of an earlier key."""
+def score_key(ax: Axes, low: str, high: str = "better") -> None:
+    """Says what the ends of the colours mean, at the upper right, in place of an earlier key."""
     ramp = ax.inset_axes((0.80, 1.035, 0.12, 0.028))
-    colors = np.linspace(0, LIGHTEST, 64)[None, :]
-    ramp.imshow(colors, aspect="auto", cmap=SCALE, vmin=0, vmax=1)
+    ramp.imshow(score_colors(ax, np.linspace(0, 1, 64))[None, :], aspect="auto")
     ramp.set_axis_off()
-    style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "color": INK, "va": "center"}
-    worse = ax.text(0.79, 1.049, f"{objective}: worse", ha="right", **style)
-    better = ax.text(0.93, 1.049, "better", ha="left", **style)
+    style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "va": "center"}
+    style["color"] = inks(ax).ink
+    worse = ax.text(0.79, 1.049, low, ha="right", **style)
+    better = ax.text(0.93, 1.049, high, ha="left", **style)
     mark_ours(ax, ramp, worse, better)
 
 
@@ -279,10 +318,17 @@ def show_after_cell(figure: Any) -> None:
         _TO_SHOW.append(figure)
 
 
-def png(figure: Figure, dpi: float | None = None) -> bytes:
+def png(figure: Figure, dpi: float | None = None, level: int = 1) -> bytes:
     """Returns the picture as PNG; quickly rather than small, and without touching the layout."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi or "figure", pil_kwargs={"compress_level": 1})
+    figure.savefig(buffer, format="png", dpi=dpi or "figure", pil_kwargs={"compress_level": level})
+    return buffer.getvalue()
+
+
+def encoded(shown: Image.Image) -> bytes:
+    """Returns an image as PNG, quickly rather than small."""
+    buffer = io.BytesIO()
+    shown.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -292,8 +338,12 @@ def _show_all() -> None:
     get_ipython().events.unregister("post_execute", _show_all)
     while _TO_SHOW:
         figure = _TO_SHOW.pop(0)
-        width = round(figure.get_figwidth() * _DPI)
+        width, picture = round(figure.get_figwidth() * _DPI), png(figure, 1.5 * _DPI, level=6)
+        titles = [ax.get_title(loc=place) for ax in figure.axes for place in ("left", "center")]
+        alt = html.escape("; ".join(filter(None, titles)) or "plot")
+        data = base64.b64encode(picture).decode("ascii")
+        page = f'<img alt="{alt}" width="{width}" src="data:image/png;base64,{data}">'
         publish_display_data(
-            {"image/png": png(figure, dpi=1.5 * _DPI), "text/plain": repr(figure)},
+            {"text/html": in_theme(page), "image/png": picture, "text/plain": repr(figure)},
             {"image/png": {"width": width}},
         )

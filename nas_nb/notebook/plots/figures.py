@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from PIL import Image
 
 from nas_nb.errors import SearchError, nearest
 from nas_nb.notebook.plots import importance, mixing, parallel, pareto, scores, space_map
-from nas_nb.notebook.plots.drawing import as_text, new_axes
+from nas_nb.notebook.plots.drawing import as_text, encoded, new_axes
 from nas_nb.notebook.plots.plot import Plot, PlotContext
 
 if TYPE_CHECKING:
@@ -62,6 +61,20 @@ class Plots:
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Callable[..., Axes]: ...
+
+    def scores(self, over: str = "trials", ax: Axes | None = None) -> Axes:
+        """Draws the score of each trial, with the incumbent's as a line and failures marked.
+
+        Args:
+            over: "trials", or "seconds" of training.
+            ax: Where to draw.
+
+        Raises:
+            SearchError: `over` is neither.
+        """
+        if over not in scores.OVER:
+            raise SearchError(f"Expected over to be trials or seconds. Received: {over!r}.")
+        return self._draw(scores.SCORES, ax, over=over)
 
     def pareto(self, cost: str = "params", ax: Axes | None = None) -> Axes:
         """Draws score against a cost, and the front of the trials that no other beats in both.
@@ -116,7 +129,6 @@ _WIDTH, _INCH = 9.6, 100
 _BELOW, _BESIDE = 27, 45
 _MOST_MARKS = 3000
 _SHARPNESS = 1.5
-"""Pixels of the picture to one of the page: high-resolution screens have two."""
 
 
 class Picture:
@@ -124,6 +136,10 @@ class Picture:
 
     Axes, ticks and legends are drawn when they change; else only the lines are, over a copy of
     what was there without them. That takes a tenth of the time.
+
+    Args:
+        plots: What it shows.
+        white: Whether it has white ground, for readers whose pages have any, and no marks.
     """
 
     def __init__(
@@ -134,21 +150,20 @@ class Picture:
         width: float = _WIDTH,
         height: float = 3.4,
         margins: Mapping[str, float] | None = None,
+        white: bool = False,
     ) -> None:
-        self._plots = plots
+        self._plots, self._white = plots, white
         self._name = "+".join(plot.name for plot in plots)
         self._zoomed: dict[int, tuple[Any, Any]] = {}
+        self._brushed: dict[str, tuple[float, float]] = {}
         self._size = (width, height)
-        self._figure = Figure(figsize=self._size, dpi=_INCH * _SHARPNESS, facecolor="none")
+        self._figure = Figure(figsize=self._size, dpi=_INCH * _SHARPNESS)
         self._canvas: Any = FigureCanvasAgg(self._figure)
         shape: dict[str, Any] = {"height_ratios" if below else "width_ratios": ratios}
         count = len(plots)
         grid = (count, 1) if below else (1, count)
         self._axes = self._figure.subplots(*grid, squeeze=False, **shape).ravel()
         self._widest, self._margins = width, {**_MARGINS, **(margins or {})}
-        for ax in self._axes:
-            ax.set_facecolor("none")
-        self.fit(width)
         names = {1: ("",), 2: ("Above: ", "Below: ") if below else ("Left: ", "Right: ")}
         self._sides = names[count]
         self._infos: list[Any] | None = None
@@ -157,11 +172,25 @@ class Picture:
         self._html = ""
         self.alt = ""
         self.png = b""
+        self.theme(dark=False)
 
-    def fit(self, width: float) -> None:
-        """Makes the picture so many inches wide, or as wide as it was made: labels stay legible."""
+    def theme(self, *, dark: bool) -> None:
+        """Gives it the colours of a light or a dark page; all is drawn anew."""
+        self._dark, self._ground_key = dark, None
+        self._figure.set_facecolor("white" if self._white else ground(dark=dark))
+        for ax in self._axes:
+            ax.clear()
+            ax.set_facecolor("none")
+        self.fit(self._size[0], self._figure.dpi / _INCH)
+
+    def fit(self, width: float, sharpness: float = _SHARPNESS) -> None:
+        """Makes the picture so many inches wide, or as wide as it was made: labels stay legible.
+
+        Sharpness is pixels of the picture to one of the page.
+        """
         width = min(width, self._widest)
         self._size, self._infos = (width, self._size[1]), None
+        self._figure.set_dpi(_INCH * sharpness)
         self._figure.set_size_inches(*self._size)
         ratio, margins = self._widest / width, dict(self._margins)
         margins["left"] *= ratio
@@ -169,61 +198,67 @@ class Picture:
         self._figure.subplots_adjust(**margins)
         for ax in self._axes:
             # In places of their own: else every draw measures all ticks to find one.
-            ax.xaxis.set_label_coords(0.5, -_BELOW * _SHARPNESS / ax.bbox.height)
-            ax.yaxis.set_label_coords(-_BESIDE * _SHARPNESS / ax.bbox.width, 0.5)
+            ax.xaxis.set_label_coords(0.5, -_BELOW * sharpness / ax.bbox.height)
+            ax.yaxis.set_label_coords(-_BESIDE * sharpness / ax.bbox.width, 0.5)
 
     def draw(self, context: Any) -> bool:
         """Draws what the context of its plots tells; returns False if that looks as it did."""
+        if self._brushed:
+            context = context._replace(brushed=self._brushed)
         infos = [plot.info(context) for plot in self._plots]
         if infos == self._infos:
             return False
         told = []
         for plot, info, ax, side in zip(self._plots, infos, self._axes, self._sides, strict=True):
-            as_text(plot.draw(info, ax))
+            plot.draw(info, ax)
             if limits := self._zoomed.get(id(ax)):
                 ax.set(xlim=limits[0], ylim=limits[1])
             told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
         self._render()
-        self.png = _encoded(self._canvas)
+        shown = Image.frombuffer(
+            "RGBA", self._canvas.get_width_height(), self._canvas.buffer_rgba(), "raw"
+        )
+        self.png = encoded(shown.convert("RGB") if self._white else shown)
         self._infos, self._html = infos, ""
         return True
 
     def zoom(self, box: Sequence[Sequence[float]] | None) -> None:
-        """Shows a part of an Axes from the next drawing on; None shows all again."""
-        self._infos = None
+        """Shows a part of an Axes from the next drawing on, or brushes it; None shows all again."""
+        infos, self._infos = self._infos or [], None
         if box is None:
             self._zoomed.clear()
+            self._brushed = {}
             return
         size = self._figure.bbox.size
         corners = [(x * size[0], (1 - y) * size[1]) for x, y in box]
         middle = [sum(both) / 2 for both in zip(*corners, strict=True)]
-        for ax in self._axes:
-            if ax.bbox.contains(*middle):
-                places = ax.transData.inverted().transform(corners)
-                across, up = (sorted(both) for both in zip(*places, strict=True))
+        for plot, info, ax in zip(self._plots, infos, self._axes, strict=False):
+            if not ax.bbox.contains(*middle):
+                continue
+            places = ax.transData.inverted().transform(corners)
+            across, up = (
+                (float(min(both)), float(max(both))) for both in zip(*places, strict=True)
+            )
+            if plot.brush is None:
                 self._zoomed[id(ax)] = (across, up)
+            elif name := plot.brush(info, sum(across) / 2):
+                self._brushed = {**self._brushed, name: up}
 
     def html(self) -> str:
         """Returns the latest drawing as an `<img>` that carries its own data and its trials."""
         if not self._html:
-            marks = json.dumps(self._marks(), separators=(",", ":"))
-            more = f' class="nas-plot" tabindex="0" data-chart="{html.escape(self._name)}"'
-            more += f' data-marks="{html.escape(marks)}"'
+            more = ""
+            if not self._white:
+                marks = html.escape(json.dumps(self._marks(), separators=(",", ":")))
+                more = f' class="nas-plot{" nas-dark" * self._dark}" tabindex="0"'
+                more += f' data-chart="{html.escape(self._name)}" data-marks="{marks}"'
             self._html = image(self.png, self.alt, *self._size, more)
         return self._html
 
-    def on_white(self) -> bytes:
-        """Returns the latest drawing on white: for readers whose pages have any ground."""
-        return _encoded(self._canvas, white=True)
-
-    def white_html(self) -> str:
-        """Returns the latest drawing on white as an `<img>` that carries its own data."""
-        return image(self.on_white(), self.alt, *self._size)
-
     def _render(self) -> None:
         if not all(plot.moves for plot in self._plots):
-            self._canvas.draw()
+            self._draw_all()
             return
         for ax in self._axes:
             for line in ax.lines:
@@ -232,12 +267,17 @@ class Picture:
         if key == self._ground_key:
             self._canvas.restore_region(self._ground)
         else:
-            self._canvas.draw()
+            self._draw_all()
             self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
             self._ground_key = key
         for ax in self._axes:
             for line in sorted(ax.lines, key=lambda line: line.zorder):
                 ax.draw_artist(line)
+
+    def _draw_all(self) -> None:
+        for ax in self._axes:
+            as_text(ax)
+        self._canvas.draw()
 
     def _marks(self) -> list[list[float]]:
         """Returns trials with their places in the picture, in shares from its upper left."""
@@ -268,15 +308,9 @@ def _still(ax: Axes) -> tuple[Any, ...]:
     )
 
 
-def _encoded(canvas: Any, *, white: bool = False) -> bytes:
-    """Returns what a canvas shows as PNG, quickly rather than small."""
-    shown = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw")
-    if white:
-        ground = Image.new("RGBA", shown.size, "white")
-        shown = Image.alpha_composite(ground, shown).convert("RGB")
-    buffer = io.BytesIO()
-    shown.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+def ground(*, dark: bool) -> tuple[float, float, float, float]:
+    """Returns no ground at all, of the lightness that decides the colours of what is drawn."""
+    return (0.1, 0.1, 0.1, 0) if dark else (1, 1, 1, 0)
 
 
 def image(png: bytes, alt: str, width: float, height: float, more: str = "") -> str:
@@ -292,9 +326,8 @@ OVERVIEW = f"{scores.SCORES.name}+{scores.CURVES.name}"
 """The name of the picture of what happens."""
 
 
-def overview() -> Picture:
+def overview(*, white: bool) -> Picture:
     """Returns the picture of what happens: scores above learning curves."""
+    look: dict[str, Any] = {"below": True, "ratios": (5, 4), "height": 5.6, "white": white}
     margins = {"left": 0.07, "bottom": 0.09, "top": 0.9, "hspace": 0.5}
-    return Picture(
-        scores.SCORES, scores.CURVES, below=True, ratios=(5, 4), height=5.6, margins=margins
-    )
+    return Picture(scores.SCORES, scores.CURVES, margins=margins, **look)

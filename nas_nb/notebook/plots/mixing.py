@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -79,11 +79,11 @@ def draw_mixing(info: MixingInfo, ax: Axes) -> Axes:
     """Draws a row of colours an option, epoch after epoch, in place of an earlier drawing."""
     drawing.remove_ours(ax)
     drawing.style_axes(ax, "Mixing weights")
-    ax.set_xlabel("epoch", fontsize=10, color=drawing.INK)
+    ax.set_xlabel("epoch")
     drawing.say_empty(ax, "" if info.options else "no mixture was trained")
     if info.options:
         _draw_rows(info, ax)
-        _draw_key(ax)
+        drawing.score_key(ax, "weight: 0", "1, bold: wins")
     return ax
 
 
@@ -120,14 +120,14 @@ def _draw_rows(info: MixingInfo, ax: Axes) -> None:
         ticks.append((len(rows), option))
         rows.append(option.weights)
     extent = (0.5, info.epochs + 0.5, len(rows) - 0.5, -0.5)
-    scale: dict[str, Any] = {"vmin": 0.0, "vmax": 1.0, "cmap": drawing.SCALE}
-    image = ax.imshow(np.array(rows), aspect="auto", interpolation="none", extent=extent, **scale)
+    colors = drawing.score_colors(ax, np.array(rows))
+    image = ax.imshow(colors, aspect="auto", interpolation="none", extent=extent)
     drawing.mark_ours(ax, image)
     small = 7 if len(ticks) > _SMALL else 9
     ax.set_yticks([row for row, _ in ticks], [_label(option) for _, option in ticks])
     ax.tick_params(axis="y", labelsize=small, length=0)
     for label, (_, option) in zip(ax.get_yticklabels(), ticks, strict=True):
-        label.set(fontweight="bold" if option.wins else "normal", color=drawing.INK)
+        label.set_fontweight("bold" if option.wins else "normal")
     ax.set(xlim=extent[:2], ylim=extent[2:])
     ax.grid(visible=False)
     drawing.whole_ticks(ax)
@@ -137,27 +137,11 @@ def _label(option: Option) -> str:
     return f"{option.choice}  {option.value}"
 
 
-def _draw_key(ax: Axes) -> None:
-    """Says what the colours mean, at the upper right."""
-    ramp = ax.inset_axes((0.80, 1.035, 0.12, 0.028))
-    ramp.imshow(np.linspace(0, 1, 64)[None, :], aspect="auto", cmap=drawing.SCALE, vmin=0, vmax=1)
-    ramp.set_axis_off()
-    style: dict[str, Any] = {
-        "transform": ax.transAxes,
-        "fontsize": 8,
-        "color": drawing.INK,
-        "va": "center",
-    }
-    low = ax.text(0.79, 1.049, "weight: 0", ha="right", **style)
-    high = ax.text(0.93, 1.049, "1, bold: wins", ha="left", **style)
-    drawing.mark_ours(ax, ramp, low, high)
-
-
 MIXING = Plot(
     "mixing_weights",
     mixing_info,
     draw_mixing,
     describe_mixing,
-    "Draws the mixing weights of a search with the strategy `gradient`, epoch by epoch.",
+    "Draws the mixing weights of a search with the strategy `darts`, epoch by epoch.",
     size=(7, 4),
 )

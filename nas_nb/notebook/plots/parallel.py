@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import matplotlib as mpl
 from matplotlib.collections import LineCollection
+from matplotlib.patches import Rectangle
 
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
@@ -26,12 +26,9 @@ MOST_AXES = 14
 
 
 class DrawnAxis(NamedTuple):
-    """One choice.
+    """One choice, or the score: ticks are (place from 0 to 1, text).
 
-    Attributes:
-        name: Its name.
-        ticks: (place from 0 to 1, text) of its values.
-        conditional: Whether some architectures don't make it; they stand below it.
+    Where some architectures don't make the choice, it is conditional, and they stand below it.
     """
 
     name: str
@@ -40,11 +37,12 @@ class DrawnAxis(NamedTuple):
 
 
 class ParallelLine(NamedTuple):
-    """One trial: its number, its place on each axis, and its goodness from 0 to 1."""
+    """One trial: its number, its places on the axes, its goodness (0 to 1), if it is lit."""
 
     trial: int
     places: tuple[float, ...]
     good: float
+    lit: bool = True
 
 
 class ParallelInfo(NamedTuple):
@@ -52,11 +50,12 @@ class ParallelInfo(NamedTuple):
 
     Attributes:
         objective: The name of the score.
-        axes: The choices, in the order of the space.
+        axes: The choices, in the order of the space, and the score.
         strands: The trials, worst first, so that the best are drawn on top.
         left_out: How many choices there are beyond the axes.
         trials: How many completed trials there are, shown or not.
         chosen: The chosen trial's line, if it has completed.
+        brushed: (axis, low, high) of each part that a line has to pass to be lit.
     """
 
     objective: str
@@ -65,6 +64,7 @@ class ParallelInfo(NamedTuple):
     left_out: int
     trials: int
     chosen: ParallelLine | None
+    brushed: tuple[tuple[int, float, float], ...] = ()
 
 
 def parallel_info(context: PlotContext) -> ParallelInfo:
@@ -77,20 +77,29 @@ def parallel_info(context: PlotContext) -> ParallelInfo:
     best = known[-MOST_LINES:]
     if chosen is not None and chosen not in dict(best) and chosen in dict(known):
         best = [(chosen, dict(known)[chosen]), *best]
-    good = goodness([score for _, score in best], history.direction)
-    strands = tuple(
-        ParallelLine(
-            number, tuple(_place(choice, history[number], how_good) for choice in shown), how_good
-        )
-        for (number, _), how_good in zip(best, good, strict=True)
-    )
+    scores = [score for _, score in best]
+    good = goodness(scores, history.direction)
+    axes = [DrawnAxis(axis.name, axis_ticks(axis), axis.conditional) for axis in shown]
+    if good:
+        # The worst quarter stands at the lower end, whatever its scores.
+        low = scores[sum(one == min(good) for one in good) - 1]
+        ticks = ((0.0, f"{low:.4g}"), (1.0, f"{scores[-1]:.4g}"))
+        axes.append(DrawnAxis(history.objective, ticks, conditional=False))
+    names = [axis.name for axis in axes]
+    brushed = [(names.index(n), *span) for n, span in context.brushed.items() if n in names]
+    strands = []
+    for (number, _), how_good in zip(best, good, strict=True):
+        places = (*(_place(choice, history[number], how_good) for choice in shown), how_good)
+        lit = all(low <= places[axis] <= high for axis, low, high in brushed)
+        strands.append(ParallelLine(number, places, how_good, lit))
     return ParallelInfo(
         history.objective,
-        tuple(DrawnAxis(axis.name, axis_ticks(axis), axis.conditional) for axis in shown),
-        strands,
+        tuple(axes),
+        tuple(strands),
         len(choices) - len(shown),
         len(known),
         next((strand for strand in strands if strand.trial == chosen), None),
+        tuple(brushed),
     )
 
 
@@ -108,24 +117,28 @@ def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
     drawing.say_empty(ax, "" if info.strands else "no completed trial yet")
     if not info.strands:
         return ax
-    colors = mpl.colormaps[drawing.SCALE](
-        [drawing.LIGHTEST * strand.good for strand in info.strands]
-    )
-    lines = [list(enumerate(strand.places)) for strand in info.strands]
-    widths = [0.8 + 1.6 * strand.good for strand in info.strands]
-    drawn = ax.add_collection(LineCollection(lines, colors=colors, linewidths=widths, alpha=0.7))
-    drawing.mark_ours(ax, drawn)
+    colors = drawing.inks(ax)
+    for lit in (False, True):
+        strands = [strand for strand in info.strands if strand.lit is lit]
+        shades = drawing.score_colors(ax, [strand.good for strand in strands])
+        style: dict[str, Any] = {"colors": shades if lit else colors.rule, "alpha": 0.7}
+        style["linewidths"] = [0.8 + 1.6 * strand.good if lit else 0.6 for strand in strands]
+        lines = [list(enumerate(strand.places)) for strand in strands]
+        drawing.mark_ours(ax, ax.add_collection(LineCollection(lines, **style)))
     if info.chosen is not None:
         points = list(enumerate(info.chosen.places))
-        (line,) = ax.plot(*zip(*points, strict=True), color="black", linewidth=2.5, zorder=4)
-        drawing.mark_ours(ax, line)
+        look: dict[str, Any] = {"color": colors.strong, "linewidth": 2.5, "zorder": 4}
+        drawing.mark_ours(ax, *ax.plot(*zip(*points, strict=True), **look))
     for place, axis in enumerate(info.axes):
         _draw_axis(place, axis, ax)
+    for place, low, high in info.brushed:
+        box = Rectangle((place - 0.08, low), 0.16, high - low, color=drawing.ORANGE, alpha=0.45)
+        drawing.mark_ours(ax, ax.add_patch(box))
     ax.set(xlim=(-0.3, len(info.axes) - 0.3), ylim=(ABSENT - 0.08, 1.08), yticks=[], ylabel="")
     names = [axis.name for axis in info.axes]
     ax.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
     ax.spines[["left", "bottom"]].set_visible(False)
-    drawing.score_key(ax, info.objective)
+    drawing.score_key(ax, f"{info.objective}: worse")
     return ax
 
 
@@ -134,10 +147,13 @@ def describe_parallel(info: ParallelInfo) -> str:
     names = ", ".join(axis.name for axis in info.axes)
     some = f" ({info.left_out} more are not shown)" if info.left_out else ""
     text = f"parallel coordinates of {len(info.strands)} of {info.trials} trials over {names}{some}"
-    if not info.strands:
+    lit = [strand for strand in info.strands if strand.lit]
+    if info.brushed:
+        where = " and ".join(info.axes[axis].name for axis, _, _ in info.brushed)
+        text += f"; {len(lit)} of them pass what is selected of {where}"
+    if not lit:
         return text
-    best = info.strands[-1]
-    return f"{text}; the best is trial {best.trial}: {_told(info, best)}"
+    return f"{text}; the best is trial {lit[-1].trial}: {_told(info, lit[-1])}"
 
 
 def _told(info: ParallelInfo, strand: ParallelLine) -> str:
@@ -150,17 +166,17 @@ def _told(info: ParallelInfo, strand: ParallelLine) -> str:
 
 
 def _draw_axis(place: int, axis: DrawnAxis, ax: Axes) -> None:
-    bottom = ABSENT if axis.conditional else 0
-    (line,) = ax.plot([place, place], [bottom, 1], color=drawing.GREY, linewidth=1, zorder=3)
+    bottom, colors = ABSENT if axis.conditional else 0, drawing.inks(ax)
+    (line,) = ax.plot([place, place], [bottom, 1], color=colors.quiet, linewidth=1, zorder=3)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-    texts = [
-        ax.text(
-            place + 0.04, at, text, fontsize=8, va="center", color=drawing.INK, bbox=box, zorder=5
-        )
-        for at, text in ticks
-    ]
+    box = {"facecolor": colors.ground, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+    style: dict[str, Any] = {"fontsize": 8, "va": "center", "color": colors.ink, "zorder": 5}
+    texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in ticks]
     drawing.mark_ours(ax, line, *texts)
+
+
+def _brush(info: ParallelInfo, place: float) -> str:
+    return info.axes[min(max(round(place), 0), len(info.axes) - 1)].name
 
 
 _LISTED = 12
@@ -223,9 +239,12 @@ PARALLEL = Plot(
     "Draws each of the 200 best trials as a line through its choices.",
     size=(9, 4),
     title="Parallel",
-    hint="Each line is a trial, each axis a choice. Where lines of the best colour meet, good "
-    "architectures agree.",
+    hint="Each line is a trial, each axis a choice or the score. Drag along axes to light the "
+    "trials that pass there; double click lights all.",
     height=4.6,
-    marks=lambda info: [(s.trial, at, y) for s in info.strands for at, y in enumerate(s.places)],
+    marks=lambda info: [
+        (s.trial, at, y) for s in info.strands if s.lit for at, y in enumerate(s.places)
+    ],
+    brush=_brush,
     margins={"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
 )

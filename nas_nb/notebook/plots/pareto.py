@@ -75,7 +75,9 @@ def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
     drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.6, label="trial", **look)
     drawing.put_line(ax, "front", info.front, **front)
     ring = {**_DOTS, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
-    drawing.put_line(ax, "chosen", info.chosen, color="black", label="chosen", **ring)
+    drawing.put_line(
+        ax, "chosen", info.chosen, color=drawing.inks(ax).strong, label="selected", **ring
+    )
     costs = [cost for cost, _ in info.completed if cost > 0]
     wide = len(costs) == len(info.completed) > 0 and max(costs) > _WIDE * min(costs)
     ax.set_xscale("log" if wide else "linear")

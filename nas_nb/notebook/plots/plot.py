@@ -25,6 +25,8 @@ class PlotContext(NamedTuple):
         chosen: The selected trial, or None.
         other: The trial to compare it with, or None.
         cost: The cost that scores are set against.
+        over: What scores stand over: "trials", or "seconds" of training.
+        brushed: The part of an axis that a trial has to be in to be lit, by the axis's name.
     """
 
     history: History
@@ -32,6 +34,8 @@ class PlotContext(NamedTuple):
     chosen: int | None = None
     other: int | None = None
     cost: str = "params"
+    over: str = "trials"
+    brushed: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
 
 class Plot(NamedTuple):
@@ -49,6 +53,7 @@ class Plot(NamedTuple):
         height: Its height in the panel, in inches.
         margins: Where its Axes end in the panel, in shares of the picture, where not as usual.
         marks: Where trials stand in it, in data coordinates; None where no mark is a trial.
+        brush: Names the axis that a place is nearest to; None where a drag zooms.
         moves: Whether all that changes with a trial are lines, moved and not drawn anew.
     """
 
@@ -63,4 +68,5 @@ class Plot(NamedTuple):
     height: float = 4.2
     margins: Mapping[str, float] = MappingProxyType({})
     marks: Callable[[Any], Marks] | None = None
+    brush: Callable[[Any, float], str] | None = None
     moves: bool = False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.log import steering_text
@@ -23,6 +25,8 @@ from nas_nb.notebook.plots.plot import Plot
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from matplotlib.axes import Axes
 
     from nas_nb.notebook.plots.plot import PlotContext
@@ -32,31 +36,36 @@ if TYPE_CHECKING:
 _DOT_STYLE = {"linestyle": "none", "marker": "o", "markersize": 5.5}
 _MANY = 500
 _CLOCK = ("pause", "resume")
+OVER = ("trials", "seconds")
 
 
 class ScoresInfo(NamedTuple):
-    """Score per trial.
+    """Score per trial, over trials or over seconds of training.
 
     Attributes:
         objective: The name of the score.
-        completed: (trial, score) of each completed trial whose score is on the scale.
-        off_scale: (trial, 0 or 1) of those far worse: at the lower or the upper edge.
-        failed: The failed trials' numbers.
-        running: (trial, objective so far) of the running trial; empty before its first epoch.
-        incumbent: The corners (trial, score) of the incumbent's line, in time order.
-        steered: (trial, what was done) of each steering action but pauses; half a trial after the
+        completed: (place, score) of each completed trial whose score is on the scale.
+        off_scale: (place, 0 or 1) of those far worse: at the lower or the upper edge.
+        failed: Where failed trials are.
+        running: (place, objective so far) of the running trial; empty before its first epoch.
+        incumbent: The corners (place, score) of the incumbent's line, in time order.
+        trials: The numbers of the completed and of the running trial.
+        steered: (place, what was done) of each steering action but pauses; half a trial after the
             last that had started.
-        chosen: (trial, score) of the chosen trial, if it is on the scale.
+        chosen: (place, score) of the chosen trial, if it is on the scale.
+        over: "trials" or "seconds".
     """
 
     objective: str
     completed: Points
     off_scale: Points
-    failed: tuple[int, ...]
+    failed: tuple[float, ...]
     running: Points
     incumbent: Points
+    trials: tuple[int, ...] = ()
     steered: tuple[tuple[float, str], ...] = ()
     chosen: Points = ()
+    over: str = "trials"
 
 
 def scores_info(context: PlotContext) -> ScoresInfo:
@@ -64,42 +73,58 @@ def scores_info(context: PlotContext) -> ScoresInfo:
     history = context.history
     known = scored_trials(history)
     scale = scale_of([score for _, score in known], history.direction)
-    off = tuple((number, scale.edge) for number, score in known if scale.beyond(score))
-    on = tuple((number, score) for number, score in known if not scale.beyond(score))
+    off = [(number, scale.edge) for number, score in known if scale.beyond(score)]
+    on = [(number, score) for number, score in known if not scale.beyond(score)]
+    failed = [t.number for t in history.finished if t.status is TrialStatus.FAILED]
+    running, line, steered = _so_far(history), _incumbent_line(history, scale), _steered(history)
+    at = _seconds(history) if context.over == "seconds" else float
     return ScoresInfo(
         history.objective,
-        on,
-        off,
-        tuple(t.number for t in history.finished if t.status is TrialStatus.FAILED),
-        _so_far(history),
-        _incumbent_line(history, scale),
-        _steered(history),
-        tuple(point for point in on if point[0] == context.chosen),
+        _placed(on, at),
+        _placed(off, at),
+        tuple(map(at, failed)),
+        _placed(running, at),
+        _placed(line, at),
+        tuple(int(number) for number, _ in (*on, *running)),
+        tuple((at(place), what) for place, what in steered),
+        _placed([point for point in on if point[0] == context.chosen], at),
+        context.over,
     )
+
+
+def _placed(points: Iterable[tuple[float, float]], at: Callable[[float], float]) -> Points:
+    return tuple((at(place), score) for place, score in points)
+
+
+def _seconds(history: History) -> Callable[[float], float]:
+    """Returns what tells when a trial ended, in seconds of training since the search's start."""
+    spent = list(accumulate((trial.duration_s for trial in history.trials), initial=0.0))
+    return lambda place: spent[min(math.floor(place) + 1, len(spent) - 1)]
 
 
 def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     """Draws score per trial and the incumbent's step line, or moves what an earlier call drew."""
     size = 5.5 if len(info.completed) < _MANY else 2.5
+    colors, put = drawing.inks(ax), partial(drawing.put_line, ax)
     # Thousands of dots without edges take half the time.
     dots = {**_DOT_STYLE, "markersize": size, "mew": 1.0 if size > 3 else 0.0}
     edge_marker = "v" if not info.off_scale or info.off_scale[0][1] == 0 else "^"
-    at_edge = tuple((number, 0.03 + 0.94 * edge) for number, edge in info.off_scale)
-    failed = tuple((number, 0.04) for number in info.failed)
+    at_edge = tuple((place, 0.03 + 0.94 * edge) for place, edge in info.off_scale)
+    failed = tuple((place, 0.04) for place in info.failed)
     line = {"color": VERMILLION, "linewidth": 2, "drawstyle": "steps-post", "zorder": 2}
-    drawing.put_line(ax, "incumbent", info.incumbent, label="incumbent", **line)
-    drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.75, label="trial", **dots)
-    drawing.put_line(
-        ax, "running", info.running, color=BLUE, mfc="white", label="running", **_DOT_STYLE
-    )
+    put("incumbent", info.incumbent, label="incumbent", **line)
+    put("completed", info.completed, color=BLUE, alpha=0.75, label="trial", **dots)
+    hollow = {**_DOT_STYLE, "color": BLUE, "mfc": colors.ground}
+    put("running", info.running, label="running", **hollow)
     edge_style = {**dots, "marker": edge_marker, "transform": ax.get_xaxis_transform()}
-    drawing.put_line(ax, "off scale", at_edge, color=SKY, label="far worse", **edge_style)
+    put("off scale", at_edge, color=SKY, label="far worse", **edge_style)
     cross = {**dots, "marker": "x", "mew": 1.8, "transform": ax.get_xaxis_transform()}
-    drawing.put_line(ax, "failed", failed, color=GREY, label="failed", **cross)
+    put("failed", failed, color=GREY, label="failed", **cross)
     ring = {**_DOT_STYLE, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
-    drawing.put_line(ax, "chosen", info.chosen, color="black", label="chosen", **ring)
+    put("chosen", info.chosen, color=colors.strong, label="selected", **ring)
     _draw_steering(info, ax)
-    drawing.finish_axes(ax, "Score per trial", "trial", info.objective)
+    x = "trial" if info.over == "trials" else "seconds of training"
+    drawing.finish_axes(ax, "Score per trial", x, info.objective)
     drawing.whole_ticks(ax)
     return ax
 
@@ -286,7 +311,10 @@ SCORES = Plot(
     describe_scores,
     "Draws the score of each trial, with the incumbent's as a line and failures marked.",
     size=(7.2, 3.4),
-    marks=lambda info: [(int(at), at, score) for at, score in (*info.completed, *info.running)],
+    marks=lambda info: [
+        (trial, *at)
+        for trial, at in zip(info.trials, (*info.completed, *info.running), strict=True)
+    ],
     moves=True,
 )
 CURVES = Plot(

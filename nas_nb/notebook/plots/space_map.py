@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 
 from nas_nb.errors import SpaceError
@@ -77,18 +76,19 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     """Draws the landmarks in grey and the trials in colours, in place of an earlier drawing."""
     drawing.remove_ours(ax)
     drawing.style_axes(ax, "Explored part of the space")
-    quiet = ax.scatter(*_columns(info.landmarks), s=14, color="#D8D8D8", linewidths=0, zorder=1)
+    colors = drawing.inks(ax)
+    quiet = ax.scatter(*_columns(info.landmarks), s=14, color=colors.rule, linewidths=0, zorder=1)
     drawing.mark_ours(ax, quiet)
     if info.spots:
-        colors = mpl.colormaps[drawing.SCALE]([drawing.LIGHTEST * spot.good for spot in info.spots])
+        shades = drawing.score_colors(ax, [spot.good for spot in info.spots])
         xs, ys = _columns(tuple((spot.x, spot.y) for spot in info.spots))
         sizes = [26 + 40 * spot.good for spot in info.spots]
-        style: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6, "zorder": 2}
-        drawing.mark_ours(ax, ax.scatter(xs, ys, s=sizes, c=colors, **style))
+        style: dict[str, Any] = {"edgecolors": colors.ground, "linewidths": 0.6, "zorder": 2}
+        drawing.mark_ours(ax, ax.scatter(xs, ys, s=sizes, c=shades, **style))
     if info.chosen is not None:
         ring: dict[str, Any] = {"s": 150, "facecolors": "none", "linewidths": 2, "zorder": 3}
         drawing.mark_ours(
-            ax, ax.scatter([info.chosen.x], [info.chosen.y], edgecolors="black", **ring)
+            ax, ax.scatter([info.chosen.x], [info.chosen.y], edgecolors=colors.strong, **ring)
         )
     # Equal scales: distances are what the map is about.
     ax.set_aspect("equal", adjustable="datalim")
@@ -97,8 +97,8 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     ax.margins(0.05)
     told = f"close: alike (correlation with the true distances {info.likeness:.2f}). "
     told += f"Grey: {len(info.landmarks)} architectures drawn from the space."
-    ax.set_xlabel(told, fontsize=9, color=drawing.INK)
-    drawing.score_key(ax, info.objective)
+    ax.set_xlabel(told, fontsize=9)
+    drawing.score_key(ax, f"{info.objective}: worse")
     return ax
 
 

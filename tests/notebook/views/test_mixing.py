@@ -57,7 +57,7 @@ def test_winners_are_in_bold_and_the_rest_is_not() -> None:
     assert weights["edge_0_0  conv"] == "bold"
     assert weights["edge_0_0  none"] == "normal"
     (image,) = ax.get_images()
-    assert image.get_array().shape == (5, 4)  # four options, a gap, and four epochs
+    assert image.get_array().shape == (5, 4, 4)  # in colours: four options, a gap, and four epochs
 
 
 def test_it_is_told_in_words() -> None:
