@@ -1,4 +1,4 @@
-"""docs/architecture.md and CONTRIBUTING tell what is there: paths, layers, the journal's format."""
+"""The pages of architecture and journal tell what is there: paths, layers, events, fields."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from nas_nb.record.events import FIELDS, SteerAction
 from tests.pages import PAGES
 
 PAGE = PAGES["docs/architecture.md"].read_text()
+JOURNAL = PAGES["docs/journal.md"].read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -50,7 +51,7 @@ def rows(text: str) -> dict[str, tuple[set[str], set[str]]]:
 
 
 def test_the_journals_events_and_fields_are_those_of_the_code() -> None:
-    told = rows(section("The journal"))
+    told = rows(JOURNAL)
     assert FIELDS.keys() <= told.keys()
     for kind, types in FIELDS.items():
         required, optional = told[kind]
@@ -65,7 +66,7 @@ def test_every_field_that_a_search_writes_is_told(tmp_path: Path) -> None:
     search.steer.at_least(units=8)
     search.run()
     search.steer.more_epochs(0, 1)
-    told = rows(section("The journal"))
+    told = rows(JOURNAL)
     for line in (tmp_path / "one" / "journal.jsonl").read_text().splitlines():
         event = json.loads(line)
         fields = event.keys() - {"event", "time"}
@@ -73,7 +74,7 @@ def test_every_field_that_a_search_writes_is_told(tmp_path: Path) -> None:
 
 
 def test_the_actions_of_steering_are_those_of_the_code() -> None:
-    table = section("The journal").split("| action |")[1]
+    table = JOURNAL.split("| action |")[1]
     told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)))
     assert set(told) == set(SteerAction)
 

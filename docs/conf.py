@@ -1,0 +1,120 @@
+"""Builds the site: `sphinx-build -W docs build/site`, with the extra `docs` and no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nas_nb
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = "https://github.com/nas-nb/nas_nb/blob/main/"
+
+project = "nas_nb"
+author = "The nas_nb developers"
+version = release = nas_nb.__version__
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["tutorials/.ipynb_checkpoints"]
+
+html_theme = "furo"
+html_title = f"nas_nb {release}"
+html_copy_source = False
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+# Notebooks run once and again only after a change; a build without TensorFlow's minutes takes
+# `-D nb_execution_mode=off`.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else the pages would ask a CDN for widgets
+suppress_warnings = ["mystnb.unknown_mime_type"]  # a panel has its picture and text beside it
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 88
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+add_module_names = False
+default_role = "code"
+
+
+def _links_of_the_site(source: str, folder: str) -> str:
+    """Returns a page whose links to files of the repository lead where a reader of the site can."""
+
+    def target(match: re.Match[str]) -> str:
+        file, mark, anchor = match[1].partition("#")
+        path = (HERE / folder / file).resolve()
+        inside = path.is_relative_to(HERE)
+        if not file or (inside and not folder):
+            return match[0]
+        if inside:
+            return f"]({path.relative_to(HERE).as_posix()}{mark}{anchor})"
+        name = path.relative_to(HERE.parent).as_posix()
+        page = PAGES_OUTSIDE.get(name)
+        return f"]({page}{mark}{anchor})" if page else f"]({REPOSITORY}{name}{mark}{anchor})"
+
+    return re.sub(r"\]\((?!https?:|#)([^)\s]+)\)", target, source)
+
+
+PAGES_OUTSIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    ".github/CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    **{
+        f"notebooks/{path.name}": f"tutorials/{path.name}"
+        for path in sorted((HERE.parent / "notebooks").glob("*.ipynb"))
+    },
+}
+
+
+def _on_page(app: Sphinx, docname: str, source: list[str]) -> None:
+    if (HERE / f"{docname}.md").exists() and "/" not in docname:
+        source[0] = _links_of_the_site(source[0], "")
+
+
+def _on_include(app: Sphinx, relative_path: Path, parent_docname: str, content: list[str]) -> None:
+    folder = Path(relative_path).parent
+    text = re.sub(r"\[!\[([^\]]*)\]\(https?:[^)]*\)\]", r"[\1]", content[0])  # no foreign picture
+    content[0] = _links_of_the_site(text, folder.as_posix())
+
+
+def _as_rest(
+    app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Turns the fenced code of a docstring into what reStructuredText has for it."""
+    fenced = False
+    turned: list[str] = []
+    for line in lines:
+        if not line.lstrip().startswith("```"):
+            turned.append(f"   {line}" if fenced and line else line)
+            continue
+        fenced = not fenced
+        indent = line[: len(line) - len(line.lstrip())]
+        turned.extend(["", f"{indent}.. code-block:: python", ""] if fenced else [""])
+    lines[:] = turned
+
+
+def setup(app: Sphinx) -> None:
+    """Brings the tutorials into the source folder, and sees to links between the two."""
+    tutorials = HERE / "tutorials"
+    tutorials.mkdir(exist_ok=True)
+    for path in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
+        shutil.copyfile(path, tutorials / path.name)
+    app.connect("source-read", _on_page)
+    app.connect("include-read", _on_include)
+    app.connect("autodoc-process-docstring", _as_rest, priority=900)  # after napoleon
