@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         StrategyTuner,
         Tuner,
     )
+    from nas_nb.versions import show_versions
 
 # TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
 # level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
@@ -64,7 +65,7 @@ if "tensorflow" not in _sys.modules:
     _level = "2" if _os.path.exists("/dev/nvidiactl") else "3"  # noqa: PTH110 - nothing more here
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _level)
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "STRATEGIES",
@@ -101,6 +102,7 @@ __all__ = [
     "race",
     "replay",
     "select_best_structure",
+    "show_versions",
     "spaces",
     "synchronized",
     "tuners",
@@ -144,6 +146,7 @@ _HOMES = {
     "race": "nas_nb.notebook.race",
     "replay": "nas_nb.notebook.replay",
     "select_best_structure": "nas_nb.steps",
+    "show_versions": "nas_nb.versions",
     "spaces": "nas_nb.spaces",
     "synchronized": "keras_tuner",
     "tuners": "nas_nb.tuners",

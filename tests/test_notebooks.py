@@ -1,7 +1,8 @@
-"""Every notebook runs from top to bottom in a real kernel, and is committed without outputs."""
+"""Every notebook runs from top to bottom in a real kernel, on the package as it is released."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import nas_nb
 from benchmarks import bench_quickstart
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -29,7 +31,28 @@ def outputs_of(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
+def released(tmp_path_factory, root):
+    """The folder into which the wheel was installed that the source distribution makes."""
+    folder = tmp_path_factory.mktemp("release")
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "-q", root, clone], check=True)
+    for file in subprocess.check_output(
+        ["git", "ls-files", "-moz", "--exclude-standard"], cwd=root, text=True
+    ).split("\0")[:-1]:
+        if (root / file).exists():
+            (clone / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / file, clone / file)
+    for command in (
+        ["build", "-q", "--no-isolation", "--outdir", folder / "dist", clone],
+        ["pip", "install", "-q", "--no-deps", "--no-index", "--target", folder / "site"],
+    ):
+        wheels = (folder / "dist").glob("*.whl") if command[0] == "pip" else ()
+        subprocess.run([sys.executable, "-m", *command, *wheels], check=True)
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory, released):
     """Runs a notebook once in a folder of its own, and hands it to every test that asks."""
     done: dict[Path, nbformat.NotebookNode] = {}
 
@@ -38,11 +61,27 @@ def executed(tmp_path_factory):
             notebook = nbformat.read(path, as_version=4)
             folder = str(tmp_path_factory.mktemp(path.stem))
             resources = {"metadata": {"path": folder}}
-            NotebookClient(notebook, timeout=CELL_LIMIT_S, resources=resources).execute()
+            notebook.cells.append(nbformat.v4.new_code_cell("import nas_nb; nas_nb.__file__"))
+            client = NotebookClient(notebook, timeout=CELL_LIMIT_S, resources=resources)
+            client.execute(env={**os.environ, "PYTHONPATH": str(released)})
+            home = notebook.cells.pop().outputs[0].data["text/plain"]
+            assert home == repr(str(released / "nas_nb" / "__init__.py"))
             done[path] = notebook
         return done[path]
 
     return execute
+
+
+@pytest.mark.slow
+def test_the_release_has_what_is_no_python_code(released):
+    package = Path(nas_nb.__file__).parent
+    others = {
+        path.relative_to(package)
+        for path in package.rglob("*.*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert others
+    assert [path for path in others if not (released / "nas_nb" / path).is_file()] == []
 
 
 def test_there_are_notebooks():
