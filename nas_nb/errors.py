@@ -79,16 +79,7 @@ def check_whole(
     *,
     error: type[NasError] = NasError,
 ) -> None:
-    """Raises an error unless `value` is an int from `low` to `high`.
-
-    Args:
-        owner: Who asks, as in "Strategy 'evolution'"; "" where the name says enough.
-        name: What the number is called.
-        value: What the user gave.
-        low: The least legal value.
-        high: The greatest legal value, or None for no limit.
-        error: The class to raise.
-    """
+    """Raises unless `value` is an int from `low` to `high`; `owner` is who asks, or ""."""
     legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
     if legal and (high is None or cast("int", value) <= high):
         return

@@ -14,10 +14,8 @@ from typing import Any
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keeps what is written to file descriptor 2 meanwhile, and shows it only if that fails.
-
-    TensorFlow's start writes there past Python, a dozen red lines below a notebook's first cell.
-    """
+    """Keeps what is written to file descriptor 2 meanwhile, and shows it only if that fails."""
+    # TensorFlow's start writes there past Python: a dozen red lines below a notebook's first cell.
     sys.stderr.flush()
     old = os.dup(2)
     with tempfile.TemporaryFile() as kept:

@@ -234,13 +234,7 @@ class TunerCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class SaveBestEpoch(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
-    """Keeps the best epoch's weights of all executions, and writes them when a training ends.
-
-    Args:
-        objective: KerasTuner's objective; where it is not among the logs, the last epoch is best.
-        path: The file.
-        warns: Whether to warn, at the first epoch's end, of an objective on the training rows.
-    """
+    """Keeps the best epoch's weights of all executions, and writes them when a training ends."""
 
     reads_metrics = False
 

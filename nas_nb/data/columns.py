@@ -33,10 +33,7 @@ def is_missing(value: object) -> bool:
 
 
 def frame_columns(frame: Any) -> dict[str, Array]:
-    """Returns the columns of a data frame, or a mapping of columns, by name.
-
-    Numbers are float or whole, with NaN for gaps; categories are objects, with None for gaps.
-    """
+    """Returns columns by name: numbers with NaN for gaps, or categories with None for gaps."""
     pairs = [(str(name), values) for name, values in frame.items()]
     names = [name for name, _ in pairs]
     for name in names:

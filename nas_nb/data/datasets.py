@@ -45,10 +45,7 @@ def mnist_5k() -> Data:
 
 
 def docstrings() -> Data:
-    """Returns the first paragraphs of docstrings, to tell which package each is from.
-
-    Words that name a package are left out. Versions of the packages change the texts.
-    """
+    """Returns first paragraphs of docstrings, without the words that name their packages."""
     texts: list[str] = []
     labels: list[str] = []
     telling = {word for told in PACKAGES.values() for word in told}

@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
-
-    Attributes:
-        name: As in the data frame.
-        categories: The names of its categories, the most frequent first; empty for numbers.
-        fill: What a missing number becomes, beside a mark of 1; None where none may be missing.
-    """
+    """One column of a table: numbers, or categories."""
 
     name: str
-    categories: tuple[str, ...] = ()
-    fill: float | None = None
+    categories: tuple[str, ...] = ()  # the most frequent first; empty for numbers
+    fill: float | None = None  # what a missing number becomes, beside a mark of 1
 
     @property
     def width(self) -> int:
@@ -40,12 +34,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """How the columns of a table become numbers.
+    """How the columns of a table become numbers; `nas_nb.with_raw_input` makes layers of it."""
 
-    Numbers stay what they are. A category becomes a row of 0 and a single 1, as Keras's
-    ``StringLookup(output_mode="one_hot")`` writes it: the first place is for whatever is missing,
-    rare or new. `nas_nb.with_raw_input` puts these layers in front of a model.
-    """
+    # Numbers stay what they are. A category becomes a row of 0 and a single 1, as Keras's
+    # `StringLookup(output_mode="one_hot")` writes it; the first place is for missing, rare and new.
 
     columns: tuple[Column, ...]
 
@@ -112,21 +104,13 @@ def _numbers(column: Column, values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Scale of the training rows; hashable, because models are built from it.
+    """Scale of the training rows; hashable, because models are built from it."""
 
-    Attributes:
-        mean: Of each feature, i.e. along the last axis of a sample.
-        variance: Of each feature; 1 where a feature never varies, which leaves it at 0.
-        high: Largest number in any sample: 255 tells pixels from shares of ink.
-        target_mean: Of each quantity to predict; empty for classes.
-        target_deviation: Standard deviation of each quantity, 1 where it never varies.
-    """
-
-    mean: tuple[float, ...]
-    variance: tuple[float, ...]
-    high: float
-    target_mean: tuple[float, ...] = ()
-    target_deviation: tuple[float, ...] = ()
+    mean: tuple[float, ...]  # of each feature, along the last axis of a sample
+    variance: tuple[float, ...]  # 1 where a feature never varies, which leaves it at 0
+    high: float  # the largest number: 255 tells pixels from shares of ink
+    target_mean: tuple[float, ...] = ()  # of each quantity to predict; empty for classes
+    target_deviation: tuple[float, ...] = ()  # 1 where it never varies
 
 
 def measure_statistics(x: Array, y: Array | None, kept: Array | None = None) -> Statistics:
@@ -153,16 +137,9 @@ def _floats(numbers: Array) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Standardization:
-    """How the columns of a table, and the quantities to predict, were standardised.
+    """How a table's columns and quantities were standardised; see `nas_nb.with_raw_input`."""
 
-    `nas_nb.with_raw_input` does the same in front of a model, and undoes it behind.
-
-    Attributes:
-        statistics: Of the training rows as they were; `target_mean` is empty where the labels are
-            classes.
-    """
-
-    statistics: Statistics
+    statistics: Statistics  # of the training rows as they were; without targets for classes
 
     def numbers(self, rows: Array) -> Array:
         """Returns samples, (samples, features), as a model was trained on them."""
@@ -186,18 +163,12 @@ _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """How texts become token ids: exactly what Keras's ``TextVectorization`` would return.
+    """How texts become token ids: exactly what Keras's ``TextVectorization`` would return."""
 
-    Candidates train on token ids, because no compiled training takes strings. What a model needs
-    to take raw text is all here, and `nas_nb.with_raw_input` puts it in front of a model.
+    # Candidates train on token ids, because no compiled training takes strings.
 
-    Attributes:
-        words: The known words, the most frequent first; the first one has token id 2.
-        length: Tokens a text: longer ones are cut at the end, shorter ones padded there with 0.
-    """
-
-    words: tuple[str, ...]
-    length: int
+    words: tuple[str, ...]  # the most frequent first; the first has token id 2
+    length: int  # tokens a text: longer ones are cut, shorter ones padded with 0
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, size: int, length: int) -> Vocabulary:

@@ -265,11 +265,7 @@ def _is_batched(stream: Iterable[Any], elements: list[tuple[Array, Array]]) -> b
 def sliding_windows(
     series: Array, window: int, horizon: int, target: int | None
 ) -> tuple[Array, Array]:
-    """Returns every window of a (time, channels) series, and the values that followed each.
-
-    x is (windows, window, channels); y is (windows, horizon * targets), the first step's values,
-    then the second's. `target` is a channel's number, or None for all.
-    """
+    """Returns (windows, window, channels) of a series, and what followed: (windows, values)."""
     count = len(series) - window - horizon + 1
     if count < 1:
         raise DataError(
@@ -286,10 +282,8 @@ def sliding_windows(
 def split_in_time(
     rows: int, validation: float, test: float, horizon: int
 ) -> tuple[Array, Array, Array]:
-    """Returns the row numbers of training, validation and test: the past, then the later parts.
-
-    Between two parts ``horizon - 1`` rows are left out, so that no value is predicted in both.
-    """
+    """Returns the row numbers of training, validation and test: the past, then the later parts."""
+    # Between two parts `horizon - 1` rows are left out: no value is predicted in both.
     held_out, compared = math.ceil(rows * test), math.ceil(rows * validation)
     gap = horizon - 1
     trained = rows - held_out - compared - 2 * gap

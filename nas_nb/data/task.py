@@ -54,11 +54,9 @@ def to_task(name: Task | str) -> Task:
 
 
 def detect_task(y: Array) -> Task:
-    """Returns the task that labels read as, (samples,) or (samples, k).
-
-    Names, and whole numbers of up to 20 kinds, are classes; rows of 0 and 1 are one-hot classes
-    (when each has a single 1) or labels; the rest are quantities.
-    """
+    """Returns the task that labels read as, (samples,) or (samples, k)."""
+    # Names, and whole numbers of up to 20 kinds, are classes; rows of 0 and 1 are one-hot classes
+    # where each has a single 1, else labels; the rest are quantities.
     if y.ndim == 2:
         if not np.isin(y, (0, 1)).all():
             return Task.REGRESSION
@@ -123,11 +121,7 @@ def _check_of_keras(what: str, given: Any) -> None:
 
 
 def encode_labels(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
-    """Returns labels as the task writes them, and the names of the classes or labels.
-
-    Classes are numbered in the order of their sorted names or numbers, and become int32; 0/1
-    labels and quantities become float32.
-    """
+    """Returns labels, int32 classes in sorted order or float32, and the names of the classes."""
     if y.ndim not in (1, 2):
         raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: {y.shape}.")
     if task.has_quantities:
@@ -191,12 +185,9 @@ def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> 
 def stratified_split(
     rows: int, strata: Array | None, validation: float, test: float, seed: int
 ) -> tuple[Array, Array, Array]:
-    """Returns the row numbers of training, validation and test.
-
-    The rows are shuffled, and then ordered by their rank within their class, so that each stretch
-    of that order holds every class in its share: the test rows are the first, the training rows
-    the last. The first rows of each part are such a stretch again, whatever their number.
-    """
+    """Returns the row numbers of training, validation and test, each class in its share."""
+    # Shuffled rows are ordered by their rank within their class, so that each stretch of that order
+    # holds every class in its share: also the first rows of each part, whatever their number.
     fair = 0 < validation < 1 and 0 < test < 1
     counts = [math.ceil(rows * share) for share in (test, validation)] if fair else []
     if not fair or sum(counts) >= rows:

@@ -227,11 +227,7 @@ def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Ev
 
 
 def encode(event: Event) -> bytes:
-    """Returns the event as one line of ASCII JSON, newline included.
-
-    NumPy numbers and arrays become plain ones. Non-finite floats become "NaN", "Infinity" and
-    "-Infinity".
-    """
+    """Returns the event as one line of ASCII JSON: NumPy's numbers as Python's, NaN as a string."""
     try:
         text = json.dumps(_to_words(event), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -346,10 +342,8 @@ def check_trial(event: Event, drafts: Sequence[TrialDraft]) -> None:
 
 
 def check_parent(event: Event, drafts: Sequence[TrialDraft]) -> None:
-    """Raises JournalError if a proposal names a parent that was not proposed before it.
-
-    Only what is written is held to it: a journal that names one already has to stay readable.
-    """
+    """Raises JournalError if a proposal names a parent that was not proposed before it."""
+    # Only what is written is held to it: a journal that names one already has to stay readable.
     parent = event.get("parent")
     if event["event"] == EventKind.TRIAL_PROPOSED and not is_known_parent(parent, len(drafts)):
         known = f"0 to {len(drafts) - 1}, or" if drafts else "here"

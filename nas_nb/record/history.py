@@ -378,14 +378,9 @@ T = TypeVar("T")
 
 
 def non_dominated(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """Returns the positions of the points that no other dominates, every number minimised.
-
-    A point dominates another if it is nowhere greater and somewhere smaller; equal points don't
-    dominate each other. Sorted by the first number, then the second, and so on.
-
-    Points are visited in sorted order, in which only earlier points can dominate later ones, so
-    each is compared with the front so far: O(n log n + n * size of the front).
-    """
+    """Returns the positions of the points that no other dominates, numbers minimised; sorted."""
+    # A point dominates another if it is nowhere greater and somewhere smaller. In sorted order only
+    # earlier points can dominate later ones: O(n log n + n * size of the front).
     order = sorted(range(len(points)), key=points.__getitem__)
     kept: list[int] = []
     for position in order:

@@ -34,10 +34,7 @@ def comparable_score(score: float | None) -> float | None:
 
 
 class HistoryState:
-    """The state of a search: one entry a trial, and the sums that are read at every proposal.
-
-    Its events were checked (see `EventFold`), and it knows no threads (see `History`).
-    """
+    """State of a search, changed by each event in O(1); its events were checked by `History`."""
 
     def __init__(self) -> None:
         self.objective = "score"
@@ -261,12 +258,7 @@ class QueuedCandidate:
 
 
 class SteeringQueue:
-    """Folds what was asked for, and what became of it, into what still waits.
-
-    Attributes:
-        queue: The candidates that wait, the next one first.
-        grants: The epochs in all of each unfinished trial that got more.
-    """
+    """The candidates that wait, the next first, and the epochs that unfinished trials got more."""
 
     def __init__(self) -> None:
         self.queue: deque[QueuedCandidate] = deque()

@@ -333,10 +333,7 @@ _OPENED = f'"{EventKind.SEARCH_OPENED}"'.encode()
 
 
 def read_events(path: str | Path) -> Iterator[Event]:
-    """Yields the events of a journal, also while another kernel writes it; takes no lock.
-
-    A last line that was torn (the writer died or is still at it) is left out.
-    """
+    """Yields the events of a journal without a lock; a last line that was torn is left out."""
     for _, _, event in whole_lines(Path(path)):
         yield event
 
@@ -354,10 +351,7 @@ def read_opening(path: str | Path) -> Event | None:
 
 
 def find_opening(path: str | Path) -> tuple[int, Event] | None:
-    """Returns the line and the event that opened the latest session, or None if there is none.
-
-    The other lines are passed over: what is damaged there, `read_history` finds.
-    """
+    """Returns line and event that opened the latest session, or None; passes over other lines."""
     path, found = Path(path), None
     with _readable(path), path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, _LONGEST), b""), start=1):
@@ -415,10 +409,8 @@ _CURES = (
 
 
 def is_torn(line: bytes, first: bool) -> bool:
-    """Tells whether a last line is what a writer leaves that died: the start of one, or zeros.
-
-    Whatever else stands there somebody has written, and it is not cut off.
-    """
+    """Tells whether a last line is what a writer leaves that died: the start of one, or zeros."""
+    # Whatever else stands there somebody has written, and it is not cut off.
     start = line.rstrip(b"\0\r\n")
     if not first and not start:
         return True

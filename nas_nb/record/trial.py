@@ -106,11 +106,10 @@ class Outcome:
 
 
 class Curve(Sequence[dict[str, float]]):
-    """The logs of each epoch, to read as a tuple of dicts.
+    """The logs of each epoch, to read as a tuple of dicts."""
 
-    Their numbers are packed: a hundred thousand learning curves as dicts would take a gigabyte.
-    Epochs that report other names than the first, or numbers that are no floats, stay dicts.
-    """
+    # The numbers are packed: a hundred thousand learning curves as dicts would take a gigabyte.
+    # Epochs that report other names than the first, or numbers that are no floats, stay dicts.
 
     __slots__ = ("_names", "_numbers", "_rows")
 
@@ -289,10 +288,7 @@ def changed_values(
 
 
 def values_key(values: Mapping[str, Any]) -> str:
-    """Returns the canonical text of the values: equal for equal points, whatever their order.
-
-    It is JSON with sorted names. Types count: `1`, `1.0`, `True` and `"1"` are four values.
-    """
+    """Returns the same JSON for equal points; `1`, `1.0`, `True` and `"1"` are four values."""
     return _ENCODER.encode(plain_values(values))
 
 

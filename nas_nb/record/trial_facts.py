@@ -28,16 +28,9 @@ def trials_frame(
     names: Sequence[str] = (),
     implied: Callable[[Values], Values] | None = None,
 ) -> pd.DataFrame:
-    """Returns one row per trial, indexed by its number ("trial").
-
-    Columns: score, status, epochs, params, duration_s (s); one for each name of the values, first
-    in the order of `names` (empty where the name was not active; "NAME (value)" where NAME is
-    another column's); then reason, origin (who proposed it, and whether it was drawn, mutated of
-    which trial and how, or predicted), note. Where trials were granted
-    less than all data, or more than one training, there follow data_fraction, resolution,
-    executions_per_trial and spread (the score's sample deviation); where some
-    started from others, parent. Columns of whole numbers with gaps are pandas' nullable ones.
-    """
+    """Returns one row a trial: facts, values in the order of `names`, grants that differ."""
+    # A value whose name is a fact's is called "NAME (value)". Grants, the spread of repeats and the
+    # parent are columns where some trial has one. Whole numbers with gaps are nullable ones.
     import pandas as pd  # here: the magics load this module, and pandas takes half a second
 
     trials = history.trials
@@ -105,11 +98,7 @@ _SHOWN = 4
 
 
 def origin_text(trial: Trial, history: History) -> str:
-    """Returns who proposed a trial and how, in words.
-
-    Example:
-        "evolution: mutated from trial 5 (units_2: 32 → 64)"; "predictor: predicted".
-    """
+    """Says "evolution: mutated from trial 5 (units_2: 32 → 64)", "predictor: predicted"."""
     how, sources = trial.how, trial.ancestors
     if trial.parent is not None and not sources:
         continued = history[trial.parent].values == trial.values
@@ -134,10 +123,8 @@ _ACCURACY = re.compile(r"val_(\w+_)?acc(uracy)?")
 
 
 def share_error(share: float, rows: int) -> float:
-    """Returns the standard error of a share p of n rows: sqrt(p (1 - p) / n).
-
-    At 0 and 1, where that is 0, p is taken half a row further in: n right rows are no proof.
-    """
+    """Returns the standard error of a share p of n rows: sqrt(p (1 - p) / n)."""
+    # At 0 and 1, where that is 0, p is taken half a row further in: n right rows are no proof.
     inside = min(max(share, 0.5 / rows), 1 - 0.5 / rows)
     return math.sqrt(inside * (1 - inside) / rows)
 

@@ -44,21 +44,13 @@ class LimitScope(StrEnum):
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit of a budget.
+    """One limit of a budget."""
 
-    Attributes:
-        field: Its field of `Budget` and of the journal: the argument's name with its unit.
-        kind: What it counts.
-        scope: What reaching it ends.
-        of: What it is a limit of, after its number: "5,000 params a model".
-        about: Its help, a clause.
-    """
-
-    field: str
+    field: str  # of `Budget` and of the journal: the argument's name with its unit
     kind: LimitKind
-    scope: LimitScope
-    of: str
-    about: str
+    scope: LimitScope  # what reaching it ends
+    of: str  # what follows its number: "5,000 params a model"
+    about: str  # its help, a clause
 
     @property
     def name(self) -> str:
@@ -277,16 +269,7 @@ def _used(limit: Limit, history: History, elapsed_s: float) -> float:
 
 
 def parse_duration(duration: Duration | None, name: str = "max_time") -> float | None:
-    """Returns a duration in seconds.
-
-    Args:
-        duration: Seconds, a `timedelta`, a text as pandas reads it ("2 min", "90 s", "1h 30min"),
-            or None.
-        name: What the duration is called, for messages.
-
-    Raises:
-        BudgetError: The text is no duration.
-    """
+    """Returns seconds of a number, a `timedelta` or a text such as "2 min"; None for None."""
     if duration is None:
         return None
     if isinstance(duration, dt.timedelta):
@@ -328,15 +311,7 @@ _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def parse_bytes(memory: str | float | None, name: str = "max_memory") -> int | None:
-    """Returns an amount of memory in bytes.
-
-    Args:
-        memory: Bytes, or a text such as "1.8 GB" or "500 MB" (decimal units); None for no limit.
-        name: What the amount is called, for messages.
-
-    Raises:
-        BudgetError: The text is no amount.
-    """
+    """Returns bytes of a number or a text such as "1.8 GB" (decimal units); None for None."""
     if memory is None:
         return None
     text = str(memory).strip().upper().removesuffix("B").strip()

@@ -49,10 +49,7 @@ def folder_name(name: str, *, unique: bool = False) -> str:
 
 
 def choose_folder(directory: str | Path | None, name: str) -> Path:
-    """Returns the project folder: `directory`, or a new one in `nas_nb_runs`, named by the time.
-
-    No two searches get the same one, also of several kernels within one second.
-    """
+    """Returns the folder that is given, or a new one in `nas_nb_runs` that no other search gets."""
     if directory is not None:
         return named_folder(directory)
     # From the system, not from `random`, whose state is the user's.
@@ -119,10 +116,7 @@ def find_opening(folder: Path) -> tuple[int, Event] | None:
 
 
 def check_same_search(history: History, opening: dict[str, Any], folder: Path) -> None:
-    """Checks that a project's trials can be compared with those that are about to come.
-
-    The strategy and the budget may have changed; what defines the trials may not.
-    """
+    """Checks that what defines the trials is as before; strategy and budget may have changed."""
     if not history.opened:
         return
     earlier = history.opened[-1]
@@ -174,10 +168,8 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Returns what `Search` has to be given to go on with the search in a project folder.
-
-    Nothing in the folder is evaluated or unpickled: names are looked up, numbers are taken.
-    """
+    """Returns the arguments of `Search` that go on with the search in a folder."""
+    # Nothing in the folder is evaluated or unpickled: names are looked up, numbers are taken.
     folder = named_folder(directory)
     found_line = find_opening(folder)
     if found_line is None:

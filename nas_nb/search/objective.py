@@ -78,12 +78,7 @@ def _check_logged(name: str, logged: list[str] | None) -> None:
 
 
 def warn_of_training_rows(objective: Any, logs: Collection[str]) -> None:
-    """Warns where a tuner's objective is measured on the rows that a candidate was trained on.
-
-    Args:
-        objective: KerasTuner's objective, or several.
-        logs: The names that an epoch logged.
-    """
+    """Warns where a tuner's objective is measured on the rows that a candidate was trained on."""
     validated = any(name.startswith("val_") for name in logs)
     for one in getattr(objective, "objectives", [objective]):
         name = one.name

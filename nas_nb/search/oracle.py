@@ -30,11 +30,10 @@ _REPEATS = 20
 
 
 class SearchOracle(StrategyOracle):
-    """Asks the strategy that steering has left in force, on what it has left of the space.
+    """Asks the strategy that steering has left in force, on what it has left of the space."""
 
-    Everything it goes by is in the journal, and so a search that was steered, killed and resumed
-    proposes what it would have proposed.
-    """
+    # All it goes by is in the journal: a search that was steered, killed and resumed proposes what
+    # it would have proposed.
 
     def __init__(
         self,
@@ -105,11 +104,9 @@ class SearchOracle(StrategyOracle):
 
 
 def confine(strategy: Strategy, domain: Domain) -> Strategy:
-    """Returns the strategy over a part of its space.
-
-    A function knows nothing of the part: what it proposes outside is asked for again, and then
-    drawn at random.
-    """
+    """Returns the strategy over a part of its space."""
+    # A function knows nothing of the part: what it proposes outside is asked for again, and then
+    # drawn at random.
     if not isinstance(strategy, FunctionStrategy):
         return strategy.over(domain)
     ask, whole = strategy.function, strategy.domain
@@ -134,16 +131,12 @@ def confine(strategy: Strategy, domain: Domain) -> Strategy:
 
 @dataclass(frozen=True)
 class ActiveSteering:
-    """What holds for the next proposal, as far as steering has decided it.
+    """What steering has decided for the next proposal."""
 
-    Attributes:
-        rules: What is left of the space; none for all of it.
-        strategy: Name and options of who proposes, or None if the session's opening says it.
-        limits: Limits of the budget that are not those of the opening; None for no limit.
-    """
-
-    rules: Rules = field(default=Rules())
+    rules: Rules = field(default=Rules())  # what is left of the space; none for all of it
+    # None if the session's opening says it.
     strategy: tuple[str, dict[str, Any]] | None = field(default=None, hash=False)
+    # Those that differ from the opening's; None for no limit.
     limits: dict[str, Any] = field(default_factory=dict, compare=False)
 
 

@@ -219,19 +219,12 @@ Histories = Mapping[tuple[str, int], "History"]
 
 
 class IncumbentCurve(NamedTuple):
-    """A search as a line: its ended trials in order.
+    """A search as a line: of its ended trials in order."""
 
-    Attributes:
-        scores: Of each; NaN where it failed.
-        incumbents: The best score so far; NaN before there is one.
-        epochs: Spent so far.
-        times_s: Seconds spent on trials so far.
-    """
-
-    scores: list[float]
-    incumbents: list[float]
-    epochs: list[int]
-    times_s: list[float]
+    scores: list[float]  # NaN where a trial failed
+    incumbents: list[float]  # the best score so far; NaN before there is one
+    epochs: list[int]  # spent so far
+    times_s: list[float]  # seconds spent on trials so far
 
 
 def incumbent_curve(history: History) -> IncumbentCurve:

@@ -142,23 +142,14 @@ class TrainedRun(RaceRun):
 
 @dataclass(frozen=True)
 class RaceTask:
-    """What a race over known scores is run on.
-
-    Attributes:
-        table: What is known.
-        domain: The space.
-        objective: What is compared, with its direction.
-        budget: Of each lane; its time is that of the table.
-        name: What the table is called.
-        identity: What the table holds, or the code that it is made of.
-    """
+    """What a race over known scores is run on."""
 
     table: TabularBenchmark
     domain: Domain
     objective: kt.Objective
     budget: Budget
     name: str
-    identity: dict[str, str]
+    identity: dict[str, str]  # what the table holds, or the code that it is made of
 
 
 class TabularRun(RaceRun):
@@ -290,11 +281,10 @@ def _domain(space: SpaceLike | Domain) -> Domain:
 
 
 class TabularOracle(StrategyOracle):
-    """Takes, for each proposal, the nearest known architecture that was not tried.
+    """Takes, for each proposal, the nearest known architecture that was not tried."""
 
-    The strategy sees that one in the history, with its own score: so nothing is made up, and each
-    strategy chooses from the same pool.
-    """
+    # The strategy sees that one in the history, with its own score: nothing is made up, and each
+    # strategy chooses from the same pool.
 
     def __init__(
         self, *args: Any, domain: Domain, points: Sequence[dict[str, Value]], **kwargs: Any

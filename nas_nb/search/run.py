@@ -292,16 +292,11 @@ def _open_journal(project: Project) -> RetryingJournal:
 
 
 class RetryingJournal(Journal):
-    """A journal that asks what to do when it can't be written, and then tries again.
-
-    Attributes:
-        on_blocked: Called with the error when an event can't be written (a full disk, a deleted
-            folder); it returns, maybe after long, whether another try makes sense. Without it, or
-            where none does, the error is raised.
-    """
+    """A journal that asks what to do when it can't be written, and then tries again."""
 
     def __init__(self) -> None:
         super().__init__()
+        # It returns, maybe after long, whether another try makes sense; without it none does.
         self.on_blocked: Callable[[JournalWriteError], bool] | None = None
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:

@@ -58,10 +58,7 @@ if TYPE_CHECKING:
 
 
 class SearchListener:
-    """Follows a search: it is told what happens to it, in the thread that asked for it.
-
-    This one does nothing, as suits a script; a notebook's shows it.
-    """
+    """Is told what happens to a search, in the thread that asked for it; this one does nothing."""
 
     @property
     def blocking(self) -> bool:

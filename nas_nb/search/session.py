@@ -158,11 +158,9 @@ Action = Callable[[], None]
 
 
 def wait_until(settled: Check, ended: Check, stop: Action, timeout_s: float | None) -> None:
-    """Polls until `settled`; an interrupt calls `stop` and then waits until `ended`.
-
-    Polling, since an interrupt during `Thread.join` marks a running thread as ended (Python up to
-    3.12), and an Event without a timeout can't be interrupted on every platform.
-    """
+    """Polls until `settled`; an interrupt calls `stop` and then waits until `ended`."""
+    # Polling, since an interrupt during `Thread.join` marks a running thread as ended (Python up to
+    # 3.12), and an Event without a timeout can't be interrupted on every platform.
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     try:
         while not settled() and (deadline is None or time.monotonic() < deadline):
@@ -188,10 +186,7 @@ def _stop_and_wait(ended: Check, stop: Action) -> None:
 
 @contextmanager
 def interrupt_stops(stop: Action) -> Iterator[None]:
-    """Turns the first Ctrl-C inside the block into `stop()`, and lets a second one through.
-
-    In other threads than the main one signals don't arrive, and nothing is changed.
-    """
+    """Turns the first Ctrl-C in the main thread into `stop()`, and lets a second one through."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -37,29 +37,17 @@ CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
 
 @dataclass(frozen=True)
 class Settings:
-    """What defines a search.
+    """What defines a search."""
 
-    Attributes:
-        name: What it is called on screen.
-        space: What may be built, bound to `data`.
-        data: What candidates are trained and compared on.
-        strategy: Who proposes.
-        objective: What is compared.
-        budget: What may be spent.
-        fidelity: What each trial is granted.
-        seed: Decides proposals, initial weights and orders of samples; 0 or more.
-        identity: What data and code were when the search was made: a function that reads a
-            variable of the notebook is another one as soon as that changes.
-    """
-
-    name: str
-    space: SearchSpace
+    name: str  # what it is called on screen
+    space: SearchSpace  # bound to `data`
     data: Data
     strategy: Strategy
     objective: kt.Objective
     budget: Budget
-    fidelity: Fidelity
-    seed: int
+    fidelity: Fidelity  # what each trial is granted
+    seed: int  # decides proposals, initial weights and orders of samples
+    # What data and code were when the search was made.
     identity: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -181,11 +169,9 @@ def requested_settings(settings: Settings) -> dict[str, Any]:
 
 
 def resumed_settings(settings: Settings, history: History) -> Settings:
-    """Returns settings as an earlier session left them, where code asks for the same as then.
-
-    So a search whose strategy or budget was changed while it ran goes on with the changed one
-    when its cell runs again; code that was changed since then wins.
-    """
+    """Returns settings as steering left them, where code asks for the same as then."""
+    # A steered search goes on with the changed strategy or budget when its cell runs again;
+    # code that was changed since then wins.
     if not history.opened:
         return settings
     opening, now, plan = history.opened[-1], requested_settings(settings), active_steering(history)

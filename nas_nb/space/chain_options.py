@@ -17,25 +17,15 @@ from nas_nb.space.ranges import LARGEST, Interval
 
 @dataclass(frozen=True)
 class DictKey:
-    """One key of the dictionary.
+    """One key of the dictionary."""
 
-    Attributes:
-        parameter: Name of its parameter; with `per_layer`, the name before ``_1``, ``_2``.
-        read: Turns one of the user's values into a plain one, or raises `SpaceError`.
-        per_layer: Whether every layer of the chain chooses anew.
-        default: Values where the key is left out; none makes the key compulsory.
-        recorded: Whether the default is a parameter, too, rather than a constant of the models.
-        convolutional: Whether it says something about convolutions only.
-        interval: What an interval of it is: whole or any numbers; None where it can't be one.
-    """
-
-    parameter: str
-    read: Callable[[Any], Value]
-    per_layer: bool = False
-    default: tuple[Value, ...] = ()
-    recorded: bool = True
-    convolutional: bool = False
-    interval: ParameterKind | None = None
+    parameter: str  # its name; with `per_layer`, the name before `_1`, `_2`
+    read: Callable[[Any], Value]  # makes a user's value plain, or raises SpaceError
+    per_layer: bool = False  # whether every layer of the chain chooses anew
+    default: tuple[Value, ...] = ()  # where the key is left out; none makes it compulsory
+    recorded: bool = True  # whether the default is a parameter, not a constant
+    convolutional: bool = False  # whether it is about convolutions only
+    interval: ParameterKind | None = None  # what an interval of it holds; None for no interval
 
 
 def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
@@ -72,11 +62,7 @@ def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
 
 
 def read_recipe(chain: object) -> dict[str, Parameter]:
-    """Returns the parameters of a recipe, which may come from a stranger's file.
-
-    Each value is read as one of a user's dictionary is: no layer, optimizer or activation but
-    those, and no larger sizes.
-    """
+    """Returns the parameters of a recipe, maybe a stranger's: values are read as a user's are."""
     if not isinstance(chain, Mapping) or not {*_RECORDED} <= chain.keys():
         raise _no_recipe(chain)
     return {key: _from_recipe(key, entry) for key, entry in chain.items()}

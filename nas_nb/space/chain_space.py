@@ -193,19 +193,12 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True)
 class _Stage:
-    """One position of the chain.
+    """One position of the chain."""
 
-    Attributes:
-        before: What makes its input flat, where that is needed.
-        main: The layer, and its normalisation and activation where they are layers.
-        shortcut: A linear layer that brings the input to the output's size; None if it has it.
-        after: Pooling and dropout.
-    """
-
-    before: list[keras.layers.Layer]
-    main: list[keras.layers.Layer]
-    shortcut: keras.layers.Layer | None
-    after: list[keras.layers.Layer]
+    before: list[keras.layers.Layer]  # what makes its input flat, where needed
+    main: list[keras.layers.Layer]  # the layer, its normalisation and activation
+    shortcut: keras.layers.Layer | None  # brings the input to the output's size
+    after: list[keras.layers.Layer]  # pooling and dropout
 
 
 def chain_model(point: Values, spec: DataSpec) -> keras.Model:

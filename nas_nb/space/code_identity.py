@@ -34,13 +34,11 @@ _PLAIN = (bool, int, float, complex, type(None), type(...), enum.Enum)
 
 
 def code_identity(*sources: Any) -> dict[str, str]:
-    """Returns what functions, classes and objects of the user's are made of, by name.
-
-    A function is a hash of its instructions, so comments, docstrings and line numbers do not
-    count. What it reads (closure, defaults, globals) is a part of its own, and so is every
-    function or class of the user's that it uses. Libraries count by name: their versions are
-    recorded. Variables that the code itself changes, such as a counter, do not count.
-    """
+    """Returns what the user's functions, classes and objects are made of, by name."""
+    # A function is a hash of its instructions, so comments, docstrings and line numbers do not
+    # count. What it reads (closure, defaults, globals) is a part of its own, and so is every
+    # function or class of the user's that it uses. Libraries count by name: their versions are
+    # recorded. Variables that the code itself changes, such as a counter, do not count.
     survey = _Survey()
     for source in sources:
         survey.visit(_name(source), source)

@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpaceDefinition(ABC):
-    """One way to make a search space; `SearchSpace` asks it and adds KerasTuner's protocol.
-
-    Attributes:
-        rules: What is left of the space. Default: all.
-    """
+    """One way to make a search space; `SearchSpace` asks it and adds KerasTuner's protocol."""
 
     rules: Rules = field(default=Rules(), kw_only=True)
 
@@ -144,11 +140,7 @@ _F1 = ("f1", "f1_score")
 
 
 def output_layer(spec: DataSpec) -> keras.layers.Layer:
-    """Returns the dense layer whose outputs are the predictions of the task.
-
-    Shapes: ``(samples, features)`` to ``(samples, spec.outputs)``, probabilities but for
-    quantities.
-    """
+    """Returns the dense layer whose (samples, spec.outputs) are the predictions of the task."""
     activation, _, _ = _HEADS[spec.task]
     return keras.layers.Dense(spec.outputs, activation=activation)
 
@@ -156,10 +148,7 @@ def output_layer(spec: DataSpec) -> keras.layers.Layer:
 def compile_for(
     model: keras.Model, spec: DataSpec, *, optimizer: str = "adam", learning_rate: float = 0.001
 ) -> keras.Model:
-    """Compiles the model with the loss and the metrics of the data, and returns it.
-
-    They are the task's own, but for the `loss` of the data, and the `metrics` that it adds.
-    """
+    """Compiles the model with the task's loss and metric, or what the data has in their place."""
     _, loss, own = _HEADS[spec.task]
     metrics = [own, *(name for name in spec.metrics if name != own)]
     chosen = keras.optimizers.get(

@@ -334,12 +334,9 @@ Frontier = tuple[tuple[str, "Value | None"], ...]
 
 
 def count_points(parameters: tuple[Parameter, ...]) -> Count:
-    """Counts the distinct points of the parameters' domain, exactly.
-
-    A dynamic programme over the parameters: after each, prefixes that no later parameter can
-    tell apart are counted together. What is kept is the *frontier*, the values that a later
-    condition asks about; with nested conditions it is as wide as the nesting is deep.
-    """
+    """Counts the distinct points of the parameters' domain, exactly."""
+    # A dynamic programme over the parameters: after each, prefixes that no later parameter can tell
+    # apart are counted together, by the values that a later condition asks about.
     ordered = _children_near_parents(parameters)
     last_asked = _last_asked(ordered)
     prefixes: dict[Frontier, Count] = {(): 1}
@@ -392,11 +389,7 @@ def _unnamed(parameter: Parameter, named: set[Value]) -> Value:
 
 
 def _children_near_parents(parameters: tuple[Parameter, ...]) -> list[Parameter]:
-    """Reorders the parameters so that few values have to be remembered at any time.
-
-    Depth first: children follow as soon as all that they ask about is known. Parameters that
-    share a name keep their order.
-    """
+    """Orders parameters depth first, so that few values have to be remembered at any time."""
     needs = _needs(parameters)
     dependants: dict[int, list[int]] = defaultdict(list)
     for number, before in enumerate(needs):

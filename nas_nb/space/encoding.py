@@ -32,21 +32,13 @@ _APART = float(np.sqrt(0.5))
 
 @dataclass(frozen=True)
 class Axis:
-    """A choice as numbers: by index where its values are listed, by position along a range.
-
-    Attributes:
-        name: Of the choice.
-        values: All its values in order; none for a range that is continuous or too long to list.
-        line: That range, or None.
-        ordered: Whether near values are alike.
-        conditional: Whether some points don't make the choice.
-    """
+    """A choice as numbers: by index where its values are listed, by position along a range."""
 
     name: str
-    values: tuple[Value, ...]
-    line: NumericRange | None
-    ordered: bool
-    conditional: bool
+    values: tuple[Value, ...]  # in order; none for a range that is continuous or too long to list
+    line: NumericRange | None  # that range
+    ordered: bool  # whether near values are alike
+    conditional: bool  # whether some points don't make the choice
 
     @classmethod
     def of(cls, parameter: Parameter, longest: int) -> Axis:
@@ -69,10 +61,7 @@ class Axis:
         return self._indices.get(typed(value))
 
     def position(self, value: Value) -> float | None:
-        """Returns where a value stands, 0 to 1; None for one that a list or grid lacks.
-
-        The values of a list, and those of a grid, are even steps apart.
-        """
+        """Returns where a value stands, 0 to 1; None for one that a list or grid lacks."""
         line = self.line
         if line is not None and line.step is None:
             within = min(max(cast("float", value), line.low), line.high)
@@ -98,18 +87,14 @@ def axes(domain: Domain, *, longest: int) -> tuple[Axis, ...]:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Maps points of a domain to rows, one block of columns a choice.
+    """Maps points of a domain to rows, one block of columns a choice."""
 
-    Within a block the squared distance of two points is 0 where they agree and
-
-    - 1 where an unordered choice differs (one-hot, scaled by the root of 1/2),
-    - |i - j| / (count - 1) between values i and j of an ordered list (a thermometer),
-    - the square of the difference on the parameter's own scale, 0 to 1, for long and continuous
-      ranges.
-
-    A choice that isn't always active has a block more, a flag, and stands at the middle of its
-    range while it isn't: otherwise two architectures would differ in what neither has.
-    """
+    # Within a block the squared distance of two points is 0 where they agree, else
+    # - 1 where an unordered choice differs (one-hot, scaled by the root of 1/2),
+    # - |i - j| / (count - 1) between values i and j of an ordered list (a thermometer),
+    # - the square of the difference on a range's own scale, 0 to 1.
+    # A choice that isn't always active has a block more, a flag, and stands at the middle of its
+    # range while it isn't: otherwise two architectures would differ in what neither has.
 
     domain: Domain
 
@@ -210,10 +195,7 @@ def _table(axis: Axis) -> dict[Value, list[float]]:
 
 
 def _long_table(axis: Axis) -> dict[Value, list[float]]:
-    """Returns few columns for a list that is too long for one each.
-
-    Ordered values stand along a line. Of others the squared distances are 1 in the mean.
-    """
+    """Returns few columns for a long list: a line, or random ones with squared distances near 1."""
     if axis.ordered:
         return {value: [axis.position(value) or 0.0] for value in axis.values}
     rows = np.random.default_rng(0).normal(size=(len(axis.values), _LONGEST_TABLE))
@@ -222,12 +204,9 @@ def _long_table(axis: Axis) -> dict[Value, list[float]]:
 
 
 def distance(domain: Domain, one: Values, other: Values) -> float:
-    """Returns the number of choices that differ, where near values of a range differ less.
-
-    A choice that only one point has, and an unordered one whose values differ, count 1. Of an
-    ordered list the distance of the positions counts, and of a range that on its own scale, both
-    as a fraction of the whole. Twins are 0 apart.
-    """
+    """Returns the number of choices that differ, where near values of a range differ less."""
+    # A choice that only one point has, and an unordered one whose values differ, count 1; of others
+    # the distance counts as a fraction of the list or range. Twins are 0 apart.
     mine, theirs = domain.canonical(one), domain.canonical(other)
     if domain.key(mine) == domain.key(theirs):
         return 0.0
@@ -256,11 +235,7 @@ def _between(parameter: Parameter, mine: Value, theirs: Value) -> float:
 
 @runtime_checkable
 class Featured(Protocol):
-    """A domain that knows cheap facts about its points.
-
-    The facts should be as straight a line to the score as they can be made: the logarithm of
-    the parameters and of the MACs, the depth, the number of paths, counts of operations.
-    """
+    """A domain that knows cheap facts about its points, each as linear in the score as can be."""
 
     def features(self, values: Values) -> Mapping[str, float]:
         """Returns the same names, with finite numbers, for every point; in microseconds."""
@@ -277,10 +252,7 @@ _SIZES = ("log_macs", "macs", "log_params", "params")
 
 
 def size_of(domain: Domain, values: Values) -> float | None:
-    """Returns how large an architecture's model is, in MACs or else in weights, or None.
-
-    Only the order of the sizes means something: some spaces know them as logarithms.
-    """
+    """Returns a number that orders architectures by size, from MACs or else weights; or None."""
     if not isinstance(domain, Featured):
         return None
     known = domain.features(values)

@@ -39,27 +39,16 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class BuildTrace:
-    """What one build asked for.
+    """What one build asked for."""
 
-    Attributes:
-        asked: The parameters in the order of the first call, inactive ones included.
-        values: What the active ones were.
-        opened: The conditional scopes that were entered while their conditions held.
-        shut: The conditional scopes that were entered while their conditions did not hold.
-        returned: The type of what the build returned.
-        error: What the build raised, or None. What it asked for before that still counts.
-        layers: How many layers the model has: what a build costs.
-        weighted: Whether it could only be built with weights.
-    """
-
-    asked: tuple[Parameter, ...]
-    values: Mapping[str, Value]
-    opened: frozenset[Scope]
-    shut: tuple[Scope, ...]
+    asked: tuple[Parameter, ...]  # in the order of the first call, inactive ones included
+    values: Mapping[str, Value]  # of the active ones
+    opened: frozenset[Scope]  # entered while their conditions held
+    shut: tuple[Scope, ...]  # entered while they did not
     returned: type
-    error: BaseException | None
-    layers: int = 0
-    weighted: bool = False
+    error: BaseException | None  # what was asked for before it still counts
+    layers: int = 0  # of the model: what a build costs
+    weighted: bool = False  # whether it could only be built with weights
 
     @cached_property
     def ranges(self) -> dict[Slot, Parameter]:
@@ -358,11 +347,9 @@ class BuildExplorer:
     def _split(
         self, slot: Slot, having: BuildTrace, other: BuildTrace, path: Path
     ) -> tuple[str, list[tuple[Value, ...]]]:
-        """Returns a cause of what `having` asks for and `other` doesn't, and its values in groups.
-
-        Where builds that lack the cause, or ask for it with another range, ask for the slot, too,
-        what decides on the cause comes first.
-        """
+        """Returns what makes `having` ask for what `other` doesn't, and its values in groups."""
+        # Where builds that lack the cause, or ask for it with another range, ask for the slot, too,
+        # what decides on the cause comes first.
         decides: str | None = None
         for _ in self._slots:
             view = View(slot, decides)

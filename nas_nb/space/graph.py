@@ -14,17 +14,11 @@ if TYPE_CHECKING:
 
 
 class Node(NamedTuple):
-    """A box of a picture.
+    """A box of a picture."""
 
-    Attributes:
-        name: What edges call it; unique in its graph.
-        label: What is written in it; may have several lines.
-        kind: ``"input"``, ``"output"`` or ``"step"``: it sets the look.
-    """
-
-    name: str
-    label: str
-    kind: str = "step"
+    name: str  # what edges call it
+    label: str  # may have several lines
+    kind: str = "step"  # "input", "output" or "step"
 
 
 class Edge(NamedTuple):
@@ -76,19 +70,13 @@ class Box(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """An edge from (x1, y1) to (x2, y2).
-
-    Attributes:
-        bend: How far to the right its middle is pulled; 0 for a straight arrow, negative for one
-            pulled to the left.
-        label: What is written at its middle.
-    """
+    """An edge from (x1, y1) to (x2, y2), labelled at its middle."""
 
     x1: float
     y1: float
     x2: float
     y2: float
-    bend: float
+    bend: float  # how far to the right the middle is pulled
     label: str
 
 
@@ -102,10 +90,8 @@ class Layout(NamedTuple):
 
 
 def lay_out(graph: Graph) -> Layout:
-    """Places each node below all that lead to it, in rows, with the ends of edges close together.
-
-    Edges that pass rows bend around them, long ones further out, to both sides in turn.
-    """
+    """Places nodes in rows below all that lead to them, with the ends of edges close together."""
+    # Edges that pass rows bend around them, long ones further out, to both sides in turn.
     rows = _rows(graph)
     letters = max((len(edge.label) for edge in graph.edges), default=0)
     drop, gap = (_DROP + _LINE, letters * _LETTER) if letters else (_DROP, _GAP)
@@ -204,10 +190,7 @@ _SIZES = ("units", "filters", "output_dim", "rate")
 
 
 def model_graph(model: keras.Model) -> Graph:
-    """Returns a box for each layer of a Sequential or Functional model, and how they are wired.
-
-    A model of another class is a row of its layers, in the order of their making.
-    """
+    """Returns a box a layer and how they are wired; a row of the layers for a subclassed model."""
     config, built = model.get_config(), {layer.name: layer for layer in model.layers}
     layers = config.get("layers", ()) if isinstance(config, Mapping) else ()
     if not layers or "input_layers" not in config:
@@ -289,11 +272,7 @@ _LONGEST = 28
 
 
 def domain_graph(domain: Domain) -> Graph:
-    """Returns a box for each parameter, with its range, and an arrow for each condition.
-
-    The arrow leads from the parameter that is asked to the one that depends on it, and says which
-    values it has to have.
-    """
+    """Returns a box a parameter, and an arrow to each that a condition makes depend on another."""
     nodes: list[Node] = []
     edges: list[Edge] = []
     named: dict[str, list[str]] = {}

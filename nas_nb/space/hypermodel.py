@@ -24,16 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HyperModelSpace(SpaceDefinition):
-    """The space of a function ``build(hp)``, or of a HyperModel.
+    """The space of a function ``build(hp)``, or of a HyperModel."""
 
-    Attributes:
-        source: Makes and compiles a model from `kt.HyperParameters`. It is called a few times, with
-            values that take its branches, to find out which parameters it has.
-        input_shape: Shape of a sample of the data that models are built for; None until `for_data`.
-    """
-
+    # It is called a few times to find out which parameters it has.
     source: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel
-    input_shape: tuple[int, ...] | None = None
+    input_shape: tuple[int, ...] | None = None  # of a sample; None until `for_data`
     found: Domain | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,10 +56,7 @@ class HyperModelSpace(SpaceDefinition):
         return self.source
 
     def for_data(self, spec: DataSpec) -> HyperModelSpace:
-        """Returns the same space, whose models are built for this data.
-
-        Many functions leave the input's shape to the first batch; costs are counted before it.
-        """
+        """Returns the same space, whose models are built for this data before costs are counted."""
         same = self.input_shape == spec.input_shape
         return self if same else replace(self, input_shape=spec.input_shape)
 
@@ -108,11 +100,9 @@ def _build(model: keras.Model, input_shape: tuple[int, ...]) -> None:
 
 
 def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel) -> Domain:
-    """Returns the domain of a build function, after as few builds as its branches need.
-
-    The models get no weights where Keras can do without; the global random states stay as they
-    are, and no session is cleared.
-    """
+    """Returns the domain of a build function, after as few builds as its branches need."""
+    # The models get no weights where Keras can do without; the global random states stay as they
+    # are, and no session is cleared.
     function = _function(build)
     builder = WeightlessBuilder()
     survey = BuildExplorer(lambda values: record_build(function, values, builder))

@@ -22,11 +22,10 @@ _SCALARS = frozenset((str, int, float, bool))
 
 @dataclass(frozen=True)
 class IsomorphicDomain(Domain):
-    """A domain whose points may have twins: other points that mean the same architecture.
+    """A domain whose points may have twins: other points that mean the same architecture."""
 
-    All points belong to it, so that a published name or a hand-made point is taken as it is;
-    `key` tells which of them are twins, and `distinct` is what a search looks at.
-    """
+    # All points belong to it, so that a published name or a hand-made point is taken as it is.
+    # `key` tells which are twins; `distinct` is what a search looks at.
 
     @abstractmethod
     def key(self, point: Values) -> str:
@@ -42,10 +41,7 @@ class IsomorphicDomain(Domain):
 
     @abstractmethod
     def features(self, values: Values) -> Mapping[str, float]:
-        """Returns cheap facts about a point: the same finite numbers, by name, for every point.
-
-        They are what a model of the scores learns from: logarithms of the costs, depth, counts.
-        """
+        """Returns facts that a surrogate learns from: finite numbers by the same names."""
 
     def representative(self, values: Values) -> dict[str, Value]:
         """Returns the one point that stands for all the twins of `values`."""
@@ -71,10 +67,7 @@ class IsomorphicDomain(Domain):
         return {}
 
     def _asked(self, values: Values) -> tuple[object, ...]:
-        """Returns what values are remembered by; nothing where they can't be.
-
-        Types count: 1 is not True.
-        """
+        """Returns values with their types (1 is not True), or nothing where they have no key."""
         kinds = tuple(map(type, values.values()))
         if tuple(values) != self.names or not _SCALARS.issuperset(kinds):
             return ()
@@ -89,15 +82,7 @@ class IsomorphicDomain(Domain):
 
 @dataclass(frozen=True)
 class DistinctDomain(Domain):
-    """The representatives of a domain with twins.
-
-    Every point that it takes or returns becomes its representative, so that neither strategies
-    nor the history know of twins. One change of a point may change several choices of its
-    representative.
-
-    Attributes:
-        whole: The domain with all the twins.
-    """
+    """The representatives of a domain with twins, of which strategies know nothing."""
 
     whole: IsomorphicDomain
 
@@ -127,10 +112,7 @@ class DistinctDomain(Domain):
         return self.whole.standing_for(self.whole.complete(partial))
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
-        """Draws a point, and returns its representative: architectures with many twins more often.
-
-        That is how the published searches draw too.
-        """
+        """Returns a drawn point's representative: as published, those of many twins more often."""
         return self.whole.standing_for(self.whole.sample(rng))
 
     def _mutant(self, point: dict[str, Value], rng: np.random.Generator) -> dict[str, Value]:

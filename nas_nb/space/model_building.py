@@ -25,12 +25,11 @@ _GENERATOR = "global_seed_generator"
 
 
 class WeightlessBuilder:
-    """Calls functions that make Keras models, and gives those models no weights.
+    """Calls functions that make Keras models, and gives those models no weights."""
 
-    Inside Keras's stateless scope a variable has a shape and no value, which saves the memory and
-    most of the time of a build (a ResNet50 takes 0.4 s instead of 3.7 s). `close` gives values to
-    the variables that outlive the models, because the user's own layers hold them.
-    """
+    # Inside Keras's stateless scope a variable has a shape and no value, which saves the memory and
+    # most of the time of a build (a ResNet50 takes 0.4 s instead of 3.7 s). `close` gives values to
+    # the variables that outlive the models, because the user's own layers hold them.
 
     def __init__(self) -> None:
         self._made: list[weakref.ref[Any]] = []
@@ -120,11 +119,9 @@ def restart_names() -> None:
 
 @contextmanager
 def fresh_names() -> Iterator[None]:
-    """Lets Keras count automatic names from the start in the block, and puts its counters back.
-
-    A metric `AUC()` is then "auc" in every candidate. TensorFlow, too, keeps about 30 kB for every
-    variable name that it ever saw, so names that repeat keep memory flat.
-    """
+    """Lets Keras count automatic names from the start in the block, and puts its counters back."""
+    # A metric `AUC()` is then "auc" in every candidate. And TensorFlow keeps about 30 kB for every
+    # variable name that it ever saw, so names that repeat keep memory flat.
     before = global_state.get_global_attribute(_COUNTERS)
     restart_names()
     try:

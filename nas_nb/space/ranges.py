@@ -22,23 +22,14 @@ NEARBY = (-0.1, -0.01, 0.01, 0.1)
 
 @dataclass(frozen=True)
 class NumericRange:
-    """An interval ``[low, high]``, both ends included.
-
-    Attributes:
-        low: Smallest value.
-        high: Largest value. On a grid, the largest grid point at or below it.
-        step: Distance between grid points (their ratio when `log`); ``None`` for no grid.
-        log: Whether values are spread evenly in their logarithm. Needs ``low > 0``.
-        reverse: With `log`, whether they crowd towards `high` (KerasTuner's ``"reverse_log"``).
-        integer: Whether only whole numbers count.
-    """
+    """An interval ``[low, high]``, both ends included."""
 
     low: float
     high: float
-    step: float | None = None
-    log: bool = False
-    reverse: bool = False
-    integer: bool = False
+    step: float | None = None  # distance of grid points, their ratio when `log`; None for no grid
+    log: bool = False  # whether values are spread evenly in their logarithm; `low` is above 0
+    reverse: bool = False  # with `log`, whether they crowd towards `high` ("reverse_log")
+    integer: bool = False  # whether only whole numbers count
 
     @cached_property
     def off_grid(self) -> NumericRange:
@@ -80,10 +71,7 @@ class NumericRange:
         return index if close else None
 
     def clip(self, value: float) -> float | None:
-        """Returns `value` of a continuous range, or ``None`` where it isn't in it.
-
-        A rounding error beyond an end is forgiven.
-        """
+        """Returns a continuous range's `value`, rounding errors beyond an end forgiven, or None."""
         clipped = min(max(value, self.low), self.high)
         close = math.isclose(clipped, value, rel_tol=GRID_TOLERANCE, abs_tol=1e-12)
         return float(clipped) if close else None
@@ -112,10 +100,7 @@ class NumericRange:
         return math.log(value / self.low) / ratio
 
     def nearby(self, value: float) -> list[int | float]:
-        """Returns values close to `value`, in order, perhaps itself among them.
-
-        Those 1% and 10% of the range away, on its scale, and the two next to it on a grid.
-        """
+        """Returns values 1% and 10% of the range away on its scale, and a grid's next ones."""
         near: set[int | float] = set()
         if self.step is None:
             position = self.to_unit(value)
@@ -142,13 +127,7 @@ class NumericRange:
 
 @dataclass(frozen=True)
 class Interval:
-    """Every number from `low` to `high`, both included.
-
-    Attributes:
-        low: Smallest value.
-        high: Largest value, above `low`.
-        log: Whether numbers are drawn evenly in their logarithm; `low` is then above 0.
-    """
+    """Every number from `low` to `high`, both included; `log` draws evenly in the logarithm."""
 
     low: float
     high: float

@@ -42,17 +42,11 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule about one choice.
-
-    Attributes:
-        kind: What it does.
-        name: Of the choice; or what numbered choices share, `units` for `units_1`, `units_2`...
-        values: One or more; for a bound, the one number.
-    """
+    """One rule about one choice."""
 
     kind: RuleKind
-    name: str
-    values: tuple[Value, ...]
+    name: str  # of the choice, or what numbered ones share: `units` for `units_1`, `units_2`
+    values: tuple[Value, ...]  # one or more; for a bound, the one number
 
     @classmethod
     def read(cls, kind: RuleKind, name: str, given: object) -> Rule:
@@ -116,13 +110,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules about the choices of a space: what steering restricts, and what makes a subspace.
+    """Rules about the choices of a space: what steering restricts, and what makes a subspace."""
 
-    Attributes:
-        listed: The rules, at most one of a kind about a name, in the order in which they came.
-    """
-
-    listed: tuple[Rule, ...] = ()
+    listed: tuple[Rule, ...] = ()  # at most one of a kind about a name, as they came
 
     @classmethod
     def read(cls, **given: Mapping[str, object] | None) -> Rules:
@@ -174,10 +164,7 @@ class Rules:
         return Rules(tuple(rule for rule in self.listed if names and rule.name not in names))
 
     def narrow(self, domain: AnyDomain) -> AnyDomain:
-        """Returns the part of the domain that all rules leave.
-
-        Parameters whose conditions can't hold any more are gone with their branch.
-        """
+        """Returns what all rules leave of the domain, without branches that can't be reached."""
         if not self.listed:
             return domain
         by_name: dict[str, list[Rule]] = defaultdict(list)

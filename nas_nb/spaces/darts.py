@@ -45,12 +45,7 @@ MOST_NODES = 4
 
 @dataclass(frozen=True)
 class DartsSpace(SkeletonSpace[DartsSkeleton]):
-    """Nets of two cells, copied: of every node it is chosen what it takes and what it does to it.
-
-    Attributes:
-        nodes: Nodes of each cell.
-        operations: What an edge may be.
-    """
+    """Nets of two cells, copied: for each node is chosen what it takes and what it does to it."""
 
     nodes: int
     operations: tuple[str, ...]
@@ -89,10 +84,7 @@ class DartsSpace(SkeletonSpace[DartsSkeleton]):
         }
 
     def path_code(self, point: Values) -> np.ndarray:
-        """Returns which sequences of operations lead to the output: normal cell, reducing cell.
-
-        Ways from either input count alike, as do a cell's nodes at the output.
-        """
+        """Returns the sequences of operations from either input to the output, cell by cell."""
         cells = self.whole_domain.cells(point)
         rows = [path_encoding(paths(cell), self.operations, 1, self.nodes) for cell in cells]
         return np.concatenate(rows)
@@ -168,16 +160,10 @@ KINDS = ("normal", "reduce")
 
 @dataclass(frozen=True)
 class DartsDomain(IsomorphicDomain):
-    """Two cells, one that keeps height and width and one that halves them.
+    """A normal cell and one that halves height and width; nodes in another order make twins."""
 
-    For each node, from 0, the values are ``normal_0_from``, the two states that it takes
-    (``"0,1"``), and ``normal_0_op_1``, ``normal_0_op_2``, what is done to them. Cells whose nodes
-    are numbered in another order are twins.
-
-    Attributes:
-        nodes: Nodes of each cell.
-        skeleton: Where the cells stand; it sets the costs.
-    """
+    # For each node, from 0, the values are `normal_0_from`, the two states that it takes ("0,1"),
+    # and `normal_0_op_1`, `normal_0_op_2`, what is done to them.
 
     nodes: int
     skeleton: DartsSkeleton

@@ -52,10 +52,7 @@ Cell = tuple[CellNode, ...]
 
 @lru_cache(maxsize=1 << 12)
 def node_of(one: str, state: int, other: str, other_state: int) -> CellNode:
-    """Returns the node that takes two states: the same object each time.
-
-    Thousands of cells are kept in memory. They are made of a few hundred nodes.
-    """
+    """Returns the node that takes two states: the same object each time, to save memory."""
     if state > other_state:
         return node_of(other, other_state, one, state)
     return NodeInput(one, state), NodeInput(other, other_state)
@@ -68,12 +65,10 @@ def pairs(node: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 14)
 def canonical(cell: Cell) -> Cell:
-    """Returns the isomorphic cell that stands for all.
-
-    Nodes may change places where none takes another that comes later, and so may the two edges
-    of a node. Nodes are sorted by depth and by all that leads to them; those that are alike in
-    both are tried in every order.
-    """
+    """Returns the isomorphic cell that stands for all."""
+    # Nodes may change places where none takes another that comes later, and so may the two edges
+    # of a node. Nodes are sorted by depth and by all that leads to them; those that are alike in
+    # both are tried in every order.
     longest = [0] * INPUTS
     looks: list[Any] = [(0,), (1,)]
     for node in cell:
@@ -105,11 +100,7 @@ def genotype(normal: Cell, reduce: Cell) -> str:
 
 
 def from_genotype(text: str) -> tuple[Cell, Cell]:
-    """Returns the normal and the reducing cell of a published form.
-
-    It is read, never evaluated. The edges of a node may come in any order, and what is put
-    together may be a list or a ``range``.
-    """
+    """Returns normal and reducing cell of a published form, which is read and never evaluated."""
     names = ("normal", "normal_concat", "reduce", "reduce_concat")
     found = parse_literal_call(text, "Genotype", names, _EXAMPLE)
     normal, reduce = (
@@ -178,17 +169,11 @@ KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5x
 
 
 class Convolution(NamedTuple):
-    """A convolution without a bias.
+    """A convolution without a bias."""
 
-    Attributes:
-        weights: Of its kernel.
-        normalised: How many channels are normalised after it; 0 for none.
-        area: Pixels that it makes.
-    """
-
-    weights: int
-    normalised: int
-    area: int
+    weights: int  # of its kernel
+    normalised: int  # channels that are normalised after it; 0 for none
+    area: int  # pixels that it makes
 
 
 def params(normal: Cell, reduce: Cell, skeleton: DartsSkeleton, *, trainable: bool = False) -> int:

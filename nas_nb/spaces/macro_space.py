@@ -30,14 +30,10 @@ DEFAULT_BLOCKS = (IDENTITY, "conv_3x3", "mb3_3x3", "mb6_5x5")
 
 @dataclass(frozen=True)
 class MacroSpace(SkeletonSpace[Skeleton]):
-    """Nets of blocks in sequence: a block is chosen for every place.
+    """Nets of blocks in sequence: one is chosen for every place, ``block_1``, ``block_2``, ..."""
 
-    Each stage begins with a 3x3 convolution, which sets the channels and, but for the first
-    stage, halves height and width. The values are named ``block_1``, ``block_2``, ...
-
-    Attributes:
-        blocks: What a place may hold.
-    """
+    # Each stage begins with a 3x3 convolution, which sets the channels and, but for the first
+    # stage, halves height and width.
 
     made_of: ClassVar[str] = "blocks for images"
 
@@ -131,14 +127,10 @@ Blocks = tuple[str, ...]
 
 @dataclass(frozen=True)
 class MacroDomain(IsomorphicDomain):
-    """The nets of a skeleton: one choice of a block for each place of each stage.
+    """The nets of a skeleton: one choice of a block for each place of each stage."""
 
-    Blocks of a stage that differ only in where the identities stand make the same net: they are
-    twins, and the one with its identities last stands for them.
-
-    Attributes:
-        skeleton: Where the blocks stand; `cells` is the number of places in a stage.
-    """
+    # Blocks of a stage that differ only in where the identities stand make the same net: they are
+    # twins, and the one with its identities last stands for them.
 
     skeleton: Skeleton
 
@@ -240,19 +232,12 @@ def _arrangements(working: Blocks, length: int) -> Iterator[Blocks]:
 
 @dataclass(frozen=True)
 class Block:
-    """How a block is built.
+    """How a block is built."""
 
-    Attributes:
-        side: Side of its spatial kernel.
-        expansion: How many times wider an inverted residual is inside; 0 for plain convolutions.
-        depth: How many plain convolutions.
-        residual: Whether the input is added to the result.
-    """
-
-    side: int
-    expansion: int = 0
-    depth: int = 1
-    residual: bool = True
+    side: int  # of its spatial kernel
+    expansion: int = 0  # of an inverted residual; 0 for plain convolutions
+    depth: int = 1  # how many plain convolutions
+    residual: bool = True  # whether the input is added to the result
 
 
 BLOCKS: dict[str, Block | None] = {

@@ -40,20 +40,14 @@ MOST_EDGES = 9
 
 @dataclass(frozen=True)
 class NasBench101Space(SkeletonSpace[Skeleton]):
-    """Nets of one cell, copied: which vertex leads to which, and what each vertex does.
+    """Nets of one cell, copied: which vertex leads to which, and what each vertex does."""
 
-    The values are named ``edge_0_1``, ``edge_0_2``, ``edge_1_2``, ... (true where the edge is
-    there) and ``op_1``, ``op_2``, ...; vertex 0 is the input, the last one the output.
-
-    Attributes:
-        nodes: Vertices of the cell, 2 to 7.
-        edges: The most edges of a cell.
-        operations: What a vertex may do, in the published order.
-    """
+    # The values are `edge_0_1`, `edge_0_2`, `edge_1_2`, ... (true where the edge is there) and
+    # `op_1`, `op_2`, ...; vertex 0 is the input, the last one the output.
 
     nodes: int
-    edges: int
-    operations: tuple[str, ...]
+    edges: int  # the most edges of a cell
+    operations: tuple[str, ...]  # in the published order
 
     @cached_property
     def whole_domain(self) -> NasBench101Domain:
@@ -174,17 +168,11 @@ _LISTED = 5000
 
 @dataclass(frozen=True)
 class NasBench101Domain(IsomorphicDomain):
-    """Graphs with an operation on each inner vertex: one yes or no an edge.
+    """Graphs with an operation on each inner vertex: one yes or no an edge."""
 
-    A point is legal if there is a way from the input to the output, and if no more than
-    `most_edges` edges are on such ways. What is on none makes no difference, nor does the order
-    of the vertices: such points are twins.
-
-    Attributes:
-        nodes: Vertices, the input and the output among them.
-        most_edges: Edges that a cell may have.
-        skeleton: Where the cells stand; it sets the costs.
-    """
+    # A point is legal if there is a way from the input to the output, and if no more than
+    # `most_edges` edges are on such ways. What is on none makes no difference, nor does the order
+    # of the vertices: such points are twins.
 
     nodes: int
     most_edges: int
@@ -213,12 +201,9 @@ class NasBench101Domain(IsomorphicDomain):
         return point
 
     def complete(self, partial: Values) -> dict[str, Value]:
-        """Returns the point that `partial` means, with defaults for what it lacks.
-
-        KerasTuner knows nothing of edges that don't go together. So where there is no way, the
-        edge from input to output is added, and where there are too many, the last that can be
-        spared are left out.
-        """
+        """Returns the point that `partial` means, with defaults for what it lacks."""
+        # KerasTuner knows nothing of edges that don't go together. So where there is no way, the
+        # edge from input to output is added, and of too many the last that can be spared go.
         point = super().complete(partial)
         return point if self._is_legal(point) else self.canonical(self._mended(point))
 
@@ -266,11 +251,7 @@ class NasBench101Domain(IsomorphicDomain):
         return first if self.is_whole or self.contains(first) else dict(point)
 
     def count_distinct(self) -> int:
-        """Returns how many cells are not isomorphic.
-
-        Of a part of the space with more than a few thousand points it returns their number, which
-        is an upper bound.
-        """
+        """Returns how many cells are not isomorphic; of a large subspace an upper bound."""
         if self.is_whole:
             operations = cast("int", self.parameters[-1].count) if self.nodes > 2 else 0
             return nasbench101_counting.count_distinct(self.nodes - 2, self.most_edges, operations)
@@ -304,10 +285,7 @@ class NasBench101Domain(IsomorphicDomain):
         return Cell(tuple(itertools.compress(every, values)), operations)
 
     def point(self, cell: Cell) -> dict[str, Value]:
-        """Returns the point of a cell with up to `nodes` vertices, the missing ones idle.
-
-        The cell's inner vertices come first.
-        """
+        """Returns the point of a cell: its inner vertices first, then idle ones up to `nodes`."""
         return dict(zip(self.names, _written(cell, self._idle), strict=True))
 
     @cached_property
@@ -365,10 +343,7 @@ class NasBench101Domain(IsomorphicDomain):
 
 
 def nasbench101_parameters(nodes: int, operations: Sequence[str]) -> tuple[Parameter, ...]:
-    """Returns a yes or no for each edge, and a choice of an operation for each inner vertex.
-
-    By default the vertices are in a row.
-    """
+    """Returns a choice for each edge and inner vertex; by default the vertices are in a row."""
     wires = [
         Parameter(edge_name(edge), ParameterKind.BOOLEAN, default=edge[1] == edge[0] + 1)
         for edge in edges(nodes)

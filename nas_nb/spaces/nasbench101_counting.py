@@ -26,19 +26,12 @@ _BITS = np.array([number.bit_count() for number in range(1 << 5)], np.uint8)
 
 
 class Choices(NamedTuple):
-    """What may be chosen; each list holds the sets of edges as bits.
+    """What may be chosen; each list holds the sets of edges as bits."""
 
-    Attributes:
-        inner: Of edges between inner vertices, in the order of `inner_edges`.
-        first: Of the edges from the input, one bit an inner vertex.
-        final: Of the edges to the output.
-        direct: Of the edge from input to output: some of 0 and 1.
-    """
-
-    inner: tuple[int, ...]
-    first: tuple[int, ...]
-    final: tuple[int, ...]
-    direct: tuple[int, ...]
+    inner: tuple[int, ...]  # of edges between inner vertices, in the order of `inner_edges`
+    first: tuple[int, ...]  # of the edges from the input, one bit an inner vertex
+    final: tuple[int, ...]  # of the edges to the output
+    direct: tuple[int, ...]  # of the edge from input to output: some of 0 and 1
 
 
 def inner_edges(vertices: int) -> list[tuple[int, int]]:
@@ -62,10 +55,7 @@ def count_graphs(vertices: int, choices: Choices, most_edges: int) -> int:
 
 
 def _live(vertices: int, choices: Choices) -> tuple[Counts, Counts]:
-    """Returns, for each graph without the direct edge, its edges on ways, and the vertices there.
-
-    Both have the shape (inner, first, final). Without any way there are 0 edges.
-    """
+    """Returns how many edges of each graph are on ways, and the vertices there, by its bits."""
     inner = np.array(choices.inner, np.uint16)[:, None, None]
     first = np.array(choices.first, np.uint16)[None, :, None]
     final = np.array(choices.final, np.uint16)[None, None, :]
@@ -87,11 +77,9 @@ def _live(vertices: int, choices: Choices) -> tuple[Counts, Counts]:
 
 @lru_cache(maxsize=32)
 def count_distinct(vertices: int, most_edges: int, operations: int) -> int:
-    """Returns how many cells there are up to isomorphism, with at most so many inner vertices.
-
-    For every graph without dead vertices the labellings that its automorphisms tell apart are
-    counted with Burnside's lemma: the mean, over the automorphisms, of how many they leave alone.
-    """
+    """Returns how many cells there are up to isomorphism, with at most so many inner vertices."""
+    # For every graph without dead vertices the labellings that its automorphisms tell apart are
+    # counted with Burnside's lemma: the mean, over the automorphisms, of how many they leave alone.
     return sum(_count_exact(inner, most_edges, operations) for inner in range(vertices + 1))
 
 

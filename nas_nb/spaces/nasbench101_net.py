@@ -31,15 +31,10 @@ _EXAMPLE = (
 
 
 class Cell(NamedTuple):
-    """A cell: vertex 0 is its input, the last one its output.
+    """A cell: vertex 0 is its input, the last one its output."""
 
-    Attributes:
-        edges: (from, to) with from < to, in the order of `to`.
-        operations: Of the inner vertices, in order.
-    """
-
-    edges: tuple[Edge, ...]
-    operations: tuple[str, ...]
+    edges: tuple[Edge, ...]  # (from, to) with from < to, in the order of `to`
+    operations: tuple[str, ...]  # of the inner vertices, in order
 
     @property
     def last(self) -> int:
@@ -69,13 +64,11 @@ def pruned(cell: Cell) -> Cell | None:
 
 @lru_cache(maxsize=1 << 14)
 def canonical(cell: Cell) -> Cell:
-    """Returns the isomorphic cell that stands for all.
-
-    As in the paper's hash (section 2.1 and its code), a vertex is told apart by its operation and,
-    again and again, by what its neighbours are told apart by. Vertices that still look alike are
-    tried in every order, so that cells are equal if and only if they are isomorphic. Vertices are
-    sorted by their distance from the input first: every such order runs along the edges.
-    """
+    """Returns the isomorphic cell that stands for all."""
+    # As in the paper's hash (section 2.1 and code), a vertex is told apart by its operation and,
+    # again and again, by what its neighbours are told apart by. Vertices that still look alike are
+    # tried in every order. They are sorted by their distance from the input first: every such order
+    # runs along the edges.
     groups = _alike(cell)
     orders = itertools.product(*map(itertools.permutations, groups))
     return min(_renumbered(cell, [v for group in order for v in group]) for order in orders)
@@ -183,12 +176,10 @@ class Convolution(NamedTuple):
 
 
 def channels(cell: Cell, given: int, made: int) -> tuple[int, ...]:
-    """Returns the channels of every vertex of a pruned cell.
-
-    As published (section 2.1 and its code): the vertices that lead to the output share its
-    channels, the first of them with one more where they can't be shared evenly; every other vertex
-    has as many as the widest that it leads to.
-    """
+    """Returns the channels of every vertex of a pruned cell."""
+    # As published (section 2.1 and its code): the vertices that lead to the output share its
+    # channels, the first of them with one more where they can't be shared evenly; every other
+    # vertex has as many as the widest that it leads to.
     ends = [source for source, target in cell.edges if target == cell.last and source > 0]
     widths = [given, *[0] * len(cell.operations), made]
     for number, vertex in enumerate(sorted(ends)):
@@ -256,12 +247,10 @@ def features(inputs: Any, cell: Cell, skeleton: Skeleton) -> Any:
 
 
 def module(x: Any, cell: Cell, made: int) -> Any:
-    """Returns the output of a cell, with `made` channels.
-
-    What comes from the input is projected to the channels that are wanted, what comes from other
-    vertices loses a channel where it has one too many. It is added up, but for the output, which
-    has its vertices side by side.
-    """
+    """Returns the output of a cell, with `made` channels."""
+    # What comes from the input is projected to the channels that are wanted; what comes from other
+    # vertices loses a channel where it has one too many, and is added up. The output has its
+    # vertices side by side.
     widths = channels(cell, x.shape[-1], made)
     values = [x]
     for vertex, operation in enumerate(cell.operations, start=1):

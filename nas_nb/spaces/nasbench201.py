@@ -41,18 +41,13 @@ MOST_NODES = 4
 
 @dataclass(frozen=True)
 class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
-    """Nets of one cell, copied: an operation is chosen for every edge between the cell's nodes.
+    """Nets of one cell, copied: an operation is chosen for every edge between the cell's nodes."""
 
-    The values are named ``edge_0_1``, ``edge_0_2``, ``edge_1_2``, ...: from node to node, the
-    input being node 0 and the output the last.
-
-    Attributes:
-        nodes: Nodes of the cell, 2 to 4.
-        operations: What an edge may be, in the published order.
-    """
+    # Values are `edge_0_1`, `edge_0_2`, `edge_1_2`, ...: from node to node, the input being node
+    # 0 and the output the last.
 
     nodes: int
-    operations: tuple[str, ...]
+    operations: tuple[str, ...]  # in the published order
 
     @cached_property
     def whole_domain(self) -> NasBench201Domain:
@@ -176,14 +171,10 @@ Cell = tuple[str, ...]
 
 @dataclass(frozen=True)
 class NasBench201Domain(IsomorphicDomain):
-    """The cells of a skeleton: one choice an edge; isomorphic cells are twins.
+    """The cells of a skeleton: one choice an edge; isomorphic cells are twins."""
 
-    Of twins the first in the published order of operations stands for all: the one with `none`
-    on edges that lead nowhere.
-
-    Attributes:
-        skeleton: Where the cells stand; it sets the costs.
-    """
+    # Of twins the first in the published order of operations stands for all: the one with `none` on
+    # edges that lead nowhere.
 
     skeleton: Skeleton
 
@@ -242,10 +233,7 @@ def isomorphism_table(choices: tuple[Cell, ...]) -> dict[Cell, Cell]:
 
 
 def _cells(choices: tuple[Cell, ...], nodes: int) -> Iterator[tuple[Cell, str]]:
-    """Yields every cell in order, with its unique string.
-
-    The strings of all nodes but the last are shared by the cells that begin alike.
-    """
+    """Yields each cell in order with its unique string; cells that begin alike share its parts."""
     inner = (nodes - 1) * (nodes - 2) // 2
     ends = list(itertools.product(*choices[inner:]))
     for start in itertools.product(*choices[:inner]):

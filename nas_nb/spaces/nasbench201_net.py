@@ -71,14 +71,10 @@ def nodes_of(edge_count: int) -> int:
 
 
 def unique_string(operations: Sequence[str]) -> str:
-    """Returns the string that isomorphic cells share, as NATS-Bench defines them.
-
-    A node is the sorted sum of what its edges bring; a skip brings its node as it is, and zeros
-    (`none`, or anything after a zero) are one symbol. It is NATS-Bench's ``to_unique_str`` with
-    zeros considered; its 15,625 cells have 6,466 such strings. It overlooks whether two equal
-    branches share their weights, so a few of the cells that it calls isomorphic differ in
-    parameters.
-    """
+    """Returns NATS-Bench's string of a cell, zeros considered, which isomorphic cells share."""
+    # A node is the sorted sum of what its edges bring; a skip brings its node as it is, and zeros
+    # (`none`, or anything after a zero) are one symbol: 6,466 strings of 15,625 cells. It overlooks
+    # whether two equal branches share their weights, so a few twins differ in parameters.
     nodes = [_INPUT]
     terms = iter(operations)
     for _ in range(1, nodes_of(len(operations))):
@@ -130,10 +126,7 @@ def params(operations: Sequence[str], skeleton: Skeleton, *, trainable: bool = F
 
 
 def macs(operations: Sequence[str], skeleton: Skeleton) -> int:
-    """Returns the multiply-adds of the convolutions and the dense layer for one sample.
-
-    It counts as `nas_nb.evaluate.macs` does: normalisation, pooling and sums are free.
-    """
+    """Returns the multiply-adds for one sample as `evaluate.macs` counts: without normalisation."""
     sides = sum(KERNELS[operation] ** 2 for operation in operations if operation in KERNELS)
     shapes = list(zip(skeleton.widths, skeleton.areas, strict=True))
     stem = 9 * skeleton.input_shape[2] * skeleton.width * skeleton.areas[0]
@@ -146,10 +139,7 @@ def macs(operations: Sequence[str], skeleton: Skeleton) -> int:
 
 
 def features(inputs: Any, operations: Sequence[str], skeleton: Skeleton) -> Any:
-    """Returns the features that the net finds in images: ``(samples, channels)``.
-
-    Layers are named for their places, so that nets of two cells tell which of them correspond.
-    """
+    """Returns the features of images, ``(samples, channels)``, by layers named for their places."""
     stem = keras.layers.Conv2D(skeleton.width, 3, padding="same", use_bias=False, name="stem_conv")
     x = normalise(stem(inputs), "stem")
     for stage, width in enumerate(skeleton.widths):
@@ -162,11 +152,9 @@ def features(inputs: Any, operations: Sequence[str], skeleton: Skeleton) -> Any:
 
 
 def cell(x: Any, operations: Sequence[str], width: int, place: str = "cell") -> Any:
-    """Returns the last node of a cell whose first node is `x`.
-
-    All weights of the published cell are there, also those on edges that lead nowhere: what such
-    an edge brings is multiplied by zero, as the published cell does with every `none`.
-    """
+    """Returns the last node of a cell whose first node is `x`."""
+    # All weights of the published cell are there, also on edges that lead nowhere: what these bring
+    # is multiplied by zero, as the published cell does with every `none`.
     last = nodes_of(len(operations)) - 1
     named = dict(zip(edges(last + 1), operations, strict=True))
     zeros = _dead_ends(named, last)
@@ -215,10 +203,7 @@ def reduction(x: Any, width: int, place: str) -> Any:
 
 
 def _dead_ends(named: Mapping[Edge, str], last: int) -> set[Edge]:
-    """Returns the edges of `none` that are needed: for a node without inputs, or without ways out.
-
-    The others would only add zeros to something.
-    """
+    """Returns the edges of `none` that a node without inputs, or without ways out, needs."""
     used = {edge for edge, name in named.items() if name != NONE}
     onward = {last}
     for source in range(last - 1, 0, -1):

@@ -35,12 +35,7 @@ Tensor: TypeAlias = Any
 
 @dataclass(frozen=True)
 class ReadySpace(SpaceDefinition):
-    """A space for one kind of data: families of architectures, each with choices of its own.
-
-    Attributes:
-        parameters: Its choices; see `read_options`.
-        spec: The data that models are built for; ``None`` until `for_data`.
-    """
+    """A space for one kind of data: families of architectures, each with choices of its own."""
 
     parameters: tuple[Parameter, ...]
     spec: DataSpec | None = None
@@ -130,16 +125,7 @@ def read_options(
     options: Mapping[str, Choices],
     **owners: str,
 ) -> tuple[Parameter, ...]:
-    """Returns the parameters of a ready space, from the options that were given.
-
-    Args:
-        known: The families that there are.
-        families: Those to choose among.
-        dropouts: Shares dropped before the output layer.
-        learning_rates: Of Adam.
-        options: The values of each further choice.
-        **owners: The family of each choice that one family alone has.
-    """
+    """Returns the parameters of a ready space; `owners` has the family of what one alone has."""
     chosen = read_words("families", families, known)
     parameters = [
         _option("family", chosen),

@@ -26,24 +26,15 @@ CIFAR_CLASSES = 10
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Where the cells stand: a stem, stages of cells, reductions between stages, a head.
+    """Where the cells stand: a stem, stages of cells, reductions between stages, a head."""
 
-    The stem is a 3x3 convolution with `width` channels. Each stage has `cells` copies of the
-    cell; between stages a residual block halves height and width and doubles the channels. The
-    head is a global average and a dense layer. NAS-Bench-201 has 3 stages of 5 cells, width 16.
+    # The stem is a 3x3 convolution, a reduction a residual block that halves height and width, the
+    # head a global average and a dense layer. NAS-Bench-201 has 3 stages of 5 cells, width 16.
 
-    Attributes:
-        cells: Cells in each stage.
-        width: Channels of the first stage.
-        stages: How many stages.
-        input_shape: ``(height, width, channels)`` of a sample. Default: CIFAR's.
-        outputs: How many numbers the head gives. Default: CIFAR-10's.
-    """
-
-    cells: int
-    width: int
+    cells: int  # in each stage
+    width: int  # channels of the first stage; each next one has twice as many
     stages: int
-    input_shape: tuple[int, ...] = CIFAR_SHAPE
+    input_shape: tuple[int, ...] = CIFAR_SHAPE  # (height, width, channels)
     outputs: int = CIFAR_CLASSES
 
     @property
@@ -63,26 +54,15 @@ class Skeleton:
 
 @dataclass(frozen=True)
 class DartsSkeleton:
-    """Where the cells stand: a stem, cells in a row, a head.
+    """Where the cells stand: a stem, cells in a row, a head."""
 
-    Attributes:
-        layers: How many cells.
-        width: Channels of each node of the first cells.
-        input_shape: ``(height, width, channels)`` of a sample. Default: CIFAR's.
-        outputs: How many numbers the head gives. Default: CIFAR-10's.
-    """
-
-    layers: int
-    width: int
+    layers: int  # how many cells
+    width: int  # channels of each node of the first cells
     input_shape: tuple[int, ...] = CIFAR_SHAPE
     outputs: int = CIFAR_CLASSES
 
     def is_reducing(self, layer: int) -> bool:
-        """Says whether the cell at a place, from 0, halves height and width.
-
-        As published those at a third and at two thirds of the net; with few layers both may be
-        the same, or the first.
-        """
+        """Says whether the cell at a place halves height and width: at a third and two thirds."""
         return layer in (self.layers // 3, 2 * self.layers // 3)
 
 
@@ -91,14 +71,7 @@ S = TypeVar("S", Skeleton, DartsSkeleton)
 
 @dataclass(frozen=True, kw_only=True)
 class SkeletonSpace(SpaceDefinition, Generic[S]):
-    """Nets for images: a skeleton, and in it what a point of the domain chooses.
-
-    Attributes:
-        skeleton: Where the chosen parts stand.
-        optimizer: Keras's name of the optimiser.
-        learning_rate: Its constant learning rate.
-        spec: The data that models are built for; ``None`` until `for_data`.
-    """
+    """Nets for images: a skeleton, and in it what a point of the domain chooses."""
 
     made_of: ClassVar[str] = "cells"
     """What the space consists of, in messages."""
@@ -159,11 +132,7 @@ def edge_name(edge: Edge) -> str:
 def parse_literal_call(
     text: str, function: str, arguments: tuple[str, ...], example: str
 ) -> dict[str, Any]:
-    """Returns the named arguments of a call such as ``Genotype(normal=[...], ...)``.
-
-    Only literals are taken, and ``range`` of literals, which becomes a list. A name and an equals
-    sign in front of the call are overlooked.
-    """
+    """Returns the named arguments, literals alone, of a call such as ``Genotype(normal=[...])``."""
     try:
         statement = ast.parse(text.strip()).body[0]
         if not isinstance(statement, ast.Expr | ast.Assign):
