@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable
-from typing import cast
+from typing import TypeGuard
 
 _OF_KERAS_TUNER = (
     "FailedTrialError",
@@ -70,6 +70,16 @@ class SearchError(NasError):
     """The search can't do that in the state it is in."""
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an int; True and False are no numbers."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is an int or a float; True and False are no numbers."""
+    return is_whole(value) or isinstance(value, float)
+
+
 def check_whole(
     owner: str,
     name: str,
@@ -80,8 +90,7 @@ def check_whole(
     error: type[NasError] = NasError,
 ) -> None:
     """Raises unless `value` is an int from `low` to `high`; `owner` is who asks, or ""."""
-    legal = isinstance(value, int) and not isinstance(value, bool) and value >= low
-    if legal and (high is None or cast("int", value) <= high):
+    if is_whole(value) and value >= low and (high is None or value <= high):
         return
     wanted = f"{low} or more" if high is None else f"from {low} to {high}"
     raise error(

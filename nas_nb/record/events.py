@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import NoneType
 from typing import Any, TypeGuard
 
-from nas_nb.errors import JournalError, nearest
+from nas_nb.errors import JournalError, is_number, nearest
 from nas_nb.record.trial import TrialDraft, TrialStatus, plain, plain_values
 
 Event = dict[str, Any]
@@ -52,7 +52,6 @@ class EventKind(StrEnum):
     """The session ended: state [, reason]."""
 
 
-_NUMBER = (int, float)
 _MAYBE_NUMBER = (int, float, NoneType)
 _MAYBE_TEXT = (str, NoneType)
 _MAYBE_DICT = (dict, NoneType)
@@ -176,9 +175,7 @@ def _is_usual(name: str, value: Any) -> bool:
 
 def _is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a number, of a size that a float has."""
-    if isinstance(value, bool) or not isinstance(value, _NUMBER):
-        return False
-    return isinstance(value, float) or value.bit_length() < 1024
+    return is_number(value) and (isinstance(value, float) or value.bit_length() < 1024)
 
 
 def _check_given(said: dict[str, Any]) -> None:

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["History", "Trial", "TrialStatus", "fold"]
 
 
-class EventFold:
-    """Applies events to a ledger, and takes snapshots of it that do not change.
+class History:
+    """What happened in a search so far.
 
-    One thread applies events; any thread may read.
+    One thread applies events; any thread may read. What a property returns is a snapshot that
+    does not change. Applying an event and reading a property cost O(1), but for the copy of a
+    tuple on the first read after an event.
     """
 
     def __init__(self) -> None:
@@ -121,15 +123,6 @@ class EventFold:
         else:
             self._grown[name] = tuple(trials.values())
         return self._grown[name]
-
-
-class History(EventFold):
-    """What happened in a search so far.
-
-    One thread applies events; any thread may read. What a property returns is a snapshot that
-    does not change. Applying an event and reading a property cost O(1), but for the copy of a
-    tuple on the first read after an event.
-    """
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials)

@@ -344,12 +344,6 @@ def read_history(path: str | Path) -> History:
     return history
 
 
-def read_opening(path: str | Path) -> Event | None:
-    """Returns the event that opened the latest session, or None; raises as `find_opening`."""
-    found = find_opening(path)
-    return None if found is None else found[1]
-
-
 def find_opening(path: str | Path) -> tuple[int, Event] | None:
     """Returns line and event that opened the latest session, or None; passes over other lines."""
     path, found = Path(path), None

@@ -6,7 +6,7 @@ import json
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -226,29 +226,11 @@ class TrialDraft:
 
     def freeze(self) -> Trial:
         """Returns the trial as it is now."""
-        return Trial(
-            self.number,
-            self.values,
-            self.origin,
-            self.status,
-            self.attempt,
-            self.seed,
-            self.epochs_granted,
-            (self.curve if self.status in FINAL else self.curve.copy()).view(),
-            self.score,
-            self.reason,
-            self.duration_s,
-            self.costs,
-            self.note,
-            self.checkpoint,
-            self.started,
-            self.ended,
-            self.fidelity,
-            self.parent,
-            self.how,
-            self.ancestors,
-            self.deaths,
-        )
+        curve = (self.curve if self.status in FINAL else self.curve.copy()).view()
+        return Trial(curve=curve, **{name: getattr(self, name) for name in _AS_THEY_ARE})
+
+
+_AS_THEY_ARE = tuple(each.name for each in fields(Trial) if each.name != "curve")
 
 
 Value = str | int | float | bool

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from nas_nb.errors import BudgetError, SearchError, nearest
+from nas_nb.errors import BudgetError, SearchError, is_number, nearest
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -276,7 +276,7 @@ def parse_duration(duration: Duration | None, name: str = "max_time") -> float |
         return duration.total_seconds()
     if isinstance(duration, str):
         return _seconds(duration, name)
-    if isinstance(duration, bool) or not isinstance(duration, int | float):
+    if not is_number(duration):
         raise BudgetError(
             f"Expected `{name}` in seconds, as a timedelta or as a text like '2 min'. "
             f"Received: {name}={duration!r}."

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import keras
 
-from nas_nb.errors import SpaceError, nearest
+from nas_nb.errors import SpaceError, is_number, is_whole, nearest
 from nas_nb.record.trial import Value, plain
 from nas_nb.space.parameter import Parameter, ParameterKind, parameter_from_json
 from nas_nb.space.ranges import LARGEST, Interval
@@ -53,7 +53,9 @@ def read_dict(choices: Mapping[str, Any]) -> dict[str, Parameter]:
             f"{', '.join(repr(key) for key in choices)} only. Add a list of values."
         )
     read = {
-        key: _read(key, about, choices[key]) if key in choices else _constant(about)
+        key: _read(key, about, choices[key])
+        if key in choices
+        else Parameter.among(about.parameter, about.default)
         for key, about in DICT_KEYS.items()
         if key in choices or about.recorded
     }
@@ -108,8 +110,7 @@ def _read(key: str, about: DictKey, given: Any) -> Parameter:
         raise SpaceError(f"Expected '{key}' to list at least one value. Received: an empty list.")
     read = [about.read(value) for value in listed]
     # A set has another order in every process, and an order is part of a space.
-    values = tuple(sorted(read) if isinstance(given, set) else read)
-    return _parameter(about, values)
+    return Parameter.among(about.parameter, sorted(read) if isinstance(given, set) else read)
 
 
 def _interval(key: str, about: DictKey, given: Interval) -> Parameter:
@@ -123,14 +124,6 @@ def _interval(key: str, about: DictKey, given: Interval) -> Parameter:
         high=cast("float", high),
         log=given.log,
     )
-
-
-def _constant(about: DictKey) -> Parameter:
-    return _parameter(about, about.default)
-
-
-def _parameter(about: DictKey, values: tuple[Value, ...]) -> Parameter:
-    return Parameter.among(about.parameter, values)
 
 
 NORMALIZATIONS = {"none": "", "batch": "BatchNormalization", "layer": "LayerNormalization"}
@@ -156,13 +149,23 @@ def read_activation(given: Any) -> str:
 
 def read_counted(key: str, meaning: str, most: int) -> Callable[[Any], int]:
     """Returns a reader of whole numbers from 1 to `most`."""
-    return lambda given: _whole_number(given, key, meaning, most)
+
+    def read(given: Any) -> int:
+        value = plain(given)
+        if is_whole(value) and 1 <= value <= most:
+            return value
+        raise SpaceError(
+            f"Expected '{key}' ({meaning}) to be whole numbers above 0, up to {most:,}. "
+            f"Received: {given!r}."
+        )
+
+    return read
 
 
 def read_dropout(given: Any) -> float:
     """Returns a share from 0 to below 1."""
     value = plain(given)
-    if _is_number(value) and 0 <= value < 1:
+    if is_number(value) and 0 <= value < 1:
         return float(value)
     raise SpaceError(
         "Expected 'dropout' (the share of outputs to drop) to be numbers from 0 to below 1. "
@@ -185,7 +188,7 @@ def read_layer(given: Any) -> str:
 def read_learning_rate(given: Any) -> float:
     """Returns a finite number above 0."""
     value = plain(given)
-    if _is_number(value) and 0 < value <= LARGEST:
+    if is_number(value) and 0 < value <= LARGEST:
         return float(value)
     raise SpaceError(f"Expected 'learning_rate' to be numbers above 0. Received: {given!r}.")
 
@@ -296,22 +299,8 @@ _NOT_ACTIVATIONS = ("deserialize", "get", "serialize", "threshold")
 _NOT_OPTIMIZERS = ("LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap")
 
 
-def _whole_number(given: Any, key: str, meaning: str, most: int) -> int:
-    value = plain(given)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise SpaceError(
-            f"Expected '{key}' ({meaning}) to be whole numbers above 0, up to {most:,}. "
-            f"Received: {given!r}."
-        )
-    return value
-
-
 def _function_name(function: Any) -> str:
     package = str(getattr(function, "__module__", "")).partition(".")[0]
     if package not in ("keras", "tensorflow", "jax", "torch"):
         return ""  # a function of the user's own, whatever its name
     return re.sub(r"_v\d$", "", str(getattr(function, "__name__", "")))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

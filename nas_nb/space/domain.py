@@ -195,7 +195,34 @@ class Domain:
         Raises:
             SpaceError: The domain is infinite.
         """
-        return enumerate_points(self, lambda kept: self._fill(kept, lambda p: p.value_at(0)), after)
+        # Not in the generator: the error comes before the first point is asked for.
+        if self.size == math.inf:
+            raise SpaceError(
+                "Expected a finite space to enumerate. Received: an infinite one. Give its "
+                "continuous parameters a step, or draw samples instead."
+            )
+        return self._enumerated(None if after is None else self.canonical(after))
+
+    def _enumerated(self, point: dict[str, Value] | None) -> Iterator[dict[str, Value]]:
+        point = self._first({}) if point is None else self._next(point)
+        while point is not None:
+            yield dict(point)
+            point = self._next(point)
+
+    def _next(self, point: dict[str, Value]) -> dict[str, Value] | None:
+        # The last wheel that can still turn does, and those after it start anew.
+        active = self.active(point)
+        for number in range(len(active) - 1, -1, -1):
+            wheel = active[number]
+            index = wheel.index_of(point[wheel.name]) + 1
+            if index < wheel.count:
+                kept = {p.name: point[p.name] for p in active[:number]}
+                return self._first({**kept, wheel.name: wheel.value_at(index)})
+        return None
+
+    def _first(self, kept: Values) -> dict[str, Value]:
+        """Returns the first point that has these values of the foremost active parameters."""
+        return self._fill(kept, lambda p: p.value_at(0))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the domain as plain lists and dictionaries, ready for ``json.dumps``."""
@@ -432,40 +459,3 @@ def _add(a: Count, b: Count) -> Count:
 
 def _times(a: Count, b: Count) -> Count:
     return math.inf if math.inf in (a, b) else a * b
-
-
-FirstPoint = Callable[["Values"], "dict[str, Value]"]
-"""Returns the first point that has the given values of the foremost active parameters."""
-
-
-def enumerate_points(
-    domain: Domain, first: FirstPoint, after: Values | None
-) -> Iterator[dict[str, Value]]:
-    """Yields the points of a finite domain, in the order of the parameters' values."""
-    # Here and not in the generator, so that the error comes before the first point is asked for.
-    if domain.size == math.inf:
-        raise SpaceError(
-            "Expected a finite space to enumerate. Received: an infinite one. Give its continuous "
-            "parameters a step, or draw samples instead."
-        )
-    return _points(domain, first, after)
-
-
-def _points(domain: Domain, first: FirstPoint, after: Values | None) -> Iterator[dict[str, Value]]:
-    point = first({}) if after is None else _next(domain, first, domain.canonical(after))
-    while point is not None:
-        yield dict(point)
-        point = _next(domain, first, point)
-
-
-def _next(domain: Domain, first: FirstPoint, point: dict[str, Value]) -> dict[str, Value] | None:
-    # The last wheel that can still turn does, and those after it start anew.
-    active = domain.active(point)
-    for number in range(len(active) - 1, -1, -1):
-        wheel = active[number]
-        index = wheel.index_of(point[wheel.name]) + 1
-        if index < wheel.count:
-            kept = {p.name: point[p.name] for p in active[:number]}
-            kept[wheel.name] = wheel.value_at(index)
-            return first(kept)
-    return None

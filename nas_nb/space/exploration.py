@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import keras_tuner as kt
 import numpy as np
 
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, is_number
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
 from nas_nb.space.model_building import fresh_names
@@ -522,7 +522,7 @@ def _options(parameter: Parameter) -> tuple[Value, ...]:
     if parameter.kind is ParameterKind.FIXED:
         return ()
     numbers = parameter.choices or (parameter.high,)
-    tops = [n for n in numbers if isinstance(n, int | float) and not isinstance(n, bool)]
+    tops = [n for n in numbers if is_number(n)]
     if tops:
         return (max(tops),) if max(tops) <= LARGEST_COUNT else ()
     return parameter.choices if len(parameter.choices) <= MOST_OPTIONS else ()

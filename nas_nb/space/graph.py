@@ -196,7 +196,7 @@ def model_graph(model: keras.Model) -> Graph:
     if not layers or "input_layers" not in config:
         labels = [_described(layer, built) for layer in layers or _own(model)]
         return chain_graph((*([] if labels[0].startswith("input") else ["input"]), *labels))
-    ends = {name for name, *_ in _references(config["output_layers"])}
+    ends = set(_references(config["output_layers"]))
     nodes = tuple(
         Node(layer["name"], _described(layer, built), _kind(layer, ends)) for layer in layers
     )
@@ -257,14 +257,12 @@ def _sources(value: Any) -> Iterator[str]:
             yield from _sources(item)
 
 
-def _references(value: Any) -> Iterator[tuple[str, int, int]]:
+def _references(value: Any) -> Iterator[str]:
+    """Yields the names in the references to layers, [name, node, tensor], of any nesting."""
     if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
-        yield (value[0], value[1], value[2])
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+        yield value[0]
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
             yield from _references(item)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, is_number
 from nas_nb.record.trial import plain
 from nas_nb.space.ranges import LARGEST, NumericRange
 
@@ -189,9 +189,7 @@ class Parameter:
         if self.choices:
             index = self._index.get(typed(given)) if _hashable(given) else None
             return None if index is None else self.choices[index]
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            return None
-        if not -LARGEST <= given <= LARGEST:
+        if not is_number(given) or not -LARGEST <= given <= LARGEST:
             return None
         if math.isinf(self.count):
             return self.range.clip(given)
@@ -296,8 +294,7 @@ def is_met(wanted: ConditionTable, values: Mapping[str, Value]) -> bool:
 def checked_range(parameter: Parameter, *, whole: bool) -> tuple[float, float, float | None]:
     """Returns the low end, the high end and the step of a numeric parameter."""
     name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
-    ends = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
-    if low is None or high is None or not ends or not low <= high:
+    if not is_number(low) or not is_number(high) or not low <= high:
         raise SpaceError(
             f"Expected '{name}' to run from a low to a higher number. Received: low={low!r}, "
             f"high={high!r}."
@@ -382,6 +379,4 @@ def parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
 
 def is_next_active(parameter: Parameter, known: Values) -> bool:
     """Says whether a parameter is active and its name is still free."""
-    if parameter.name in known:
-        return False
-    return all(known.get(c.parent) in c.values for c in parameter.conditions)
+    return parameter.name not in known and holds(parameter.conditions, known)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
-from nas_nb.errors import SpaceError
+from nas_nb.errors import SpaceError, is_number
 from nas_nb.record.trial import plain
 
 GRID_TOLERANCE = 1e-9
@@ -137,7 +137,7 @@ class Interval:
         ends = []
         for end in (self.low, self.high):
             value = plain(end)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if not is_number(value):
                 raise SpaceError(f"Expected numbers for the ends of {self}. Received: {end!r}.")
             if not abs(value) <= LARGEST:
                 raise SpaceError(f"Expected finite ends of an interval. Received: {self!r:.200}.")

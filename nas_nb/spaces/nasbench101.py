@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -165,6 +165,9 @@ def nasbench101_cell(
 _TRIES = 1000
 _LISTED = 5000
 
+Combination = tuple["Value", ...]
+"""Values of some parameters, in their order."""
+
 
 @dataclass(frozen=True)
 class NasBench101Domain(IsomorphicDomain):
@@ -233,13 +236,53 @@ class NasBench101Domain(IsomorphicDomain):
 
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every legal point, in the order of the parameters' values."""
-        return nasbench101_counting.points(self, after)
+        labels = list(itertools.product(*(vertex.values() for vertex in self.vertices)))
+        for graph, _ in self._graphs(after):
+            yield from self._following(after, graph, labels)
 
     def representatives(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every point that stands for its twins, in the order of the parameters' values."""
-        if self.is_whole:
-            return nasbench101_counting.representatives(self, after)
-        return super().representatives(after)
+        if not self.is_whole:
+            yield from super().representatives(after)
+            return
+        choices = tuple(self.vertices[-1].choices) if self.vertices else ()
+        for graph, cell in self._graphs(after):
+            # Those in which idle vertices have edges, or come before others, stand for nothing.
+            own = self.point(cell)
+            if tuple(own[wire.name] for wire in self.wires) != graph:
+                continue
+            labels = [
+                (*named, *self._idle[len(named) :])
+                for named in itertools.product(choices, repeat=len(cell.operations))
+                if canonical(twin := Cell(cell.edges, cast("tuple[str, ...]", named))) == twin
+            ]
+            yield from self._following(after, graph, labels)
+
+    def _graphs(self, after: Values | None) -> Iterator[tuple[Combination, Cell]]:
+        """Yields the legal graphs in order, from that of `after` on, with their pruned cells."""
+        every: Iterator[Combination] = itertools.product(*(wire.values() for wire in self.wires))
+        if after:
+            point = self.canonical(after)
+            first = tuple(point[wire.name] for wire in self.wires)
+            every = itertools.dropwhile(lambda graph: graph != first, every)
+        named = edges(self.nodes)
+        for graph in every:
+            cell = pruned(
+                Cell(tuple(itertools.compress(named, graph)), tuple(map(str, self._idle)))
+            )
+            if cell is not None and len(cell.edges) <= self.most_edges:
+                yield graph, cell
+
+    def _following(
+        self, after: Values | None, graph: Combination, labels: Iterable[Combination]
+    ) -> Iterator[dict[str, Value]]:
+        """Yields the points of a graph, without those up to `after`."""
+        last = tuple(self.canonical(after).values()) if after else ()
+        found: Iterator[Combination] = ((*graph, *label) for label in labels)
+        if last[: len(graph)] == graph:
+            found = itertools.dropwhile(lambda values: values != last, found)
+            next(found, None)
+        return (dict(zip(self.names, values, strict=True)) for values in found)
 
     def key(self, point: Values) -> str:
         """Returns the published form of the canonical cell, which isomorphic cells share."""

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from nas_nb.data.preprocessing import Vocabulary
-from nas_nb.errors import SpaceError, check_whole, nearest
+from nas_nb.errors import SpaceError, check_whole, is_number, is_whole, nearest
 from nas_nb.record.trial import plain
 from nas_nb.space.definition import (
     SpaceDefinition,
@@ -177,7 +177,7 @@ def read_counts(option: str, given: Any, least: int = 1) -> tuple[int, ...]:
     """Returns the whole numbers that an option offers."""
     listed = _listed(option, given)
     for value in listed:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if not is_whole(value) or value < least:
             raise SpaceError(
                 f"Expected {option} to be whole numbers of {least} or more. Received: {value!r}."
             )
@@ -189,8 +189,7 @@ def read_numbers(option: str, given: Any, low: float, high: float) -> Choices:
     ends = (given.low, given.high) if isinstance(given, Interval) else None
     listed = _listed(option, given) if ends is None else ends
     for value in listed:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value < high:
+        if not is_number(value) or not low <= value < high:
             raise SpaceError(
                 f"Expected {option} to be numbers from {low:g} to below {high:g}. Received: "
                 f"{value!r}."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nas_nb.record.journal import read_events, read_history, read_opening
+from nas_nb.record.journal import find_opening, read_events, read_history
 from nas_nb.record.old_names import translated
 
 FORMAT_1 = Path(__file__).parent / "format_1"
@@ -36,7 +36,7 @@ def test_no_old_word_is_left_in_what_is_read(file: Path) -> None:
     ],
 )
 def test_strategies_have_todays_names(name: str, strategy: str, options: dict[str, Any]) -> None:
-    opening = read_opening(FORMAT_1 / f"{name}.jsonl")
+    _, opening = find_opening(FORMAT_1 / f"{name}.jsonl") or (0, {})
     assert opening is not None
     assert opening["strategy"] == strategy == opening["given"]["strategy"]
     assert opening["options"].items() >= options.items()
@@ -45,7 +45,7 @@ def test_strategies_have_todays_names(name: str, strategy: str, options: dict[st
 
 
 def test_limits_costs_and_fidelities_have_todays_names() -> None:
-    local = read_opening(FORMAT_1 / "local_with_steering.jsonl")
+    _, local = find_opening(FORMAT_1 / "local_with_steering.jsonl") or (0, {})
     assert local is not None
     assert local["budget"] == {"max_trials": 4, "max_macs": 10_000_000} == local["given"]["budget"]
     assert local["fidelity"] == {"epochs": 2, "batch_size": 32, "prune": True}

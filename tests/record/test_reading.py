@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas_nb.errors import JournalError
-from nas_nb.record.journal import Journal, find_opening, read_history, read_opening
+from nas_nb.record.journal import Journal, find_opening, read_history
 
 OPENING = {"objective": "val_accuracy", "direction": "max", "seed": 0}
 
@@ -31,14 +31,14 @@ def test_the_latest_opening_is_read_past_whatever_else_is_there(tmp_path: Path) 
 def test_a_journal_without_a_session_has_no_opening(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b"")
-    assert read_opening(path) is None
+    assert find_opening(path) is None
 
 
 def test_an_opening_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"event": "search_opened", "time": 0, "journal": 99}\n')
     with pytest.raises(JournalError, match="newer"):
-        read_opening(path)
+        find_opening(path)
 
 
 def test_garbage_is_collected_again_after_reading(tmp_path: Path) -> None:
