@@ -22,6 +22,7 @@ MOST_CATEGORIES = 32
 _TIMES = ("date", "datetime", "time", "timedelta", "Timestamp", "Timedelta", "Period")
 _NESTED = (list, tuple, dict, set, frozenset, np.ndarray)
 _NUMBERS = (Real, Decimal, Fraction)
+_GREATEST = float(np.finfo(np.float32).max)
 _MISSING_AS_TEXT = ("nan", "NaN", "<NA>", "NaT")
 
 
@@ -53,9 +54,10 @@ def column_values(name: str, given: Any) -> Array:
     if values.dtype.kind in "biuf":
         return values
     if values.dtype.kind not in "OUST":
-        raise _no_column(
-            name, f"dtype {values.dtype}", "Turn it into numbers, e.g. days since a date."
-        )
+        remedy = "Turn it into numbers, e.g. days since a date."
+        if values.dtype.kind == "c":
+            remedy = "Take real and imaginary part."
+        raise _no_column(name, f"dtype {values.dtype}", remedy)
     present = [value for value in values.tolist() if not is_missing(value)]
     _check_kinds(name, present)
     if present and all(isinstance(value, bool | np.bool_) for value in present):
@@ -121,6 +123,10 @@ def _no_column(name: str, received: str, remedy: str) -> DataError:
     )
 
 
+def _is_huge(values: Array) -> bool:
+    return bool(len(values) and np.nanmax(np.abs(values), initial=0) > _GREATEST)
+
+
 def check_no_gaps(columns: Mapping[str, Array]) -> None:
     """Raises DataError if a column of numbers holds NaN or an infinite number; names them all."""
     numbers = {n: v for n, v in columns.items() if v.dtype.kind == "f"}
@@ -129,6 +135,12 @@ def check_no_gaps(columns: Mapping[str, Array]) -> None:
         raise DataError(
             f"Expected finite numbers in x. Received: infinite ones in {', '.join(infinite)}. "
             "Replace them, e.g. frame.replace([np.inf, -np.inf], np.nan)."
+        )
+    huge = [f"'{n}'" for n, v in columns.items() if v.dtype.kind in "iuf" and _is_huge(v)]
+    if huge:
+        raise DataError(
+            f"Expected numbers up to {_GREATEST:.2g}, as float32 holds. Received: greater ones in "
+            f"{', '.join(huge)}. Scale them, e.g. by their logarithm."
         )
     gaps = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
     gaps = {name: count for name, count in gaps.items() if count}
@@ -150,13 +162,24 @@ def label_values(given: Any) -> Array:
         return np.stack(list(columns.values()), axis=1)
     if isinstance(given, list | tuple) and not any(isinstance(v, _NESTED) for v in given[:1]):
         given = _categories(given)
-    array = np.asarray(given)
+    array = rectangular("y", given)
     if array.ndim == 0:
         raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: y={given!r}.")
     if array.dtype == object and array.ndim == 1:
         array = _plain_labels(array)
     _check_labels_there(array, "")
     return array
+
+
+def rectangular(name: str, given: Any) -> Array:
+    """Returns an argument as an array, if its rows are of one length."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise DataError(
+            f"Expected rows of the same length in {name}. Received: rows of other lengths than the "
+            "first. Pad them, e.g. keras.utils.pad_sequences(...)."
+        ) from None
 
 
 def _plain_labels(array: Array) -> Array:
@@ -205,7 +228,7 @@ def refuse_several(name: str, given: Any, rows: int | None) -> None:
     called = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
     raise DataError(
         f"Expected one {what} of a model in {name}: an array or a data frame. Received: "
-        f"{len(parts)} {what}s{called}. Make one of them, e.g. pd.DataFrame({name}) or "
-        f"np.concatenate(..., axis=-1); models of several {what}s are trained by "
-        "nas.RandomSearch(build).search(x, y) and the other tuners."
+        f"{len(parts)} {what}{'s' if len(parts) > 1 else ''}{called}. Make one of them, e.g. "
+        f"pd.DataFrame({name}) or np.concatenate(..., axis=-1); models of several {what}s are "
+        "trained by nas.RandomSearch(build).search(x, y) and the other tuners."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -149,10 +149,11 @@ class Data:
         wanted = list(target) if isinstance(target, list | tuple) else [target]
         known = [str(column) for column in frame.columns]
         for column in wanted or [""]:
-            if known.count(str(column)) != 1 or column not in list(frame.columns):
+            named = isinstance(column, Hashable)
+            if not named or known.count(str(column)) != 1 or column not in list(frame.columns):
                 raise DataError(
                     f"Expected the target to be one column of {', '.join(known)}. Received: "
-                    f"{column!r}.{nearest(str(column), known)}"
+                    f"{_other_column(column, known)}"
                 )
         labels = frame[wanted if isinstance(target, list | tuple) else target]
         options["recipe"] = _recipe("from_frame", target=target, **options)
@@ -283,6 +284,16 @@ class Data:
 
     def __repr__(self) -> str:
         return f"<Data {self.describe()}>"
+
+
+def _other_column(column: Any, known: list[str]) -> str:
+    if not isinstance(column, Hashable):
+        return f"a {type(column).__name__}. Give its name."
+    if str(column) in known:
+        return (
+            f"{column!r} (of type {type(column).__name__}). The column's name is of another type."
+        )
+    return f"{column!r}.{nearest(str(column), known)}"
 
 
 def _recipe(constructor: str, **arguments: Any) -> dict[str, Any]:

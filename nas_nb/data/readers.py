@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from nas_nb.data.columns import check_no_gaps, frame_columns, label_values, refuse_several
+from nas_nb.data.columns import (
+    check_no_gaps,
+    frame_columns,
+    label_values,
+    rectangular,
+    refuse_several,
+)
 from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, usual_length
 from nas_nb.data.task import Array, Task, encode_labels, stratified_split
 from nas_nb.errors import DataError, check_whole, nearest
@@ -164,22 +170,26 @@ def label_array(y: Any, rows: int | None = None) -> Array:
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
+_FILL_IN = (
+    "Fill in or drop what is missing (missing='impute' does so in a table), and make dense what is "
+    "sparse."
+)
+_REMEDIES = {
+    **dict.fromkeys("mM", "Turn times into numbers, e.g. days since a date."),
+    "c": "Take real and imaginary part.",
+}
+
+
 def plain_array(name: str, given: Any) -> Array:
     """Returns what NumPy reads in the argument; objects become numbers or text."""
-    try:
-        array = np.asarray(given)
-        if array.dtype == object:
-            array = np.array(array.tolist())
-    except ValueError as error:
-        raise DataError(
-            f"Expected rows of the same length in {name}. Received: {error}."
-        ) from error
+    array = rectangular(name, given)
+    if array.dtype == object:
+        array = rectangular(name, array.tolist())
     if array.dtype.kind not in "biufU":
         raise DataError(
             f"Expected numbers or text in {name}, without gaps. "
             f"Received: {type(given).__name__} of dtype {array.dtype}. "
-            "Fill in or drop what is missing (missing='impute' does so in a table), and make dense "
-            "what is sparse."
+            f"{_REMEDIES.get(array.dtype.kind, _FILL_IN)}"
         )
     return array
 
@@ -310,4 +320,12 @@ def series_array(given: Any) -> Array:
             f"{array.shape} of dtype {array.dtype}. Many labelled series go through "
             "nas.Data.from_arrays(x, y) with x of shape (samples, time, channels)."
         )
-    return array.reshape(len(array), -1).astype(np.float32)
+    array = array.reshape(len(array), -1).astype(np.float32)
+    wrong = ~np.isfinite(array).all(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"Expected finite numbers in the series. Received: {int(wrong.sum()):,} of "
+            f"{len(array):,} steps with one that is missing or infinite, the first at "
+            f"{int(wrong.argmax())}. Fill them in, e.g. pd.Series(series).interpolate()."
+        )
+    return array

@@ -135,8 +135,10 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
 
 
 def _other_search(history: History, folder: Path, difference: str) -> SearchError:
+    known = len(history.trials)
+    count = "one trial" if known == 1 else f"{known} trials"
     return SearchError(
-        f"The folder {folder} holds a search with {difference}. What it measured "
+        f"The folder {folder} holds a search with {difference}. Its {count} "
         "could not be compared with new ones. Give another `directory`, or make the search as it "
         "was."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dis
 import enum
 import functools
@@ -11,7 +12,14 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any
 
 import numpy as np
@@ -30,6 +38,8 @@ _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _CHANGING = {*dir(list), *dir(set), *dir(dict)} - {*dir(tuple), *dir(frozenset), "copy", "get"}
 _CHANGING -= {"keys", "values", "items"}
 _OURS = "nas_nb "
+_DICTIONARIES = dict | MappingProxyType
+_NAMESPACES = (SimpleNamespace, argparse.Namespace)
 _PLAIN = (bool, int, float, complex, type(None), type(...), enum.Enum)
 
 
@@ -101,7 +111,7 @@ class _Survey:
             self.visit(name, [list(getattr(value, "columns", ())), np.asarray(value)])
         elif id(value) not in self._seen:
             self._seen[id(value)] = value
-            if isinstance(value, list | tuple | set | frozenset | dict):
+            if isinstance(value, list | tuple | set | frozenset | _DICTIONARIES):
                 self._visit_container(name, value)
                 del self._seen[id(value)]
             else:
@@ -127,7 +137,7 @@ class _Survey:
 
     def _visit_container(self, name: str, value: Any) -> None:
         """Adds one part for the values, and those of the user's code among them."""
-        if isinstance(value, dict):
+        if isinstance(value, _DICTIONARIES):
             listed = {f"[{key!r}]": item for key, item in value.items()}
         else:
             ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
@@ -218,15 +228,47 @@ class _Survey:
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yields what an object of the user's class holds, or the configuration of one of Keras's."""
+    """Yields what an object holds: one of the user's class or of Keras's, or a namespace."""
     cls = type(value)
-    if _is_users_class(cls):
-        for name, part in sorted(getattr(value, "__dict__", {}).items()):
-            if not isinstance(getattr(cls, name, None), functools.cached_property):
+    of_keras = hasattr(value, "get_config")
+    if of_keras and hasattr(value, "weights"):
+        # Training changes a layer; its configuration stays.
+        for place, layer in enumerate(getattr(value, "layers", [value])):
+            yield f"layers[{place}]", [type(layer), _configuration(layer)]
+    elif _is_users_class(cls) or isinstance(value, _NAMESPACES):
+        slots = [name for base in cls.__mro__ for name in _slots(base) if hasattr(value, name)]
+        held = {name: getattr(value, name) for name in slots} | getattr(value, "__dict__", {})
+        for name, part in sorted(held.items()):
+            automatic = of_keras and name in _NAMES
+            if not (automatic or isinstance(getattr(cls, name, None), functools.cached_property)):
                 yield name, part
-    elif hasattr(value, "get_config") and not hasattr(value, "weights"):
+    elif of_keras:
         given = {**getattr(value, "_fn_kwargs", {}), **value.get_config()}  # Huber's leaves one out
-        yield "config", {key: part for key, part in given.items() if key != "name"}
+        yield "config", _unnamed(given)
+
+
+_NAMES = ("name", "_name", "_auto_name")  # Keras counts them: the same code gives others
+
+
+def _configuration(layer: Any) -> Any:
+    try:
+        return _unnamed(layer.get_config())
+    except Exception:  # noqa: BLE001 - a layer of the user's own need not tell one
+        return None
+
+
+def _unnamed(config: Any) -> Any:
+    """Returns a configuration without names, which Keras counts, and shapes that it built."""
+    if isinstance(config, dict):
+        left_out = ("name", "build_config")
+        return {key: _unnamed(part) for key, part in config.items() if key not in left_out}
+    return [_unnamed(part) for part in config] if isinstance(config, list) else config
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    names = vars(cls).get("__slots__", ())
+    named = (names,) if isinstance(names, str) else tuple(names)
+    return tuple(name for name in named if name not in ("__dict__", "__weakref__"))
 
 
 class _Reads:

@@ -73,6 +73,7 @@ TEXTS = [str(number) for number in range(ROWS - 1)]
         ([1.0, None] * 20, r"missing ones in 'b' \(20\) of 40 rows.*missing='impute'"),
         (pd.array([1, None] * 20, dtype="Int64"), r"missing ones in 'b' \(20\)"),
         ([1.0, np.inf] * 20, "infinite ones in 'b'"),
+        ([1.0, 1e300] * 20, "up to 3.4e\\+38, .* greater ones in 'b'"),
         ([[1, 2]] * ROWS, r"column 'b'.*several values in a cell \(of type list\)"),
         ([np.ones(2)] * ROWS, r"column 'b'.*of type ndarray"),
         ([{"k": 1}] * ROWS, r"column 'b'.*of type dict"),
@@ -258,3 +259,36 @@ def test_a_misspelt_loss_or_metric_names_the_nearest() -> None:
     with pytest.raises(DataError, match="Did you mean 'F1Score'"):
         nas.Data.from_arrays(X, Y, metrics=["F1Scor"])
     assert nas.Data.from_arrays(X, Y, loss=keras.losses.Huber()).loss is not None
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (NUMBERS, "Received: a ndarray. Give its name"),
+        (pd.Series(NUMBERS), "Received: a Series. Give its name"),
+        ("0", r"'0' \(of type str\)\. The column's name is of another type"),
+    ],
+)
+def test_a_target_that_is_no_name_is_told_apart_from_a_mistyped_one(target: Any, told: str):
+    with pytest.raises(DataError, match=told) as error:
+        nas.Data.from_frame(pd.DataFrame({0: NUMBERS, 1: NUMBERS}), target)
+    assert "Did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (pd.date_range("2020", periods=ROWS), "Turn times into numbers"),
+        (NUMBERS * 1j, "Take real and imaginary part"),
+        ([[1], [1, 2]] * 20, "other lengths than the first. Pad them"),
+    ],
+)
+def test_labels_of_a_kind_that_no_model_predicts_get_their_own_remedy(labels: Any, told: str):
+    with pytest.raises(DataError, match=told):
+        nas.Data.from_arrays(NUMBERS[:, None], labels)
+
+
+def test_a_gap_in_a_series_is_told_by_its_step():
+    gaps = np.where(np.isin(np.arange(100), [30, 31]), np.nan, np.arange(100.0))
+    with pytest.raises(DataError, match=r"2 of 100 steps .* first at 30\. .*interpolate"):
+        nas.Data.from_series(gaps)

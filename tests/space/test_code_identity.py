@@ -134,6 +134,40 @@ def test_arrays_frames_and_configured_objects_count_by_content() -> None:
         assert differences(first, first) == []
 
 
+SLOTS = "class held:\n    __slots__ = ('n',)\nheld = held()\nheld.n = {}\n"
+NAMESPACE = "import types\nheld = types.SimpleNamespace(n={})\n"
+PARSED = "import argparse\nheld = argparse.Namespace(n={})\n"
+PROXY = "import types\nheld = types.MappingProxyType({{'n': {}}})\n"
+LAYERS = "held = keras.Sequential([keras.Input((2,)), keras.layers.Dense({})])\n"
+SHARED = "held = keras.layers.Bidirectional(keras.layers.LSTM({}))\n"
+
+
+@pytest.mark.parametrize("source", [SLOTS, NAMESPACE, PARSED, PROXY, LAYERS, SHARED])
+def test_what_an_object_holds_counts(source: str) -> None:
+    reads = source + "def build(hp):\n    return held\n"
+    assert differences(code(reads.format(3)), code(reads.format(3))) == []
+    assert differences(code(reads.format(3)), code(reads.format(4))) != []
+
+
+OWN_LOSS = "class held(keras.losses.Loss):\n    def call(self, a, b):\n        return a - b\n"
+OWN_LAYER = "class held(keras.layers.Dense):\n    pass\n"
+
+
+@pytest.mark.parametrize("source", [OWN_LOSS, OWN_LAYER])
+def test_names_that_keras_counts_are_no_edits(source: str) -> None:
+    given = "units=2" if source is OWN_LAYER else ""
+    one, other = (code(source + f"build = held({given})\n") for _ in range(2))
+    assert one.name != other.name
+    assert differences(one, other) == []
+
+
+def test_training_a_shared_layer_is_no_edit() -> None:
+    build = code(SHARED.format(2) + "def build(hp):\n    return held\n")
+    before = code_identity(build)
+    build(None)(np.ones((1, 3, 2), "float32"))
+    assert code_identity(build) == before
+
+
 def test_what_the_package_makes_of_its_own_values_is_compared_within_a_version_alone() -> None:
     was, now = {"Space(stacks)": "nas_nb 2"}, {"Space(stacks)": "nas_nb 3"}
     assert code_differences(was, now, same_version=True) == ["Space(stacks) = 2, now 3"]
