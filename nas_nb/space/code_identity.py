@@ -38,7 +38,7 @@ _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _CHANGING = {*dir(list), *dir(set), *dir(dict)} - {*dir(tuple), *dir(frozenset), "copy", "get"}
 _CHANGING -= {"keys", "values", "items"}
 _OURS = "nas_nb "
-_DICTIONARIES = dict | MappingProxyType
+_DICTIONARIES = (dict, MappingProxyType)
 _NAMESPACES = (SimpleNamespace, argparse.Namespace)
 _PLAIN = (bool, int, float, complex, type(None), type(...), enum.Enum)
 
@@ -111,7 +111,7 @@ class _Survey:
             self.visit(name, [list(getattr(value, "columns", ())), np.asarray(value)])
         elif id(value) not in self._seen:
             self._seen[id(value)] = value
-            if isinstance(value, list | tuple | set | frozenset | _DICTIONARIES):
+            if isinstance(value, (list, tuple, set, frozenset, *_DICTIONARIES)):
                 self._visit_container(name, value)
                 del self._seen[id(value)]
             else:
