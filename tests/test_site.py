@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -19,9 +20,20 @@ OF_KERAS_TUNER = {
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 
-def test_the_reference_has_every_public_name() -> None:
+def reference() -> tuple[str, list[str]]:
+    """The text of the reference, and the names whose docstrings it shows."""
     text = "".join(path.read_text() for path in sorted(REFERENCE.glob("*.md")))
-    entries = re.findall(r"^\.\. auto(?:class|function|module):: ([\w.]+)$", text, re.MULTILINE)
+    found = re.findall(r"^\.\. auto(?:class|function|module):: ([\w.]+)$", text, re.MULTILINE)
+    return text, found
+
+
+def test_the_reference_shows_only_what_there_is() -> None:
+    for entry in reference()[1]:
+        assert pkgutil.resolve_name(entry).__doc__, entry
+
+
+def test_the_reference_has_every_public_name() -> None:
+    text, entries = reference()
     told = {entry.split(".")[1] for entry in entries}
     strategies = {f"{one.__module__}.{one.__qualname__}" for one in nas.STRATEGIES.values()}
     assert set(nas.__all__) - OF_KERAS_TUNER - told <= {"STRATEGIES", "NasError", "tuners"}

@@ -85,6 +85,7 @@ class NasMagics(Magics):
         if folder is None:
             raise UsageError("%nas open: which folder? Write `%nas open nas_nb_runs/...`.")
         _announce_loading()
+        # By the front door, which lets TensorFlow start in silence.
         from nas_nb import open as open_search
 
         given: dict[str, Any] = {} if asked.data is None else {"data": self._data(asked.data)}
@@ -116,7 +117,7 @@ class NasMagics(Magics):
         if not asked.name.isidentifier():
             raise UsageError(f"%%nas: '{asked.name}' is no name for a variable.")
         _announce_loading()
-        from nas_nb import Search
+        from nas_nb import Search  # by the front door, as above
 
         options = {key: value for key, value in vars(asked).items() if value is not None}
         start, name = options.pop("start"), options["name"]
