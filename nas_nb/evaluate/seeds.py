@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 
 from nas_nb.private_imports import seed_generator
@@ -86,3 +87,41 @@ class _KerasRandom:
 
 # Keras has no other way to be told: its default seeds come from this one name, for all threads.
 seed_generator.python_random = _KerasRandom()
+
+
+class _Numbered(random.Random):
+    """Numbers the draws, from 1, in place of drawing."""
+
+    drawn = 0
+
+    def randint(self, a: int, b: int) -> int:
+        self.drawn += 1
+        return self.drawn
+
+
+def default_seeds(model: keras.Model, build: Callable[[], keras.Model]) -> list[int]:
+    """Returns the seeds with which `build` makes an untrained model anew, as it asks for them.
+
+    Args:
+        model: A model that was just built, whose layers drew their seeds in another order.
+        build: Makes a model of the same layers.
+    """
+    before, _OF_THREAD.generator = _OF_THREAD.generator, _Numbered()
+    try:
+        twin = build()
+        seeds = [1] * _OF_THREAD.generator.drawn
+    finally:
+        _OF_THREAD.generator = before
+    for number, seed in zip(_seeds_of(twin), _seeds_of(model), strict=True):
+        if 0 < number <= len(seeds):
+            seeds[number - 1] = seed
+    return seeds
+
+
+def _seeds_of(model: keras.Model) -> Iterator[int]:
+    for layer in model._flatten_layers():  # noqa: SLF001 - cells and parts of layers, too
+        for value in vars(layer).values():
+            if isinstance(value, keras.random.SeedGenerator):
+                yield int(keras.ops.convert_to_numpy(value.state)[0])
+            elif isinstance(value, keras.initializers.Initializer) and hasattr(value, "seed"):
+                yield int(value.seed)

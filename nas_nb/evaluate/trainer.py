@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -82,14 +82,22 @@ def train(
     initial_epoch: int = 0,
     keeper: StateSaver | None = None,
     held: list[Any] | None = None,
+    validate: bool = True,
+    callbacks: Sequence[Any] = (),
+    verbose: int | str = 0,
 ) -> TrainingResult:
     """Trains a compiled model and reports every epoch: in a compiled epoch, or by `model.fit`."""
     validation_batch_size = fixed_batch_size(model) or VALIDATION_BATCH_SIZE
     with loss_errors_explained(model, data.y_train), _batch_errors_explained(model, data):
-        reason = fit_reason(model, (data.x_train, data.y_train, data.x_val, data.y_val))
+        parts = (data.x_train, data.y_train, data.x_val, data.y_val)
+        reason = fit_reason(model, parts, callbacks)
         if reason is None:
             schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
             schedule = replace(schedule, held=held, validation_batch_size=validation_batch_size)
+            if not validate:
+                schedule = replace(schedule, validation=None)
+            if callbacks or verbose:
+                schedule = replace(schedule, callbacks=[*callbacks], verbose=verbose)
             return _train_compiled(model, schedule, on_epoch, control, keeper)
         batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
         steered = _ControlCallback(control, on_epoch, keeper, batches)
@@ -99,11 +107,11 @@ def train(
             epochs=epochs,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch(len(data.x_train), batch_size),
-            validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)),
+            validation_data=(np.asarray(data.x_val), np.asarray(data.y_val)) if validate else None,
             validation_batch_size=validation_batch_size,
-            callbacks=[steered],
+            callbacks=[*callbacks, steered],
             shuffle=False,  # the batches are shuffled already
-            verbose=0,
+            verbose=verbose,
         )
         return TrainingResult(stopped=steered.stopped, note=f"trained by model.fit: {reason}")
 

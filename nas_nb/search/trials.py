@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import SearchError, printable
+from nas_nb.errors import NasError, SearchError, printable
 from nas_nb.evaluate.fidelity import Fidelity, scaled_images
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.seeds import default_seeds, seeded
+from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.prediction import class_names, in_own_units, model_input
 from nas_nb.export.raw_input import with_raw_input
 from nas_nb.record.trial import TrialStatus, changed_values
 from nas_nb.record.trial_facts import origin_text
-from nas_nb.workers.checkpoints import load_checkpoint
+from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
+from nas_nb.workers.checkpoints import load_checkpoint, reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.data.dataset import Data
+    from nas_nb.export.training_script import TrainingPlan
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.search.settings import Settings
@@ -40,8 +43,16 @@ class SearchTrial:
         record: What the journal has of it.
     """
 
-    def __init__(self, record: Trial, history: History, settings: Settings, weights: Path) -> None:
+    def __init__(
+        self,
+        record: Trial,
+        history: History,
+        settings: Settings,
+        weights: Path,
+        retraining: Retraining | None = None,
+    ) -> None:
         self.record = record
+        self._asked = retraining or Retraining(1, 1, 0)
         self._history = history
         self._settings = settings
         self._weights = weights
@@ -150,21 +161,124 @@ class SearchTrial:
         load_checkpoint(self._weights, model, self.record)
         return with_raw_input(model, self.data) if raw else model
 
-    def untrained_model(self) -> keras.Model:
-        """Returns the compiled model as it was before training."""
-        with seeded(self.record.seed or 0):
-            return self.space.build_values(self.values)
+    def untrained_model(self, seed: int | None = None) -> keras.Model:
+        """Returns the compiled model as it is before training; default: from the trial's seed."""
+        with seeded((self.record.seed or 0) if seed is None else seed):
+            try:
+                return self.space.build_values(self.values)
+            except NasError:
+                raise
+            except Exception as error:
+                raise SearchError(
+                    f"Trial {self.number} can't be built: {reason_of(error)}."
+                ) from error
 
-    def code(self, *, raw: bool = False) -> str:
+    def code(self, *, raw: bool = False, training: bool = False) -> str:
         """Returns plain Keras source that builds the architecture, and compiles it unless `raw`.
 
         Args:
             raw: As for `model`.
+            training: Whether it is a script that also trains the model as the trial was: from the
+                same weights, with the samples in the same order. It reads the data with `nas.load`
+                where that knows it, else from a file that it tells how to write.
         """
         from nas_nb.export.keras_source import keras_source
+        from nas_nb.export.training_script import training_script
 
         model = self.untrained_model()
+        if training:
+            source = keras_source(model)
+            return training_script(source, self._training_plan(model, source))
         return keras_source(with_raw_input(model, self.data) if raw else model)
+
+    def _training_plan(self, model: keras.Model, source: str) -> TrainingPlan:
+        from nas_nb.export.training_script import TrainingPlan
+
+        made: dict[str, Any] = {}
+        exec(source, made)
+        granted, record = self._granted, self.record
+        fraction = f"a {granted.data_fraction:.0%} share of the rows"
+        causes = {
+            f"was trained on {fraction}": granted.data_fraction < 1,
+            "is a mean over several trainings": granted.executions_per_trial > 1,
+            f"started from trial {record.parent}'s weights": record.parent is not None,
+            "started from the weights of another training": self._asked.further,
+            "did not complete": self.status is not TrialStatus.COMPLETED,
+        }
+        recipe = (self._settings.data.recipe or {}).get("load")
+        return TrainingPlan(
+            seed=record.seed or 0,
+            seeds=default_seeds(model, made["build_model"]),
+            epochs=len(self.curve) or granted.epochs,
+            batch_size=granted.batch_size,
+            validation_batch_size=fixed_batch_size(model) or VALIDATION_BATCH_SIZE,
+            objective=self.objective,
+            mode=str(self._settings.objective.direction),
+            score=self.score if self._asked.validates else None,
+            recipe=recipe if self.data is self._settings.data else None,
+            remarks=tuple(
+                f"The trial {cause}: its score differs." for cause, so in causes.items() if so
+            ),
+        )
+
+    def retrain(
+        self,
+        epochs: int | None = None,
+        on: str = "train",
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        seed: int | None = None,
+        batch_size: int | None = None,
+        *,
+        further: bool = False,
+        verbose: int | str = "auto",
+    ) -> SearchTrial:
+        """Trains the architecture again, outside of the search's record, and shows the progress.
+
+        With its defaults it repeats what the trial was. Record and weights are kept in the
+        project folder, in "retrained".
+
+        Args:
+            epochs: Epochs, 1 or more; default: as the search grants in full, and for
+                "train+validation" as many as were best on the validation part.
+            on: "train": all training rows; the epoch that is best on the validation part is kept.
+                "train+validation": these rows, too; nothing is left to score it by, so the last
+                epoch is kept, and `evaluate()` on the test part tells what it is worth.
+            callbacks: Keras callbacks.
+            seed: Decides initial weights and the order of samples; default: the trial's own.
+            batch_size: Samples a batch; default: the trial's own.
+            further: Whether to go on from the trial's weights in place of new ones; the
+                optimizer starts anew.
+            verbose: As for `model.fit`: 0 shows nothing, "auto" Keras's bar of each epoch.
+
+        Returns:
+            A trial with its own score, curve and weights.
+
+        Raises:
+            SearchError: An argument does not fit, or the loss is no longer finite.
+        """
+        own, full = self._granted, self._settings.fidelity.epochs
+        usual = full if on == PARTS[0] else self._best_epoch or full
+        seed = (self.record.seed or 0) if seed is None else seed
+        asked = Retraining(
+            usual if epochs is None else epochs,
+            own.batch_size if batch_size is None else batch_size,
+            seed,
+            on,
+            further,
+        )
+        model = self.model() if further else self.untrained_model(seed)
+        folder = self._weights.parent / FOLDER
+        objective = self._settings.objective
+        record = retrain(
+            model, self.data, self.record, asked, objective, folder, callbacks, verbose
+        )
+        return SearchTrial(record, self._history, self._settings, folder, asked)
+
+    @property
+    def _best_epoch(self) -> int:
+        """The epoch that made the score, from 1; 0 where there is none."""
+        scores = [logs.get(self.objective) for logs in self.curve]
+        return scores.index(self.record.score) + 1 if self.record.score in scores else 0
 
     def evaluate(self) -> dict[str, float]:
         """Returns loss and metrics on the test part, which no search decision has seen.

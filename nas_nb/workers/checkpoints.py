@@ -144,11 +144,7 @@ class CheckpointStore:
         # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
         model.set_weights(list(weights))
-        with _alone(model):
-            image = weights_image(model)
-        image.seek(0, io.SEEK_END)
-        image.write(_seal(image.getvalue(), number))
-        self._files.write(name, image.getbuffer(), sync=True)
+        self._files.write(name, _sealed_image(model, number), sync=True)
         self._enter(score, model.count_params(), name)
         return name
 
@@ -203,13 +199,27 @@ def _seal(image: bytes, number: int) -> bytes:
     return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(image))
 
 
+def _sealed_image(model: keras.Model, number: int) -> memoryview:
+    with _alone(model):
+        image = weights_image(model)
+    image.seek(0, io.SEEK_END)
+    image.write(_seal(image.getvalue(), number))
+    return image.getbuffer()
+
+
+def write_weights(file: Path, model: keras.Model, number: int) -> None:
+    """Writes a model's weights as a checkpoint of a trial, which `load_checkpoint` reads."""
+    write_whole(file, [_sealed_image(model, number)])
+
+
 def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     """Loads a trial's weights into a model of its architecture."""
     file = folder / (trial.checkpoint or "")
     if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
         raise SearchError(
             f"The weights of trial {trial.number} are not in {folder}: only the best "
-            f"{KEPT_CHECKPOINTS} trials keep them. Build its architecture and train it again."
+            f"{KEPT_CHECKPOINTS} trials keep them. Train it again: "
+            f"`search.trial({trial.number}).retrain()`."
         )
     try:
         image = _read_image(file, model, trial.number)
@@ -218,8 +228,8 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     except Exception as error:  # what a damaged file raises has no common class
         raise SearchError(
             f"Expected the weights of trial {trial.number} in {file}. Received: a file that is "
-            f"damaged, or another model's ({reason_of(error)}). Build its architecture and train "
-            "it again."
+            f"damaged, or another model's ({reason_of(error)}). Train it again: "
+            f"`search.trial({trial.number}).retrain()`."
         ) from error
 
 

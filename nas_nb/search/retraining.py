@@ -1,0 +1,168 @@
+"""Training a trial's architecture again: outside of the search's record, with one of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas_nb.errors import SearchError, check_whole
+from nas_nb.evaluate.fit import NoControl
+from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.trainer import train
+from nas_nb.record.files import leads_out, write_whole
+from nas_nb.record.history_state import comparable_score
+from nas_nb.record.trial import TrialStatus, freeze
+from nas_nb.workers.checkpoints import write_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+    import keras_tuner as kt
+
+    from nas_nb.data.dataset import Data
+    from nas_nb.record.trial import Trial
+
+PARTS = ("train", "train+validation")
+FOLDER = "retrained"
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What a training outside of the search's record is to be.
+
+    Attributes:
+        epochs: Epochs, 1 or more.
+        batch_size: Samples a batch.
+        seed: Decides initial weights and the order of samples.
+        on: The rows: "train", or "train+validation", which leaves none to measure on.
+        further: Whether it starts from the trial's weights.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    on: str = "train"
+    further: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            check_whole("", name, getattr(self, name), low, error=SearchError)
+        if self.on not in PARTS:
+            raise SearchError(f"Expected `on` to be one of {PARTS}. Received: on={self.on!r}.")
+
+    @property
+    def validates(self) -> bool:
+        """Whether the validation rows are left to measure on."""
+        return self.on == PARTS[0]
+
+
+class _BestEpoch:
+    """The logs of each epoch, and the weights after the best one: without a score, the last."""
+
+    def __init__(self, model: keras.Model, objective: kt.Objective, *, scored: bool) -> None:
+        self.curve: list[Mapping[str, float]] = []
+        self.score: float | None = None
+        self.weights: list[np.ndarray] | None = None
+        self._model = model
+        self._name = str(objective.name)
+        self._sign = 1 if objective.direction == "max" else -1
+        self._scored = scored
+
+    def __call__(self, epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
+        """Takes one epoch."""
+        self.curve.append(dict(logs))
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise SearchError(f"The loss is not finite after epoch {epoch}; nothing was kept.")
+        score = comparable_score(logs.get(self._name)) if self._scored else None
+        better = score is not None and (
+            self.score is None or self._sign * score > self._sign * self.score
+        )
+        if better or not self._scored:
+            self.score, self.weights = score, self._model.get_weights()
+
+
+def retrain(
+    model: keras.Model,
+    data: Data,
+    trial: Trial,
+    asked: Retraining,
+    objective: kt.Objective,
+    folder: Path,
+    callbacks: Sequence[Any] = (),
+    verbose: int | str = "auto",
+) -> Trial:
+    """Trains a model of the trial's architecture; writes its weights and record into the folder.
+
+    The model is left with the weights of its best epoch.
+    """
+    if not asked.validates:
+        data = replace(
+            data,
+            x_train=np.concatenate([data.x_train, data.x_val]),
+            y_train=np.concatenate([data.y_train, data.y_val]),
+        )
+    best, started = _BestEpoch(model, objective, scored=asked.validates), time.time()
+    with seeded(asked.seed):
+        result = train(
+            model,
+            data,
+            epochs=asked.epochs,
+            batch_size=asked.batch_size,
+            seed=asked.seed,
+            on_epoch=best,
+            control=NoControl(),
+            validate=asked.validates,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+    if best.weights is None:
+        raise SearchError(f"Expected '{objective.name}' in the logs of an epoch. Received: none.")
+    model.set_weights(best.weights)
+    told = f"trained {'further' if asked.further else 'again'} on {asked.on}"
+    record = replace(
+        trial,
+        status=TrialStatus.COMPLETED,
+        reason=None,
+        seed=asked.seed,
+        epochs_granted=asked.epochs,
+        fidelity=freeze({**trial.fidelity, "epochs": asked.epochs, "batch_size": asked.batch_size}),
+        curve=freeze(best.curve),
+        score=best.score,
+        duration_s=time.time() - started,
+        started=started,
+        ended=time.time(),
+        note="; ".join(note for note in (told, result.note) if note),
+    )
+    return _kept(record, asked, model, folder)
+
+
+def _kept(record: Trial, asked: Retraining, model: keras.Model, folder: Path) -> Trial:
+    folder.mkdir(exist_ok=True)
+    if leads_out(folder, folder.parent):
+        raise SearchError(f"{folder} is a link that leads out of the project: nothing was kept.")
+    count = 1
+    while (folder / f"trial_{record.number:06d}_{count}.json").exists():
+        count += 1
+    name = f"trial_{record.number:06d}_{count}"
+    record = replace(record, checkpoint=f"{name}.weights.h5")
+    write_weights(folder / str(record.checkpoint), model, record.number)
+    about = {
+        "trial": record.number,
+        "values": record.values,
+        **vars(asked),
+        "score": record.score,
+        "curve": [*record.curve],
+        "duration_s": record.duration_s,
+        "started": record.started,
+        "note": record.note,
+        "weights": record.checkpoint,
+    }
+    write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
+    return record
