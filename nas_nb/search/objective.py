@@ -36,30 +36,33 @@ def as_objective(
         )
     usual = ("val_loss", "min") if data.task.has_quantities else ("val_accuracy", "max")
     name = usual[0] if objective is None else str(getattr(objective, "name", objective))
+    logged = None
     if space is not None:
         own = space.definition.code is not space.definition  # a `build` of the user's
         if own or objective is not None:
             model = _candidate(space)
             if own and model is not None:
                 check_suits(model, data)
-            _check_logged(name, None if model is None else _logged(model, data))
+            logged = None if model is None else _logged(model, data)
+            _check_logged(name, logged, given=objective is not None)
     if objective is None:
         return kt.Objective(*usual)
-    return objective if isinstance(objective, kt.Objective) else _directed(objective)
+    return objective if isinstance(objective, kt.Objective) else _directed(objective, logged)
 
 
-def _directed(name: str) -> kt.Objective:
+def _directed(name: str, logged: list[str] | None) -> kt.Objective:
     direction = kt.engine.metrics_tracking.infer_metric_direction(name)
     if direction is None:
+        near = "" if logged else nearest(name, _KNOWN)  # candidates do log it
         raise SearchError(
-            f"It can't be told whether a higher '{name}' is better."
-            f"{nearest(name, _KNOWN)} Choose one that is known, or pass "
-            f"objective=keras_tuner.Objective('{name}', 'max') or 'min'."
+            f"Expected an objective of which Keras knows whether a higher one is better. Received: "
+            f"objective={name!r}.{near} Say it: objective=keras_tuner.Objective('{name}', 'max'), "
+            "or 'min'."
         )
     return kt.Objective(name, direction)
 
 
-def _check_logged(name: str, logged: list[str] | None) -> None:
+def _check_logged(name: str, logged: list[str] | None, *, given: bool) -> None:
     """Refuses now what would fail in the first trial, or reward learning by heart."""
     trained = f"`{name}` is measured on the rows that a candidate was trained on"
     if f"val_{name}" in (logged or ["val_loss"]):
@@ -71,9 +74,11 @@ def _check_logged(name: str, logged: list[str] | None) -> None:
         if _is_measure(name):
             tell(f"{trained}, unless `fit` is your own; 'val_{name}' on the validation rows.")
     elif name not in logged:
+        received = f"objective={name!r}" if given else f"none, and the default is {name!r}"
+        remedy = f" Give one with `objective`, or add metrics=['{name.removeprefix('val_')}']."
         raise SearchError(
             f"Expected an objective that the candidates log: {', '.join(logged)}. "
-            f"Received: objective={name!r}.{nearest(name, logged)}"
+            f"Received: {received}.{nearest(name, logged) if given else remedy}"
         )
 
 
@@ -164,7 +169,7 @@ _CLASS_HEADS = {
 def _contradicts_quantities(data: Data, outputs: int, loss: str, activation: str | None) -> bool:
     if activation == "softmax" or "categorical_crossentropy" in loss:
         return True
-    if loss == "binary_crossentropy":
+    if loss == "binary_crossentropy" or activation == "sigmoid":
         return bool(data.y_train.min() < 0 or data.y_train.max() > 1)
     return loss in _QUANTITY_LOSSES and outputs != data.spec.outputs
 

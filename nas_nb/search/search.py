@@ -145,6 +145,8 @@ class Search:
         **limits: Any,
     ) -> None:
         self._refuse_unknown(limits)
+        if name is not None and not isinstance(name, str):
+            raise SearchError(f"Expected a name as text. Received: name={name!r}.")
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
         settings = Settings(

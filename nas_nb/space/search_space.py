@@ -9,6 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import keras
 import keras_tuner as kt
 import numpy as np
 
@@ -31,7 +32,6 @@ from nas_nb.space.restriction import Rules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import keras
     from matplotlib.axes import Axes
 
     from nas_nb.record.trial import Value, Values
@@ -411,12 +411,18 @@ def has_own_fit(hypermodel: Any) -> bool:
 def _discovered(build: object) -> SpaceDefinition:
     from nas_nb.space.hypermodel import HyperModelSpace
 
-    if not (callable(build) or isinstance(build, kt.HyperModel)):
-        raise SpaceError(
-            f"Expected a build(hp) function or a HyperModel. Received: {build!r} (of type "
-            f"{type(build).__name__}). A dictionary makes a space through SearchSpace.from_dict."
-        )
-    return HyperModelSpace(build)
+    received = f"{build!r} (of type {type(build).__name__})"
+    remedy = "A dictionary makes a space through SearchSpace.from_dict."
+    if isinstance(build, keras.Model):
+        received = "a model"
+        remedy = "Build it in a function of hp, which says what may differ."
+    elif isinstance(build, type) and issubclass(build, kt.HyperModel):
+        received, remedy = f"the class {build.__name__}", f"Give an instance: {build.__name__}()."
+    elif callable(build) or isinstance(build, kt.HyperModel):
+        return HyperModelSpace(build)
+    raise SpaceError(
+        f"Expected a build(hp) function or a HyperModel. Received: {received}. {remedy}"
+    )
 
 
 def describe_domain(domain: Domain) -> str:

@@ -164,3 +164,9 @@ def build(hp):
     made["search"].configure(max_trials=2)
     assert len(made["search"].run().history.completed) == 2
     assert len(cell(max_trials=2).history.completed) == 2
+
+
+@pytest.mark.parametrize("name", [5, Path("a"), b"a"])
+def test_a_name_that_is_no_text_is_refused(name: Any, tmp_path: Path) -> None:
+    with pytest.raises(NasError, match=r"Expected a name as text\. Received: name="):
+        search(tmp_path, name=name)

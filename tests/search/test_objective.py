@@ -176,3 +176,33 @@ def test_a_model_that_contradicts_the_task_is_refused_with_both_ways_out(
 def test_a_model_that_suits_the_task_is_not(labels: str, head: tuple[Any, ...], tmp_path: Path):
     data = Data.from_arrays(X, LABELS[labels])
     assert tiny_search(tmp_path, space=ending(*head), data=data, objective="val_loss").space
+
+
+def test_words_fit_what_was_given(tmp_path: Path):
+    def averaged(hp: kt.HyperParameters) -> keras.Model:
+        return dense(hp, "sigmoid", [f1])
+
+    with pytest.raises(SearchError, match=r"none, and the default is 'val_accuracy'\. Give one"):
+        tiny_search(tmp_path, space=averaged)
+    with pytest.raises(SearchError, match=r"'val_f1'\. Say it: .*Objective\('val_f1', 'max'\)"):
+        tiny_search(tmp_path, space=averaged, objective="val_f1")
+
+
+def dense(hp: kt.HyperParameters, activation: str | None, metrics: Any) -> keras.Model:
+    layers = [keras.layers.Dense(hp.Choice("units", [1, 2])), keras.layers.Dense(1, activation)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile("adam", "binary_crossentropy" if activation else "mse", metrics=metrics)
+    return model
+
+
+def test_a_sigmoid_that_cannot_reach_the_quantities_is_refused(tmp_path: Path):
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        model = dense(hp, "sigmoid", ["mae"])
+        model.compile("adam", "mse")
+        return model
+
+    far = Data.from_arrays(X, LABELS["regression"])
+    with pytest.raises(SearchError, match=r"1 sigmoid output .*End the model with Dense\(1\)"):
+        tiny_search(tmp_path, space=build, data=far)
+    within = Data.from_arrays(X, np.linspace(0, 1, 90))
+    assert tiny_search(tmp_path, space=build, data=within).objective == "val_loss"

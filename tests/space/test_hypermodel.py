@@ -12,6 +12,7 @@ from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
 from nas_nb.errors import SpaceError
 from nas_nb.space.hypermodel import HyperModelSpace, discover
+from nas_nb.space.search_space import SearchSpace
 
 
 def guide(hp: kt.HyperParameters) -> keras.Model:
@@ -189,3 +190,21 @@ def test_what_no_exploring_build_asked_for_fails_where_it_is_built() -> None:
     assert space.build({"units": 1, "kind": "kind_0"}).count_params() == 5
     with pytest.raises(SpaceError, match="Expected nothing for 'more' at these values"):
         space.build({"units": 1, "kind": "kind_99"})
+
+
+class Built(kt.HyperModel):  # type: ignore[misc]
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return guide(hp)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (keras.Sequential([keras.Input((4,))]), "Received: a model. Build it in a function of hp"),
+        (Built, r"the class Built\. Give an instance: Built\(\)"),
+        ([Built()], r"of type list\)\. A dictionary makes a space"),
+    ],
+)
+def test_what_only_looks_like_a_build_function_is_told_apart(given: Any, told: str) -> None:
+    with pytest.raises(SpaceError, match=told):
+        SearchSpace(given)
