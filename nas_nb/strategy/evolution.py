@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.base import Proposal, Strategy, new_mutant, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Proposal, Strategy, new_mutant, option, sample_new
 
 if TYPE_CHECKING:
     import numpy as np

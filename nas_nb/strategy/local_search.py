@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nas_nb.record.trial import values_key
 from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import LISTED_ALTERNATIVES
-from nas_nb.strategy.base import Candidate, Strategy, best_of, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Candidate, Strategy, best_of, option, sample_new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,9 +107,7 @@ class Greedy(Strategy):
         low=1,
     )
     starts: int = option(
-        10,
-        "How many random architectures a climb draws; it begins at their best.",
-        low=1,
+        10, "How many random architectures a climb draws; it begins at their best.", low=1
     )
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:

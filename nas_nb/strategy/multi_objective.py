@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.errors import SpaceError, StrategyError, nearest
-from nas_nb.strategy.base import Candidate, Strategy, best_of, new_mutant, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Candidate, Strategy, best_of, new_mutant, option, sample_new
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.space.encoding import LONGEST_LIST, Axis, axes
 from nas_nb.space.parameter import is_next_active
-from nas_nb.strategy.base import Candidate, Strategy, new_mutant, sample_new, select_informative
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import (
+    Candidate,
+    Strategy,
+    new_mutant,
+    option,
+    sample_new,
+    select_informative,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,11 +220,7 @@ def _told_trial() -> type[Any]:
 
 
 def _distribution(axis: Axis) -> Any:
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if axis.line is not None:
         return FloatDistribution(0.0, 1.0)

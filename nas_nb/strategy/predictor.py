@@ -18,6 +18,7 @@ from nas_nb.strategy.base import (
     Strategy,
     best_of,
     is_continuation,
+    option,
     sample_new,
     single_blas_thread,
 )
@@ -28,12 +29,10 @@ from nas_nb.strategy.initial_design import (
     near_candidate,
     unlike_candidate,
 )
-from nas_nb.strategy.options import option
-from nas_nb.strategy.rungs import (
+from nas_nb.strategy.multi_fidelity.rungs import (
     FACTOR_HELP,
     MAX_EPOCHS_HELP,
     Rungs,
-    check_epochs,
     full_epochs,
     granted,
     ladder,
@@ -95,10 +94,6 @@ class Predictor(Strategy):
     )
     factor: int = option(4, FACTOR_HELP, low=2)
     max_epochs: int | None = option(None, MAX_EPOCHS_HELP, low=1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_epochs(self.name, self.min_epochs, self.max_epochs)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
         """Returns the most promising new architecture; with rungs, what `next_training` says."""

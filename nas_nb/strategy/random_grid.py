@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.strategy.base import Candidate, SpaceExhausted, Strategy, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Candidate, SpaceExhausted, Strategy, option, sample_new
 
 if TYPE_CHECKING:
     import numpy as np

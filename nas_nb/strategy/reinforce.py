@@ -11,8 +11,7 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import Axis, axes
 from nas_nb.space.parameter import is_next_active
-from nas_nb.strategy.base import Candidate, Strategy, new_mutant, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Candidate, Strategy, new_mutant, option, sample_new
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -71,10 +70,10 @@ class Reinforce(Strategy):
         rewards = sign * np.array([trial.score for trial in trials], dtype=np.float64)
         rewards /= float(np.abs(rewards).max()) or 1.0  # so that no square overflows
         scale = float(rewards.std()) or 1.0
-        policy, reader = Policy.uniform(self.domain), PolicyEncoder(self.domain)
+        policy = Policy.uniform(self.domain)
         baseline = float(rewards[0])
         for trial, reward in zip(trials, rewards.tolist(), strict=True):
-            columns = reader.columns(trial.values)
+            columns = policy.columns(trial.values)
             if columns is None:
                 continue
             # Section 3.2, m = 1: theta <- theta + rate * sum_t grad log P(a_t | theta) * (R - b)
@@ -100,13 +99,15 @@ class Policy:
     # A long or continuous range is ten bins of equal width on the parameter's own scale.
 
     domain: Domain
+    axes: tuple[Axis, ...]
     logits: Matrix  # (parameters, values or bins); -inf beyond the last
 
     @classmethod
     def uniform(cls, domain: Domain) -> Self:
         """Returns the policy that prefers nothing."""
-        counts = np.array([len(axis.values) or _BINS for axis in axes(domain, longest=_LISTED)])
-        return cls(domain, np.where(np.arange(counts.max()) < counts[:, None], 0.0, -np.inf))
+        own = axes(domain, longest=_LISTED)
+        counts = np.array([len(axis.values) or _BINS for axis in own])
+        return cls(domain, own, np.where(np.arange(counts.max()) < counts[:, None], 0.0, -np.inf))
 
     def moved(self, step: Matrix) -> Self:
         """Returns the policy with `step` added to its logits."""
@@ -127,17 +128,13 @@ class Policy:
         gradient[rows, columns[rows]] += 1.0
         return gradient
 
-    @cached_property
-    def _axes(self) -> tuple[Axis, ...]:
-        return axes(self.domain, longest=_LISTED)
-
     def draw(self, rng: np.random.Generator) -> dict[str, Value]:
         """Draws a point."""
         steps = self.probabilities.cumsum(axis=1)[:, :-1]
         for _ in range(_ATTEMPTS):
             columns = (rng.random((len(steps), 1)) > steps).sum(axis=1)
             values: dict[str, Value] = {}
-            drawn = zip(self.domain.parameters, self._axes, columns.tolist(), strict=True)
+            drawn = zip(self.domain.parameters, self.axes, columns.tolist(), strict=True)
             for parameter, axis, column in drawn:
                 if is_next_active(parameter, values):
                     values[axis.name] = _value(axis, column, rng)
@@ -147,23 +144,12 @@ class Policy:
                 continue
         return self.domain.sample(rng)
 
-
-@dataclass(frozen=True, eq=False)
-class PolicyEncoder:
-    """Finds the columns of points."""
-
-    domain: Domain
-
-    @cached_property
-    def _axes(self) -> tuple[Axis, ...]:
-        return axes(self.domain, longest=_LISTED)
-
     def columns(self, values: Values) -> Columns | None:
         """Returns the column of each parameter's value, -1 for inactive ones; None for no point."""
         known: dict[str, Value] = {}
-        columns = [-1] * len(self._axes)
+        columns = [-1] * len(self.axes)
         for number, (parameter, axis) in enumerate(
-            zip(self.domain.parameters, self._axes, strict=True)
+            zip(self.domain.parameters, self.axes, strict=True)
         ):
             if not is_next_active(parameter, known):
                 continue

@@ -209,10 +209,7 @@ _NEIGHBOURS = 100
 
 
 def candidate_pool(
-    domain: Domain,
-    best: Sequence[Values],
-    rng: np.random.Generator,
-    size: int,
+    domain: Domain, best: Sequence[Values], rng: np.random.Generator, size: int
 ) -> list[dict[str, Value]]:
     """Returns architectures near the best, and a quarter from everywhere, each once."""
     # BANANAS takes mutants alone (Algorithm 1, step 2.ii). Some may be tried already: asking that

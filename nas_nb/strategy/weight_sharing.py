@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nas_nb.errors import MeasureError, StrategyError
 from nas_nb.record.trial import values_key
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Candidate, Strategy, sample_new
-from nas_nb.strategy.options import option
+from nas_nb.strategy.base import Candidate, Strategy, option, sample_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,51 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OneShot(Strategy):
+class SupernetStrategy(Strategy):
+    """Trains one net for the whole space before the first trial, and proposes by it."""
+
+    needs_data: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
+    """Whether the net mixes all choices, in place of one path at a time."""
+
+    def __post_init__(self) -> None:
+        from nas_nb.evaluate.backend import require_tensorflow
+
+        super().__post_init__()
+        require_tensorflow(f"strategy '{self.name}', whose net is shared", StrategyError)
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises a `StrategyError` if no net can hold all architectures of the space."""
+        from nas_nb.supernet.supernet import check_shareable
+
+        try:
+            check_shareable(space, mixed=self.mixes)
+        except MeasureError as error:
+            raise StrategyError(
+                f"Strategy '{self.name}' trains one net for the whole space, and this space has "
+                f"none. {error}"
+            ) from None
+
+    def last_prepared(self, what: str, history: History) -> Mapping[str, Any] | None:
+        """Returns the last of what it wrote, with these options, before the first trial."""
+        for event in reversed(history.prepared):
+            detail: Mapping[str, Any] = event.get("detail") or {}
+            mine = event["strategy"] == self.name and event["what"] == what
+            if mine and detail["options"] == self.options:
+                return detail
+        return None
+
+    def unprepared(self, does: str) -> StrategyError:
+        """Returns what is raised where its net was never trained."""
+        return StrategyError(
+            f"Strategy '{self.name}' {does}, which `Search` trains on its data before the first "
+            f"trial. Received: a history without it. Run it as nas.Search(space, data, "
+            f"strategy='{self.name}'); an oracle has no data."
+        )
+
+
+@dataclass(frozen=True)
+class OneShot(SupernetStrategy):
     """Trains one net with the weights of all architectures, and tries first what it rates best.
 
     Use it where a candidate takes long to train and only a few can be: the supernet costs as much
@@ -46,7 +89,6 @@ class OneShot(Strategy):
     """
 
     name: ClassVar[str] = "one_shot"
-    needs_data: ClassVar[bool] = True
 
     epochs: int = option(60, "Epochs of the supernet's training.", low=1)
     pool: int = option(200, "How many candidates the supernet scores.", low=1)
@@ -55,14 +97,6 @@ class OneShot(Strategy):
         "Whether each step trains all options of a choice equally often (FairNAS), at several "
         "times the cost.",
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_tensorflow_for(self.name)
-
-    def check_space(self, space: SearchSpace) -> None:
-        """Raises a `StrategyError` if the space has no shared net."""
-        refuse_unshareable(self.name, space)
 
     def prepare(
         self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
@@ -101,7 +135,7 @@ class OneShot(Strategy):
         """Returns the best of the pool that was never tried; a random one when all were."""
         scored = self._scored(history)
         if scored is None:
-            refuse_unprepared(self, "ranks candidates with a supernet")
+            raise self.unprepared("ranks candidates with a supernet")
         # The architecture of the highest validation accuracy with inherited weights, then the next.
         sign = 1.0 if history.direction == "max" else -1.0
         for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
@@ -111,7 +145,7 @@ class OneShot(Strategy):
 
     def _scored(self, history: History) -> Scored | None:
         """Returns the pool's values and scores, once they are known for these options."""
-        detail = last_prepared(self, "scores", history)
+        detail = self.last_prepared("scores", history)
         return None if detail is None else [tuple(pair) for pair in detail["candidates"]]
 
 
@@ -119,7 +153,7 @@ _DERIVATION_DRAWS = 256
 
 
 @dataclass(frozen=True)
-class Darts(Strategy):
+class Darts(SupernetStrategy):
     """Learns the weights of a net and a mixture of all its choices, and tries what has won.
 
     Use it where one training of a net with everything in it can be afforded, and a few trials.
@@ -136,7 +170,7 @@ class Darts(Strategy):
     """
 
     name: ClassVar[str] = "darts"
-    needs_data: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
 
     epochs: int = option(50, "Epochs of the supernet's training.", low=1)
     order: int = option(
@@ -155,14 +189,6 @@ class Darts(Strategy):
     learning_rate: float = option(0.025, "Learning rate of the network weights.", above=0)
     # The paper's 0.0003 is for some 20,000 steps.
     arch_learning_rate: float = option(0.02, "Learning rate of the architecture weights.", above=0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_tensorflow_for(self.name)
-
-    def check_space(self, space: SearchSpace) -> None:
-        """Raises a `StrategyError` if the space has no shared net."""
-        refuse_unshareable(self.name, space, mixed=True)
 
     def prepare(
         self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
@@ -200,7 +226,7 @@ class Darts(Strategy):
         """Returns the derived architecture, then others drawn by their weights, each once."""
         mixture = self._learned(history)
         if mixture is None:
-            refuse_unprepared(self, "derives architectures from a mixture")
+            raise self.unprepared("derives architectures from a mixture")
         # Algorithm 1, last line: o = argmax alpha_o of each mixed operation (section 2.2).
         point = mixture.derived(self.domain)
         for _ in range(_DERIVATION_DRAWS):
@@ -211,7 +237,7 @@ class Darts(Strategy):
 
     def _learned(self, history: History) -> MixingWeights | None:
         """Returns the mixture of the last epoch, once all epochs are done."""
-        detail = last_prepared(self, "mixing", history)
+        detail = self.last_prepared("mixing", history)
         if detail is None or detail["epoch"] != self.epochs:
             return None
         return MixingWeights.of(detail["mixing"])
@@ -301,42 +327,3 @@ def _drawn(
         return domain.sample(rng)
     best = sorted(parents, key=lambda pair: -sign * pair[1])[:_PARENTS]
     return domain.mutate(best[int(rng.integers(len(best)))][0], rng)
-
-
-def require_tensorflow_for(owner: str) -> None:
-    """Raises a `StrategyError` unless Keras runs on TensorFlow."""
-    from nas_nb.evaluate.backend import require_tensorflow
-
-    require_tensorflow(f"strategy '{owner}', whose net is shared", StrategyError)
-
-
-def refuse_unshareable(owner: str, space: SearchSpace, *, mixed: bool = False) -> None:
-    """Raises a `StrategyError` if no net can hold all architectures of a space."""
-    from nas_nb.supernet.supernet import check_shareable
-
-    try:
-        check_shareable(space, mixed=mixed)
-    except MeasureError as error:
-        raise StrategyError(
-            f"Strategy '{owner}' trains one net for the whole space, and this space has none. "
-            f"{error}"
-        ) from None
-
-
-def last_prepared(strategy: Strategy, what: str, history: History) -> Mapping[str, Any] | None:
-    """Returns the last of what a strategy with these options wrote before the first trial."""
-    for event in reversed(history.prepared):
-        detail: Mapping[str, Any] = event.get("detail") or {}
-        mine = event["strategy"] == strategy.name and event["what"] == what
-        if mine and detail["options"] == strategy.options:
-            return detail
-    return None
-
-
-def refuse_unprepared(strategy: Strategy, does: str) -> NoReturn:
-    """Raises the `StrategyError` of a strategy whose net was never trained."""
-    raise StrategyError(
-        f"Strategy '{strategy.name}' {does}, which `Search` trains on its data before the first "
-        f"trial. Received: a history without it. Run it as nas.Search(space, data, "
-        f"strategy='{strategy.name}'); an oracle has no data."
-    )

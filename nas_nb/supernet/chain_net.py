@@ -361,8 +361,7 @@ class ChainPosition:
         normal = how.select("normalization", self._normalisations(role, x, call))
         names = self._values(f"activation_{self.number}", "linear")
         made = how.select(
-            f"activation_{self.number}",
-            [partial(activation(str(name)), normal) for name in names],
+            f"activation_{self.number}", [partial(activation(str(name)), normal) for name in names]
         )
         if role in self._shortcuts:
             made = how.select("skip", self._skips(how, role, made, inflow, given))

@@ -12,10 +12,7 @@ class Control:
     """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away)."""
 
     def __init__(
-        self,
-        on_paused: Callable[[bool], None],
-        limit_s: float | None = None,
-        before_s: float = 0.0,
+        self, on_paused: Callable[[bool], None], limit_s: float | None = None, before_s: float = 0.0
     ) -> None:
         self._on_paused = on_paused
         self._before_s = before_s
@@ -133,11 +130,7 @@ class TrialControl:
     """The search's control, for one trial."""
 
     def __init__(
-        self,
-        control: Control,
-        number: int,
-        limit_s: float | None,
-        last_epoch: Callable[[int], int],
+        self, control: Control, number: int, limit_s: float | None, last_epoch: Callable[[int], int]
     ) -> None:
         self.last_epoch = last_epoch
         self.limit_s = limit_s

@@ -8,7 +8,7 @@ from scipy.optimize import check_grad
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
-from nas_nb.strategy.bayesian_oracle import Floats, KerasTunerProcess
+from nas_nb.strategy.gaussian_process import Floats, KerasTunerProcess
 
 
 def points(count: int = 30) -> tuple[Floats, Floats]:

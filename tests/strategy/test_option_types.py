@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from nas_nb.errors import StrategyError
-from nas_nb.strategy.options import option_help
+from nas_nb.strategy.base import option_help
 from nas_nb.strategy.random_grid import RandomSearch
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 

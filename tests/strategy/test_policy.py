@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
 
-from nas_nb.strategy.reinforce import Policy, PolicyEncoder
+from nas_nb.strategy.reinforce import Policy
 from tests.strategy.worlds import DOMAINS, chain, mixed, rng
 
 
 @pytest.mark.parametrize("world", list(DOMAINS))
 def test_what_is_drawn_is_a_point_and_can_be_read(world: str) -> None:
     domain = DOMAINS[world]()
-    policy, reader, source = Policy.uniform(domain), PolicyEncoder(domain), rng()
+    policy, source = Policy.uniform(domain), rng()
     for _ in range(50):
         point = policy.draw(source)
         assert domain.canonical(point) == point
-        columns = reader.columns(point)
+        columns = policy.columns(point)
         assert columns is not None
         active = [parameter in domain.active(point) for parameter in domain.parameters]
         assert (columns >= 0).tolist() == active
@@ -20,14 +20,14 @@ def test_what_is_drawn_is_a_point_and_can_be_read(world: str) -> None:
 
 
 def test_values_of_another_space_are_no_columns() -> None:
-    assert PolicyEncoder(chain()).columns({"width": 3}) is None
-    assert PolicyEncoder(mixed()).columns({"width": 1, "dropout": 0.1, "train": False}) is None
+    assert Policy.uniform(chain()).columns({"width": 3}) is None
+    assert Policy.uniform(mixed()).columns({"width": 1, "dropout": 0.1, "train": False}) is None
 
 
 def test_the_gradient_is_that_of_the_log_probability() -> None:
     domain = chain()
     policy = Policy.uniform(domain).moved(rng().normal(size=Policy.uniform(domain).logits.shape))
-    columns = PolicyEncoder(domain).columns(domain.sample(rng(1)))
+    columns = policy.columns(domain.sample(rng(1)))
     assert columns is not None
     rows = np.flatnonzero(columns >= 0)
 

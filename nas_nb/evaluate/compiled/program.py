@@ -69,9 +69,7 @@ class EpochProgram:
         """Trains from row `start` of the order that `key` decides."""
         rows = tf.range(_samples(data))
         order = tf.cond(
-            shuffle,
-            lambda: tf.random.experimental.stateless_shuffle(rows, seed=key),
-            lambda: rows,
+            shuffle, lambda: tf.random.experimental.stateless_shuffle(rows, seed=key), lambda: rows
         )
 
         def batch(start: Any) -> None:

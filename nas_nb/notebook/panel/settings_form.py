@@ -17,8 +17,8 @@ from nas_nb.notebook.panel.limit_fields import LimitFields
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.search.objective import logged_metrics
+from nas_nb.strategy.base import option_help
 from nas_nb.strategy.multi_objective import COSTS
-from nas_nb.strategy.options import option_help
 from nas_nb.strategy.optuna_samplers import OptunaStrategy
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 

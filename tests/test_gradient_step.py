@@ -4,7 +4,7 @@ import pytest
 
 from nas_nb.record.trial import values_key
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.gradient_step import gradient_step
+from nas_nb.steps import gradient_step
 from tests.strategy.worlds import chain, choice, mixed, quality, rng
 
 PLAIN = Domain(tuple(choice(f"op_{n}", "a", "b", "c", "d") for n in range(5)))

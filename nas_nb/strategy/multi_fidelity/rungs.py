@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from nas_nb.errors import StrategyError, check_whole
+from nas_nb.errors import StrategyError
 from nas_nb.strategy.base import Proposal, best_of
 
 if TYPE_CHECKING:
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 FACTOR_HELP = "Reduction factor eta: the best 1 of eta is promoted, with eta times the epochs."
 MIN_EPOCHS_HELP = "Epochs of the lowest rung (r)."
 MAX_EPOCHS_HELP = "Epochs of a full training (R); by default the search's epochs per trial."
-
-
-def check_epochs(owner: str, min_epochs: int | None, max_epochs: int | None) -> None:
-    """Raises a `StrategyError` if the highest rung of a strategy is below its lowest."""
-    if max_epochs is not None:
-        check_whole(
-            f"Strategy '{owner}'", "max_epochs", max_epochs, min_epochs or 1, error=StrategyError
-        )
 
 
 Order = Callable[["History", "list[Trial]"], "Sequence[Trial]"]
