@@ -19,7 +19,7 @@ import nas_nb as nas
 from benchmarks.accuracy_data import DATASETS
 from nas_nb.data.dataset import Data
 from nas_nb.search.search import Search
-from nas_nb.workers.checkpoints import BestEpoch
+from nas_nb.workers.trial_evaluation import BestEpoch
 
 EPOCHS = 6
 BATCH_SIZE = 32

@@ -23,7 +23,7 @@ import nas_nb
 from benchmarks.digits_space import BATCH_SIZE, SPACE, best_accuracy, draw, has_convolution
 from nas_nb.data.dataset import Data
 from nas_nb.evaluate.costs import costs
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.supernet.supernet import Supernet
 
 Candidates = list[nas_nb.Architecture]

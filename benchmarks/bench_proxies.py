@@ -23,8 +23,8 @@ from benchmarks.digits_space import BATCH_SIZE, SPACE, best_accuracy, draw
 from nas_nb.data.dataset import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.fidelity import nested_order
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.proxies.ranking import PROXIES, ProxyScore, chance_tau, rank_proxies
-from nas_nb.evaluate.seeds import seeded, trial_seed
 
 DENSE = {
     "layers": ["Dense"],

@@ -25,9 +25,8 @@ import tensorflow as tf
 import nas_nb as nas
 from nas_nb.course.benchmark import TABLES
 from nas_nb.course.table import LOSS_STEP, POINT_COLUMNS, RUN_COLUMNS, pack, read_columns
-from nas_nb.evaluate.costs import params
-from nas_nb.evaluate.macs import macs
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.costs import macs, params
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.space.domain import Domain
 

@@ -17,7 +17,7 @@ import numpy as np
 from nas_nb.data.dataset import Data
 from nas_nb.errors import SearchError
 from nas_nb.search.search import Search
-from nas_nb.workers import checkpoints
+from nas_nb.workers import trial_evaluation
 
 EPOCHS = 4
 
@@ -86,7 +86,7 @@ def main() -> None:
     search = make_search(Path(sys.argv[1]), int(sys.argv[2]))
     if len(sys.argv) > 3:
         # Trials of half a second would never be continued: here every epoch may be gone on from.
-        checkpoints.EVERY_S, checkpoints.SAVING_SHARE = 0.0, 1.0
+        trial_evaluation.EVERY_S, trial_evaluation.SAVING_SHARE = 0.0, 1.0
         search.start()
         steer(search, random.Random(int(sys.argv[3])))
     else:

@@ -17,12 +17,8 @@ from nas_nb.evaluate.compiled.trace_cache import Template
 from nas_nb.record.journal import Journal
 from nas_nb.search.oracle import SearchOracle
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.workers.checkpoints import (
-    BestEpoch,
-    CheckpointStore,
-    StateCheckpointer,
-    TrainingStateStore,
-)
+from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
+from nas_nb.workers.trial_evaluation import BestEpoch, StateCheckpointer
 
 TRACE, FIRST_RUN, STEADY = "trace", "first runs of traces", "steady runs"
 BOOKKEEPING = ("journal", "checkpoints", "progress")
@@ -40,8 +36,8 @@ _TIMED: tuple[tuple[Any, str, str], ...] = (
     (Journal, "append", "journal"),
     (BestEpoch, "see", "checkpoints"),
     (BestEpoch, "keep", "checkpoints"),
-    (CheckpointStore, "prune", "checkpoints"),
-    (TrainingStateStore, "prune", "checkpoints"),
+    (CheckpointStore, "remove_unneeded", "checkpoints"),
+    (TrainingStateStore, "remove_unneeded", "checkpoints"),
     (StateCheckpointer, "is_due", "checkpoints"),
     (StateCheckpointer, "keep", "checkpoints"),
     (MemoryWatch, "warning", "progress"),

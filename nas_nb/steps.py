@@ -22,7 +22,7 @@ import numpy as np
 
 from nas_nb.errors import NasError, SpaceError, check_whole, nearest
 from nas_nb.evaluate.fit import NoControl
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.record.trial import values_key
 from nas_nb.search.settings import SpaceLike, as_data, as_space

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nas_nb.errors import DataError, NasError, SpaceError, check_whole
 from nas_nb.evaluate.costs import without_weights
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

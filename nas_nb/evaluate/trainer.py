@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from nas_nb.data.dataset import Data
-    from nas_nb.evaluate.compiled.training import Schedule
     from nas_nb.evaluate.training_state import StateSaver
 
 VALIDATION_BATCH_SIZE = 256
@@ -92,13 +90,26 @@ def train(
         parts = (data.x_train, data.y_train, data.x_val, data.y_val)
         reason = fit_reason(model, parts, callbacks)
         if reason is None:
-            schedule = _schedule(data, epochs, batch_size, seed, initial_epoch)
-            schedule = replace(schedule, held=held, validation_batch_size=validation_batch_size)
-            if not validate:
-                schedule = replace(schedule, validation=None)
-            if callbacks or verbose:
-                schedule = replace(schedule, callbacks=[*callbacks], verbose=verbose)
-            return _train_compiled(model, schedule, on_epoch, control, keeper)
+            # Imported here because the compiled epoch is TensorFlow's.
+            from nas_nb.evaluate.compiled.program import on_device
+            from nas_nb.evaluate.compiled.training import Schedule, train_compiled
+
+            training, validation = on_device(data)
+            schedule = Schedule(
+                training,
+                validation if validate else None,
+                epochs,
+                batch_size,
+                validation_batch_size,
+                seed,
+                initial_epoch,
+                callbacks=[*callbacks] if callbacks or verbose else None,
+                verbose=verbose,
+                held=held,
+            )
+            return train_compiled(
+                model, schedule, on_epoch=on_epoch, control=control, keeper=keeper
+            )
         batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
         steered = _ControlCallback(control, on_epoch, keeper, batches)
         keras_fit(
@@ -147,32 +158,6 @@ def register_choices(values: Iterable[object]) -> None:
     from nas_nb.evaluate.compiled.traced_values import SWITCHABLE, register_activations
 
     register_activations({value for value in values if isinstance(value, str)} & set(SWITCHABLE))
-
-
-# Imported inside these because the compiled epoch is TensorFlow's, and Keras may run on another.
-
-
-def _schedule(data: Data, epochs: int, batch_size: int, seed: int, initial_epoch: int) -> Schedule:
-    from nas_nb.evaluate.compiled.program import on_device
-    from nas_nb.evaluate.compiled.training import Schedule
-
-    training, validation = on_device(data)
-    return Schedule(
-        training, validation, epochs, batch_size, VALIDATION_BATCH_SIZE, seed, initial_epoch
-    )
-
-
-def _train_compiled(
-    model: keras.Model,
-    schedule: Schedule,
-    on_epoch: OnEpoch,
-    control: TrainingControl,
-    keeper: StateSaver | None,
-) -> TrainingResult:
-    from nas_nb.evaluate.compiled.training import train_compiled
-
-    outcome = train_compiled(model, schedule, on_epoch=on_epoch, control=control, keeper=keeper)
-    return TrainingResult(stopped=outcome.stopped, note=outcome.note)
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:

@@ -227,6 +227,3 @@ class InheritanceReport:
         noun = "layer" if first == "1" else "layers"
         text = f"{first} {noun} {rest}"
         return f"{text} (function-preserving)" if self.preserving else text
-
-
-__all__ = ["InheritanceReport", "inherit"]

@@ -259,7 +259,7 @@ def is_complete(link: ChannelLink, known: int) -> bool:
 
 def _agreed(given: Sequence[ChannelLink]) -> ChannelLink:
     """Returns the link that all of them are, or the overlap where they differ."""
-    if all(np.array_equal(link.units, given[0].units) for link in given):
+    if _all_equal(given):
         return given[0]
     width = len(given[0].units)
     return ChannelLink(given[0].parent, overlap(width, width), exact=False)

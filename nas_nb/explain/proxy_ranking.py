@@ -9,6 +9,7 @@ import numpy as np
 
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.fidelity import nested_order
+from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.proxies.ranking import (
     FEWEST_CANDIDATES,
     ProxyRank,
@@ -16,7 +17,6 @@ from nas_nb.evaluate.proxies.ranking import (
     rank_proxies,
     score_all,
 )
-from nas_nb.evaluate.seeds import seeded
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from keras_tuner.engine import trial as kt_trial
 
-from nas_nb.evaluate.seeds import trial_seed
+from nas_nb.evaluate.global_state import trial_seed
 from nas_nb.record.events import EventKind
 from nas_nb.record.trial import TrialStatus
 from nas_nb.strategy.base import Proposal, RandomSubstitute

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.fit import NoControl
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
 from nas_nb.record.files import leads_out, write_whole
 from nas_nb.record.history_state import comparable_score

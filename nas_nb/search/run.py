@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import JournalError, JournalWriteError, SearchError
-from nas_nb.evaluate.keras_state import KerasSettings
+from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
@@ -138,7 +138,7 @@ class Run:
         checkpoints = CheckpointStore(folder / "checkpoints", history)
         inherited = its.strategy.inherits
         states = TrainingStateStore(folder / "states", history, its.fidelity, inherited=inherited)
-        states.prune()  # so that what may be inherited is a function of the journal
+        states.remove_unneeded()  # so that what may be inherited is a function of the journal
         return TrialFiles(checkpoints, states)
 
     def _prepare(self, strategy: Strategy) -> None:

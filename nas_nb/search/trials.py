@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_nb.errors import NasError, SearchError, printable
 from nas_nb.evaluate.fidelity import Fidelity, scaled_images
-from nas_nb.evaluate.seeds import default_seeds, seeded
+from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.prediction import class_names, in_own_units, model_input
 from nas_nb.export.raw_input import with_raw_input

@@ -90,8 +90,8 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             self.oracle.end_trial(trial, outcome)
             if outcome.status is TrialStatus.STOPPED:
                 break
-            self.files.checkpoints.prune()
-            self.files.states.prune()
+            self.files.checkpoints.remove_unneeded()
+            self.files.states.remove_unneeded()
         return None if self.control.stop_requested else self._spent()
 
     def _is_over(self) -> bool:

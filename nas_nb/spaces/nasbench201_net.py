@@ -126,7 +126,7 @@ def params(operations: Sequence[str], skeleton: Skeleton, *, trainable: bool = F
 
 
 def macs(operations: Sequence[str], skeleton: Skeleton) -> int:
-    """Returns the multiply-adds for one sample as `evaluate.macs` counts: without normalisation."""
+    """Returns the multiply-adds for one sample as `costs.macs` counts: without normalisation."""
     sides = sum(KERNELS[operation] ** 2 for operation in operations if operation in KERNELS)
     shapes = list(zip(skeleton.widths, skeleton.areas, strict=True))
     stem = 9 * skeleton.input_shape[2] * skeleton.width * skeleton.areas[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -93,21 +93,6 @@ def _choice(parameter: Parameter, axis: Axis, place: int) -> PathChoice:
 _MOST = 256
 
 Branch = Callable[[], Any]
-
-
-class ChoiceSelector(Protocol):
-    """What decides a choice."""
-
-    choices: PathChoices
-
-    def select(self, name: str, branches: Sequence[Branch]) -> Any:
-        """Returns what the branches of a choice make, in the order of its values."""
-
-    def width(self, name: str) -> Any:
-        """Returns how many of the units are computed: an int, or an int32 tensor."""
-
-    def masked(self, name: str, x: Any) -> Any:
-        """Returns units with those of them faded that narrower layers don't have."""
 
 
 @dataclass(frozen=True)

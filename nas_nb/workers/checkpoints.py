@@ -6,10 +6,9 @@ import bisect
 import io
 import math
 import re
-import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -22,13 +21,10 @@ from nas_nb.errors import SearchError
 from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.record.files import leads_out, write_whole
 from nas_nb.record.trial import TrialStatus
-from nas_nb.workers.control import TrialError
 
 if TYPE_CHECKING:
     import keras
-    import keras_tuner as kt
 
-    from nas_nb.evaluate.candidate import Candidate
     from nas_nb.evaluate.fidelity import Fidelity
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
@@ -148,7 +144,7 @@ class CheckpointStore:
         self._enter(score, model.count_params(), name)
         return name
 
-    def prune(self) -> None:
+    def remove_unneeded(self) -> None:
         """Removes the files of trials that are no longer among the best."""
         wanted = {name for *_, name in self._best}
         for name in self._fallen:
@@ -287,62 +283,6 @@ def _alone(model: keras.Model) -> Iterator[None]:
         model.optimizer = optimizer
 
 
-class BestEpoch:
-    """The best epoch of a running trial, from 1, with its weights if they may be kept."""
-
-    def __init__(self, objective: kt.Objective, checkpoints: CheckpointStore) -> None:
-        self.objective = objective
-        self.epoch = 0
-        self.logs: dict[str, float] = {}
-        self.weights: Arrays | None = None
-        self.checkpoint: str | None = None
-        self._checkpoints = checkpoints
-
-    @property
-    def score(self) -> float:
-        """The objective's value after it."""
-        return self.logs[self.objective.name]
-
-    def recall(self, curve: Sequence[Mapping[str, float]], state: TrainingState) -> None:
-        """Takes the epochs of a trial that is continued, as if they had been seen."""
-        for epoch, logs in enumerate(curve, start=1):
-            self._take(epoch, logs)
-        if self.epoch == state.best_epoch:
-            self.weights = state.best
-
-    def see(self, candidate: Candidate, epoch: int, logs: Mapping[str, float]) -> None:
-        """Takes one epoch's logs, from 1."""
-        name = self.objective.name
-        if name not in logs:
-            raise TrialError(
-                f"The objective '{name}' is not among what the model reports "
-                f"({', '.join(sorted(logs))}): compile that metric, or choose one of these."
-            )
-        if not math.isfinite(logs.get("loss", 0.0)) or not math.isfinite(logs[name]):
-            raise TrialError(f"The loss or {name} is not finite.")
-        if self._take(epoch, logs):
-            wanted = self._checkpoints.is_wanted(logs[name])
-            leader = candidate.leader(self.objective.direction)
-            self.weights = leader.get_weights() if wanted else None
-
-    def keep(self, model: keras.Model, number: int) -> str | None:
-        """Writes the weights, if they are among those to keep."""
-        trouble = [self._checkpoints.trouble()]
-        try:
-            if self.weights is not None:
-                self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
-        except Exception as error:  # noqa: BLE001 - a layer of the user's may raise anything
-            trouble.append(f"its weights could not be kept: {reason_of(error)}")
-        return "; ".join(filter(None, trouble)) or None
-
-    def _take(self, epoch: int, logs: Mapping[str, float]) -> bool:
-        name = self.objective.name
-        if self.logs and not self.objective.better_than(logs[name], self.logs[name]):
-            return False
-        self.epoch, self.logs = epoch, dict(logs)
-        return True
-
-
 KEPT_STATES = 30
 """How many completed trials of one low fidelity keep their state, the best by score."""
 KEPT_FULL_STATES = 5
@@ -442,7 +382,7 @@ class TrainingStateStore:
         )
         return better < self._room_for(trial)
 
-    def prune(self) -> None:
+    def remove_unneeded(self) -> None:
         """Removes the files that are no longer needed."""
         self._see_children()
         groups: dict[Any, list[Trial]] = {}
@@ -543,53 +483,3 @@ def _fidelity(trial: Trial) -> tuple[tuple[str, float], ...]:
 def _apart(trial: Trial) -> dict[str, float]:
     """The trial's fidelity but for its epochs."""
     return {name: amount for name, amount in trial.fidelity.items() if name != "epochs"}
-
-
-EVERY_S = 30.0
-"""Seconds of training that the death of a kernel costs at most, but for the epoch in progress."""
-SAVING_SHARE = 0.02
-"""Of a trial's time that may be spent on keeping its state."""
-
-
-class StateCheckpointer:
-    """Decides after each epoch whether the state is to be kept, and keeps it."""
-
-    def __init__(
-        self,
-        number: int,
-        candidate: Candidate,
-        best: BestEpoch,
-        states: TrainingStateStore,
-        last_epoch: Callable[[], int],
-    ) -> None:
-        self._failure: str | None = None
-        self._number = number
-        self._candidate = candidate
-        self._best = best
-        self._states = states
-        self._last_epoch = last_epoch
-        self._due_at = time.monotonic() + EVERY_S
-
-    @property
-    def trouble(self) -> str | None:
-        """What could not be kept or removed, as a clause for the trial's note, or None."""
-        return "; ".join(filter(None, (self._failure, self._states.trouble()))) or None
-
-    def is_due(self, epoch: int) -> bool:
-        """Whether the state after this epoch is to be kept. Called after the epoch's report."""
-        if self._candidate.is_ended or epoch >= self._last_epoch():
-            return self._states.is_wanted(self._number, self._best.score)
-        return time.monotonic() >= self._due_at
-
-    def keep(self, epoch: int) -> None:
-        """Writes the state; a full disk is no reason to lose the trial."""
-        began = time.monotonic()
-        best = self._best
-        try:
-            state = TrainingState(epoch, self._candidate.capture(), best.epoch, best.weights)
-            self._states.write(self._number, state)
-            self._failure = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the trial goes on
-            self._failure = f"its state could not be kept: {reason_of(error)}"
-        now = time.monotonic()
-        self._due_at = now + max(EVERY_S, (now - began) / SAVING_SHARE)

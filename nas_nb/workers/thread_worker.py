@@ -8,8 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from nas_nb.evaluate.keras_state import KerasSettings
-from nas_nb.evaluate.seeds import abandon_seeds
+from nas_nb.evaluate.global_state import KerasSettings, abandon_seeds
 from nas_nb.record.trial import Outcome, TrialStatus
 
 if TYPE_CHECKING:

@@ -6,25 +6,26 @@ own thread, in another process and on another machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import JournalWriteError, NasError, SearchError
 from nas_nb.evaluate.backend import is_out_of_memory
-from nas_nb.evaluate.candidate import Candidate, repeat_seed
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.early_stopping import cannot_reach, is_plateau
-from nas_nb.evaluate.seeds import seeded
-from nas_nb.evaluate.training_state import TrainingResult, build, restore
+from nas_nb.evaluate.global_state import seeded
+from nas_nb.evaluate.training_state import Arrays, TrainingResult, TrainingState, build, restore
+from nas_nb.evaluate.trial_models import TrialModels, repeat_seed
 from nas_nb.evaluate.weight_inheritance import inherit
 from nas_nb.record.trial import EMPTY, Outcome, TrialStatus
 from nas_nb.workers.checkpoints import (
     KEPT_CHECKPOINTS,
-    BestEpoch,
-    StateCheckpointer,
     load_checkpoint,
+    reason_of,
 )
 from nas_nb.workers.control import TrialError, TrialStoppedError
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from nas_nb.data.dataset import Data
     from nas_nb.evaluate.fidelity import Fidelity, FidelityCache
-    from nas_nb.evaluate.training_state import TrainingState
     from nas_nb.record.trial import Trial
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
@@ -199,7 +199,7 @@ class _Evaluation:
             most = self.task.limits["time_per_trial_s"]
             raise TrialError(f"It took longer than max_time_per_trial={most:g} s.")
 
-    def _train(self, candidate: Candidate, data: Data, best: BestEpoch, batch_size: int) -> None:
+    def _train(self, candidate: TrialModels, data: Data, best: BestEpoch, batch_size: int) -> None:
         control = self._control
 
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
@@ -244,7 +244,7 @@ class _Evaluation:
             raise TrialError("It was stopped by the user before its first epoch ended.")
         self.notes.append("stopped by the user")
 
-    def _end_early(self, candidate: Candidate) -> None:
+    def _end_early(self, candidate: TrialModels) -> None:
         granted, target = self.task.fidelity, self.task.target
         if granted.patience is None and target is None:
             return
@@ -269,7 +269,7 @@ class _Evaluation:
         self._report("trial_started")
         self.curve.clear()
 
-    def _begin(self, space: SearchSpace, data: Data) -> tuple[Candidate, TrainingState | None]:
+    def _begin(self, space: SearchSpace, data: Data) -> tuple[TrialModels, TrainingState | None]:
         """Builds the candidate, and puts it where an earlier attempt or its parent left off."""
         candidate = self._built(space)
         if self.task.trial.attempt > 1 and not self.curve and not self.notes:
@@ -289,14 +289,14 @@ class _Evaluation:
             self.notes.append(self._inherited(candidate, data, parent))
         return candidate, None
 
-    def _built(self, space: SearchSpace) -> Candidate:
+    def _built(self, space: SearchSpace) -> TrialModels:
         models = []
         for repeat in range(self.task.fidelity.executions_per_trial):
             with seeded(repeat_seed(self.task.seed, repeat)):
                 models.append(space.build_values(self.task.trial.values))
-        return Candidate(models, self.task.seed, self.task.objective.name)
+        return TrialModels(models, self.task.seed, self.task.objective.name)
 
-    def _continued(self, candidate: Candidate, data: Data) -> TrainingState | None:
+    def _continued(self, candidate: TrialModels, data: Data) -> TrainingState | None:
         """Returns the state that a candidate was put into; None if it could not be read."""
         done, states, parent = len(self.curve), self._files.states, self.task.parent
         note = f"continued from epoch {done}"
@@ -314,7 +314,7 @@ class _Evaluation:
         self.notes.append(note)
         return state
 
-    def _inherited(self, candidate: Candidate, data: Data, parent: Trial) -> str:
+    def _inherited(self, candidate: TrialModels, data: Data, parent: Trial) -> str:
         """Gives the models the weights of the parent; returns what came of it."""
         trained = self._trained(parent)
         if trained is None:
@@ -339,3 +339,109 @@ class _Evaluation:
         except (SearchError, ValueError, OSError):
             return None
         return model
+
+
+class BestEpoch:
+    """The best epoch of a running trial, from 1, with its weights if they may be kept."""
+
+    def __init__(self, objective: kt.Objective, checkpoints: CheckpointStore) -> None:
+        self.objective = objective
+        self.epoch = 0
+        self.logs: dict[str, float] = {}
+        self.weights: Arrays | None = None
+        self.checkpoint: str | None = None
+        self._checkpoints = checkpoints
+
+    @property
+    def score(self) -> float:
+        """The objective's value after it."""
+        return self.logs[self.objective.name]
+
+    def recall(self, curve: Sequence[Mapping[str, float]], state: TrainingState) -> None:
+        """Takes the epochs of a trial that is continued, as if they had been seen."""
+        for epoch, logs in enumerate(curve, start=1):
+            self._take(epoch, logs)
+        if self.epoch == state.best_epoch:
+            self.weights = state.best
+
+    def see(self, candidate: TrialModels, epoch: int, logs: Mapping[str, float]) -> None:
+        """Takes one epoch's logs, from 1."""
+        name = self.objective.name
+        if name not in logs:
+            raise TrialError(
+                f"The objective '{name}' is not among what the model reports "
+                f"({', '.join(sorted(logs))}): compile that metric, or choose one of these."
+            )
+        if not math.isfinite(logs.get("loss", 0.0)) or not math.isfinite(logs[name]):
+            raise TrialError(f"The loss or {name} is not finite.")
+        if self._take(epoch, logs):
+            wanted = self._checkpoints.is_wanted(logs[name])
+            leader = candidate.leader(self.objective.direction)
+            self.weights = leader.get_weights() if wanted else None
+
+    def keep(self, model: keras.Model, number: int) -> str | None:
+        """Writes the weights, if they are among those to keep."""
+        trouble = [self._checkpoints.trouble()]
+        try:
+            if self.weights is not None:
+                self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
+        except Exception as error:  # noqa: BLE001 - a layer of the user's may raise anything
+            trouble.append(f"its weights could not be kept: {reason_of(error)}")
+        return "; ".join(filter(None, trouble)) or None
+
+    def _take(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        name = self.objective.name
+        if self.logs and not self.objective.better_than(logs[name], self.logs[name]):
+            return False
+        self.epoch, self.logs = epoch, dict(logs)
+        return True
+
+
+EVERY_S = 30.0
+"""Seconds of training that the death of a kernel costs at most, but for the epoch in progress."""
+SAVING_SHARE = 0.02
+"""Of a trial's time that may be spent on keeping its state."""
+
+
+class StateCheckpointer:
+    """Decides after each epoch whether the state is to be kept, and keeps it."""
+
+    def __init__(
+        self,
+        number: int,
+        candidate: TrialModels,
+        best: BestEpoch,
+        states: TrainingStateStore,
+        last_epoch: Callable[[], int],
+    ) -> None:
+        self._failure: str | None = None
+        self._number = number
+        self._candidate = candidate
+        self._best = best
+        self._states = states
+        self._last_epoch = last_epoch
+        self._due_at = time.monotonic() + EVERY_S
+
+    @property
+    def trouble(self) -> str | None:
+        """What could not be kept or removed, as a clause for the trial's note, or None."""
+        return "; ".join(filter(None, (self._failure, self._states.trouble()))) or None
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether the state after this epoch is to be kept. Called after the epoch's report."""
+        if self._candidate.is_ended or epoch >= self._last_epoch():
+            return self._states.is_wanted(self._number, self._best.score)
+        return time.monotonic() >= self._due_at
+
+    def keep(self, epoch: int) -> None:
+        """Writes the state; a full disk is no reason to lose the trial."""
+        began = time.monotonic()
+        best = self._best
+        try:
+            state = TrainingState(epoch, self._candidate.capture(), best.epoch, best.weights)
+            self._states.write(self._number, state)
+            self._failure = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the trial goes on
+            self._failure = f"its state could not be kept: {reason_of(error)}"
+        now = time.monotonic()
+        self._due_at = now + max(EVERY_S, (now - began) / SAVING_SHARE)

@@ -6,7 +6,7 @@ import threading
 import keras
 import numpy as np
 
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.global_state import seeded, trial_seed
 
 
 def test_trial_seeds_differ_between_trials_and_searches_and_repeat():

@@ -9,11 +9,11 @@ import pytest
 from keras import layers
 
 from nas_nb.data.dataset import Data
-from nas_nb.evaluate.candidate import Candidate, spread_name
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
 from nas_nb.evaluate.training_state import Arrays, capture, restore
+from nas_nb.evaluate.trial_models import TrialModels, spread_name
 
 
 class OwnStep(keras.Model):
@@ -62,7 +62,7 @@ def model(cls: Any = keras.Model, optimizer: Any = "adam", seed: int = 7) -> ker
 
 
 def trained(
-    candidate: Candidate, first: int = 0, last: int = 5, keeper: Any = None
+    candidate: TrialModels, first: int = 0, last: int = 5, keeper: Any = None
 ) -> list[Mapping[str, float]]:
     logs: list[Mapping[str, float]] = []
     candidate.train(
@@ -77,7 +77,7 @@ def trained(
     return logs
 
 
-def assert_continues(build: Callable[[], Candidate]) -> None:
+def assert_continues(build: Callable[[], TrialModels]) -> None:
     """Asserts that a stop after epoch 2, in a file or not, changes nothing, to the last bit."""
     whole = build()
     keeper = AtEpoch(2, whole.capture)
@@ -101,26 +101,26 @@ def warmed_up() -> keras.optimizers.Optimizer:
 @pytest.mark.parametrize("optimizer", ["adam", "nadam", averaging, warmed_up])
 def test_the_engine_goes_on_from_a_state_as_if_it_had_not_stopped(optimizer: Any) -> None:
     made = optimizer if isinstance(optimizer, str) else None
-    assert_continues(lambda: Candidate([model(optimizer=made or optimizer())], 3, "val_accuracy"))
+    assert_continues(lambda: TrialModels([model(optimizer=made or optimizer())], 3, "val_accuracy"))
 
 
 @pytest.mark.tensorflow
 def test_fit_goes_on_from_a_state_as_if_it_had_not_stopped() -> None:
-    assert_continues(lambda: Candidate([model(OwnStep)], 3, "val_accuracy"))
+    assert_continues(lambda: TrialModels([model(OwnStep)], 3, "val_accuracy"))
 
 
 @pytest.mark.parametrize("optimizer", [lambda: "adam", averaging])
 def test_repeats_go_on_from_a_state_as_if_they_had_not_stopped(optimizer: Any) -> None:
-    def build() -> Candidate:
+    def build() -> TrialModels:
         models = [model(optimizer=optimizer(), seed=seed) for seed in (1, 2)]
-        return Candidate(models, 3, "val_accuracy")
+        return TrialModels(models, 3, "val_accuracy")
 
     assert_continues(build)
 
 
 def test_repeats_report_means_and_the_spread_and_the_first_is_the_plain_trial() -> None:
-    alone = trained(Candidate([model(seed=1)], 3, "val_loss"))
-    both = Candidate([model(seed=1), model(seed=2)], 3, "val_loss")
+    alone = trained(TrialModels([model(seed=1)], 3, "val_loss"))
+    both = TrialModels([model(seed=1), model(seed=2)], 3, "val_loss")
     first: list[Mapping[str, float]] = []
     logs = trained(both, keeper=AtEpoch(-1, lambda: None))
     first = [both.latest[0]]
@@ -134,7 +134,7 @@ def test_repeats_report_means_and_the_spread_and_the_first_is_the_plain_trial() 
 @pytest.mark.tensorflow
 def test_a_candidate_is_ended_by_the_report_of_an_epoch() -> None:
     for models in ([model()], [model(), model(seed=1)], [model(OwnStep)]):
-        candidate = Candidate(models, 3, "val_loss")
+        candidate = TrialModels(models, 3, "val_loss")
         seen: list[int] = []
 
         def report(
@@ -211,6 +211,6 @@ def test_repeats_of_a_model_that_shares_nothing_are_compiled_once_each(monkeypat
             made.compile("adam", "binary_crossentropy")
         return made
 
-    logs = trained(Candidate([alone(1), alone(2)], 3, "val_loss"), last=4)
+    logs = trained(TrialModels([alone(1), alone(2)], 3, "val_loss"), last=4)
     assert len(logs) == 4
     assert len(traced) == 2

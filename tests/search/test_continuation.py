@@ -15,7 +15,7 @@ import pytest
 from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
 from nas_nb.strategy.base import Proposal, Strategy
-from nas_nb.workers import checkpoints
+from nas_nb.workers import trial_evaluation
 from nas_nb.workers.control import SearchState
 from tests.search.tiny import eventually, said, tiny_search
 
@@ -144,9 +144,9 @@ def test_of_trials_that_may_be_promoted_only_the_best_keep_their_state(
 CUT = """
 import sys
 from pathlib import Path
-from nas_nb.workers import checkpoints
+from nas_nb.workers import trial_evaluation
 from tests.search.test_continuation import long_search
-checkpoints.EVERY_S = float(sys.argv[2])
+trial_evaluation.EVERY_S = float(sys.argv[2])
 long_search(Path(sys.argv[1])).run()
 """
 
@@ -205,7 +205,7 @@ def test_a_short_trial_that_was_stopped_begins_again_and_says_so(tmp_path: Path,
 def test_a_stopped_trial_goes_on_from_its_last_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Search
 ):
-    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+    monkeypatch.setattr(trial_evaluation, "EVERY_S", 0.0)
     search = long_search(tmp_path).start()
     assert eventually(lambda: search.history.epochs_spent > 5)
     search.stop()

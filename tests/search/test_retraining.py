@@ -15,7 +15,7 @@ from keras import layers
 
 import nas_nb as nas
 from nas_nb.errors import SearchError
-from nas_nb.evaluate.seeds import default_seeds, seeded
+from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.export.keras_source import keras_source
 from nas_nb.search.search import Search
 from tests.search.tiny import tiny_search, unbuildable

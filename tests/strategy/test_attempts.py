@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.evaluate.seeds import trial_seed
+from nas_nb.evaluate.global_state import trial_seed
 from nas_nb.oracles.trial_recorder import TrialRecorder
 from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.strategy.base import Proposal

@@ -96,7 +96,7 @@ def test_only_the_best_keep_their_files(checkpoints: CheckpointStore) -> None:
         checkpoints.save(model, model.get_weights(), number, score)
         for number, score in enumerate([0.4, 0.3, 0.2])
     ]
-    checkpoints.prune()
+    checkpoints.remove_unneeded()
     assert {file.name for file in checkpoints.folder.iterdir()} == set(names[:2])
 
 
@@ -105,7 +105,7 @@ def test_of_equal_scores_the_smaller_models_keep_their_files(checkpoints: Checkp
     for number, model in enumerate([trained(), trained(), small]):
         assert checkpoints.is_wanted(0.4)
         checkpoints.save(model, model.get_weights(), number, 0.4)
-    checkpoints.prune()
+    checkpoints.remove_unneeded()
     kept = {file.name for file in checkpoints.folder.iterdir()}
     assert kept == {"trial_000000.weights.h5", "trial_000002.weights.h5"}
 
@@ -118,7 +118,7 @@ def test_files_of_others_stay_where_the_best_are_pruned(checkpoints: CheckpointS
     model = trained()
     for number, score in enumerate([0.4, 0.3, 0.2]):
         checkpoints.save(model, model.get_weights(), number, score)
-    checkpoints.prune()
+    checkpoints.remove_unneeded()
     assert {file.name for file in checkpoints.folder.iterdir()} >= set(others)
 
 
@@ -127,7 +127,7 @@ def test_what_a_killed_kernel_left_behind_is_removed(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("partial_0123abcd_trial_000001.weights.h5", "trial_000001.weights.h5"):
         (folder / name).write_text("")
-    CheckpointStore(folder, started(2).history).prune()
+    CheckpointStore(folder, started(2).history).remove_unneeded()
     assert not list(folder.iterdir())
 
 
@@ -138,14 +138,14 @@ def test_a_file_that_is_written_again_after_a_kill_is_kept(tmp_path: Path) -> No
     store = CheckpointStore(folder, started(2).history)
     model = trained()
     name = store.save(model, model.get_weights(), 1, 0.5)
-    store.prune()
+    store.remove_unneeded()
     assert (folder / name).stat().st_size > 1000
 
 
 def test_weights_that_the_journal_does_not_name_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "trial_000000.weights.h5").write_text("put there by hand")
     history = started(1, status="completed", score=0.5).history
-    CheckpointStore(tmp_path, history).prune()
+    CheckpointStore(tmp_path, history).remove_unneeded()
     assert (tmp_path / "trial_000000.weights.h5").exists()
 
 
@@ -161,9 +161,9 @@ def test_what_can_not_be_removed_is_told_once(tmp_path: Path, name: str) -> None
         if name == "states"
         else CheckpointStore(folder, history)
     )
-    store.prune()
+    store.remove_unneeded()
     assert f"{file} could not be removed: " in (store.trouble() or "")
-    store.prune()
+    store.remove_unneeded()
     assert store.trouble() is None
 
 

@@ -14,43 +14,21 @@ import tensorflow as tf
 # Layers whose call reads no size from Python, with the config entries that are free. A layer that
 # is not named here is traced with its sizes: one trace an architecture.
 FREE_FIELDS: dict[str, tuple[str, ...]] = {
-    "InputLayer": (),
     "Dense": ("units",),
     "Conv1D": ("filters",),
     "Conv2D": ("filters",),
     "Conv3D": ("filters",),
     "Embedding": ("input_dim", "output_dim"),
     "Dropout": ("rate", "seed"),
-    "BatchNormalization": (),
-    "Normalization": (),
-    "Flatten": (),
-    "Activation": (),
-    "ReLU": (),
-    "LeakyReLU": (),
-    "ELU": (),
-    "Softmax": (),
-    "Add": (),
-    "Subtract": (),
-    "Multiply": (),
-    "Average": (),
-    "Maximum": (),
-    "Minimum": (),
-    "Concatenate": (),
-    "MaxPooling1D": (),
-    "MaxPooling2D": (),
-    "MaxPooling3D": (),
-    "AveragePooling1D": (),
-    "AveragePooling2D": (),
-    "AveragePooling3D": (),
-    "GlobalMaxPooling1D": (),
-    "GlobalMaxPooling2D": (),
-    "GlobalAveragePooling1D": (),
-    "GlobalAveragePooling2D": (),
-    "ZeroPadding1D": (),
-    "ZeroPadding2D": (),
-    "Rescaling": (),
-    "Identity": (),
-}
+    **dict.fromkeys((
+        "InputLayer", "BatchNormalization", "Normalization", "Flatten", "Activation", "ReLU",
+        "LeakyReLU", "ELU", "Softmax", "Add", "Subtract", "Multiply", "Average", "Maximum",
+        "Minimum", "Concatenate", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D",
+        "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+        "ZeroPadding1D", "ZeroPadding2D", "Rescaling", "Identity",
+    ), ()),
+}  # fmt: skip
 
 _CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D")
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from nas_nb.evaluate.backend import release_kernels
 from nas_nb.evaluate.compiled.signature import Sharing, signature, unshared_signature
 from nas_nb.evaluate.compiled.trace_cache import CACHE, Compiled, CopyError, TraceCache
-from nas_nb.evaluate.training_state import has_hook
+from nas_nb.evaluate.training_state import TrainingResult, has_hook
 
 if TYPE_CHECKING:
     from nas_nb.evaluate.compiled.program import DeviceSet
@@ -47,14 +47,6 @@ class Schedule:
         return f"{self.train.spec} {held_out}"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended."""
-
-    stopped: bool  # by the control, before its last epoch was complete
-    note: str | None  # why the function is not shared, or was compiled anew
-
-
 def train_compiled(
     model: keras.Model,
     schedule: Schedule,
@@ -63,7 +55,7 @@ def train_compiled(
     control: TrainingControl,
     cache: TraceCache = CACHE,
     keeper: StateSaver | None = None,
-) -> Outcome:
+) -> TrainingResult:
     """Trains a model as `fit` would, with whole epochs inside one compiled function."""
     # `on_epoch` and callbacks see the weights of their moment, callbacks the optimizer's state,
     # too.
@@ -92,7 +84,7 @@ def train_compiled(
     finally:
         compiled.template.lock.release()
     release_kernels([*model.variables, *model.optimizer.variables])
-    return Outcome(stopped, note)
+    return TrainingResult(stopped, note)
 
 
 def _acquire(

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from nas_nb.errors import MeasureError, nearest
-from nas_nb.evaluate import costs, macs
+from nas_nb.evaluate import costs
 from nas_nb.evaluate.proxies.activation_proxies import jacob_cov, naswot, zen
 from nas_nb.evaluate.proxies.gradient_proxies import grad_norm, snip, synflow
 
@@ -30,7 +30,7 @@ before. The score is a function of the model's weights and the batch alone.
 def macs_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
     """Returns the multiply-adds of one sample."""
     single = x is not None and not isinstance(x, dict | list | tuple)
-    return float(macs.macs(model, np.shape(x)[1:] if single else None))
+    return float(costs.macs(model, np.shape(x)[1:] if single else None))
 
 
 def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:

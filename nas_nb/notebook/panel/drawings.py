@@ -67,7 +67,7 @@ class Drawings:
         return self._search.space.architecture(trial.values).layout()
 
     def _write(self, trial: Trial) -> str:
-        from nas_nb.evaluate.seeds import seeded
+        from nas_nb.evaluate.global_state import seeded
         from nas_nb.export.keras_source import keras_source
 
         with seeded(trial.seed or 0):

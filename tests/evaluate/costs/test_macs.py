@@ -6,8 +6,7 @@ import pytest
 from keras import layers
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.costs import costs, without_weights
-from nas_nb.evaluate.macs import graph_multiply_adds, macs
+from nas_nb.evaluate.costs import costs, graph_multiply_adds, macs, without_weights
 
 
 def model_of(shape: tuple[int | None, ...], *stack: keras.layers.Layer) -> keras.Model:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 
 
 @pytest.fixture(autouse=True)

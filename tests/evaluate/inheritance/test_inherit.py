@@ -9,7 +9,7 @@ import pytest
 
 from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.weight_inheritance import InheritanceReport, inherit
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.nasbench201 import nasbench201_cell

@@ -8,7 +8,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.data.dataset import Data
 from nas_nb.errors import SpaceError
-from nas_nb.evaluate.seeds import seeded
+from nas_nb.evaluate.global_state import seeded
 from nas_nb.export.keras_source import keras_source
 from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace

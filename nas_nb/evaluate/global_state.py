@@ -1,18 +1,32 @@
-"""Seeds of trials, set without disturbing the user's."""
+"""The random seeds, settings and state that Keras keeps for all threads, kept for one alone."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 
-from nas_nb.private_imports import seed_generator
+from nas_nb.private_imports import global_state, keras_config, seed_generator
 from nas_nb.space.model_building import fresh_names
+
+_SETTINGS = {"floatx": "_FLOATX", "epsilon": "_EPSILON", "image_data_format": "_IMAGE_DATA_FORMAT"}
+
+
+class _OfThread(threading.local):
+    generator: random.Random | None = None
+    state: SimpleNamespace | None = None
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+
+_OF_THREAD = _OfThread()
+
 
 _SEEDING = threading.RLock()
 _OPEN: list[tuple[int, Any, Any]] = []  # thread, and the states of `random` and NumPy before
@@ -71,22 +85,11 @@ def isolated_seeds(seed: int = 0) -> Iterator[None]:
         _OF_THREAD.generator = before
 
 
-class _OfThread(threading.local):
-    generator: random.Random | None = None
-
-
-_OF_THREAD = _OfThread()
-
-
 class _KerasRandom:
     """Stands for Python's `random` in Keras: a seeded block's generator, or the module itself."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_OF_THREAD.generator or random, name)
-
-
-# Keras has no other way to be told: its default seeds come from this one name, for all threads.
-seed_generator.python_random = _KerasRandom()
 
 
 class _Numbered(random.Random):
@@ -100,12 +103,8 @@ class _Numbered(random.Random):
 
 
 def default_seeds(model: keras.Model, build: Callable[[], keras.Model]) -> list[int]:
-    """Returns the seeds with which `build` makes an untrained model anew, as it asks for them.
-
-    Args:
-        model: A model that was just built, whose layers drew their seeds in another order.
-        build: Makes a model of the same layers.
-    """
+    """Returns the seeds with which `build` makes an untrained model anew, as it asks for them."""
+    # `model` was just built by it, and its layers drew their seeds in another order.
     before, _OF_THREAD.generator = _OF_THREAD.generator, _Numbered()
     try:
         twin = build()
@@ -125,3 +124,70 @@ def _seeds_of(model: keras.Model) -> Iterator[int]:
                 yield int(keras.ops.convert_to_numpy(value.state)[0])
             elif isinstance(value, keras.initializers.Initializer) and hasattr(value, "seed"):
                 yield int(value.seed)
+
+
+@dataclass(frozen=True)
+class KerasSettings:
+    """The dtype policy and what else `keras.config` sets for all threads, by name."""
+
+    values: Mapping[str, Any]
+
+    @classmethod
+    def current(cls) -> KerasSettings:
+        """Returns those of this thread."""
+        names = ("dtype_policy", *_SETTINGS)
+        return cls({name: getattr(keras.config, name)() for name in names})
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Gives this thread a Keras state of its own in the block, with these settings."""
+        # Another cell may call `clear_session` meanwhile.
+        before = _OF_THREAD.state, _OF_THREAD.settings
+        _OF_THREAD.settings = self.values
+        _OF_THREAD.state = _new_state()
+        try:
+            yield
+        finally:
+            _OF_THREAD.state, _OF_THREAD.settings = before
+
+
+def _new_state() -> SimpleNamespace:
+    return SimpleNamespace(dtype_policy=_OF_THREAD.settings["dtype_policy"])
+
+
+class _State:
+    """Stands for the `threading.local` in which Keras keeps its state."""
+
+    def __init__(self) -> None:
+        vars(self)["usual"] = threading.local()
+        if _OF_THREAD.state is not None:  # `clear_session` by the thread that is kept
+            vars(self)["usual"] = vars(global_state.GLOBAL_STATE_TRACKER)["usual"]
+            _OF_THREAD.state = _new_state()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_OF_THREAD.state or vars(self)["usual"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(_OF_THREAD.state or vars(self)["usual"], name, value)
+
+
+def _setting(name: str, usual: Any) -> Any:
+    return _OF_THREAD.settings.get(name, usual)
+
+
+def _install() -> None:
+    # Keras has no other way to be told: its default seeds come from this one name, for all threads.
+    seed_generator.python_random = _KerasRandom()
+    # `clear_session` puts a new `threading.local()` in the place of everybody's state: it finds
+    # ours under that name. The settings are module variables, which one function each reads.
+    first = _State()
+    vars(first)["usual"] = global_state.GLOBAL_STATE_TRACKER
+    global_state.GLOBAL_STATE_TRACKER = first
+    global_state.threading = SimpleNamespace(local=_State)
+    keras_config.of_thread = _setting
+    for name, variable in _SETTINGS.items():
+        read = eval(f"lambda: of_thread({name!r}, {variable})")
+        getattr(keras_config, name).__code__ = read.__code__
+
+
+_install()

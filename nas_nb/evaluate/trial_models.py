@@ -1,4 +1,4 @@
-"""A candidate in training: one model, or several from different seeds side by side."""
+"""The models of a trial in training: one, or several from different seeds side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.evaluate.seeds import trial_seed
+from nas_nb.evaluate.global_state import trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.evaluate.training_state import (
     Arrays,
@@ -34,8 +34,8 @@ def spread_name(objective: str) -> str:
     return f"{objective}_spread"
 
 
-class Candidate:
-    """The models of one trial: they take turns, an epoch each, and logs are their means."""
+class TrialModels:
+    """The models that one trial trains: they take turns, an epoch each; logs are means."""
 
     def __init__(self, models: Sequence[keras.Model], seed: int, objective: str) -> None:
         self.models = tuple(models)
@@ -129,36 +129,36 @@ class Candidate:
 
 
 class _Turns:
-    """Trains the models of a candidate one after the other, an epoch each."""
+    """Trains the models of a trial one after the other, an epoch each."""
 
     def __init__(
-        self, candidate: Candidate, data: Data, batch_size: int, control: TrainingControl
+        self, trial: TrialModels, data: Data, batch_size: int, control: TrainingControl
     ) -> None:
-        self.candidate = candidate
+        self.trial = trial
         self.data = data
         self.batch_size = batch_size
         self.control = control
-        self.held: list[list[Any]] = [[] for _ in candidate.models]
+        self.held: list[list[Any]] = [[] for _ in trial.models]
 
     def take(self, epoch: int) -> tuple[TrainingResult, float]:
         """Trains all for one epoch, from 0; returns how the last ended, and the seconds of all."""
         total_s = 0.0
-        self.candidate.latest = []
+        self.trial.latest = []
         result = TrainingResult(stopped=False)
 
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             nonlocal total_s
             total_s += duration_s
-            self.candidate.latest.append(logs)
+            self.trial.latest.append(logs)
 
-        for repeat, model in enumerate(self.candidate.models):
+        for repeat, model in enumerate(self.trial.models):
             unfinished = _Unfinished(model)
             result = train(
                 model,
                 self.data,
                 epochs=epoch + 1,
                 batch_size=self.batch_size,
-                seed=self.candidate.seed_of(repeat),
+                seed=self.trial.seed_of(repeat),
                 on_epoch=on_epoch,
                 control=self.control,
                 initial_epoch=epoch,

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 
-from nas_nb.evaluate.keras_state import KerasSettings
+from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.workers.control import SearchState
 from tests.search.tiny import tiny_search
 
