@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 import keras_tuner as kt
 
-from nas_nb.errors import StrategyError
+from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.oracles.trial_recorder import (
     KT_OF_OURS,
     KT_STATUS,
@@ -28,14 +28,17 @@ from nas_nb.private_imports import kt_oracle
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.space.exploration import record_build
+from nas_nb.space.exploration import Build, record_build
+from nas_nb.space.hypermodel import discover
 from nas_nb.space.hyperparameters import from_hyperparameter
 from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
+from nas_nb.space.search_space import SearchSpace, has_own_fit
 
 if TYPE_CHECKING:
     from keras_tuner.engine import trial as kt_trial
 
     from nas_nb.record.history import History
+    from nas_nb.space.parameter import Parameter
 
 
 class JournalOracle(kt.Oracle):  # type: ignore[misc]
@@ -133,12 +136,13 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         if not self.hyperparameters.space:
             raise unknown_space()
         # KerasTuner tells an oracle nothing of its tuner, which is who calls this.
-        hypermodel = getattr(sys._getframe(1).f_locals.get("self"), "hypermodel", None)  # noqa: SLF001
-        if hypermodel is not None and self.history.finished:
-            self._check_build(hypermodel)
+        tuner = sys._getframe(1).f_locals.get("self")  # noqa: SLF001
+        if getattr(tuner, "hypermodel", None) is not None and self.history.finished:
+            self._check_build(tuner)
 
-    def _check_build(self, hypermodel: kt.HyperModel) -> None:
-        """Checks that a hypermodel still asks for what the project's trials have."""
+    def _check_build(self, tuner: Any) -> None:
+        """Checks that a tuner's hypermodel still asks for what the project's trials have."""
+        hypermodel = tuner.hypermodel
 
         def build(hp: kt.HyperParameters) -> Any:
             hypermodel.declare_hyperparameters(hp)
@@ -156,10 +160,23 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         changed = [p for p in usual if p.name in names - self._given and p not in earlier]
         # A range may depend on a value; a name that such a trial did not ask for is new.
         added = [p for p in (*usual, *last) if p.name not in names] if self.tune_new_entries else []
+        assert self._file is not None
         for parameter in (*changed, *added):
-            assert self._file is not None
-            what = f"without '{parameter.name}' as it is now"
-            raise other_search_error("space", what, "", self._file)
+            raise _other_space(parameter, earlier, self._file)
+        for name in self._unasked(tuner, build):
+            raise other_search_error("space", f"with '{name}'", ", now without it", self._file)
+
+    def _unasked(self, tuner: Any, build: Build) -> set[str]:
+        """Returns what the trials have and no build asks for; nothing where others may ask."""
+        trains, space = type(tuner).run_trial.__module__, tuner.hypermodel
+        if has_own_fit(space) or not trains.startswith(("keras_tuner.", "nas_nb.")):
+            return set()
+        try:
+            domain = space.domain if isinstance(space, SearchSpace) else discover(build)
+        except SpaceError:  # no space can follow it
+            return set()
+        known = {parameter.name for parameter in self.hyperparameters.space} - self._given
+        return {name for name in known - {*domain.names} if not name.startswith("tuner/")}
 
     def close(self) -> None:
         """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
@@ -291,9 +308,14 @@ def _recorded(history: History) -> dict[str, Any] | None:
 def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path: Path) -> None:
     """Checks that a project's trials are points of the space that is given."""
     earlier = [from_hyperparameter(parameter) for parameter in known.space]
-    for parameter in given.space:
-        if from_hyperparameter(parameter) not in earlier:
-            raise other_search_error("space", f"without '{parameter.name}' as it is now", "", path)
+    for parameter in map(from_hyperparameter, given.space):
+        if parameter not in earlier:
+            raise _other_space(parameter, earlier, path)
+
+
+def _other_space(now: Parameter, earlier: list[Parameter], path: Path) -> StrategyError:
+    was = next((p.range_text() for p in earlier if p.name == now.name), "not in it")
+    return other_search_error("space", f"'{now.name}' {was}", f", now {now.range_text()}", path)
 
 
 def check_same_project(

@@ -209,12 +209,16 @@ def missing_arguments(opening: Mapping[str, Any]) -> dict[str, str]:
     strategy = opening.get("strategy", "")
     missing = {
         "space": "" if opening.get("recipe") else "the function that builds its models",
-        "data": "" if _loads(_data_recipe(opening)) else f"its data '{opening.get('data')}'",
+        "data": "" if _loads(_data_recipe(opening)) else f"its data{_called(opening)}",
         "strategy": ""
         if strategy in STRATEGIES
         else f"its strategy '{strategy}' ({why_unknown(strategy)})",
     }
     return {argument: what for argument, what in missing.items() if what}
+
+
+def _called(opening: Mapping[str, Any]) -> str:
+    return "" if opening.get("data") == "data" else f" '{opening.get('data')}'"
 
 
 def _check_given(

@@ -67,7 +67,7 @@ def test_one_error_names_all_that_is_missing_the_measures_of_the_data_too(tmp_pa
     with pytest.raises(SearchError) as seen:
         nas.open(tmp_path / "my search")
     told = str(seen.value)
-    assert "models, its data 'data' and its strategy '<lambda>' (is a function) are not" in told
+    assert "models, its data and its strategy '<lambda>' (is a function) are not" in told
     assert "test=0.25, seed=0, loss=squared, metrics=['auc', squared]), strategy=...)" in told
     assert f"`%nas open '{tmp_path}/my search' --space NAME --data NAME --strategy NAME`" in told
 

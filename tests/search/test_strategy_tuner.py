@@ -142,9 +142,11 @@ def test_its_own_run_trial_needs_no_hypermodel(name: str, tmp_path: Path) -> Non
     assert len({tuple(one.values()) for one in values}) > 3
 
 
-def of_units(units: list[int], more: bool = False, last: int = 9) -> Any:
+def of_units(units: list[int], more: bool = False, last: int = 9, ranges: bool = True) -> Any:
     def build(hp: kt.HyperParameters) -> keras.Model:
-        size = hp.Choice("units", units) + hp.Int("range", 1, min(units) + last - 9)
+        size = hp.Choice("units", units) + (
+            hp.Int("range", 1, min(units) + last - 9) if ranges else 1
+        )
         layers = [keras.layers.Dense(size), keras.layers.Dense(2, "softmax")]
         if more:
             layers.insert(1, keras.layers.Dropout(hp.Float("drop", 0.0, 0.5)))
@@ -168,8 +170,13 @@ def strategy_tuner(build: Any, trials: int, folder: Path) -> kt.Tuner:
 def test_a_project_of_another_space_is_refused_before_a_trial(make: Any, tmp_path: Path) -> None:
     search(make(of_units([2, 3]), 1, tmp_path))
     assert len(search(make(of_units([2, 3]), 2, tmp_path)).oracle.history) == 2
-    for changed in (of_units([4, 5]), of_units([2, 3], more=True), of_units([2, 3], last=12)):
-        with pytest.raises(StrategyError, match="Expected the space of the search"):
+    for changed, told in (
+        (of_units([4, 5]), r"'units' 2, 3, now 4, 5"),
+        (of_units([2, 3], more=True), r"'drop' not in it, now 0.0 to 0.5"),
+        (of_units([2, 3], last=12), r"'range' "),
+        (of_units([2, 3], ranges=False), r"with 'range', now without it"),
+    ):
+        with pytest.raises(StrategyError, match=rf"Expected the space of the search .*\({told}"):
             make(changed, 3, tmp_path)
     assert len(make(of_units([2, 3]), 2, tmp_path).oracle.history) == 2
 
