@@ -14,10 +14,12 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter
-from nas_nb.spaces import nasbench201_net, skeleton
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.spaces import nasbench201_net
 from nas_nb.spaces.nasbench201_net import (
     CONV_1X1,
     CONV_3X3,
+    NONE,
     OPERATIONS,
     live_edges,
     macs,
@@ -34,13 +36,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.trial import Value, Values
-    from nas_nb.space.search_space import SearchSpace
 
 MOST_NODES = 4
 
 
 @dataclass(frozen=True)
-class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
+class NasBench201Space(SkeletonSpace[Skeleton]):
     """Nets of one cell, copied: an operation is chosen for every edge between the cell's nodes."""
 
     # Values are `edge_0_1`, `edge_0_2`, `edge_1_2`, ...: from node to node, the input being node
@@ -65,7 +66,7 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
         if len(operations) != len(self.whole_domain.names):
             raise SpaceError(
                 f"Expected a cell of {self.nodes} nodes. Received: one of "
-                f"{nasbench201_net.nodes_of(len(operations))}: {text!r}."
+                f"{nodes_of(len(operations))}: {text!r}."
             )
         return dict(zip(self.whole_domain.names, operations, strict=True))
 
@@ -86,24 +87,24 @@ class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
         last = self.nodes - 1
         nodes = [Node("0", "input", "input")]
         nodes += [Node(str(node), str(node)) for node in range(1, last)]
-        links = zip(skeleton.edges(self.nodes), operations_of(point), strict=True)
+        links = zip(edges(self.nodes), operations_of(point), strict=True)
         return Graph(
             (*nodes, Node(str(last), "output", "output")),
             tuple(
                 Edge(str(source), str(target), operation)
                 for (source, target), operation in links
-                if operation != nasbench201_net.NONE
+                if operation != NONE
             ),
         )
 
     def path_code(self, point: Values) -> np.ndarray:
         """Returns which sequences of operations lead from the input to the output."""
-        live = nasbench201_net.live_edges(operations_of(self.whole_domain.representative(point)))
-        choices = [name for name in self.operations if name != nasbench201_net.NONE]
+        live = live_edges(operations_of(self.whole_domain.representative(point)))
+        choices = [name for name in self.operations if name != NONE]
         return path_encoding(_paths(live, 0, self.nodes - 1), choices, 1, self.nodes - 1)
 
 
-def _paths(live: Mapping[skeleton.Edge, str], node: int, last: int) -> Iterator[tuple[str, ...]]:
+def _paths(live: Mapping[tuple[int, int], str], node: int, last: int) -> Iterator[tuple[str, ...]]:
     if node == last:
         yield ()
     for (source, target), operation in live.items():
@@ -117,7 +118,7 @@ def nasbench201_cell(
     width: int = 8,
     stages: int = 3,
     nodes: int = MOST_NODES,
-    operations: Sequence[str] = nasbench201_net.OPERATIONS,
+    operations: Sequence[str] = OPERATIONS,
     optimizer: str = "adam",
     learning_rate: float = 0.001,
 ) -> SearchSpace:
@@ -150,12 +151,10 @@ def nasbench201_cell(
         >>> one = space.architecture(
         ...     "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|none~2|")
     """
-    from nas_nb.space.search_space import SearchSpace
-
     definition = NasBench201Space(
         nodes=check_whole_option("nodes", nodes, 2, MOST_NODES),
-        operations=read_words("operations", operations, nasbench201_net.OPERATIONS, in_order=True),
-        skeleton=skeleton.Skeleton(
+        operations=read_words("operations", operations, OPERATIONS, in_order=True),
+        skeleton=Skeleton(
             check_whole_option("cells", cells),
             check_whole_option("width", width),
             check_whole_option("stages", stages),
