@@ -370,12 +370,18 @@ def _mnist() -> Data:
     return replace(data, **arrays, source="scikit-learn's digits, enlarged to 28x28")
 
 
+def _grey_shapes() -> Data:
+    return replace(shapes(side=28, channels=1), source="generated shapes, 28x28x1")
+
+
+def _shapes() -> Data:
+    return replace(shapes(), source="generated shapes, 32x32x3")
+
+
 _STAND_INS: dict[str, Callable[[], Data]] = {
     "mnist": _mnist,
-    "fashion_mnist": lambda: replace(
-        shapes(side=28, channels=1), source="generated shapes, 28x28x1"
-    ),
-    "cifar10": lambda: replace(shapes(), source="generated shapes, 32x32x3"),
+    "fashion_mnist": _grey_shapes,
+    "cifar10": _shapes,
 }
 
 

@@ -132,7 +132,7 @@ _KINDS: dict[LimitKind, tuple[type, str]] = {
 }
 _SETTINGS: dict[str, tuple[type, str, str]] = {
     **{limit.name.replace("_", "-"): (*_KINDS[limit.kind], limit.about) for limit in LIMITS},
-    "epochs": (int, "N", "epochs that a trial is granted"),
+    "epochs": (int, "N", "epochs per trial"),
     "batch-size": (int, "N", "samples a batch"),
     "data-fraction": (float, "SHARE", "of the training samples that trials are trained on"),
     "resolution": (float, "SHARE", "of an image's height and width"),

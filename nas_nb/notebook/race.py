@@ -83,11 +83,7 @@ def _cell() -> int:
 
 
 class _Live:
-    """Shows a race in the running cell while it runs, and leaves its record there.
-
-    A thread of its own paints, at most twice a second and as often as its share of a core allows;
-    the race has the cell's.
-    """
+    """Shows a race in the running cell while it runs, and leaves its record there."""
 
     def __init__(self, race: NotebookRace) -> None:
         self._race = race
@@ -244,32 +240,17 @@ _THICK, _THINNER = 3.2, 0.5
 
 
 class Line(NamedTuple):
-    """One strategy's incumbents.
-
-    Attributes:
-        label: The strategy's name.
-        x: Trials that ended, and half a one past the last; or seconds of training.
-        mean: Over the seeds that have come so far.
-        low: Mean less one standard error; as the mean where there is one seed.
-        high: Mean and one standard error.
-    """
+    """One strategy's incumbents."""
 
     label: str
     x: tuple[float, ...]
     mean: tuple[float, ...]
-    low: tuple[float, ...]
+    low: tuple[float, ...]  # the mean less one standard error
     high: tuple[float, ...]
 
 
 class RaceInfo(NamedTuple):
-    """What `draw_race` draws.
-
-    Attributes:
-        objective: The name of the score.
-        seeds: How many there are.
-        trials: Incumbents against trials that ended.
-        time: Incumbents against seconds; empty where scores took no time.
-    """
+    """What `draw_race` draws."""
 
     objective: str
     seeds: int
@@ -317,7 +298,8 @@ def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
             look: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0}
             band = ax.fill_between(line.x, line.low, line.high, step="post", **look)
             drawing.mark_ours(ax, band)
-    spread = f": mean and standard error of {info.seeds} seeds" if info.seeds > 1 else ""
+    several = info.seeds > 1 and over == "trials"  # beside it there is no room to say it again
+    spread = f": mean and standard error of {info.seeds} seeds" if several else ""
     x = "trials" if over == "trials" else "seconds of training"
     drawing.finish_axes(ax, f"Incumbent{spread}", x, info.objective)
     if over == "trials":

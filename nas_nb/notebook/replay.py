@@ -85,15 +85,7 @@ _HINT = "The slider of this replay needs its kernel: run the cell again."
 
 
 class ReplayView:
-    """A strip of controls, and a record, each an output of its own.
-
-    The record holds no widget: whatever moment was shown last, the saved notebook shows it.
-
-    Attributes:
-        slider: Goes through the trials.
-        play: Lets the slider move, twice a second, or stops it.
-        close: Takes the controls away, and leaves the record.
-    """
+    """A strip of controls, and a record, each an output of its own."""
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay

@@ -109,11 +109,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
 
 
 class SearchDisplay(SearchListener):
-    """The panel of a search.
-
-    Attributes:
-        painter: What paints the panel; None before it was shown.
-    """
+    """The panel of a search."""
 
     def __init__(self, search: Search) -> None:
         self._search = search

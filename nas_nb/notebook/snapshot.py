@@ -13,11 +13,7 @@ _TRIES = 3
 
 
 class Snapshot:
-    """What a search is, has found and may spend at one moment; it does not change.
-
-    Views read this and not the search, so no picture, table or sentence tells of another moment
-    than the one beside it.
-    """
+    """What a search is, has found and may spend at one moment; it does not change."""
 
     def __init__(self, search: Search) -> None:
         self.settings, self.name, self.directory = search.settings, search.name, search.directory

@@ -69,10 +69,7 @@ def incumbent_table(history: History) -> str:
 
 
 def values_tables(caption: str, rows: Sequence[tuple[str, object]], trial: Trial) -> str:
-    """Returns a table of some facts and the trial's values.
-
-    Values of one layer (`units_2`, `layer_2`) make a row of a table of their own.
-    """
+    """Returns a table of some facts and the trial's values."""
     layers, others = by_number(trial.values)
     chosen = [(name, value_text(value)) for name, value in others.items()]
     html_text = table(caption, (), [*rows, *chosen])
@@ -105,10 +102,7 @@ def trials_table(
     columns: Sequence[str] = COLUMNS,
     bars: Mapping[int, float] | None = None,
 ) -> str:
-    """Returns one row per trial, in the order given; the chosen one is marked.
-
-    Bars, from 0 to 1 by trial, stand beside the scores.
-    """
+    """Returns one row per trial, in the order given; the chosen one is marked."""
     errors = {trial.number: score_error(history, trial) for trial in trials}
     known = ["±"] if any(error is not None for error in errors.values()) else []
     header = ("trial", history.objective, *([""] if bars else []), *known, *columns)

@@ -108,7 +108,7 @@ class RaceRun(ABC):
 
 
 class TrainedRun(RaceRun):
-    """A run in which every candidate is trained."""
+    """A lane in which every candidate is trained."""
 
     def __init__(self, *args: Any, search: Callable[..., Search]) -> None:
         super().__init__(*args)
@@ -128,7 +128,7 @@ class TrainedRun(RaceRun):
         try:
             search.run()
         finally:
-            # Only what happened is kept: models, data and threads of past runs cost memory.
+            # Only what happened is kept: models, data and threads of past lanes cost memory.
             self._past, self._search = search.history, None
         self.reason = search.reason
         return search.state in _END
@@ -159,7 +159,7 @@ class TabularRun(RaceRun):
         self, label: str, strategy: StrategyLike, seed: int, directory: Path, *, task: RaceTask
     ) -> None:
         super().__init__(label, strategy, seed, directory, task.identity)
-        self._task = task
+        self._course = task
         self._stop = threading.Event()
         self._journal: Journal | None = None
 
@@ -194,11 +194,11 @@ class TabularRun(RaceRun):
         return not self._stop.is_set()
 
     def _spent(self, history: History) -> bool:
-        self.reason = self._task.budget.spent(history, history.busy_s)
+        self.reason = self._course.budget.spent(history, history.busy_s)
         return self.reason is not None
 
     def _opened(self, journal: Journal) -> StrategyOracle:
-        task = self._task
+        task = self._course
         made = make_strategy(self.strategy, task.domain)
         space = task.domain.to_json()
         opened = journal.history.opened
@@ -239,11 +239,11 @@ class TabularRun(RaceRun):
             return False
         own = history[int(trial.trial_id)]
         epochs = own.fidelity.get("epochs")
-        measured = self._task.table.measure(own.values, None if epochs is None else int(epochs))
+        measured = self._course.table.measure(own.values, None if epochs is None else int(epochs))
         status = TrialStatus.FAILED
         if measured.score is not None:
             status = TrialStatus.COMPLETED
-            oracle.update_trial(trial.trial_id, {self._task.objective.name: measured.score})
+            oracle.update_trial(trial.trial_id, {self._course.objective.name: measured.score})
         took_s, reason = measured.duration_s, measured.reason
         ended = Outcome(status, score=measured.score, duration_s=took_s, reason=reason)
         oracle.end_trial(trial, ended)
@@ -253,7 +253,7 @@ class TabularRun(RaceRun):
 def race_task(
     space: SpaceLike | Domain | None, table: TableLike, budget: Budget, direction: str
 ) -> RaceTask:
-    """Returns what all strategies of a race over a table run on."""
+    """Returns the course that all strategies of a race over a table run."""
     history = history_of(table)
     if history is None:
         if space is None:

@@ -17,7 +17,6 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter
-from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces import darts_net
 from nas_nb.spaces.darts_net import (
     INPUTS,
@@ -39,6 +38,7 @@ from nas_nb.spaces.skeleton import DartsSkeleton, SkeletonSpace, path_encoding
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
+    from nas_nb.space.search_space import SearchSpace
 
 MOST_NODES = 4
 
@@ -141,6 +141,8 @@ def darts_cell(
         >>> darts_cell(nodes=1, operations=["skip_connect", "sep_conv_3x3"]).size
         16
     """
+    from nas_nb.space.search_space import SearchSpace
+
     definition = DartsSpace(
         nodes=check_whole_option("nodes", nodes, 1, MOST_NODES),
         operations=read_words("operations", operations, OPERATIONS, in_order=True),

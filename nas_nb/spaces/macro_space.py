@@ -14,12 +14,12 @@ import keras
 from nas_nb.space.graph import Graph, chain_graph
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter
-from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import check_whole_option, read_words
 from nas_nb.spaces.skeleton import Skeleton, SkeletonSpace
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
+    from nas_nb.space.search_space import SearchSpace
 
 # Every block keeps the shape of its input, so that any may follow any.
 
@@ -106,6 +106,8 @@ def macro(
         >>> macro(layers=1, stages=2).size
         16
     """
+    from nas_nb.space.search_space import SearchSpace
+
     skeleton = Skeleton(
         check_whole_option("layers", layers),
         check_whole_option("width", width),

@@ -14,7 +14,6 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces import nasbench101_counting, nasbench101_net
 from nas_nb.spaces.nasbench101_net import (
     OPERATIONS,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.trial import Value, Values
+    from nas_nb.space.search_space import SearchSpace
 
 MOST_NODES = 7
 MOST_EDGES = 9
@@ -144,6 +144,8 @@ def nasbench101_cell(
         >>> one = space.architecture("ModelSpec(matrix=[[0, 1, 1], [0, 0, 1], [0, 0, 0]], "
         ...                          "ops=['input', 'maxpool3x3', 'output'])")
     """
+    from nas_nb.space.search_space import SearchSpace
+
     vertices = check_whole_option("nodes", nodes, 2, MOST_NODES)
     definition = NasBench101Space(
         nodes=vertices,

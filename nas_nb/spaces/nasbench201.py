@@ -14,12 +14,10 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter
-from nas_nb.space.search_space import SearchSpace
-from nas_nb.spaces import nasbench201_net
+from nas_nb.spaces import nasbench201_net, skeleton
 from nas_nb.spaces.nasbench201_net import (
     CONV_1X1,
     CONV_3X3,
-    NONE,
     OPERATIONS,
     live_edges,
     macs,
@@ -36,12 +34,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.trial import Value, Values
+    from nas_nb.space.search_space import SearchSpace
 
 MOST_NODES = 4
 
 
 @dataclass(frozen=True)
-class NasBench201Space(SkeletonSpace[Skeleton]):
+class NasBench201Space(SkeletonSpace[skeleton.Skeleton]):
     """Nets of one cell, copied: an operation is chosen for every edge between the cell's nodes."""
 
     # Values are `edge_0_1`, `edge_0_2`, `edge_1_2`, ...: from node to node, the input being node
@@ -66,7 +65,7 @@ class NasBench201Space(SkeletonSpace[Skeleton]):
         if len(operations) != len(self.whole_domain.names):
             raise SpaceError(
                 f"Expected a cell of {self.nodes} nodes. Received: one of "
-                f"{nodes_of(len(operations))}: {text!r}."
+                f"{nasbench201_net.nodes_of(len(operations))}: {text!r}."
             )
         return dict(zip(self.whole_domain.names, operations, strict=True))
 
@@ -87,24 +86,24 @@ class NasBench201Space(SkeletonSpace[Skeleton]):
         last = self.nodes - 1
         nodes = [Node("0", "input", "input")]
         nodes += [Node(str(node), str(node)) for node in range(1, last)]
-        links = zip(edges(self.nodes), operations_of(point), strict=True)
+        links = zip(skeleton.edges(self.nodes), operations_of(point), strict=True)
         return Graph(
             (*nodes, Node(str(last), "output", "output")),
             tuple(
                 Edge(str(source), str(target), operation)
                 for (source, target), operation in links
-                if operation != NONE
+                if operation != nasbench201_net.NONE
             ),
         )
 
     def path_code(self, point: Values) -> np.ndarray:
         """Returns which sequences of operations lead from the input to the output."""
-        live = live_edges(operations_of(self.whole_domain.representative(point)))
-        choices = [name for name in self.operations if name != NONE]
+        live = nasbench201_net.live_edges(operations_of(self.whole_domain.representative(point)))
+        choices = [name for name in self.operations if name != nasbench201_net.NONE]
         return path_encoding(_paths(live, 0, self.nodes - 1), choices, 1, self.nodes - 1)
 
 
-def _paths(live: Mapping[tuple[int, int], str], node: int, last: int) -> Iterator[tuple[str, ...]]:
+def _paths(live: Mapping[skeleton.Edge, str], node: int, last: int) -> Iterator[tuple[str, ...]]:
     if node == last:
         yield ()
     for (source, target), operation in live.items():
@@ -118,7 +117,7 @@ def nasbench201_cell(
     width: int = 8,
     stages: int = 3,
     nodes: int = MOST_NODES,
-    operations: Sequence[str] = OPERATIONS,
+    operations: Sequence[str] = nasbench201_net.OPERATIONS,
     optimizer: str = "adam",
     learning_rate: float = 0.001,
 ) -> SearchSpace:
@@ -151,10 +150,12 @@ def nasbench201_cell(
         >>> one = space.architecture(
         ...     "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|none~2|")
     """
+    from nas_nb.space.search_space import SearchSpace
+
     definition = NasBench201Space(
         nodes=check_whole_option("nodes", nodes, 2, MOST_NODES),
-        operations=read_words("operations", operations, OPERATIONS, in_order=True),
-        skeleton=Skeleton(
+        operations=read_words("operations", operations, nasbench201_net.OPERATIONS, in_order=True),
+        skeleton=skeleton.Skeleton(
             check_whole_option("cells", cells),
             check_whole_option("width", width),
             check_whole_option("stages", stages),

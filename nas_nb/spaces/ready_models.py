@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 
 from nas_nb.data.preprocessing import Vocabulary
 from nas_nb.data.task import Task
+from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.ready_space import (
     Choices,
-    Families,
     ReadySpace,
     Tensor,
     read_counts,
+    read_options,
     read_words,
     standardised,
 )
@@ -22,7 +23,6 @@ from nas_nb.spaces.ready_space import (
 if TYPE_CHECKING:
     from nas_nb.data.dataset import DataSpec
     from nas_nb.space.ranges import Interval
-    from nas_nb.space.search_space import SearchSpace
 
 MOMENTUM = 0.9
 """Of batch normalisation: Keras's 0.99 needs hundreds of batches before validation means much."""
@@ -31,13 +31,17 @@ CELLS = ("GRU", "LSTM")
 ORDER_KERNEL = 3
 """Words that the convolution of a Transformer sees at once, to tell their order."""
 
+IMAGE_FAMILIES = ("vgg", "residual", "inverted")
 AUGMENTATIONS = ("none", "shift", "flip", "zoom", "rotation")
+TABLE_FAMILIES = ("mlp", "residual")
 ACTIVATIONS = ("relu", "gelu", "selu", "silu", "tanh")
+TEXT_FAMILIES = ("embedding", "conv", "recurrent", "transformer")
+SERIES_FAMILIES = ("tcn", "recurrent", "mlp")
 
 
 def image(
     *,
-    families: Sequence[str] = ("vgg", "residual", "inverted"),
+    families: Sequence[str] = IMAGE_FAMILIES,
     stages: Sequence[int] = (1, 2, 3),
     blocks: Sequence[int] = (1, 2),
     widths: Sequence[int] = (8, 16, 32),
@@ -87,7 +91,10 @@ def image(
     augmented = read_words("augmentations", augmentations, AUGMENTATIONS)
     if augmented != ("none",):
         options["augmentation"] = augmented
-    return ImageSpace.among(families, dropouts, learning_rates, **options)
+    parameters = read_options(
+        IMAGE_FAMILIES, families, dropouts, learning_rates, options, expansion="inverted"
+    )
+    return SearchSpace(ImageSpace(parameters), name="image")
 
 
 class ImageSpace(ReadySpace):
@@ -95,11 +102,6 @@ class ImageSpace(ReadySpace):
 
     name = "image"
     expected = "images of shape (height, width, channels)"
-    families: ClassVar[Families] = {
-        "vgg": (),
-        "residual": (),
-        "inverted": ("expansion",),
-    }
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are images."""
@@ -176,7 +178,7 @@ def _inverted(x: Tensor, width: int, size: int, stride: int, expansion: int) -> 
 
 def tabular(
     *,
-    families: Sequence[str] = ("mlp", "residual"),
+    families: Sequence[str] = TABLE_FAMILIES,
     depths: Sequence[int] = (1, 2, 3),
     widths: Sequence[int] = (16, 32, 64, 128),
     activations: Sequence[str] = ("relu", "gelu"),
@@ -205,14 +207,13 @@ def tabular(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return TabularSpace.among(
-        families,
-        dropouts,
-        learning_rates,
-        depth=read_counts("depths", depths),
-        width=read_counts("widths", widths),
-        activation=read_words("activations", activations, ACTIVATIONS),
-    )
+    options = {
+        "depth": read_counts("depths", depths),
+        "width": read_counts("widths", widths),
+        "activation": read_words("activations", activations, ACTIVATIONS),
+    }
+    parameters = read_options(TABLE_FAMILIES, families, dropouts, learning_rates, options)
+    return SearchSpace(TabularSpace(parameters), name="tabular")
 
 
 class TabularSpace(ReadySpace):
@@ -220,7 +221,6 @@ class TabularSpace(ReadySpace):
 
     name = "tabular"
     expected = "rows of numbers"
-    families: ClassVar[Families] = {"mlp": (), "residual": ()}
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are rows of numbers."""
@@ -245,7 +245,7 @@ class TabularSpace(ReadySpace):
 
 def text(
     *,
-    families: Sequence[str] = ("embedding", "conv", "recurrent", "transformer"),
+    families: Sequence[str] = TEXT_FAMILIES,
     embeddings: Sequence[int] = (16, 32, 64),
     widths: Sequence[int] = (16, 32, 64),
     kernel_sizes: Sequence[int] = (3, 5),
@@ -282,17 +282,18 @@ def text(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return TextSpace.among(
-        families,
-        dropouts,
-        learning_rates,
-        embedding=read_counts("embeddings", embeddings),
-        width=read_counts("widths", widths),
-        kernel_size=read_counts("kernel_sizes", kernel_sizes),
-        cell=read_words("cells", cells, CELLS),
-        heads=read_counts("heads", heads),
-        blocks=read_counts("blocks", blocks),
-    )
+    options = {
+        "embedding": read_counts("embeddings", embeddings),
+        "width": read_counts("widths", widths),
+        "kernel_size": read_counts("kernel_sizes", kernel_sizes),
+        "cell": read_words("cells", cells, CELLS),
+        "heads": read_counts("heads", heads),
+        "blocks": read_counts("blocks", blocks),
+    }
+    owners = {"kernel_size": "conv", "cell": "recurrent"}
+    owners |= {"heads": "transformer", "blocks": "transformer"}
+    parameters = read_options(TEXT_FAMILIES, families, dropouts, learning_rates, options, **owners)
+    return SearchSpace(TextSpace(parameters), name="text")
 
 
 class TextSpace(ReadySpace):
@@ -300,12 +301,6 @@ class TextSpace(ReadySpace):
 
     name = "text"
     expected = "texts (see nas.Data.from_texts)"
-    families: ClassVar[Families] = {
-        "embedding": (),
-        "conv": ("kernel_size",),
-        "recurrent": ("cell",),
-        "transformer": ("heads", "blocks"),
-    }
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are token ids of texts."""
@@ -345,7 +340,7 @@ def _transformer(point: Mapping[str, Any], x: Tensor) -> Tensor:
 
 def timeseries(
     *,
-    families: Sequence[str] = ("tcn", "recurrent", "mlp"),
+    families: Sequence[str] = SERIES_FAMILIES,
     depths: Sequence[int] = (1, 2, 3),
     widths: Sequence[int] = (8, 16, 32),
     kernel_sizes: Sequence[int] = (2, 3),
@@ -376,15 +371,17 @@ def timeseries(
     Raises:
         SpaceError: An option offers nothing, or something that can't be.
     """
-    return TimeSeriesSpace.among(
-        families,
-        dropouts,
-        learning_rates,
-        depth=read_counts("depths", depths),
-        width=read_counts("widths", widths),
-        kernel_size=read_counts("kernel_sizes", kernel_sizes),
-        cell=read_words("cells", cells, CELLS),
+    options = {
+        "depth": read_counts("depths", depths),
+        "width": read_counts("widths", widths),
+        "kernel_size": read_counts("kernel_sizes", kernel_sizes),
+        "cell": read_words("cells", cells, CELLS),
+    }
+    owners = {"kernel_size": "tcn", "cell": "recurrent"}
+    parameters = read_options(
+        SERIES_FAMILIES, families, dropouts, learning_rates, options, **owners
     )
+    return SearchSpace(TimeSeriesSpace(parameters), name="timeseries")
 
 
 class TimeSeriesSpace(ReadySpace):
@@ -392,11 +389,6 @@ class TimeSeriesSpace(ReadySpace):
 
     name = "timeseries"
     expected = "windows of shape (time, channels)"
-    families: ClassVar[Families] = {
-        "tcn": ("kernel_size",),
-        "recurrent": ("cell",),
-        "mlp": (),
-    }
 
     def takes(self, spec: DataSpec) -> bool:
         """Says whether samples are windows of series."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
@@ -24,14 +24,10 @@ from nas_nb.space.definition import (
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind, distinct
 from nas_nb.space.ranges import Interval
-from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import DataSpec
     from nas_nb.record.trial import Values
-
-Families: TypeAlias = Mapping[str, tuple[str, ...]]
-"""Families of architectures, each with the choices that it alone has."""
 
 Tensor: TypeAlias = Any
 """A ``keras.KerasTensor``: what a layer returns while a model is written down."""
@@ -48,27 +44,6 @@ class ReadySpace(SpaceDefinition):
     """As in ``nas.spaces``."""
     expected: ClassVar[str]
     """The shape of a sample, in words."""
-    families: ClassVar[Families]
-
-    @classmethod
-    def among(
-        cls, families: Any, dropouts: Any, learning_rates: Any, **options: Choices
-    ) -> SearchSpace:
-        """Returns the space of some of the families, with the values of each further choice."""
-        chosen = read_words("families", families, cls.families)
-        owners = {choice: (family,) for family, own in cls.families.items() for choice in own}
-        parameters = [
-            _option("family", chosen),
-            _option("dropout", read_numbers("dropouts", dropouts, 0, 1)),
-            _option("learning_rate", read_numbers("learning_rates", learning_rates, 1e-9, 10)),
-        ]
-        for name, values in options.items():
-            owner = owners.get(name, chosen)
-            if owner == chosen:
-                parameters.append(_option(name, values))
-            elif owner[0] in chosen:
-                parameters.append(_option(name, values, (Condition("family", owner),)))
-        return SearchSpace(cls(tuple(parameters)), name=cls.name)
 
     @cached_property
     def whole_domain(self) -> Domain:
@@ -140,6 +115,30 @@ def standardised(x: Tensor, spec: DataSpec) -> Tensor:
         mean=list(statistics.mean), variance=list(statistics.variance)
     )
     return layer(x)
+
+
+def read_options(
+    known: Sequence[str],
+    families: Any,
+    dropouts: Any,
+    learning_rates: Any,
+    options: Mapping[str, Choices],
+    **owners: str,
+) -> tuple[Parameter, ...]:
+    """Returns the parameters of a ready space; `owners` has the family of what one alone has."""
+    chosen = read_words("families", families, known)
+    parameters = [
+        _option("family", chosen),
+        _option("dropout", read_numbers("dropouts", dropouts, 0, 1)),
+        _option("learning_rate", read_numbers("learning_rates", learning_rates, 1e-9, 10)),
+    ]
+    for name, values in options.items():
+        owner = owners.get(name)
+        if owner is None or chosen == (owner,):
+            parameters.append(_option(name, values))
+        elif owner in chosen:
+            parameters.append(_option(name, values, (Condition("family", (owner,)),)))
+    return tuple(parameters)
 
 
 def _option(name: str, values: Choices, conditions: tuple[Condition, ...] = ()) -> Parameter:

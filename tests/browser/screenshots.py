@@ -53,6 +53,7 @@ search.steer.queue(search.best.architecture)
 search.steer.strategy("predictor")
 trials(36)
 """
+PLOT = "search.plot.scores();"
 REPLAY = "nas.replay(search.directory)"
 RACE = """
 race = nas.race(
@@ -74,7 +75,7 @@ LIMIT_MS = 600_000
 def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set[str]) -> None:
     """Runs the search, and takes a picture of each tab while it runs; only of `names`, if any."""
     nbformat.write(
-        notebook_of(MAKE, "search.panel()", STEER, REPLAY, RACE), server.files / "panel.ipynb"
+        notebook_of(MAKE, "search.panel()", STEER, PLOT, REPLAY, RACE), server.files / "panel.ipynb"
     )
     page = browser.new_page(viewport={"width": 1160, "height": 2400}, device_scale_factor=1)
     notebook = NotebookPage(page, server, "panel.ipynb", folder)
@@ -82,6 +83,7 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
     panel = notebook.output("search.panel()")
     expect(panel.get_by_role("status")).to_have_text("Ready to start.", timeout=60_000)
     if not names:
+        panel.get_by_role("button", name="Advanced", exact=True).click()
         looks(notebook, panel.locator(".nas-panel"), "settings")
     panel.get_by_role("button", name="Start", exact=True).click()
     notebook.run(STEER, LIMIT_MS)
@@ -93,9 +95,25 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
             open_tab(panel, title)
             look(notebook, panel.locator(".nas-panel"), title.lower(), "light", "wide")
     panel.get_by_role("button", name="Stop", exact=True).click()
+    expect(panel.get_by_role("status")).to_contain_text("Stopped", timeout=LIMIT_MS)
     if not names:
+        photograph_end(notebook, panel)
         photograph_races(notebook)
     assert not notebook.errors, notebook.errors
+
+
+def photograph_end(notebook: NotebookPage, panel: Locator) -> None:
+    """Takes the pictures of two trials compared, of a stopped search, and of a plot of a cell."""
+    open_tab(panel, "Trials")
+    panel.get_by_role("button", name="Compare", exact=True).click()
+    panel.get_by_role("button", name="Columns", exact=True).click()
+    panel.get_by_role("button", name="Keras code", exact=True).click()
+    looks(notebook, panel.locator(".nas-panel"), "compare")
+    open_tab(panel, "Run")
+    panel.get_by_label("Horizontal axis").select_option("seconds")
+    looks(notebook, panel.locator(".nas-panel"), "stopped")
+    notebook.run(PLOT, LIMIT_MS)
+    looks(notebook, notebook.output(PLOT), "plot")
 
 
 def photograph_races(notebook: NotebookPage) -> None:
@@ -118,6 +136,10 @@ def in_all_looks(notebook: NotebookPage, panel: Locator, title: str) -> None:
     """Takes the pictures of one tab."""
     open_tab(panel, title)
     looks(notebook, panel.locator(".nas-panel"), title.lower())
+    if title == "Insights":
+        for view in panel.locator(".nas-view button").all():
+            view.click()
+            looks(notebook, panel.locator(".nas-panel"), f"insights-{view.inner_text().lower()}")
 
 
 def open_tab(panel: Locator, title: str) -> None:

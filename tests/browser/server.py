@@ -14,6 +14,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
+# What the wheel puts where front ends look; an editable install may be older.
+LABEXTENSIONS = Path(__file__).parents[2] / "labextensions"
 START_LIMIT_S = 120
 STOP_LIMIT_S = 20
 
@@ -80,6 +82,8 @@ class JupyterServer:
             # window.jupyterapp, which the driver commands
             "LabApp.expose_app_in_browser": "True",
             "JupyterNotebookApp.expose_app_in_browser": "True",
+            "LabApp.extra_labextensions_path": str(LABEXTENSIONS),
+            "JupyterNotebookApp.extra_labextensions_path": str(LABEXTENSIONS),
             "LabApp.news_url": "None",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 
+import nbformat
 import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, expect
@@ -61,6 +62,11 @@ POINTED = """() => {
 }"""
 
 
+THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
+FITS = """() => [...document.querySelectorAll(".nas-panel .widget-tab-contents")]
+    .every(page => page.scrollWidth <= page.clientWidth + 1)"""
+
+
 def test_it_is_watched_touched_and_steered_while_a_model_trains_and_survives_reload_and_restart(
     open_notebook, front_end, servers
 ):
@@ -70,6 +76,7 @@ def test_it_is_watched_touched_and_steered_while_a_model_trains_and_survives_rel
     expect_trials(panel, 2)
     look_everywhere(panel)
     point_at_a_mark_and_select_it(panel)
+    look_in_both_themes_and_widths(notebook, panel)
     choose_a_trial(panel)
     steer(panel)
     expect(status(panel)).to_contain_text("of 150 trials ended", timeout=ANSWER_MS)
@@ -90,10 +97,23 @@ def test_it_is_watched_touched_and_steered_while_a_model_trains_and_survives_rel
 
     saved = notebook.save()
     read_elsewhere(notebook, other, "Stopped by its user.")
+    read_offline(saved)
+
+
+def read_offline(saved: nbformat.NotebookNode) -> None:
+    """Converts the saved notebook, and looks at all that it holds of ours."""
     html, _ = HTMLExporter().from_notebook_node(saved)
     assert 'alt="Above: val_accuracy per trial' in html
     assert "nas.open(" in html
     assert "widget-view" not in html
+    kept = "".join(
+        output["data"].get("text/html", "")
+        for cell in saved.cells
+        for output in cell.get("outputs", ())
+        if "data" in output
+    )
+    assert "nas.open(" in kept
+    assert not re.search(r"(src|href)=.?(https?:)?//|<script", kept)
 
 
 def read_elsewhere(notebook: NotebookPage, server: JupyterServer, state: str) -> None:
@@ -126,7 +146,43 @@ def look_everywhere(panel: Locator) -> None:
     for view, text in VIEWS.items():
         button(panel, view).click()
         expect(panel.get_by_text(text).filter(visible=True).first).to_be_visible(timeout=ANSWER_MS)
+    button(panel, "Parallel").click()
+    brush(panel)
     button(panel, "Pareto").click()
+
+
+def brush(panel: Locator) -> None:
+    """Drags along the first axis: lines that don't pass there lose their colours."""
+    page, image = panel.page, panel.locator('img[data-chart="parallel"]').filter(visible=True)
+    expect(image).to_be_visible(timeout=ANSWER_MS)
+    image.scroll_into_view_if_needed()
+    box, marks = image.bounding_box(), json.loads(image.get_attribute("data-marks"))
+    x = box["x"] + min(mark[1] for mark in marks) * box["width"]
+    page.mouse.move(x, box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(x + 4, box["y"] + 0.7 * box["height"], steps=4)
+    page.mouse.up()
+    brushed = panel.get_by_role("img", name=re.compile("pass what is selected of depth"))
+    expect(brushed).to_be_visible(timeout=ANSWER_MS)
+    brushed.dblclick(position={"x": 300, "y": 20})
+    expect(brushed).to_have_count(0, timeout=ANSWER_MS)
+
+
+def look_in_both_themes_and_widths(notebook: NotebookPage, panel: Locator) -> None:
+    """Pictures follow the theme, and nothing is cut off at the side."""
+    turn_to(panel, "Run")
+    image = panel.locator('img[data-chart^="scores"]')
+    for theme, dark in (("JupyterLab Dark", 1), ("JupyterLab Light", 0)):
+        notebook.page.evaluate(THEME, theme)
+        shown = panel.locator("img.nas-dark[data-chart^=scores]")
+        expect(shown).to_have_count(dark, timeout=ANSWER_MS)
+        expect(image).to_have_css("filter", "none", timeout=ANSWER_MS)
+    for width in (800, 1280):
+        notebook.page.set_viewport_size({"width": width, "height": 1800})
+        for title in SHOWN:
+            turn_to(panel, title)
+            expect(panel.get_by_role("tabpanel", name=title)).to_be_visible(timeout=ANSWER_MS)
+            panel.page.wait_for_function(FITS, timeout=ANSWER_MS)
 
 
 def point_at_a_mark_and_select_it(panel: Locator) -> None:
@@ -168,8 +224,12 @@ def choose_a_trial(panel: Locator) -> None:
     expect(panel.get_by_label("Sort by")).to_have_value("params", timeout=ANSWER_MS)
     button(panel, "Keras code").click()
     expect(panel.get_by_text("def build_model()")).to_be_visible(timeout=ANSWER_MS)
+    button(panel, "Copy code").filter(visible=True).click()
+    expect(button(panel, "Copied")).to_be_visible(timeout=ANSWER_MS)
     button(panel, "Compare").click()
-    expect(panel.get_by_text("What they are worth")).to_be_visible(timeout=ANSWER_MS)
+    expect(panel.get_by_text("Score and costs")).to_be_visible(timeout=ANSWER_MS)
+    marked = re.compile(r"Diagram of trial 0: .*Marked: \d+ that trial \d+ has not")
+    expect(panel.get_by_role("img", name=marked)).to_be_visible(timeout=ANSWER_MS)
 
 
 def steer(panel: Locator) -> None:
@@ -266,25 +326,49 @@ def turn_by_keys(panel: Locator, here: str, *then: str) -> None:
         expect(panel.get_by_role("tabpanel", name=title)).to_be_visible(timeout=ANSWER_MS)
 
 
-def test_the_chart_is_never_far_behind_the_journal(open_notebook):
+SAMPLE = """() => {
+    const image = document.querySelector("img[data-chart^=scores]");
+    return { at: Date.now() / 1000, alt: image.alt, marks: JSON.parse(image.dataset.marks),
+             status: document.querySelector(".nas-status").innerText };
+}"""
+
+
+def test_the_chart_is_never_far_behind_the_journal_and_says_when_its_kernel_is_gone(open_notebook):
     notebook, panel = opened(open_notebook)
     button(panel, "Start").click()
     expect_trials(panel, 1)
-    chart = panel.locator('img[data-chart^="scores"]')
     journals = (notebook.file.parent / "nas_nb_runs").glob("*/journal.jsonl")
     journal = max(journals, key=lambda file: file.stat().st_mtime)
-    worst_s = 0.0
-    for _ in range(20):
+    samples, slowest_s = [], 0.0
+    for _ in range(30):
+        before_s = time.monotonic()
         notebook.page.wait_for_timeout(1000)
-        looked, marks = time.time(), json.loads(chart.get_attribute("data-marks"))
-        alt, said = chart.get_attribute("alt"), status(panel).inner_text()
-        events = [json.loads(line) for line in journal.read_text().splitlines()]
-        ended = {e["trial"]: e["time"] for e in events if e["event"] == "trial_ended"}
-        missing = [at for trial, at in ended.items() if trial not in {int(m[0]) for m in marks}]
-        worst_s = max([worst_s, *(looked - at for at in missing)])
-        drawn, told = (int(re.search(r"(\d+) (?:completed|of)", text)[1]) for text in (alt, said))
-        assert abs(drawn - told) <= 1  # two messages, between which the test may look
-    assert worst_s < 3, worst_s  # 1 s, on a machine with nothing else to do
+        samples.append(notebook.page.evaluate(SAMPLE))
+        slowest_s = max(slowest_s, time.monotonic() - before_s - 1)
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    ended = {e["trial"]: e["time"] for e in events if e["event"] == "trial_ended"}
+    # Two seconds, and what the machine keeps even a page waiting that has nothing to do.
+    assert worst_s(samples, ended) < 2 + 2 * slowest_s, slowest_s
+    # Two messages, between which a sample may be taken: else picture and status tell of one moment.
+    told = [re.search(r"(\d+) of", sample["status"])[1] for sample in samples]
+    drawn = [re.search(r"(\d+) completed", sample["alt"])[1] for sample in samples]
+    assert all(abs(int(a) - int(b)) <= 1 for a, b in zip(told, drawn, strict=True))
+    notebook.shut_kernel_down()
+    expect(panel.locator(".nas-gone-note")).to_be_visible(timeout=ANSWER_MS)
+    expect(panel.locator(".nas-buttons")).to_be_hidden()
+    expect(panel.locator(".nas-clock")).to_be_hidden()
+    expect(status(panel).filter(visible=True)).to_have_count(0)
+
+
+def worst_s(samples: list[dict], ended: dict[int, float]) -> float:
+    """Returns for how long at most a trial had ended that a sample did not show."""
+    missing = [
+        sample["at"] - at
+        for sample in samples
+        for trial, at in ended.items()
+        if trial not in {int(mark[0]) for mark in sample["marks"]}
+    ]
+    return max([0.0, *missing])
 
 
 def enter_a_wrong_time_and_mend_it(panel: Locator) -> None:

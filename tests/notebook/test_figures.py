@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from nas_nb.errors import SearchError
 from nas_nb.notebook.plots import drawing, figures
-from tests.notebook.fakes import FakeSearch
+from nas_nb.notebook.plots.plot import PlotContext
+from tests.notebook.fakes import DOMAIN, FakeSearch
 
 
 def test_without_axes_a_figure_of_its_own_is_made():
@@ -33,3 +38,45 @@ def test_every_view_of_a_search_is_a_plot(name):
 def test_a_cost_that_no_trial_records_is_refused_with_the_nearest():
     with pytest.raises(SearchError, match="Did you mean 'params'"):
         figures.Plots(FakeSearch(0.5)).pareto("param")
+
+
+def test_scores_are_drawn_over_trials_or_seconds_alone():
+    plots = figures.Plots(FakeSearch(0.5, 0.75))
+    assert plots.scores("seconds", Figure().add_subplot()).get_xlabel() == "seconds of training"
+    with pytest.raises(SearchError, match="Expected over to be trials or seconds"):
+        plots.scores("epochs")
+
+
+def test_a_picture_has_the_ink_of_its_theme_and_a_record_is_on_white():
+    context = PlotContext(FakeSearch(0.5, 0.75).history, DOMAIN, 0)
+    picture, record = figures.overview(white=False), figures.overview(white=True)
+    letters = {}
+    for dark in (False, True, False):
+        picture.theme(dark=dark)
+        assert picture.draw(context)
+        assert ("nas-dark" in picture.html()) == dark
+        shown = np.asarray(Image.open(io.BytesIO(picture.png)))
+        assert shown[0, 0, 3] == 0  # transparent ground
+        opaque = shown[shown[..., 3] == 255][:, :3]
+        grey = opaque[np.ptp(opaque, axis=1) == 0].mean()
+        letters.setdefault(dark, grey)
+        assert letters[dark] == grey  # there and back again
+    assert letters[False] < 128 < letters[True]
+    record.draw(context)
+    assert Image.open(io.BytesIO(record.png)).getpixel((0, 0)) == (255, 255, 255)
+    assert "data-marks" not in record.html()
+
+
+def test_a_picture_is_as_sharp_as_its_screen():
+    picture = figures.overview(white=False)
+    for sharpness in (1.0, 2.0):
+        picture.fit(8.0, sharpness)
+        picture.draw(PlotContext(FakeSearch(0.5).history, DOMAIN))
+        assert Image.open(io.BytesIO(picture.png)).size == (800 * sharpness, 560 * sharpness)
+        assert 'width="800" height="560"' in picture.html()
+
+
+def test_the_colours_of_what_is_no_data_follow_the_ground():
+    assert drawing.inks(Figure(facecolor="none").add_subplot()) is drawing.LIGHT
+    assert drawing.inks(Figure().add_subplot()) is drawing.LIGHT
+    assert drawing.inks(Figure(facecolor="#111111").add_subplot()) is drawing.DARK

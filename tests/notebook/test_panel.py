@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import pytest
 
+from nas_nb.errors import SearchError
 from nas_nb.notebook.panel.panel import Panel
 from nas_nb.notebook.plots.figures import OVERVIEW
 from nas_nb.notebook.snapshot import Snapshot
@@ -76,6 +78,17 @@ def test_every_titled_plot_is_a_view_of_insights(panel):
     for view in insights.view.options:
         insights.view.value = view
         assert insights._plots[view].hint in shown(painted(panel, "Insights"))
+
+
+def test_every_view_is_drawn_though_another_has_learned_from_the_same_trials(panel):
+    for n in range(40):
+        add_trial(panel._search.history, 0.5 + 0.3 * (n % 2))
+    for view in ("Importance", "Effects", "Importance"):
+        panel.tabs["Insights"].view.value = view
+        assert 'src="data:image/png;base64,iVBOR' in painted(panel, "Insights")._image.value
+    panel.touch._take({"dark": True})
+    panel.paint()
+    assert "nas-dark" in painted(panel, "Insights")._image.value
 
 
 def test_importance_says_from_how_many_trials_it_learned():
@@ -227,3 +240,40 @@ def test_what_auto_chose_stands_below_the_status(panel):
     panel.paint()
     said = '</p><p class="nas-about nas-choice">evolution: grid, because it is &lt;small&gt;.</p>'
     assert said in shown(panel)
+
+
+def test_pictures_follow_the_theme_of_the_page(panel):
+    for dark in (True, True, False):
+        panel.touch._take({"dark": dark})
+        panel.paint()
+        assert ("nas-dark" in panel.run._image.value) == dark
+        assert ('"nas-plot nas-dark"' in shown(painted(panel, "Insights"))) == dark
+
+
+def test_a_drag_lights_the_lines_of_parallel_coordinates(panel):
+    panel.tabs["Insights"].view.value = "Parallel"
+    painted(panel, "Insights")
+    panel.touch._take({"zoom": "parallel", "box": [[0.05, 0.2], [0.07, 0.6]]})
+    panel.paint()
+    assert "pass what is selected of" in shown(painted(panel, "Insights"))
+    panel.touch._take({"zoom": "parallel", "box": None})
+    panel.paint()
+    assert "pass what is selected of" not in shown(painted(panel, "Insights"))
+
+
+def test_the_selected_model_is_saved_in_the_folder_or_says_why_not(panel, tmp_path, monkeypatch):
+    search, trials = panel._search, panel.tabs["Trials"]
+    search.directory = tmp_path
+    saved = []
+    model = SimpleNamespace(save=saved.append)
+    search.trial = lambda number: SimpleNamespace(model=lambda: model)
+    trials.save.click()
+    assert saved == [tmp_path / "trial-0.keras"]
+    assert "trial-0.keras" in trials._refusal.value
+    search.trial = lambda number: SimpleNamespace(model=refuse)
+    trials.save.click()
+    assert 'role="alert"' in trials._refusal.value
+
+
+def refuse():
+    raise SearchError("Its weights were not kept.")

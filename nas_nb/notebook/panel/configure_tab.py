@@ -30,8 +30,9 @@ class SettingsView:
     """The controls, with what they come to."""
 
     def __init__(self, controls: SettingsForm) -> None:
-        self._coverage, self._about, self._code = (widgets.HTML() for _ in range(3))
-        self.widget = widgets.VBox([self._coverage, controls.widget, self._about, self._code])
+        self._coverage, self._code = widgets.HTML(), widgets.HTML()
+        self._about = controls.about
+        self.widget = widgets.VBox([self._coverage, controls.widget, self._code])
 
     def paint(self, now: Snapshot) -> None:
         """Brings the line about the budget and the code up to date. Called by the painter."""
@@ -45,10 +46,7 @@ class SettingsView:
 
 
 def coverage_text(now: Snapshot) -> str:
-    """Returns the line '60 of 15,625 architectures, about 4 min'.
-
-    A time is told where trials of this search were measured; else what decides it.
-    """
+    """Returns the line '60 of 15,625 architectures, about 4 min'."""
     return f"{_share(now)}, {_time(now)}."
 
 
@@ -91,10 +89,7 @@ _LINE = 88
 
 
 def code_arguments(now: Snapshot) -> dict[str, Any]:
-    """Returns what `Search` was given, or would have to be given, beyond space and data.
-
-    Only what differs from the defaults, and the strategy, which one wants to see.
-    """
+    """Returns what `Search` was given, or would have to be given, beyond space and data."""
     settings, budget = now.settings, now.settings.budget
     found: dict[str, Any] = {"strategy": settings.strategy.name}
     if options := changed_options(settings.strategy):

@@ -22,12 +22,9 @@ if TYPE_CHECKING:
 
 
 class Buttons:
-    """One button for what comes next, and Stop. A refusal is said beside them in one sentence.
+    """One button for what comes next, and Stop. A refusal is said beside them in one sentence."""
 
-    Callbacks may run beside the user's cell, in whatever thread the kernel chooses, so they do no
-    more than set the search's flags.
-    """
-
+    # Callbacks may run in any of the kernel's threads: they only set the search's flags.
     def __init__(self, search: Search, on_click: Callable[[], None]) -> None:
         self._search = search
         self._on_click = on_click
@@ -174,10 +171,7 @@ def _button(name: str, action: Callable[[], None]) -> Any:
 
 
 class TrialSelection:
-    """A chosen trial and one to compare it with.
-
-    While nothing is chosen it is the incumbent, whichever that is at the moment.
-    """
+    """A chosen trial and one to compare it with."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self.chosen: int | None = None

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nas_nb.notebook.snapshot import Snapshot
 
 
+_DEAR = ("importance", "effects")
+
+
 class InsightsTab(Tab):
     """The plots that have a title, with the selected trial marked."""
 
@@ -24,8 +27,9 @@ class InsightsTab(Tab):
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
         self._plots = {plot.title: plot for plot in PLOTS.values() if plot.title}
-        self._learned = 0
+        self._learned: dict[str, int] = {}
         self.view = widgets.ToggleButtons(options=list(self._plots), description="View")
+        self.view.add_class("nas-view")
         self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
         self._about, self._image = widgets.HTML(), widgets.HTML()
         for control in (self.view, self.cost):
@@ -36,26 +40,17 @@ class InsightsTab(Tab):
         """Draws the plot in view, if it would look different."""
         plot = self._plots[self.view.value]
         self._offer_costs(now)
-        picture = self._context.picture(plot)
-        basis = self._learned_from(now) if plot.name in ("importance", "effects") else ""
-        if not basis:
+        picture, count = self._context.picture(plot), len(now.history.completed)
+        # What is dear to compute is so when there are a tenth more trials, and at the end.
+        known = self._learned.get(plot.name, 0)
+        grown = count > 1.1 * known or count < ENOUGH or not now.state.live
+        if plot.name not in _DEAR or grown or picture.stale:
             picture.draw(self._context.plot_context(now, self.cost.value))
+            self._learned[plot.name] = known = count
+        basis = "" if known == count else f" Learned from the first {known} of {count} trials."
         self.cost.layout.display = "" if plot.name == "pareto" else "none"
         self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'
         self._image.value = picture.html()
-
-    def _learned_from(self, now: Snapshot) -> str:
-        """Returns how many trials the importance rests on, where it need not again.
-
-        It is computed when there are a tenth more than the last time, and at the end.
-        """
-        count = len(now.history.completed)
-        if count > 1.1 * self._learned or not now.state.live or count < ENOUGH:
-            self._learned = count
-            return ""
-        return f" Learned from the first {self._learned} of {count} trials." * (
-            count != self._learned
-        )
 
     def _offer_costs(self, now: Snapshot) -> None:
         known: list[Any] = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]

@@ -26,12 +26,10 @@ CLOCK_S = 1.0
 
 
 class Painter:
-    """Brings a panel up to date with its search: by a thread of its own while the search lives.
+    """Brings a panel up to date with its search: by a thread of its own while the search lives."""
 
-    While nothing runs no thread waits; then a click or a change paints at once, in its own
-    callback. A lock keeps the two apart, so that output widgets and figure have one writer.
-    """
-
+    # While nothing runs no thread waits: a click paints in its own callback. A lock keeps the two
+    # apart, so that widgets and figure have one writer.
     def __init__(self, search: Search) -> None:
         self._search = search
         self._painting = threading.RLock()

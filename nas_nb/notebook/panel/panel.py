@@ -161,10 +161,7 @@ class Panel:
         self._place(seen=self.touch.seen or now.state.live or now.state is SearchState.NEW)
 
     def _place(self, seen: bool) -> None:
-        """Takes an ended search's panel out of the cell if no page has ever shown it.
-
-        Where a program executes the notebook, the widget would stay in the file without its kernel.
-        """
+        """Takes an ended search's panel out of the cell if no page has ever shown it."""
         if seen != self._placed:
             self._placed = seen
             for handle in self._panels:

@@ -29,7 +29,7 @@ class RunTab(Tab):
         super().__init__(context)
         self.picture = context.pictures[OVERVIEW] = overview(white=False)
         self.picture.fit(context.page["width"], context.page["sharpness"])
-        self.over = widgets.ToggleButtons(options=list(OVER), **named("Axis", 300))
+        self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
         self._best: int | None = None
         parts = (widgets.HTML() for _ in range(5))
         self._image, self._fidelity_image, self._incumbent, self._diagram, self._log = parts

@@ -34,6 +34,7 @@ PRESETS = {
     "Thorough": {"max_trials": 200, "epochs": 30},
 }
 _DEFINING = ("objective", "epochs", "batch_size", "seed", "directory")
+_USUAL = ("val_accuracy", "val_loss", "val_mae")
 _MOST_COUNT = 1_000_000
 _GROUPS = {
     "Strategy": ("strategy", "options"),
@@ -64,6 +65,7 @@ class SettingsForm:
         self._strategies: dict[str, Any] = {name: name for name in STRATEGIES}
         self._held: dict[str, Any] = {}
         self._syncing, self._reason = False, ""
+        self.about = widgets.HTML()
         self.options = OptionsForm(lambda: self._changed("options"), without=("cost",))
         self._limits = LimitFields(LIMITS)
         self.inputs: dict[str, Any] = {**_made_fields(search), **self._limits.inputs}
@@ -127,6 +129,8 @@ class SettingsForm:
             for name in names:
                 control = self.options.widget if name == "options" else self.inputs[name]
                 fields += [control, self._complaints[name]]
+                if name == "strategy":
+                    fields.append(self.about)
             columns.append(widgets.VBox(fields))
         first, *others = columns
         form = widgets.HBox([first, widgets.HBox(others)])
@@ -140,14 +144,13 @@ class SettingsForm:
         # One given with options, or of the user's own, can be chosen again.
         name, cost = settings.strategy.name, str(settings.strategy.options.get("cost", NO_COST))
         self._strategies[name] = settings.strategy
-        for control, value in (("strategy", name), ("cost", cost)):
+        held = {"strategy": name, "objective": str(settings.objective.name), "cost": cost}
+        for control, value in held.items():
             offered = self.inputs[control].options
-            if value not in (name for _, name in offered):
-                self.inputs[control].options = [*offered, (value, value)]
+            if value not in (one if isinstance(one, str) else one[1] for one in offered):
+                self.inputs[control].options = [*offered, value]
         return {
-            "strategy": name,
-            "objective": str(settings.objective.name),
-            "cost": cost,
+            **held,
             "directory": folder_text(self._search.directory),
             "epochs": settings.fidelity.epochs,
             "batch_size": settings.fidelity.batch_size,
@@ -239,19 +242,19 @@ def strategies_offered() -> list[tuple[str, str]]:
 
 
 def _made_fields(search: Search) -> dict[str, Any]:
-    known = logged_metrics(search.space, search.data) or ["val_accuracy", "val_loss", "val_mae"]
-    names = dict.fromkeys((str(search.settings.objective.name), *known))
-    objective = widgets.Combobox(
-        options=[name for name in names if name.startswith("val_")],
-        ensure_option=False,
-        **_described("Objective"),
-    )
+    known, now = logged_metrics(search.space, search.data), str(search.settings.objective.name)
+    told = dict.fromkeys(n for n in (now, *(known or _USUAL)) if n == now or n.startswith("val_"))
+    # What a model logs that can't be looked into is for its user to say.
+    kind = widgets.Combobox if known is None else widgets.Dropdown
+    objective = kind(options=list(told), **_described("Objective"))
     folder = widgets.Text(placeholder="where the search is kept", **_described("Folder", 420))
-    objective.continuous_update = folder.continuous_update = False
+    folder.continuous_update = False
+    if known is None:
+        objective.continuous_update = False
     second = {"tooltip": "minimised beside the objective", **_described("Second objective")}
     return {
         "strategy": widgets.Dropdown(options=strategies_offered(), **_described("Strategy")),
-        "cost": widgets.Dropdown(options=[(cost, cost) for cost in (NO_COST, *COSTS)], **second),
+        "cost": widgets.Dropdown(options=[NO_COST, *COSTS], **second),
         "objective": objective,
         "epochs": _count("Epochs per trial", "", 1, _MOST_COUNT),
         "batch_size": _count("Batch size", "Samples per batch", 1, _MOST_COUNT),
@@ -379,8 +382,8 @@ def _option_field(name: str, kind: str) -> Any:
     label = name.replace("_", " ")
     field = _FIELDS[kind](
         description=label[:1].upper() + label[1:],
-        style={"description_width": "100px"},
-        layout={"width": "230px"},
+        style={"description_width": "120px"},
+        layout={"width": "250px"},
     )
     if kind != "bool":
         field.continuous_update = False

@@ -19,23 +19,13 @@ if TYPE_CHECKING:
 
 
 class PanelContext(NamedTuple):
-    """What every tab and every section works with.
-
-    Attributes:
-        search: The search to show and steer.
-        selection: The trial that is looked at.
-        drawings: Diagrams and source of trials.
-        pictures: The pictures, by their names.
-        page: How wide a picture may be, and the theme: {"width": inches, "sharpness": pixels
-            of a picture to one of the page, "dark": bool}.
-        on_input: To be called after a click or a change, so that the painter follows.
-    """
+    """What every tab and every section works with."""
 
     search: Search
     selection: TrialSelection
     drawings: Drawings
     pictures: dict[str, Picture]
-    page: dict[str, Any]
+    page: dict[str, Any]  # "width" in inches, "sharpness" (pixels to one of the page), "dark"
     on_input: Callable[[], None]
 
     def plot_context(self, now: Snapshot, cost: str = "params") -> PlotContext:

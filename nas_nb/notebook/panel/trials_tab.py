@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -14,7 +15,7 @@ from nas_nb.notebook.panel.trial_filter import HELP, fact_of, matching
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import COLUMNS, ranking, table, trials_table, values_tables
-from nas_nb.notebook.wording import number_text, score_text, value_text
+from nas_nb.notebook.wording import folder_text, number_text, score_text, value_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.trial_facts import origin_text
 from nas_nb.search.budget import describe_duration
@@ -43,6 +44,8 @@ class TrialsTab(Tab):
         self.code = widgets.ToggleButton(description="Keras code", layout={"width": "110px"})
         self.compare = widgets.ToggleButton(description="Compare", layout={"width": "110px"})
         self.other = number_field("With trial", "the best other one", 210)
+        self.save = widgets.Button(description="Save model", layout={"width": "110px"})
+        self.save.on_click(lambda _: self._save())
         self.training = TrainingSection(context)
         parts = (widgets.HTML() for _ in range(7))
         self._facts, self._curve, self._diagram, self._code, self._differ, self._two, refusal = (
@@ -53,7 +56,7 @@ class TrialsTab(Tab):
         for control in (self.code, self.compare):
             control.observe(lambda _: context.on_input(), "value")
         self.other.observe(lambda _: self._compare_with(), "value")
-        bar = row(self.code, self.compare, self.other, self._refusal)
+        bar = row(self.save, self.code, self.compare, self.other, self._refusal)
         shown = sides(widgets.VBox([self._facts, self._curve]), self._diagram, self._two)
         below = (self._differ, shown, self._code, self.training.widget)
         self.widget = widgets.VBox([self.board.widget, bar, *below])
@@ -90,6 +93,19 @@ class TrialsTab(Tab):
         picture.draw(context if compared else context._replace(other=None))
         return picture.html()
 
+    def _save(self) -> None:
+        """Saves the selected trial's model in the search's folder, and says where."""
+        search = self._context.search
+        trial = self._context.selection.trial(search.history)
+        try:
+            if trial is None:
+                raise NasError("Expected a completed trial to save. Received: none.")
+            file = search.directory / f"trial-{trial.number}.keras"
+            search.trial(trial.number).model().save(file)
+            self._refusal.value = f"<p>Saved as <code>{html.escape(folder_text(file))}</code></p>"
+        except (NasError, OSError) as error:
+            self._refusal.value = alert_html(error)
+
     def _compare_with(self) -> None:
         try:
             number = read_number(self.other.value, len(self._context.search.history))
@@ -116,6 +132,7 @@ class Leaderboard:
         self.columns.style, self.columns.layout.width = {"description_width": "230px"}, "470px"
         self.back, self.forth = _page_button("Previous page"), _page_button("Next page")
         self._refusal, self._where, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._table.add_class("nas-board")
         above = row(self.filter, self.sort, self.unfold, self._refusal)
         below = row(self.back, self.forth, self._where)
         self.widget = widgets.VBox([above, self.columns, self._table, below])
@@ -222,7 +239,7 @@ def facts_table(one: Trial, two: Trial, history: History) -> str:
     ]
     header = ("", f"trial {one.number}", f"trial {two.number}", "difference")
     cells = ((name, _told(a), _told(b), _difference(a, b)) for name, a, b in rows)
-    return table("What they are worth", header, cells)
+    return table("Score and costs", header, cells)
 
 
 def differences_table(one: Trial, two: Trial) -> str:

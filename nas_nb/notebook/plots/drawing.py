@@ -91,10 +91,7 @@ _MOST_STEPS = 5
 
 
 def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
-    """Puts a line's points where they are now; an empty one shows in no legend.
-
-    Moving costs a third of drawing anew: the live picture lives from that.
-    """
+    """Puts a line's points where they are now; an empty one shows in no legend."""
     line = next((line for line in ax.lines if line.get_gid() == gid), None)
     if line is None:
         line = Line2D([], [], gid=gid)
@@ -164,10 +161,7 @@ def say_empty(ax: Axes, words: str) -> None:
 
 
 def whole_ticks(ax: Axes) -> None:
-    """Puts ticks of the horizontal axis at whole numbers, and leaves room for more to come.
-
-    So the scale stays as it is for most new trials and epochs, and need not be drawn anew.
-    """
+    """Puts ticks of the horizontal axis at whole numbers, and leaves room for more to come."""
     if any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
         return
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
@@ -221,12 +215,7 @@ _ENOUGH = 5
 
 
 class ScoreScale(NamedTuple):
-    """The scale of a history's scores.
-
-    Attributes:
-        limit: The score from which on a trial is off the scale; None where none is.
-        edge: Where the bad ones are: 0 at the lower edge, 1 at the upper.
-    """
+    """The scale of a history's scores."""
 
     limit: float | None
     edge: int
@@ -248,10 +237,7 @@ def scored_trials(history: History) -> list[tuple[int, float]]:
 
 
 def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
-    """Returns the scale on which the better part of the scores can be told apart.
-
-    Shares, such as accuracies, are always on the scale: their readers know it.
-    """
+    """Returns the scale on which the better part of the scores can be told apart."""
     edge = 0 if direction == "max" else 1
     if len(scores) < _ENOUGH or all(0 <= score <= 1 for score in scores):
         return ScoreScale(None, edge)
@@ -261,11 +247,7 @@ def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
 
 
 def goodness(scores: Sequence[float], direction: str) -> tuple[float, ...]:
-    """Returns where each score stands between the worst, 0, and the best, 1, for its colour.
-
-    The worst is the lower quartile, less what lies between it and the best: a few bad scores
-    don't take all colours.
-    """
+    """Returns where each score stands between the worst, 0, and the best, 1, for its colour."""
     if not scores:
         return ()
     sign = 1 if direction == "max" else -1

@@ -19,14 +19,7 @@ _MOST_BOXES = 24
 
 
 class ImportanceInfo(NamedTuple):
-    """The weight of each choice.
-
-    Attributes:
-        objective: The name of the score.
-        direction: Which scores are better, "max" or "min".
-        bars: The choices with the largest shares, heaviest first; empty without evidence.
-        told: What it rests on, or why there is no evidence.
-    """
+    """The weight of each choice."""
 
     objective: str
     direction: str

@@ -22,14 +22,7 @@ _SMALL = 24
 
 
 class Option(NamedTuple):
-    """One option of a choice.
-
-    Attributes:
-        choice: The name of the choice.
-        value: The option.
-        weights: Its weight after each epoch, 0 to 1.
-        wins: Whether it has the greatest weight of its choice at the end.
-    """
+    """One option of a choice."""
 
     choice: str
     value: str
@@ -38,12 +31,7 @@ class Option(NamedTuple):
 
 
 class MixingInfo(NamedTuple):
-    """The mixing weights of the latest training of a mixture.
-
-    Attributes:
-        options: The options, choice by choice, in the order of the space.
-        left_out: How many choices there are beyond those shown.
-    """
+    """The mixing weights of the latest training of a mixture."""
 
     options: tuple[Option, ...]
     left_out: int

@@ -26,10 +26,7 @@ MOST_AXES = 14
 
 
 class DrawnAxis(NamedTuple):
-    """One choice, or the score: ticks are (place from 0 to 1, text).
-
-    Where some architectures don't make the choice, it is conditional, and they stand below it.
-    """
+    """One choice, or the score: ticks are (place from 0 to 1, text)."""
 
     name: str
     ticks: tuple[tuple[float, str], ...]
@@ -46,25 +43,15 @@ class ParallelLine(NamedTuple):
 
 
 class ParallelInfo(NamedTuple):
-    """The choices of the best trials.
-
-    Attributes:
-        objective: The name of the score.
-        axes: The choices, in the order of the space, and the score.
-        strands: The trials, worst first, so that the best are drawn on top.
-        left_out: How many choices there are beyond the axes.
-        trials: How many completed trials there are, shown or not.
-        chosen: The chosen trial's line, if it has completed.
-        brushed: (axis, low, high) of each part that a line has to pass to be lit.
-    """
+    """The choices of the best trials."""
 
     objective: str
     axes: tuple[DrawnAxis, ...]
-    strands: tuple[ParallelLine, ...]
+    strands: tuple[ParallelLine, ...]  # worst first, so that the best are drawn on top
     left_out: int
     trials: int
     chosen: ParallelLine | None
-    brushed: tuple[tuple[int, float, float], ...] = ()
+    brushed: tuple[tuple[int, float, float], ...] = ()  # (axis, low, high) to pass
 
 
 def parallel_info(context: PlotContext) -> ParallelInfo:

@@ -22,25 +22,14 @@ _WIDE = 8
 
 
 class ParetoInfo(NamedTuple):
-    """Score against cost.
-
-    Attributes:
-        objective: The name of the score.
-        cost: The name of the cost.
-        direction: Which scores are better: "max" or "min".
-        completed: (cost, score) of each completed trial that has both, on the scale.
-        numbers: The numbers of these trials.
-        front: (cost, score) of those that no other beats, cheapest first.
-        trials: The numbers of the front's trials.
-        chosen: (cost, score) of the chosen trial, if it has both.
-    """
+    """Score against cost."""
 
     objective: str
     cost: str
     direction: str
     completed: Points
     numbers: tuple[int, ...]
-    front: Points
+    front: Points  # cheapest first
     trials: tuple[int, ...]
     chosen: Points
 
@@ -105,12 +94,7 @@ def describe_pareto(info: ParetoInfo) -> str:
 
 
 class FunnelInfo(NamedTuple):
-    """How many trials reached each fidelity.
-
-    Attributes:
-        levels: (epochs, how many trials were trained for as many or more), fewest epochs first,
-            one for each number of epochs that some trial was granted.
-    """
+    """How many trials reached each fidelity."""
 
     levels: tuple[tuple[int, int], ...]
 

@@ -40,29 +40,15 @@ OVER = ("trials", "seconds")
 
 
 class ScoresInfo(NamedTuple):
-    """Score per trial, over trials or over seconds of training.
-
-    Attributes:
-        objective: The name of the score.
-        completed: (place, score) of each completed trial whose score is on the scale.
-        off_scale: (place, 0 or 1) of those far worse: at the lower or the upper edge.
-        failed: Where failed trials are.
-        running: (place, objective so far) of the running trial; empty before its first epoch.
-        incumbent: The corners (place, score) of the incumbent's line, in time order.
-        trials: The numbers of the completed and of the running trial.
-        steered: (place, what was done) of each steering action but pauses; half a trial after the
-            last that had started.
-        chosen: (place, score) of the chosen trial, if it is on the scale.
-        over: "trials" or "seconds".
-    """
+    """Score per trial, over trials or over seconds of training."""
 
     objective: str
-    completed: Points
-    off_scale: Points
+    completed: Points  # (place, score)
+    off_scale: Points  # (place, 0 or 1): at the lower or the upper edge
     failed: tuple[float, ...]
     running: Points
-    incumbent: Points
-    trials: tuple[int, ...] = ()
+    incumbent: Points  # the corners of its line
+    trials: tuple[int, ...] = ()  # the numbers of the completed and of the running trial
     steered: tuple[tuple[float, str], ...] = ()
     chosen: Points = ()
     over: str = "trials"
@@ -194,14 +180,7 @@ _COLORS = {"best": VERMILLION, "running": BLUE, "chosen": PURPLE, "other": GREEN
 
 
 class Curve(NamedTuple):
-    """One trial's learning curve.
-
-    Attributes:
-        role: Why it is shown: "best", "running", "chosen" or "other".
-        trial: Its number.
-        train: (epoch, objective on the training part); empty where it is not measured.
-        validation: (epoch, objective on the validation part); empty where it is not measured.
-    """
+    """One trial's learning curve."""
 
     role: str
     trial: int
@@ -210,13 +189,7 @@ class Curve(NamedTuple):
 
 
 class CurvesInfo(NamedTuple):
-    """Learning curves, in the order of the legend.
-
-    Attributes:
-        objective: The name of the score.
-        curves: Those that are named.
-        others: The points of the other completed trials, with gaps between them.
-    """
+    """Learning curves, in the order of the legend."""
 
     objective: str
     curves: tuple[Curve, ...]

@@ -33,21 +33,12 @@ class MapPoint(NamedTuple):
 
 
 class MapInfo(NamedTuple):
-    """The explored part of a space.
-
-    Attributes:
-        objective: The name of the score.
-        landmarks: Places of architectures drawn from the whole space.
-        spots: The trials, worst first, so that the best are drawn on top.
-        likeness: How well distances on the map agree with those in the space: their correlation.
-        trials: How many completed trials there are, shown or not.
-        chosen: The chosen trial, if it is shown.
-    """
+    """The explored part of a space."""
 
     objective: str
     landmarks: Points
     spots: tuple[MapPoint, ...]
-    likeness: float
+    likeness: float  # the correlation of distances on the map with those in the space
     trials: int
     chosen: MapPoint | None
 
@@ -95,8 +86,8 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     ax.set(xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.margins(0.05)
-    told = f"close: alike (correlation with the true distances {info.likeness:.2f}). "
-    told += f"Grey: {len(info.landmarks)} architectures drawn from the space."
+    told = f"Correlation with distances in the space: {info.likeness:.2f}. "
+    told += f"Grey: {len(info.landmarks)} random architectures."
     ax.set_xlabel(told, fontsize=9)
     drawing.score_key(ax, f"{info.objective}: worse")
     return ax

@@ -8,9 +8,12 @@ from nas_nb.notebook.plots.drawing import goodness
 from nas_nb.notebook.plots.importance import importance_info
 from nas_nb.notebook.plots.parallel import (
     ABSENT,
+    PARALLEL,
     axis_place,
     axis_ticks,
     choice_axes,
+    describe_parallel,
+    draw_parallel,
     parallel_info,
 )
 from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
@@ -106,3 +109,22 @@ def test_colours_are_not_used_up_by_a_few_bad_scores():
     assert 0.2 < good[1] < 0.6
     assert goodness([1.0, 2.0], "min") == (1.0, 0.0)
     assert goodness([1.0, 1.0], "min") == (1.0, 1.0)
+
+
+def test_lines_that_do_not_pass_what_is_brushed_are_not_lit():
+    history = history_of()
+    for score, units in ((0.5, 1), (0.7, 1000), (0.9, 2048)):
+        add_trial(history, score, depth=1, layer_1="Dense", units_1=units)
+    whole = parallel_info(plot_context(history))
+    assert [axis.name for axis in whole.axes][-1] == "val_accuracy"
+    assert [strand.places[-1] for strand in whole.strands][-1] == 1.0
+    context = plot_context(history)._replace(brushed={"units_1": (0.3, 1.1)})
+    info = parallel_info(context)
+    assert [strand.lit for strand in info.strands] == [False, True, True]
+    assert "2 of them pass what is selected of units_1" in describe_parallel(info)
+    assert {mark[0] for mark in PARALLEL.marks(info)} == {1, 2}
+    assert parallel_info(context._replace(brushed={"gone": (0, 0.1)})).strands == whole.strands
+    ax = draw_parallel(info, Figure().add_subplot())
+    assert PARALLEL.brush(info, 2.2) == "units_1"
+    assert PARALLEL.brush(info, 99) == "val_accuracy"
+    ax.figure.canvas.draw()

@@ -148,3 +148,18 @@ def test_what_was_steered_is_marked_after_the_trial_that_had_started():
 def test_the_curves_of_chosen_trials_are_named_by_their_numbers():
     info = chosen_curves_info(plot_context(history_of(0.5, 0.75), chosen=1, other=0))
     assert labels(draw_curves(info, axes())) == ["trial 1", "trial 0", "training"]
+
+
+def test_scores_stand_over_seconds_of_training_as_well():
+    history = history_of(0.5, FAILED, 0.75, RUNNING)
+    trials, seconds = (
+        scores_info(plot_context(history)._replace(over=over)) for over in ("trials", "seconds")
+    )
+    assert [place for place, _ in trials.completed] == [0, 2]
+    spent = [trial.duration_s for trial in history.trials]
+    assert [place for place, _ in seconds.completed] == [spent[0], sum(spent[:3])]
+    assert seconds.failed == (sum(spent[:2]),)
+    assert seconds.running[0][0] == sum(spent)
+    assert seconds.trials == trials.trials == (0, 2, 3)
+    ax = draw_scores(seconds, Figure().add_subplot())
+    assert ax.get_xlabel() == "seconds of training"
