@@ -145,19 +145,9 @@ def fit_reason(
     model: keras.Model, arrays: Iterable[Any] = (), callbacks: Iterable[Any] = ()
 ) -> str | None:
     """Says why a training can't be done by the engine."""
-    arrays = list(arrays)
-    return (
-        _reason_of_backend()
-        or _reason_of_model(model)
-        or _reason_of_callbacks(callbacks)
-        or _reason_of_data(arrays)
-    )
-
-
-def _reason_of_backend() -> str | None:
-    if on_tensorflow():
-        return None
-    return f"the compiled epoch is TensorFlow's, and Keras runs on {backend()}"
+    if not on_tensorflow():
+        return f"the compiled epoch is TensorFlow's, and Keras runs on {backend()}"
+    return _reason_of_model(model) or _reason_of_callbacks(callbacks) or _reason_of_data(arrays)
 
 
 def _reason_of_model(model: keras.Model) -> str | None:

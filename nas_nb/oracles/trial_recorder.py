@@ -213,13 +213,10 @@ def failure_sentence(message: str | None) -> str:
     if not lines:
         return "It gave no reason."
     traces = [number for number, line in enumerate(lines) if line == _TRACE]
-    own = list(dropwhile(_is_frame, lines[traces[-1] + 1 :])) if traces else []
+    own = lines[traces[-1] + 1 :] if traces else []
+    own = list(dropwhile(lambda line: line.startswith(" "), own))
     line = _told(own) if own else lines[0].strip()
     return line if len(line) <= _LIMIT else line[: _LIMIT - 1] + "…"
-
-
-def _is_frame(line: str) -> bool:
-    return line.startswith(" ")
 
 
 def _told(own: list[str]) -> str:

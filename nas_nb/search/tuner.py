@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nas_nb.search.oracle import SearchOracle
     from nas_nb.search.settings import Settings
     from nas_nb.workers.control import Control
-    from nas_nb.workers.trial_evaluation import Report
+    from nas_nb.workers.trial_evaluation import ReportEvent
 
 FAILURES_BEFORE_PAUSE = 10
 DEATHS_BEFORE_FAILURE = 2
@@ -163,7 +163,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         most //= granted.executions_per_trial
         return int(min(granted.epochs, done + most))
 
-    def _report(self, number: int, control: TrialControl) -> Report:
+    def _report(self, number: int, control: TrialControl) -> ReportEvent:
         def report(kind: str, /, **fields: Any) -> None:
             if control.abandoned:
                 raise TrialStoppedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.errors import StrategyError
 from nas_nb.strategy.base import Proposal, Strategy, new_mutant, option, sample_new
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial, Value
+    from nas_nb.record.trial import Value
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,8 @@ class Evolution(Strategy):
         drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]
         # Parent <- highest-accuracy model in sample.
         sign = 1.0 if history.direction == "max" else -1.0
-        parent = max(drawn, key=lambda trial: sign * _score(trial))
+        parent = max(drawn, key=lambda trial: sign * (trial.score or 0.0))
         # Child.arch <- MUTATE(parent.arch).
         # The paper may train an architecture twice; we never do.
         child = new_mutant(self.domain, parent.values, history, rng, ancestors=(parent.number,))
         return Proposal(child, parent=parent.number) if self.inherit_weights else child
-
-
-def _score(trial: Trial) -> float:
-    """The score of a completed trial, which always has one."""
-    return cast("float", trial.score)

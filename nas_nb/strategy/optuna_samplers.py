@@ -230,11 +230,6 @@ def _distribution(axis: Axis) -> Any:
     return CategoricalDistribution(tuple(range(last + 1)))
 
 
-def is_number(distribution: Any) -> bool:
-    """Whether it is a distribution of several numbers."""
-    return hasattr(distribution, "low") and not distribution.single()
-
-
 def _suggest(trial: Any, key: str, distribution: Any) -> Any:
     kind = type(distribution).__name__
     if kind == "CategoricalDistribution":
@@ -304,7 +299,8 @@ class CmaEs(OptunaStrategy):
         common = [
             key
             for key, distribution in translation.distributions.items()
-            if is_number(distribution) and all(key in trial.params for trial in told)
+            if hasattr(distribution, "low") and not distribution.single()  # several numbers
+            if all(key in trial.params for trial in told)
         ]
         for trial in told:
             trial.distributions = {key: trial.distributions[key] for key in common}

@@ -58,18 +58,15 @@ class Grid(Strategy):
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns an untried point: a random one, or the next in order."""
         if self.shuffle:
-            return self._any(history, rng)
+            try:
+                return sample_new(self._grid, history, rng)
+            except SpaceExhausted:
+                raise self._exhausted() from None
         for point in self._in_order(history):
             values = self.domain.canonical(point)
             if not history.has_tried(values):
                 return Candidate(values, "drawn")
         raise self._exhausted()
-
-    def _any(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
-        try:
-            return sample_new(self._grid, history, rng)
-        except SpaceExhausted:
-            raise self._exhausted() from None
 
     def _exhausted(self) -> SpaceExhausted:
         size, finer = self._grid.size, ""

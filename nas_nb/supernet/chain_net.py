@@ -299,14 +299,6 @@ class ChainPosition:
             return self.grid
         return tuple(side // POOL_SIZE for side in self.grid)
 
-    def norm(self, role: str, kind: str) -> ElasticNorm:
-        """Returns the normalisation of a layer: of a "convolution", an "entry" or a "dense"."""
-        return self._norms[role, kind]
-
-    def shortcut(self, role: str) -> Any:
-        """Returns the layer past a layer."""
-        return self._shortcuts[role]
-
     def convolve(self, how: Path | Mixture, x: Any, inflow: LayerInput, call: CallContext) -> Any:
         """Returns what the place makes of a grid, ``(samples, ..., units)``."""
         layer = self.convolution

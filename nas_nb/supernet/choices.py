@@ -219,14 +219,6 @@ class Relaxation:
         return parts
 
 
-def derive(
-    choices: PathChoices, mixing: Mapping[str, list[tuple[Value, float]]]
-) -> dict[str, Value]:
-    """Returns the architecture of the options with the greatest weights (DARTS, section 2.2)."""
-    best = {name: max(options, key=lambda option: option[1])[0] for name, options in mixing.items()}
-    return choices.domain.complete(best)
-
-
 def mixed_choices(choices: PathChoices) -> list[PathChoice]:
     """Returns the choices that a mixture weighs."""
     mixed = [choice for choice in choices.listed.values() if _is_mixed(choice)]

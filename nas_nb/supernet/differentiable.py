@@ -13,7 +13,7 @@ import tensorflow as tf
 from nas_nb.evaluate.compiled.training import SLICE_S
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.evaluate.training_state import TrainingResult
-from nas_nb.supernet.choices import Noise, Relaxation, derive
+from nas_nb.supernet.choices import Noise, Relaxation
 from nas_nb.supernet.layers import CallContext, SharedWeights
 from nas_nb.supernet.program import LossAndMetrics, Momentum, PathAdam
 from nas_nb.supernet.supernet import shared_net
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
     from nas_nb.evaluate.training_state import TrainingControl
     from nas_nb.record.trial import Value
-    from nas_nb.space.search_space import Architecture, SearchSpace
+    from nas_nb.space.search_space import SearchSpace
 
 Mixing = Mapping[str, list[tuple["Value", float]]]
 OnMixing = Callable[[int, Mapping[str, float], Mixing, float], None]
@@ -78,11 +78,6 @@ class DifferentiableSupernet:
     def mixing(self) -> dict[str, list[tuple[Value, float]]]:
         """The options of each choice with their weights now."""
         return self.relaxation.mixing()
-
-    @property
-    def derived(self) -> Architecture:
-        """The architecture of the options with the greatest weights."""
-        return self.space.architecture(derive(self.net.choices, self.mixing))
 
     def train(
         self,

@@ -27,7 +27,7 @@ class Control:
         """The trial that was asked to end, while the search goes on."""
         self.patient = True
         """Whether somebody can resume: else a pause that has a reason is a stop."""
-        self.on_checkpoint: Callable[[], None] = _nothing
+        self.on_checkpoint: Callable[[], None] = lambda: None
         """Called by the worker at each checkpoint: where the search has the kernel's main thread,
         what follows it has no other time."""
 
@@ -98,10 +98,6 @@ class Control:
     def end(self) -> None:
         """Stops the clock for good. Called by the worker, last."""
         self._clock.hold()
-
-
-def _nothing() -> None:
-    """Does nothing."""
 
 
 class Stopwatch:

@@ -75,7 +75,7 @@ class TrialFiles:
     states: TrainingStateStore
 
 
-class Report(Protocol):
+class ReportEvent(Protocol):
     """Takes what happens while a trial is evaluated, as events of the journal."""
 
     def __call__(self, kind: str, /, **fields: Any) -> None:
@@ -86,7 +86,7 @@ def evaluate_trial(
     task: TrialTask,
     space_and_data: FidelityCache,
     files: TrialFiles,
-    report: Report,
+    report: ReportEvent,
     control: TrialControl,
 ) -> Outcome:
     """Builds and trains one candidate; whatever it raises is the reason in its trial's row."""
@@ -127,7 +127,7 @@ class _Evaluation:
         task: TrialTask,
         space_and_data: FidelityCache,
         files: TrialFiles,
-        report: Report,
+        report: ReportEvent,
         control: TrialControl,
     ) -> None:
         self.task = task

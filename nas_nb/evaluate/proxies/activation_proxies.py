@@ -68,22 +68,9 @@ def _said(tensor: Any) -> str:
 # Mellor, Turner, Storkey and Crowley, "Neural architecture search without training", 2021.
 
 SIGN_KEEPING = frozenset(
-    {
-        "celu",
-        "elu",
-        "gelu",
-        "hard_silu",
-        "hard_tanh",
-        "leaky_relu",
-        "mish",
-        "relu",
-        "relu6",
-        "selu",
-        "silu",
-        "softsign",
-        "tanh",
-    }
-)
+    ("celu", "elu", "gelu", "hard_silu", "hard_tanh", "leaky_relu", "mish", "relu", "relu6", "selu",
+     "silu", "softsign", "tanh")
+)  # fmt: skip
 """Activation functions that are positive exactly where their input is: their units are on or off.
 
 The paper's units are rectified linear; the code of any of these is the same.

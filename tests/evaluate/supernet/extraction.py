@@ -98,11 +98,11 @@ def _extract_chain(net: ChainNet, point: Values, model: keras.Model) -> None:
         _assign(layer, kernel=cropped, bias=own.bias[:units])
         if str(point.get("normalization", _only(net, "normalization"))) != "none":
             normal = next(main)
-            shared = place.norm(role, _NORMS[type(normal).__name__])
+            shared = place._norms[role, _NORMS[type(normal).__name__]]
             _assign(normal, gamma=shared.gamma[:units], beta=shared.beta[:units])
         given = inflow * int(np.prod(place.grid)) if role == "entry" else inflow
         if past and bool(point.get("skip", _only(net, "skip"))) and given != units:
-            shared = place.shortcut(role)
+            shared = place._shortcuts[role]
             _assign(
                 next(shortcuts).layer, kernel=shared.crop(inflow, units), bias=shared.bias[:units]
             )

@@ -10,6 +10,7 @@ from nas_nb.errors import MeasureError
 from nas_nb.space.ranges import uniform
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.nasbench201 import nasbench201_cell
+from nas_nb.strategy.weight_sharing import MixingWeights
 from nas_nb.supernet.choices import Noise, Path
 from nas_nb.supernet.differentiable import DartsConfig, DifferentiableSupernet
 from nas_nb.supernet.layers import CallContext
@@ -99,7 +100,8 @@ def test_the_layer_that_sees_stripes_at_any_phase_wins(descent: DartsConfig) -> 
         batch_size=10,
         on_epoch=lambda epoch, logs, mixing, duration_s: seen.append((epoch, logs, mixing)),
     )
-    assert supernet.derived["layer_1"] == "Conv2D"
+    derived = MixingWeights(supernet.mixing).derived(ONE_LAYER.domain)
+    assert derived["layer_1"] == "Conv2D"
     (name, weight), (_, other) = seen[-1][2]["layer_1"]
     assert name == "Conv2D"
     assert weight > 0.6
@@ -121,7 +123,8 @@ def test_training_ends_when_the_control_says_so() -> None:
 def test_choices_that_the_net_does_not_compute_are_not_mixed() -> None:
     supernet = DifferentiableSupernet(SearchSpace.from_dict(CHAINS), DATA)
     assert "learning_rate" not in supernet.mixing
-    assert "learning_rate" in supernet.derived.values
+    derived = MixingWeights(supernet.mixing).derived(supernet.space.domain)
+    assert "learning_rate" in derived
 
 
 def test_ranges_are_refused_with_advice() -> None:
