@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 _OF_KERAS_TUNER = (
     "FailedTrialError",
@@ -18,8 +18,10 @@ _OF_KERAS_TUNER = (
 )
 
 
-# What a terminal obeys, or turns the direction of a text, instead of showing it.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What a terminal obeys, turns the direction of a text, or is half a character that can't be sent.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
@@ -80,6 +82,27 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return is_whole(value) or isinstance(value, float)
 
 
+LARGEST = 2**63 - 1
+"""The greatest whole number that is taken: more no machine counts, and floats end soon after."""
+
+
+def shown(value: object) -> str:
+    """Returns a value as an error shows it: short, and also where its `repr` fails."""
+    try:
+        return f"{value!r:.200}"
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return f"a {type(value).__name__} that can't be shown"
+
+
+def can_iterate(value: object) -> TypeGuard[Iterable[Any]]:
+    """Returns whether a value has elements: an array without dimensions is iterable by its type."""
+    try:
+        iter(value)  # type: ignore[call-overload]
+    except TypeError:
+        return False
+    return True
+
+
 def check_whole(
     owner: str,
     name: str,
@@ -89,13 +112,15 @@ def check_whole(
     *,
     error: type[NasError] = NasError,
 ) -> None:
-    """Raises unless `value` is an int from `low` to `high`; `owner` is who asks, or ""."""
-    if is_whole(value) and value >= low and (high is None or value <= high):
+    """Raises unless `value` is an int from `low` to `high`, or of 64 bits; `owner` asks, or ""."""
+    if is_whole(value) and low <= value <= (LARGEST if high is None else high):
         return
+    if high is None and is_whole(value) and value > LARGEST:
+        high = LARGEST
     wanted = f"{low} or more" if high is None else f"from {low} to {high}"
     raise error(
         f"{owner + ' expected' if owner else 'Expected'} `{name}` to be a whole number, {wanted}. "
-        f"Received: {name}={value!r}."
+        f"Received: {name}={shown(value)}."
     )
 
 
@@ -110,7 +135,7 @@ def check_type(
     """Raises an error unless `value` is of one of these kinds, which `wanted` says in words."""
     if not isinstance(value, kinds):
         raise error(
-            f"Expected `{name}` to be {wanted}. Received: {name}={value!r:.200} "
+            f"Expected `{name}` to be {wanted}. Received: {name}={shown(value)} "
             f"(of type {type(value).__name__})."
         )
 

@@ -11,7 +11,7 @@ They are made of the parts of a `Search`: the same spaces, the same trainer, the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nas_nb.errors import NasError, SpaceError, check_whole, nearest
+from nas_nb.errors import NasError, SpaceError, can_iterate, check_whole, nearest
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
@@ -179,8 +179,9 @@ def select_best_structure(
         NasError: There are not as many scores as candidates, or none is a number.
     """
     candidates = _architectures(candidates)
-    told = f"{len(scores)} scores" if hasattr(scores, "__len__") else f"scores={scores!r}"
-    numbers = hasattr(scores, "__len__") and all(isinstance(score, Real) for score in scores)
+    listed = hasattr(scores, "__len__") and can_iterate(scores)
+    told = f"{len(scores)} scores" if listed else f"scores={scores!r}"
+    numbers = listed and all(isinstance(score, Real) for score in scores)
     if not numbers or not len(candidates) or len(candidates) != len(scores):
         raise NasError(
             "Expected one score for each candidate, a number. Received: "
@@ -194,7 +195,7 @@ def select_best_structure(
 
 def _architectures(candidates: object) -> list[Architecture]:
     """Returns candidates as a list; raises a `NasError` if there is something else among them."""
-    listed: list[Any] = list(candidates) if isinstance(candidates, Iterable) else [candidates]
+    listed: list[Any] = list(candidates) if can_iterate(candidates) else [candidates]
     for one in listed:
         if not isinstance(one, Architecture):
             raise NasError(

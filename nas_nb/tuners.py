@@ -14,7 +14,7 @@ from keras_tuner import SklearnTuner
 from keras_tuner.engine.tuner import maybe_distribute
 from keras_tuner.errors import FailedTrialError, FatalTypeError
 
-from nas_nb.errors import SearchError, StrategyError
+from nas_nb.errors import SearchError, StrategyError, check_type
 from nas_nb.evaluate.backend import listed_variables
 from nas_nb.evaluate.fit import fit_noted
 from nas_nb.oracles.strategy_oracle import oracle
@@ -23,6 +23,7 @@ from nas_nb.record.files import write_whole
 from nas_nb.search.objective import warn_of_training_rows
 from nas_nb.space.model_building import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
+from nas_nb.strategy.registry import named_options
 from nas_nb.workers.checkpoints import weights_image
 
 if TYPE_CHECKING:
@@ -359,11 +360,16 @@ class StrategyTuner(Tuner):
         **kwargs: Any,
     ) -> None:
         _refuse_retries(max_retries_per_trial)
+        check_type(
+            "hyperparameters",
+            hyperparameters,
+            (kt.HyperParameters, type(None)),
+            "a KerasTuner HyperParameters",
+        )
         for name, new in (("tune", tune_new_entries), ("allow", allow_new_entries)):
             _check_known(f"{name}_new_entries", new, hyperparameters)
-        made = oracle(
-            strategy, objective, max_trials, hyperparameters, seed, **(strategy_options or {})
-        )
+        options = named_options(strategy_options)
+        made = oracle(strategy, objective, max_trials, hyperparameters, seed, **options)
         made.tune_new_entries, made.allow_new_entries = tune_new_entries, allow_new_entries
         made.max_consecutive_failed_trials = max_consecutive_failed_trials
         self._failed_in_a_row = 0
@@ -394,6 +400,7 @@ def _refuse_retries(retries: int) -> None:
 
 
 def _check_known(name: str, new: bool, hyperparameters: kt.HyperParameters | None) -> None:
+    check_type(f"{name}", new, bool, "True or False")
     if not new and (hyperparameters is None or not hyperparameters.space):
         raise StrategyError(
             f"Expected `hyperparameters` with {name}=False: they are then the whole space. "

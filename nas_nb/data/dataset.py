@@ -113,7 +113,7 @@ class Data:
         check_options(options)
         shares = SplitShares(validation, test, seed)
         given = {"validation": validation, "test": test, "task": task, "seed": seed}
-        if missing != "refuse":
+        if isinstance(missing, str) and missing != "refuse":
             given["missing"] = missing
         options.setdefault("recipe", _recipe("from_arrays", **given))
         labels = label_array(y, row_count(x))
@@ -327,7 +327,8 @@ MOST_BYTES = 1 << 25
 
 def text_hash(text: str | bytes) -> str:
     """Returns 16 hexadecimal digits."""
-    return blake2b(text if isinstance(text, bytes) else text.encode(), digest_size=8).hexdigest()
+    data = text if isinstance(text, bytes) else text.encode(errors="backslashreplace")
+    return blake2b(data, digest_size=8).hexdigest()
 
 
 def array_fingerprint(array: Array, *, whole: bool = False) -> dict[str, Any]:

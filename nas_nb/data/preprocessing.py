@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.data.columns import MOST_CATEGORIES, frame_columns, is_missing
-from nas_nb.errors import DataError, check_whole
+from nas_nb.errors import DataError, can_iterate, check_whole
 
 if TYPE_CHECKING:
     from nas_nb.data.task import Array
@@ -158,6 +158,9 @@ class Standardization:
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 """Token ids: of what is not there, of words outside the vocabulary, of its first word."""
 
+LONGEST_TEXT = 1_000_000
+"""The most token ids of a text."""
+
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 
 
@@ -175,6 +178,10 @@ class Vocabulary:
         """Returns the vocabulary of the most frequent words."""
         check_whole("", "vocabulary", size, FIRST_WORD + 1, error=DataError)
         check_whole("", "length", length, 1, error=DataError)
+        if length > LONGEST_TEXT:
+            raise DataError(
+                f"Expected `length` to be at most {LONGEST_TEXT:,} words. Received: {length:,}."
+            )
         counts = Counter(word for text in texts for word in words_of(text))
         if not counts:
             raise DataError("Expected words in the texts. Received: texts without any.")
@@ -217,7 +224,7 @@ def check_texts(given: Iterable[object]) -> list[str]:
     """Returns a list of texts."""
     if isinstance(given, str):
         raise DataError("Expected a list of texts. Received: one str; put it in a list.")
-    if not isinstance(given, Iterable):
+    if not can_iterate(given):
         raise DataError(f"Expected a list of texts. Received: {type(given).__name__}.")
     texts = list(given)
     for number, text in enumerate(texts):

@@ -21,7 +21,7 @@ from nas_nb.data.columns import (
 )
 from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, usual_length
 from nas_nb.data.task import Array, Task, encode_labels, stratified_split
-from nas_nb.errors import DataError, check_whole, nearest
+from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown
 
 PARTS = ("train", "val", "test")
 
@@ -97,8 +97,10 @@ def row_count(given: Any) -> int | None:
 
 def as_frame(x: Any, missing: str) -> Any:
     """Returns x, as a data frame where missing numbers are to be imputed."""
-    if missing not in ("refuse", "impute"):
-        raise DataError(f"Expected missing='refuse' or 'impute'. Received: missing={missing!r}.")
+    if not isinstance(missing, str) or missing not in ("refuse", "impute"):
+        raise DataError(
+            f"Expected missing='refuse' or 'impute'. Received: missing={shown(missing)}."
+        )
     if missing == "refuse" or hasattr(x, "columns"):
         return x
     array = np.asarray(x)
@@ -235,7 +237,7 @@ MOST_ELEMENTS = 1_000_000
 def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
     """Reads (x, y) samples or batches to the end."""
     elements: list[tuple[Array, Array]] = []
-    if not isinstance(stream, Iterable):
+    if not can_iterate(stream):
         raise DataError(
             "Expected a tf.data.Dataset, or another iterable, of pairs (x, y). Received: "
             f"{type(stream).__name__}."

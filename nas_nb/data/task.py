@@ -46,7 +46,7 @@ class Task(StrEnum):
 def to_task(name: Task | str) -> Task:
     """Returns the task of that name."""
     known = [str(task) for task in Task]
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise DataError(
             f"Expected a task: {', '.join(known)}. Received: {name!r}.{nearest(str(name), known)}"
         )
@@ -71,6 +71,8 @@ def read_task(y: Array, task: Task | str | None) -> Task:
     """Returns the task that is given, or that labels read as; tells where it may be another one."""
     if task is not None:
         return to_task(task)
+    if not y.size:
+        raise DataError("Expected a label for each sample in y. Received: none.")
     found = detect_task(y)
     if y.ndim == 1 and y.dtype.kind in "iuf" and found != Task.BINARY:
         kinds = np.unique(y)

@@ -11,7 +11,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nas_nb.errors import DataError, NasError, SpaceError, check_whole
+from nas_nb.errors import (
+    LARGEST,
+    DataError,
+    NasError,
+    SpaceError,
+    check_type,
+    check_whole,
+    shown,
+)
 from nas_nb.evaluate.costs import without_weights
 from nas_nb.evaluate.global_state import seeded
 
@@ -44,6 +52,8 @@ class Fidelity:
             )
         _check_number("min_delta", self.min_delta, "0 or more", _of(self, "min_delta") >= 0)
 
+        check_type("prune", self.prune, bool, "True or False")
+
     def granted(self, differing: Mapping[str, float]) -> Fidelity:
         """Returns what a trial is granted whose proposal differs in some of it."""
         return replace(self, **differing) if differing else self  # type: ignore[arg-type]
@@ -69,12 +79,14 @@ class Fidelity:
 def _of(fidelity: Fidelity, name: str) -> float:
     value = getattr(fidelity, name)
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number else float("nan")
+    return float(value) if number and abs(value) <= LARGEST else float("nan")
 
 
 def _check_number(name: str, value: object, expected: str, legal: bool) -> None:
     if not legal:
-        raise NasError(f"Expected `{name}` to be a number {expected}. Received: {name}={value!r}.")
+        raise NasError(
+            f"Expected `{name}` to be a number {expected}. Received: {name}={shown(value)}."
+        )
 
 
 def subset(data: Data, fraction: float, seed: int) -> Data:

@@ -91,12 +91,19 @@ def record_bundle(html: str, png: bytes, text: str) -> Bundle:
     "model not found" there as soon as the kernel is gone.
     """
     picture = base64.b64encode(png).decode("ascii")
-    return {"text/html": in_theme(html), "image/png": picture, "text/plain": printable(text)}
+    page = as_text(in_theme(html))
+    return {"text/html": page, "image/png": picture, "text/plain": printable(text)}
 
 
 def in_theme(html: str) -> str:
     """Returns HTML whose pictures on white follow the page's theme."""
     return f'<style>{_IN_THEME}</style><div class="nas-static">{html}</div>'
+
+
+def as_text(page: str) -> str:
+    """Returns HTML whose dollar signs stay text: MathJax leaves out what has these classes."""
+    whole = page.encode("utf-8", "backslashreplace").decode()  # half a character can't be sent
+    return f'<div class="mathjax_ignore tex2jax_ignore">{whole}</div>'
 
 
 def live_bundle(widget: Any, record: Bundle) -> Bundle:

@@ -46,13 +46,12 @@ class ProxyTable:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes."""
-        from nas_nb.notebook.plots.drawing import new_axes
-
-        return draw_proxies(self._found, new_axes(7, 3.2) if ax is None else ax)
+        ax = drawing.new_axes(7, 3.2) if ax is None else ax
+        return drawing.as_text(draw_proxies(self._found, ax))
 
     def _repr_html_(self) -> str:
         rows = tables.table(_caption(self._found), _HEADER, _rows(self._found))
-        return f"{rows}<p>{html.escape(verdict(self._found))}</p>"
+        return output.as_text(f"{rows}<p>{html.escape(verdict(self._found))}</p>")
 
     def __repr__(self) -> str:
         rows = pd.DataFrame(_rows(self._found), columns=list(_HEADER))

@@ -44,9 +44,8 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
         """Draws the incumbents' means, with a standard error to both sides; returns the Axes."""
-        from nas_nb.notebook.plots.drawing import new_axes
-
-        return draw_race(race_info(self), new_axes(7.2, 3.6) if ax is None else ax, over)
+        ax = drawing.new_axes(7.2, 3.6) if ax is None else ax
+        return drawing.as_text(draw_race(race_info(self), ax, over))
 
     def run(self) -> Self:  # noqa: D102 - likewise
         if not output.in_notebook():

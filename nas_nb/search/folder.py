@@ -37,6 +37,8 @@ _BY_TIME = re.compile(r"\d{8}-\d{6}-")
 _ILLEGAL = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _LONGEST_NAME = 80
+_LONGEST_PATH = 3900
+"""Bytes of a folder's path: systems take 4096, and files have to be named in it."""
 
 
 def folder_name(name: str, *, unique: bool = False) -> str:
@@ -61,12 +63,19 @@ def named_folder(directory: str | Path) -> Path:
     """Returns a folder that somebody named, as an absolute path."""
     if not isinstance(directory, str | os.PathLike):
         raise SearchError(f"Expected a folder's path. Received: directory={directory!r}.")
-    folder = Path(directory).expanduser().absolute()
-    longest = max((len(os.fsencode(name)) for name in folder.parts), default=0)
-    if longest > 255 or "\0" in str(folder):
+    try:
+        folder = Path(directory).expanduser().absolute()
+        longest = max((len(os.fsencode(name)) for name in folder.parts), default=0)
+        whole = len(os.fsencode(folder))
+    except (OSError, RuntimeError, TypeError, ValueError) as error:  # an unknown ~user, bytes
         raise SearchError(
-            f"Expected a folder whose names have at most 255 bytes, without a zero byte. Received: "
-            f"directory={str(directory)[:60]!r}... of {longest:,} bytes."
+            f"Expected a folder's path. Received: directory={str(directory)[:60]!r} ({error})."
+        ) from error
+    if longest > 255 or whole > _LONGEST_PATH or "\0" in str(folder):
+        raise SearchError(
+            f"Expected a folder whose names have at most 255 bytes, and whose path at most "
+            f"{_LONGEST_PATH:,}, without a zero byte. Received: "
+            f"directory={str(directory)[:60]!r}... of {longest:,} and {whole:,} bytes."
         )
     return folder
 
@@ -78,7 +87,7 @@ def is_chosen(folder: Path) -> bool:
 
 def check_free(folder: Path) -> None:
     """Checks that a search can be kept in a folder; makes nothing there."""
-    here = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    here = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not here.is_dir():
         raise SearchError(f"Expected a folder to keep the search in. Received: {here} is a file.")
     if not os.access(here, os.W_OK | os.X_OK):

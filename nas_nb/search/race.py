@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from nas_nb.errors import SearchError, tell
+from nas_nb.errors import SearchError, printable, tell
 from nas_nb.search.budget import Budget, Duration
 from nas_nb.search.folder import choose_folder
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
@@ -160,7 +160,7 @@ class Race:
         head = f"Race of {len(self.labels)} strategies, {len(self.seeds)} seeds, {self.objective}"
         table = self.summary().to_string(float_format="{:.4g}".format)
         ties = f"\nA tie of {' and '.join(self.leaders)}." if len(self.leaders) > 1 else ""
-        return f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{ties}"
+        return printable(f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{ties}")
 
 
 def label_strategies(

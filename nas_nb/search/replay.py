@@ -19,6 +19,7 @@ from nas_nb.record.journal import (
     parse_lines,
     whole_lines,
 )
+from nas_nb.search.folder import named_folder
 from nas_nb.space.domain import Domain
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ class Playback:
     @classmethod
     def open(cls, directory: str | Path) -> Self:
         """Reads a search's folder, or its journal; also while the search runs."""
-        if not isinstance(directory, str | Path):
-            raise SearchError(f"Expected the folder of a search. Received: {directory!r}.")
-        path = Path(directory).expanduser().absolute()
+        path = named_folder(directory)
         path = path / JOURNAL_FILE if path.suffix != ".jsonl" else path
         if not path.exists():
             raise SearchError(

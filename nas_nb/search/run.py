@@ -116,22 +116,23 @@ class Run:
         )
         project = self.project
         tuner = SearchTuner(oracle, lambda: project.settings, self.control, files, project.folder)
-        finished = None
+        finished, left = None, None
         try:
             self._prepare(its.strategy)
             register_choices(
                 value for parameter in domain.parameters for value in parameter.choices
             )
             finished = tuner.search()
+            left = files.trouble()  # no later trial has a row for it
         except JournalWriteError:
             if not self.control.stop_requested:
                 raise
         finally:
             oracle.close()
         if finished is not None:
-            return SearchState.FINISHED, finished
+            return SearchState.FINISHED, "; ".join(filter(None, (finished, left)))
         why = None if self.control.patient else self.control.pause_reason
-        return SearchState.STOPPED, why or "stopped by its user"
+        return SearchState.STOPPED, "; ".join(filter(None, (why or "stopped by its user", left)))
 
     def _files(self) -> TrialFiles:
         history, folder, its = self.journal.history, self.project.folder, self.project.settings

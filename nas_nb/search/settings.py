@@ -18,7 +18,7 @@ from nas_nb.search.identity import recorded_versions, search_identity, strategy_
 from nas_nb.search.objective import as_objective
 from nas_nb.search.oracle import active_steering
 from nas_nb.space.search_space import SearchSpace, has_own_fit
-from nas_nb.strategy.registry import STRATEGIES, make_strategy, why_unknown
+from nas_nb.strategy.registry import STRATEGIES, make_strategy, named_options, why_unknown
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -130,7 +130,7 @@ def as_strategy(
     strategy: StrategyLike, space: SearchSpace, options: Mapping[str, Any] | None = None
 ) -> Strategy:
     """Returns the strategy meant, bound to a space."""
-    made = make_strategy(strategy, space.domain, **(options or {}))
+    made = make_strategy(strategy, space.domain, **named_options(options))
     made.check_space(space)
     return made
 

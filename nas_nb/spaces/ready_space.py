@@ -165,7 +165,7 @@ def read_words(
     known = tuple(known)
     listed = _listed(option, given)
     for word in listed:
-        if word not in known:
+        if not isinstance(word, str) or word not in known:
             raise SpaceError(
                 f"Expected {option} among {', '.join(known)}. Received: {word!r}."
                 + nearest(str(word), known)

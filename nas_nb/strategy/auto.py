@@ -47,7 +47,7 @@ class Auto(Strategy):
 
     - `grid` for a space of at most 12 architectures: no search is better than all of them;
     - `predictor` with rungs when time or epochs are limited but not the number of trials, and a
-      full training has four epochs or more: half of the time goes to full trainings, half to
+      full training has four epochs or more: half of the budget goes to full trainings, half to
       architectures that get one epoch, of which one of four is promoted;
     - `predictor` with full trainings everywhere else: with a number of trials to spend, each should
       count; and a tuner that knows no rungs always trains in full.
@@ -88,7 +88,7 @@ class Auto(Strategy):
             return AutoDecision(self._predictor, f"{learns}; trainings are too short to cut.")
         return AutoDecision(
             self._with_rungs,
-            f"{learns}; of the time half goes to full trainings, half to one epoch of many "
+            f"{learns}; half of the budget goes to full trainings, half to one epoch of many "
             f"architectures, of which one of {self._with_rungs.factor} goes on.",
         )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
-from nas_nb.errors import SpaceError, StrategyError, check_whole, nearest
+from nas_nb.errors import LARGEST, SpaceError, StrategyError, check_whole, nearest, shown
 from nas_nb.record.trial import plain
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Legal(NamedTuple):
         if isinstance(value, str):
             return value in self.words if self.words else bool(value)
         return (
-            math.isfinite(value)
+            abs(value) <= LARGEST
             and (self.low is None or value >= self.low)
             and (self.high is None or value <= self.high)
             and (self.above is None or value > self.above)
@@ -256,7 +256,7 @@ def check_options(strategy: type, name: str, options: Mapping[str, Any]) -> None
         if not fits or not legal.admits(value):
             raise StrategyError(
                 f"Strategy '{name}' expected `{own}` to be {wanted}{legal}"
-                f"{' or None' if optional else ''}. Received: {own}={value!r}."
+                f"{' or None' if optional else ''}. Received: {own}={shown(value)}."
                 f"{nearest(str(value), legal.words)}"
             )
 

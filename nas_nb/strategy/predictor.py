@@ -60,10 +60,10 @@ class Predictor(Strategy):
     and neighbours of the best architectures, as in BANANAS, whose surrogate is an ensemble of
     networks.
 
-    With `min_epochs` half of the time goes to full trainings and half to rungs, which train new
-    architectures briefly at first (`next_training`); both go by expected improvement per second. In
-    a `Search` a promoted trial is continued; a `kt.Tuner` has to train for the value
-    "tuner/epochs".
+    With `min_epochs` half of the epochs go to full trainings and half to rungs, which train new
+    architectures briefly at first (`next_training`). Where the budget limits time, half of the
+    seconds do, and both go by expected improvement per second. In a `Search` a promoted trial is
+    continued; a `kt.Tuner` has to train for the value "tuner/epochs".
 
     Where the names of choices tell what is mostly good (`Prior`), the expected improvement is
     weighted by that prior, less with every trial: piBO.
@@ -114,7 +114,7 @@ class Predictor(Strategy):
         Args:
             history: What was tried, or the view of a rung.
             rng: The source of randomness.
-            by_time: Whether to rank by expected improvement per second.
+            by_time: Whether to rank by expected improvement per second of training.
 
         Raises:
             SpaceExhausted: No untried architecture is left.
@@ -164,9 +164,9 @@ _OPENING = 0.25
 def next_training(
     predictor: Predictor, min_epochs: int, history: History, rng: np.random.Generator
 ) -> Proposal:
-    """Splits the time between full trainings and successive halving: returns what to train next."""
+    """Splits the budget between full trainings and successive halving: what to train next."""
     # Rungs pay where a training is long, and not where most of it is compiling the model: with
-    # half of the time for each, a search is at most twice as slow as with the better one alone.
+    # half of the budget for each, a search is at most twice as slow as with the better one alone.
     # The surrogate of either half learns from the scores of its own fidelity. Where the prior
     # knows the space, `t0` full trainings come first, within a quarter of the budget, so that
     # there is an incumbent soon. Where it knows nothing, they wait until `t0` trials were promoted
@@ -184,7 +184,7 @@ def next_training(
     if promotion is not None:
         return promotion
     try:
-        values = predictor.most_promising(rungs.view(history), rng, by_time=True)
+        values = predictor.most_promising(rungs.view(history), rng, limits_time(history))
     except SpaceExhausted:
         promotion = rungs.left(history, predictor.domain, ranked)
         if promotion is None:
@@ -193,12 +193,18 @@ def next_training(
     return Proposal(values, {"epochs": rungs.epochs[0]})
 
 
+def limits_time(history: History) -> bool:
+    """Whether the budget limits time: else measured seconds decide nothing, and a seed repeats."""
+    return "max_time_s" in history.budget
+
+
 def full_is_due(history: History, most: int, t0: int) -> bool:
-    """Whether full trainings had less than half of the time, or open the search."""
-    # Time is seconds, or epochs where those are the budget or a trial doesn't say its seconds.
-    budget = (history.opened[-1].get("budget") if history.opened else None) or {}
-    counts_epochs = "max_epochs" in budget and "max_time_s" not in budget
-    in_epochs = counts_epochs or not all(trial.duration_s > 0 for trial in history.completed)
+    """Whether full trainings had less than half of the budget's time or epochs, or open the search.
+
+    Epochs count, too, where a trial doesn't say its seconds.
+    """
+    timed = all(trial.duration_s > 0 for trial in history.completed)
+    in_epochs = not (limits_time(history) and timed)
 
     def cost(trial: Trial) -> float:
         return _epochs(trial, history, most) if in_epochs else trial.duration_s
@@ -206,7 +212,7 @@ def full_is_due(history: History, most: int, t0: int) -> bool:
     whole = [trial for trial in history.finished if granted(trial, most) >= most]
     at_once = [trial for trial in whole if history.root_of(trial.number) == trial.number]
     spent = sum(map(cost, at_once))
-    limit = budget.get("max_epochs" if in_epochs else "max_time_s", math.inf)
+    limit = history.budget.get("max_epochs" if in_epochs else "max_time_s", math.inf)
     opens = len(at_once) < t0 and spent <= _OPENING * limit
     return opens or 2 * spent <= sum(map(cost, history.finished))
 
@@ -225,7 +231,7 @@ def _in_full(
     """Returns an architecture to train in full, given the view of the top rung, or None."""
     try:
         if len(history.completed) >= predictor.side_design(history):
-            return predictor.most_promising(history, rng, by_time=True)
+            return predictor.most_promising(history, rng, limits_time(history))
         best, belief = predictor.knowledge.best(history), predictor.knowledge.belief(history)
         if not belief:
             return None

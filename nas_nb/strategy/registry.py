@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import StrategyError, nearest
+from nas_nb.errors import StrategyError, nearest, shown
 from nas_nb.strategy.auto import Auto
 from nas_nb.strategy.base import Strategy, check_options
 from nas_nb.strategy.bayesian import BayesianOptimization
@@ -79,6 +80,18 @@ def make_strategy(strategy: StrategyLike, domain: Domain | None = None, **option
         strategy = STRATEGIES[strategy]
     made = _with_options(strategy, options)
     return made if domain is None else made.over(domain)
+
+
+def named_options(given: object) -> dict[str, Any]:
+    """Returns a strategy's options by name, as `strategy_options` has them; None has none."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise StrategyError(
+            "Expected `strategy_options` by name, as in {'population': 50}. Received: "
+            f"strategy_options={shown(given)}."
+        )
+    return dict(given)
 
 
 def _with_options(

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from traceback import format_exc
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import JournalWriteError, NasError, SearchError
@@ -74,6 +74,11 @@ class TrialFiles:
     checkpoints: CheckpointStore
     states: TrainingStateStore
 
+    def trouble(self) -> str | None:
+        """Returns which files could not be removed since somebody asked, as a clause, or None."""
+        told = (self.checkpoints.trouble(), self.states.trouble())
+        return "; ".join(filter(None, told)) or None
+
 
 class ReportEvent(Protocol):
     """Takes what happens while a trial is evaluated, as events of the journal."""
@@ -105,8 +110,10 @@ def evaluate_trial(
         reason = str(error)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - what it raises is its reason, also SystemExit
-        reason = format_exc()
+    except BaseException as error:  # noqa: BLE001 - what it raises is its reason, also SystemExit
+        while isinstance(error, BaseExceptionGroup):  # of several errors the first tells enough
+            error = error.exceptions[0]
+        reason = "".join(format_exception(error))
     return Outcome(
         status,
         score=best.score if best else None,

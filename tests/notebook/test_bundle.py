@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from nas_nb.notebook.output import WIDGET_VIEW, panel_bundle, record_bundle, saved_bundle
+from nas_nb.notebook.output import (
+    WIDGET_VIEW,
+    as_text,
+    in_theme,
+    panel_bundle,
+    record_bundle,
+    saved_bundle,
+)
 
 
 def test_the_panel_and_the_record_are_two_outputs():
@@ -18,5 +25,5 @@ def test_the_record_is_shown_where_its_rules_are_dropped():
     rules, _, body = saved.pop("text/html").partition("</style>")
     assert saved == {"image/png": "cG5n", "text/plain": "text"}
     assert rules.startswith("<style>")
-    assert body.startswith('<div class="nas-record"><style>')
-    assert body.endswith('<div class="nas-static"><p>the record</p></div></div>')
+    assert body == f'<div class="nas-record">{as_text(in_theme("<p>the record</p>"))}</div>'
+    assert body.endswith('<div class="nas-static"><p>the record</p></div></div></div>')

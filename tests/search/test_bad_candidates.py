@@ -78,6 +78,11 @@ class Overridden(keras.Sequential):
         return super().train_step(*given)
 
 
+def several() -> keras.Model:
+    first = ExceptionGroup("inner", [ValueError("the first of two"), KeyError("b")])
+    raise ExceptionGroup("outer", [first, KeyError("c")])
+
+
 class Exits(layers.Layer):
     def call(self, x: Any) -> Any:
         raise SystemExit("no licence")
@@ -178,6 +183,8 @@ def test_a_layer_that_exits_is_a_row_and_an_interrupt_still_stops(tmp_path: Path
     loss = "sparse_categorical_crossentropy"
     (told,) = reasons_of(tmp_path / "exits", lambda: small(loss, Exits()))
     assert told == "SystemExit: no licence"
+    (told,) = reasons_of(tmp_path / "several", several)
+    assert told == "ValueError: the first of two"
 
     armed: list[str] = []
 

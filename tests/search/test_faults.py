@@ -21,7 +21,7 @@ from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
 from nas_nb.workers.control import SearchState
-from tests.search.tiny import LONG, eventually, tiny_data, tiny_search
+from tests.search.tiny import LONG, eventually, tiny_data, tiny_search, unbuildable
 
 
 @pytest.fixture
@@ -241,3 +241,14 @@ def test_weights_and_states_that_cannot_be_written_cost_no_trial(tmp_path: Path)
     assert "its state could not be kept: " in note
     with pytest.raises(ValueError, match="weights of trial"):
         search.best.model()
+
+
+def test_what_can_not_be_removed_after_the_last_trial_is_told_at_the_end(tmp_path: Path):
+    def propose(history: Any, rng: Any) -> dict[str, Any]:
+        (tmp_path / "states" / "trial_000000.npz").mkdir(parents=True, exist_ok=True)
+        return {"kernel": 9}
+
+    search = tiny_search(tmp_path, space=unbuildable, strategy=propose, max_trials=1).run()
+    assert search.state is SearchState.FINISHED
+    assert "trial_000000.npz could not be removed: " in (search.reason or "")
+    assert "could not be removed" in (tmp_path / "journal.jsonl").read_text().splitlines()[-1]

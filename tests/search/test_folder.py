@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import nas_nb as nas
 from nas_nb.errors import SearchError
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.folder import choose_folder, is_chosen
@@ -95,3 +96,28 @@ def test_searches_that_are_made_at_once_never_share_a_folder():
 
 def test_a_name_does_not_lead_out_of_the_folder_of_runs():
     assert choose_folder(None, "../../a\nb/c").parent.name == "nas_nb_runs"
+
+
+class InBytes:
+    def __fspath__(self):
+        return b"folder"
+
+
+@pytest.mark.parametrize(
+    "directory",
+    [
+        "~nobody_of_this_name/runs",
+        "\ud800",
+        InBytes(),
+        "a\0b",
+        "a" * 300,
+        "/".join(["a" * 200] * 30),
+        b"runs",
+        5,
+    ],
+    ids=["unknown user", "surrogate", "bytes inside", "zero", "long", "deep", "bytes", "number"],
+)
+@pytest.mark.parametrize("call", [nas.open, nas.replay])
+def test_what_no_file_system_takes_as_a_folder_is_one_sentence(call, directory):
+    with pytest.raises(SearchError, match=r"^Expected a folder"):
+        call(directory)

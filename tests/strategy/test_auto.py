@@ -31,7 +31,7 @@ def search(budget: dict[str, Any], epochs: int) -> Journal:
             {"max_time_s": 60.0},
             10,
             "predictor with rungs",
-            "of the time half goes to full trainings",
+            "half of the budget goes to full trainings",
         ),
         (mixed(), {"max_epochs": 60}, 10, "predictor with rungs", "of which one of 4 goes on"),
         (cells(), {"max_time_s": 60.0}, 2, "predictor", "too short to cut"),

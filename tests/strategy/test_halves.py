@@ -128,3 +128,16 @@ def test_full_trainings_are_due_until_they_had_half_of_the_seconds() -> None:
     assert not full_is_due(history, 9, t0=1)
     tell(history, Proposal(POINTS[2], {"epochs": 1}), 0.4, seconds=0.1)
     assert full_is_due(history, 9, t0=1)
+
+
+def test_measured_seconds_decide_nothing_unless_the_budget_limits_time() -> None:
+    drawn: dict[bool, list[list[Proposal]]] = {}
+    for timed in (False, True):
+        for machine in (1.0, 9.0):
+            history = opened(max_time_s=1000.0) if timed else opened(max_trials=30)
+            took = (machine if number % 2 else 1.0 for number in range(30))
+            drawn.setdefault(timed, []).append(
+                [go_on(history, score=0.01 * number, seconds=next(took)) for number in range(30)]
+            )
+    assert drawn[False][0] == drawn[False][1]
+    assert drawn[True][0] != drawn[True][1]

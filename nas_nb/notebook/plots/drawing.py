@@ -19,8 +19,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from nas_nb.errors import printable
 from nas_nb.notebook.output import in_theme
 
 if TYPE_CHECKING:
@@ -283,9 +284,16 @@ def new_axes(width: float, height: float) -> Axes:
 
 
 def as_text(ax: Axes) -> Axes:
-    """Lets dollar signs in names be shown as they are: Matplotlib would read a formula."""
+    """Shows names as they are: no formula between dollar signs, no characters without a shape."""
+    for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(axis.get_major_locator(), FixedLocator):
+            shown = [label.get_text() for label in axis.get_ticklabels()]
+            if (told := [printable(text) for text in shown]) != shown:
+                axis.set_ticks(axis.get_majorticklocs(), told)  # ticks write their texts anew
     for text in ax.findobj(Text):
         text.set_parse_math(False)
+        if (plain := printable(text.get_text())) != text.get_text():
+            text.set_text(plain)
     return ax
 
 

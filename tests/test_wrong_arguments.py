@@ -1,0 +1,119 @@
+"""Whatever stands at a public argument, it is taken or refused in a sentence of ours."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nas_nb as nas
+from nas_nb.space.search_space import SearchSpace
+from nas_nb.strategy.registry import STRATEGIES
+from tests.search.tiny import CHOICES, tiny_data
+
+JUNK: tuple[Any, ...] = (
+    object(),
+    -1,
+    1.5,
+    "x",
+    "",
+    "a\0b",
+    "\ud800",
+    b"x",
+    True,
+    float("nan"),
+    float("inf"),
+    10**400,
+    -(10**400),
+    complex(1, 2),
+    [],
+    {},
+    {1: 2},
+    [None],
+    ["x", "x"],
+    [1, "a"],
+    {"x"},
+    iter([]),
+    range(0),
+    type,
+    lambda: 0,
+    np.array(None),
+    np.array([1, 2]),
+    np.float32(3),
+    pd.NA,
+    np.datetime64("NaT"),
+    pd.DataFrame({"a": [1, 2]}),
+)
+ROWS, LABELS = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 3
+FRAME = pd.DataFrame({"a": ROWS[:, 0], "b": ROWS[:, 1], "y": LABELS})
+TEXTS = ["a b"] * 60
+CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "Data.from_arrays": (nas.Data.from_arrays, {"x": ROWS, "y": LABELS}),
+    "Data.from_frame": (nas.Data.from_frame, {"frame": FRAME, "target": "y"}),
+    "Data.from_texts": (nas.Data.from_texts, {"texts": TEXTS, "y": LABELS}),
+    "Data.from_series": (nas.Data.from_series, {"series": np.arange(200.0)}),
+    "Data.from_dataset": (nas.Data.from_dataset, {}),
+    "load": (nas.load, {"name": "digits"}),
+    "open": (nas.open, {}),
+    "replay": (nas.replay, {}),
+    "uniform": (nas.uniform, {"low": 0.1, "high": 0.2}),
+    "log_uniform": (nas.log_uniform, {"low": 0.1, "high": 0.2}),
+    "generate": (nas.generate_candidate_structures, {"space": CHOICES, "count": 2}),
+    "select": (nas.select_best_structure, {"candidates": [], "scores": []}),
+    "evaluate": (nas.evaluate_performance, {"candidates": []}),
+    "optimize": (nas.optimize_structure, {"candidates": [], "scores": []}),
+    "SearchSpace": (SearchSpace, {}),
+    "SearchSpace.from_dict": (SearchSpace.from_dict, {}),
+    **{f"spaces.{name}": (getattr(nas.spaces, name), {}) for name in nas.spaces.__all__},
+    **{f"strategy {name}": (strategy, {}) for name, strategy in STRATEGIES.items()},
+}
+
+
+def arguments(call: Callable[..., Any]) -> list[str]:
+    named = inspect.signature(call).parameters.values()
+    return [p.name for p in named if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def raw_errors(call: Callable[..., Any], given: dict[str, Any]) -> list[str]:
+    """Calls with each junk at each argument, and returns what was raised that is not ours."""
+    found = []
+    for name in arguments(call):
+        for number, junk in enumerate(JUNK):
+            try:
+                call(**{**given, name: junk})
+            except nas.NasError:
+                continue
+            except Exception as error:  # noqa: BLE001 - to tell which
+                if "required positional argument" not in str(error):
+                    found.append(f"{name}, junk {number}: {type(error).__name__}: {error}"[:150])
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CALLS)
+def test_junk_is_taken_or_refused_in_a_sentence(name: str) -> None:
+    call, given = CALLS[name]
+    assert raw_errors(call, given) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_junk_is_no_setting_of_a_search(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"space": CHOICES, "data": tiny_data(), "directory": tmp_path / "new"}
+    assert raw_errors(nas.Search, {**given, "max_trials": 1}) == []
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("junk", [5, ["population"], {1: 2}, np.array([1, 2])])
+def test_options_of_a_strategy_have_names(tmp_path: Path, junk: Any) -> None:
+    given: dict[str, Any] = {"max_trials": 1, "strategy": "evolution", "strategy_options": junk}
+    with pytest.raises(nas.NasError, match="Expected `strategy_options` by name"):
+        nas.Search(CHOICES, tiny_data(), directory=tmp_path, **given)
+    with pytest.raises(nas.NasError, match="Expected `strategy_options` by name"):
+        nas.StrategyTuner(
+            lambda hp: None, strategy_options=junk, directory=tmp_path, overwrite=True
+        )
