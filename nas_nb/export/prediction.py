@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from nas_nb.data.columns import check_no_gaps, frame_columns
 from nas_nb.data.preprocessing import Standardization, Table, Vocabulary, check_texts
 from nas_nb.data.readers import plain_array
 from nas_nb.data.task import Task
@@ -44,6 +45,8 @@ def model_input(x: Any, data: Data) -> Array:
             f"Received: {type(x).__name__} of shape {numbers.shape}."
         )
     if not np.isfinite(numbers).all():
+        if named:
+            check_no_gaps(frame_columns(x))  # which names the columns
         raise DataError(
             "Expected finite numbers in x. Received: NaN or infinite ones. Fill them in."
         )

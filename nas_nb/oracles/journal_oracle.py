@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from keras_tuner.engine import trial as kt_trial
 
     from nas_nb.record.history import History
+    from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter
 
 
@@ -163,20 +164,29 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         assert self._file is not None
         for parameter in (*changed, *added):
             raise _other_space(parameter, earlier, self._file)
-        for name in self._unasked(tuner, build):
-            raise other_search_error("space", f"with '{name}'", ", now without it", self._file)
+        domain = self._space_of(tuner, build)
+        if domain is None:
+            return
+        for name in sorted(names - self._given):
+            found = [p for p in domain.parameters if p.name == name]
+            was = [p.extent for p in earlier if p.name == name]
+            if not found and not name.startswith("tuner/"):
+                raise other_search_error("space", f"with '{name}'", ", now without it", self._file)
+            if found and not any(p.extent in was for p in found):
+                raise _other_space(found[0], earlier, self._file)
 
-    def _unasked(self, tuner: Any, build: Build) -> set[str]:
-        """Returns what the trials have and no build asks for; nothing where others may ask."""
-        trains, space = type(tuner).run_trial.__module__, tuner.hypermodel
-        if has_own_fit(space) or not trains.startswith(("keras_tuner.", "nas_nb.")):
-            return set()
+    def _space_of(self, tuner: Any, build: Build) -> Domain | None:
+        """Returns all that a tuner's trials ask for; None where more than `build` may ask."""
+        trains = type(tuner).run_trial.__module__
+        of_users = has_own_fit(tuner.hypermodel) or not trains.startswith(
+            ("keras_tuner.", "nas_nb.")
+        )
+        if of_users or isinstance(tuner.hypermodel, SearchSpace):
+            return None
         try:
-            domain = space.domain if isinstance(space, SearchSpace) else discover(build)
+            return discover(build)
         except SpaceError:  # no space can follow it
-            return set()
-        known = {parameter.name for parameter in self.hyperparameters.space} - self._given
-        return {name for name in known - {*domain.names} if not name.startswith("tuner/")}
+            return None
 
     def close(self) -> None:
         """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
@@ -314,8 +324,13 @@ def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path:
 
 
 def _other_space(now: Parameter, earlier: list[Parameter], path: Path) -> StrategyError:
-    was = next((p.range_text() for p in earlier if p.name == now.name), "not in it")
-    return other_search_error("space", f"'{now.name}' {was}", f", now {now.range_text()}", path)
+    before = next((p for p in earlier if p.name == now.name), None)
+    was, text = before.range_text() if before else "not in it", now.range_text()
+    if before and was == text:
+        was, text = (
+            f"{one} with the default {p.default}" for one, p in ((was, before), (text, now))
+        )
+    return other_search_error("space", f"'{now.name}' {was}", f", now {text}", path)
 
 
 def check_same_project(

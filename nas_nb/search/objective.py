@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from nas_nb.space.search_space import SearchSpace
 
 _KNOWN = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc")
+_OF_TRAINING = (
+    *("loss", "accuracy", "acc", "binary_accuracy", "sparse_categorical_accuracy", "mae", "mse"),
+    *("categorical_accuracy", "mean_absolute_error", "mean_squared_error"),
+)
 _LOGGING = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result")
 _QUANTITY_LOSSES = (
     *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
@@ -71,7 +75,7 @@ def _check_logged(name: str, logged: list[str] | None, *, given: bool) -> None:
             f"Received: objective={name!r}. {trained}."
         )
     if logged is None:
-        if _is_measure(name):
+        if name in _OF_TRAINING:
             tell(f"{trained}, unless `fit` is your own; 'val_{name}' on the validation rows.")
     elif name not in logged:
         received = f"objective={name!r}" if given else f"none, and the default is {name!r}"
@@ -85,21 +89,19 @@ def _check_logged(name: str, logged: list[str] | None, *, given: bool) -> None:
 def warn_of_training_rows(objective: Any, logs: Collection[str]) -> None:
     """Warns where a tuner's objective is measured on the rows that a candidate was trained on."""
     validated = any(name.startswith("val_") for name in logs)
-    for one in getattr(objective, "objectives", [objective]):
-        name = one.name
-        if f"val_{name}" in logs or (not validated and name in logs and _is_measure(name)):
-            rows = "" if validated else ", with validation_data=(x, y) or validation_split="
-            tell(
-                f"objective='{name}' is measured on the rows that a candidate was trained on: what "
-                "learns them by heart wins. On held-out rows it is measured by "
-                f"objective='val_{name}'{rows}."
-            )
-
-
-def _is_measure(name: str) -> bool:
-    """Whether Keras gives a loss or a metric this name."""
-    known = {"loss", "acc", *(measure.lower() for measure in dir(keras.metrics))}
-    return name in known or name.replace("_", "") in known
+    names = [one.name for one in getattr(objective, "objectives", [objective])]
+    trained = [
+        name
+        for name in names
+        if f"val_{name}" in logs or (not validated and name in logs and name in _OF_TRAINING)
+    ]
+    if trained:
+        rows = "" if validated else ", with validation_data=(x, y) or validation_split="
+        tell(
+            f"objective={' and '.join(map(repr, trained))} is measured on the rows that a "
+            "candidate was trained on: what learns them by heart wins. On held-out rows it is "
+            f"measured by objective={' and '.join(repr(f'val_{name}') for name in trained)}{rows}."
+        )
 
 
 def logged_metrics(space: SearchSpace, data: Data) -> list[str] | None:

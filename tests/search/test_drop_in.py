@@ -329,7 +329,7 @@ OF_TRAINING = {
     "RandomSearch": "accuracy",
     "GridSearch": "loss",
     "BayesianOptimization": kt.Objective("accuracy", "max"),
-    "Hyperband": ["accuracy", "val_loss"],
+    "Hyperband": ["accuracy", "loss"],
 }
 
 

@@ -142,9 +142,15 @@ def test_its_own_run_trial_needs_no_hypermodel(name: str, tmp_path: Path) -> Non
     assert len({tuple(one.values()) for one in values}) > 3
 
 
-def of_units(units: list[int], more: bool = False, last: int = 9, ranges: bool = True) -> Any:
+def of_units(
+    units: list[int],
+    more: bool = False,
+    last: int = 9,
+    ranges: bool = True,
+    default: int | None = None,
+) -> Any:
     def build(hp: kt.HyperParameters) -> keras.Model:
-        size = hp.Choice("units", units) + (
+        size = hp.Choice("units", units, default=default) + (
             hp.Int("range", 1, min(units) + last - 9) if ranges else 1
         )
         layers = [keras.layers.Dense(size), keras.layers.Dense(2, "softmax")]
@@ -175,10 +181,35 @@ def test_a_project_of_another_space_is_refused_before_a_trial(make: Any, tmp_pat
         (of_units([2, 3], more=True), r"'drop' not in it, now 0.0 to 0.5"),
         (of_units([2, 3], last=12), r"'range' "),
         (of_units([2, 3], ranges=False), r"with 'range', now without it"),
+        (
+            of_units([2, 3], default=3),
+            r"'units' 2, 3 with the default 2, now 2, 3 with the default",
+        ),
     ):
         with pytest.raises(StrategyError, match=rf"Expected the space of the search .*\({told}"):
             make(changed, 3, tmp_path)
     assert len(make(of_units([2, 3]), 2, tmp_path).oracle.history) == 2
+
+
+def of_branch(widest: int) -> Any:
+    def build(hp: kt.HyperParameters) -> keras.Model:
+        layers = [keras.layers.Dense(2, "softmax")]
+        if hp.Choice("depth", [1, 2]) == 2:
+            layers.insert(0, keras.layers.Dense(hp.Choice("width", [4, widest])))
+        model = keras.Sequential([keras.Input((4,)), *layers])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize("make", [stock, strategy_tuner])
+def test_a_branch_that_the_defaults_do_not_take_is_compared_too(make: Any, tmp_path: Path) -> None:
+    first = search(make(of_branch(5), 4, tmp_path))
+    assert {trial.values["depth"] for trial in first.oracle.history.completed} == {1, 2}
+    assert len(search(make(of_branch(5), 5, tmp_path)).oracle.history) == 5
+    with pytest.raises(StrategyError, match=r"\('width' 4, 5, now 4, 6\)"):
+        make(of_branch(6), 6, tmp_path)
 
 
 def test_a_project_whose_build_and_training_ask_for_more_by_and_by_goes_on(tmp_path: Path) -> None:

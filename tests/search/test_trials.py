@@ -155,6 +155,8 @@ def test_model_of_a_table_takes_its_columns(tmp_path: Path) -> None:
         assert best.predict(x).tolist() == best.predict(frame).tolist()
     with pytest.raises(DataError, match="none called 'age'"):
         best.predict(frame.drop(columns="age"))
+    with pytest.raises(DataError, match=r"missing ones in 'age' \(1\) of 3 rows"):
+        best.predict(frame.assign(age=[30.0, np.nan, 45.0]))
 
 
 @pytest.mark.parametrize("augmentation", ["none", "flip"])
