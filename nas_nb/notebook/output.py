@@ -7,7 +7,8 @@ import html
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from nas_nb.notebook.snapshot import Snapshot
 if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
-_PERIOD_S = 1.0
+PERIOD_S = 1.0
 
 
 def in_notebook() -> bool:
@@ -48,8 +49,8 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
     width, said = 0, ""
     try:
         while True:
-            left = _PERIOD_S if deadline is None else deadline - time.monotonic()
-            wait(min(_PERIOD_S, max(0.0, left)))
+            left = PERIOD_S if deadline is None else deadline - time.monotonic()
+            wait(min(PERIOD_S, max(0.0, left)))
             now = Snapshot(search)
             if (choice := printable(wording.choice_text(now))) != said:
                 sys.stdout.write(f"\r{choice:<{width}}\n")
@@ -62,6 +63,47 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
                 return
     finally:
         sys.stdout.write("\n")
+
+
+@contextmanager
+def progress_line(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function that shows progress, at most once a second; nothing is left of it after.
+
+    Args:
+        text: With two gaps: how many are done, and of how many.
+    """
+    due, handle, width = time.monotonic() + PERIOD_S, None, 0
+
+    def told(done: int, of: int) -> None:
+        nonlocal due, handle, width
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + PERIOD_S
+        line = text.format(done, of)
+        if in_notebook():
+            handle = _shown(line, handle)
+        elif sys.stdout.isatty():
+            sys.stdout.write(f"\r{line}")
+            sys.stdout.flush()
+            width = len(line)
+
+    try:
+        yield told
+    finally:
+        if handle is not None:
+            handle.update(no_bundle(), raw=True)
+        if width:
+            sys.stdout.write(f"\r{'':{width}}\r")
+
+
+def _shown(line: str, handle: Any) -> Any:
+    from IPython.display import display
+
+    page = {"text/html": f'<p role="status">{html.escape(line)}</p>', "text/plain": line}
+    if handle is None:
+        return display(page, raw=True, display_id=True)
+    handle.update(page, raw=True)
+    return handle
 
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-import sys
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,17 +12,13 @@ from nas_nb.errors import printable
 from nas_nb.evaluate.proxies.ranking import BASELINES, chance_tau
 from nas_nb.explain.proxy_ranking import ProxyRanks, measure_proxies
 from nas_nb.notebook import output, tables
-from nas_nb.notebook.output import no_bundle
 from nas_nb.notebook.plots import drawing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from matplotlib.axes import Axes
 
     from nas_nb.search.search import Search
 
-PERIOD_S = 1.0
 _HEADER = ("proxy", "tau", "tau of params on them", "candidates", "ms per candidate")
 
 
@@ -61,7 +54,7 @@ class ProxyTable:
 
 def proxy_table(search: Search, most: int) -> ProxyTable:
     """Measures the proxies on a search's candidates, and says how far it is meanwhile."""
-    with _progress() as told:
+    with output.progress_line("Proxies: {} of {} candidates.") as told:
         return ProxyTable(measure_proxies(search, most, told))
 
 
@@ -102,43 +95,6 @@ def _rows(found: ProxyRanks) -> list[tuple[str, ...]]:
 
 def _text(tau: float) -> str:
     return "–" if math.isnan(tau) else f"{tau:.2f}"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Gives a function that shows progress, at most once a second; nothing is left of it after."""
-    due, handle, width = time.monotonic() + PERIOD_S, None, 0
-
-    def told(done: int, of: int) -> None:
-        nonlocal due, handle, width
-        if time.monotonic() < due:
-            return
-        due = time.monotonic() + PERIOD_S
-        line = f"Proxies: {done} of {of} candidates."
-        if output.in_notebook():
-            handle = _shown(line, handle)
-        elif sys.stdout.isatty():
-            sys.stdout.write(f"\r{line}")
-            sys.stdout.flush()
-            width = len(line)
-
-    try:
-        yield told
-    finally:
-        if handle is not None:
-            handle.update(no_bundle(), raw=True)
-        if width:
-            sys.stdout.write(f"\r{'':{width}}\r")
-
-
-def _shown(line: str, handle: Any) -> Any:
-    from IPython.display import display
-
-    bundle = {"text/html": f'<p role="status">{html.escape(line)}</p>', "text/plain": line}
-    if handle is None:
-        return display(bundle, raw=True, display_id=True)
-    handle.update(bundle, raw=True)
-    return handle
 
 
 def draw_proxies(found: ProxyRanks, ax: Axes) -> Axes:

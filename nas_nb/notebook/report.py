@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython import get_ipython
 
 from nas_nb.errors import printable
+from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.figures import Picture, overview
@@ -58,6 +59,7 @@ def html_record(now: Snapshot, picture: Picture, status: str) -> str:
         reopen if history.opened else "",
         f"<p><strong>{html.escape(_title(now))}</strong>, {_time(now)}</p>",
         f"<p>{html.escape(status)}</p>",
+        f"<p>{html.escape(told)}</p>" if (told := summary_text(now)) else "",
         f"<p>{picture.html()}</p>",
         tables.incumbent_table(history),
         tables.leaderboard(history, BEST_SHOWN),
@@ -72,7 +74,7 @@ def text_record(now: Snapshot, status: str) -> str:
     """Returns the record as text, for terminals and for readers that show nothing else."""
     best = now.history.incumbent
     lines = [f"Reopen: {reopen_line(now)}"] if now.history.opened else []
-    lines += [f"{_title(now)}, {_time(now)}", status]
+    lines += [f"{_title(now)}, {_time(now)}", status, *filter(None, [summary_text(now)])]
     if best is not None:
         lines.append(f"Incumbent: {wording.values_text(best.values)}")
     for trial in tables.top_trials(now.history, BEST_SHOWN):
@@ -80,6 +82,13 @@ def text_record(now: Snapshot, status: str) -> str:
         lines.append(f"  trial {trial.number:>4}  {score}  {wording.values_text(trial.values)}")
     lines += [f"{name}: {fact}" for name, fact in _facts(now)]
     return "\n".join(lines)
+
+
+def summary_text(now: Snapshot) -> str:
+    """Returns why a search ended as it did, in a paragraph; '' while it goes on."""
+    if now.state.live or now.history.incumbent is None:
+        return ""
+    return SearchSummary(now.history, now.space.domain).text
 
 
 def reopen_line(now: Snapshot) -> str:

@@ -11,18 +11,26 @@ from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import ranking
 from nas_nb.search import search
 from nas_nb.search.search import SearchListener
+from nas_nb.search.trials import register_explainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pandas as pd
 
+    from nas_nb.notebook.explanation import (
+        ConfirmationTable,
+        Explanation,
+        NeighbourTable,
+        PredictionView,
+    )
     from nas_nb.notebook.panel.painter import Painter
     from nas_nb.notebook.plots.figures import Plots
     from nas_nb.notebook.proxies import ProxyTable
     from nas_nb.notebook.report import Report
     from nas_nb.search.run import Run
+    from nas_nb.search.trials import SearchTrial
 
 
 class Search(search.Search):  # noqa: D101 - as documented below it
@@ -82,6 +90,51 @@ class Search(search.Search):  # noqa: D101 - as documented below it
         from nas_nb.notebook.proxies import proxy_table
 
         return proxy_table(self, most)
+
+    def explain(self) -> Explanation:
+        """Returns why the search ended as it did, as a page: in words, pictures and tables.
+
+        What won, by how much and how sure; which choices made it and what each value does; what
+        one change would do; where the winner came from; what it gets wrong.
+
+        Raises:
+            SearchError: No trial has completed.
+        """
+        from nas_nb.notebook.explanation import Explanation
+
+        return Explanation(self)
+
+    def confirm(
+        self, top: int = 5, seeds: int = 3, max_time: float | str | None = None
+    ) -> ConfirmationTable:
+        """Trains the best trials again with new seeds, and says whether the winner stands out.
+
+        Args:
+            top: How many of the best, 2 or more.
+            seeds: Trainings of each, 2 or more; all trials get the same seeds.
+            max_time: Seconds, or text as "2 min", after which no training begins or goes on.
+
+        Raises:
+            SearchError: The search runs, fewer than 2 trials completed, or time was too short.
+        """
+        from nas_nb.notebook.explanation import confirmation_table
+
+        return confirmation_table(self, top=top, seeds=seeds, max_time=max_time)
+
+    def ablate(self, max_time: float | str | None = "2 min") -> NeighbourTable:
+        """Trains neighbours of the winner, one choice changed, with the winner's own seed.
+
+        Nothing is added to the search's record.
+
+        Args:
+            max_time: Seconds, or text as "2 min"; None trains all neighbours.
+
+        Raises:
+            SearchError: The search runs, or no trial has completed.
+        """
+        from nas_nb.notebook.explanation import ablation_table
+
+        return ablation_table(self, max_time)
 
     def report(self) -> Report:
         """Returns the record of the search so far, readable without a kernel: HTML or text."""
@@ -159,3 +212,10 @@ class SearchDisplay(SearchListener):
 def open_search(directory: str | Path, **given: Any) -> Search:
     """Opens a search again, by its folder alone where its journal says enough: `nas.open`."""
     return Search.open(directory, **given)
+
+
+@register_explainer
+def _explain(trial: SearchTrial, x: Any, method: str | Sequence[str] | None) -> PredictionView:
+    from nas_nb.notebook.explanation import prediction_view
+
+    return prediction_view(trial, x, method)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.errors import printable
 from nas_nb.record.trial import changed_values
@@ -113,6 +113,61 @@ def origin_text(trial: Trial, history: History) -> str:
     if len(told) > _SHOWN:
         told[_SHOWN:] = [f"{len(told) - _SHOWN} more"]
     return f"{trial.origin}: {how} from {named}" + (f" ({', '.join(told)})" if told else "")
+
+
+class LineageStep(NamedTuple):
+    """One trial of a line of ancestors.
+
+    Attributes:
+        trial: The trial.
+        changes: The choices that differ from the one before, (before, now) by name.
+        gain: By how much its score is better than that one's; None where either has none.
+    """
+
+    trial: Trial
+    changes: dict[str, tuple[Value | None, Value | None]]
+    gain: float | None
+
+    @property
+    def text(self) -> str:
+        """The step in words: 'units_2: 32 → 64 (+0.0120, trial 9)'."""
+        told = [f"{name}: {_word(old)} → {_word(new)}" for name, (old, new) in self.changes.items()]
+        gain = "" if self.gain is None else f"{self.gain:+.4f}, "
+        return f"{', '.join(told) or 'nothing changed'} ({gain}trial {self.trial.number})"
+
+
+def ancestry(history: History, trial: Trial) -> tuple[LineageStep, ...]:
+    """Returns the line of first ancestors of a trial, oldest first, the trial itself last."""
+    line = [trial]
+    while (before := (*line[-1].ancestors, line[-1].parent)[0]) is not None:
+        line.append(history[before])
+    sign = 1.0 if history.direction == "max" else -1.0
+    steps: list[LineageStep] = []
+    last: Trial | None = None
+    for one in reversed(line):
+        known = last is not None and last.score is not None and one.score is not None
+        gain = sign * ((one.score or 0.0) - (last.score or 0.0)) if known and last else None
+        steps.append(
+            LineageStep(one, changed_values(last.values if last else {}, one.values), gain)
+        )
+        last = one
+    return tuple(steps)
+
+
+def ancestry_text(history: History, trial: Trial) -> str:
+    """Returns where a trial came from, step by step, in a sentence."""
+    first, *steps = ancestry(history, trial)
+    how = first.trial.how or f"proposed by {first.trial.origin}"
+    if not steps:
+        return f"Trial {trial.number} has no ancestors: it was {how}."
+    shown = [step.text for step in steps[-_SHOWN:]]
+    left = f"{len(steps) - _SHOWN} earlier, " if len(steps) > _SHOWN else ""
+    score = "" if first.trial.score is None else f", score {first.trial.score:.4f}"
+    count = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
+    return (
+        f"Trial {trial.number} descends from trial {first.trial.number} ({how}{score}) in {count}: "
+        f"{left}{'; '.join(shown)}."
+    )
 
 
 def _word(value: Value | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -317,6 +317,23 @@ class SearchTrial:
             return in_own_units(outputs, x, whole)
         return class_names(outputs, whole, model) if classes else outputs
 
+    def explain(self, x: Any, method: str | Sequence[str] | None = None) -> Any:
+        """Explains predictions: which pixels, columns or words speak for them, by several methods.
+
+        Args:
+            x: Up to 16 samples, as for `predict`.
+            method: "integrated_gradients", "occlusion", "grad_cam", and with the extra
+                `nas_nb[explain]` "shap" and "lime"; or several. Default: all that fit the data and
+                need no extra.
+
+        Returns:
+            Pictures; `.agreement()` is a table of where the methods disagree.
+
+        Raises:
+            SearchError: As for `model`; or a method is unknown, does not fit, or is not installed.
+        """
+        return _explainers[0](self, x, method)
+
     @cached_property
     def _trained(self) -> keras.Model:
         return self.model()
@@ -341,3 +358,13 @@ class SearchTrial:
         ]
         lines += [f"  {self.reason}"] if self.reason else []
         return printable("\n".join(lines))
+
+
+_explainers: list[Callable[[SearchTrial, Any, str | Sequence[str] | None], Any]] = []
+
+
+def register_explainer(
+    explain: Callable[[SearchTrial, Any, str | Sequence[str] | None], Any],
+) -> None:
+    """Sets what `SearchTrial.explain` calls: it lies above this layer."""
+    _explainers[:] = [explain]

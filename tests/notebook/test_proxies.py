@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from nas_nb.evaluate.proxies.ranking import ProxyScore, rank_proxies
 from nas_nb.explain.proxy_ranking import ProxyRanks
-from nas_nb.notebook import output, proxies
+from nas_nb.notebook import output
 from nas_nb.notebook.proxies import ProxyTable
 from nas_nb.notebook.search_display import Search
 from tests.search.tiny import CHOICES, tiny_data
@@ -72,9 +72,9 @@ def test_a_search_measures_them_on_its_own_trials(tmp_path):
 
 
 def test_a_terminal_is_told_how_far_it_is_and_left_clean(monkeypatch, capsys):
-    monkeypatch.setattr(proxies, "PERIOD_S", 0.0)
+    monkeypatch.setattr(output, "PERIOD_S", 0.0)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    with proxies._progress() as told:
+    with output.progress_line("Proxies: {} of {} candidates.") as told:
         told(3, 9)
     out = capsys.readouterr().out
     assert "\rProxies: 3 of 9 candidates." in out
@@ -92,12 +92,12 @@ def test_a_notebook_is_told_in_one_output_that_is_emptied(monkeypatch):
         shown.append(bundle["text/plain"])
         return Handle()
 
-    monkeypatch.setattr(proxies, "PERIOD_S", 0.0)
+    monkeypatch.setattr(output, "PERIOD_S", 0.0)
     monkeypatch.setattr(output, "in_notebook", lambda: True)
     monkeypatch.setattr("IPython.display.display", display)
 
     def interrupted():
-        with proxies._progress() as told:
+        with output.progress_line("Proxies: {} of {} candidates.") as told:
             told(1, 2)
             told(2, 2)
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ from nas_nb.explain.prediction import ENOUGH
 from nas_nb.notebook.panel.inputs import named, row
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.figures import PLOTS, cost_names
+from nas_nb.notebook.report import summary_text
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
@@ -31,14 +33,18 @@ class InsightsTab(Tab):
         self.view = widgets.ToggleButtons(options=list(self._plots), description="View")
         self.view.add_class("nas-view")
         self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
-        self._about, self._image = widgets.HTML(), widgets.HTML()
+        self._summary, self._about, self._image = (widgets.HTML() for _ in range(3))
+        self._summed = 0
         for control in (self.view, self.cost):
             control.observe(lambda _: context.on_input(), "value")
-        self.widget = widgets.VBox([row(self.view, self.cost), self._about, self._image])
+        self.widget = widgets.VBox(
+            [self._summary, row(self.view, self.cost), self._about, self._image]
+        )
 
     def paint(self, now: Snapshot) -> None:
         """Draws the plot in view, if it would look different."""
         plot = self._plots[self.view.value]
+        self._summarise(now)
         self._offer_costs(now)
         picture, count = self._context.picture(plot), len(now.history.completed)
         # What is dear to compute is so when there are a tenth more trials, and at the end.
@@ -51,6 +57,14 @@ class InsightsTab(Tab):
         self.cost.layout.display = "" if plot.name == "pareto" else "none"
         self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'
         self._image.value = picture.html()
+
+    def _summarise(self, now: Snapshot) -> None:
+        """Says above the plots why the search ended as it did, once it has."""
+        if now.state.live:
+            self._summary.value, self._summed = "", 0
+        elif now.history.version != self._summed:
+            self._summed = now.history.version
+            self._summary.value = f'<p class="nas-about">{html.escape(summary_text(now))}</p>'
 
     def _offer_costs(self, now: Snapshot) -> None:
         known: list[Any] = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from nas_nb.errors import SearchError, nearest
-from nas_nb.notebook.plots import importance, mixing, parallel, pareto, scores, space_map
+from nas_nb.notebook.plots import importance, lineage, mixing, parallel, pareto, scores, space_map
 from nas_nb.notebook.plots.drawing import as_text, encoded, new_axes
 from nas_nb.notebook.plots.plot import Plot, PlotContext
 
@@ -36,6 +36,7 @@ PLOTS: dict[str, Plot] = {
         space_map.MAP,
         importance.IMPORTANCE,
         importance.EFFECTS,
+        lineage.LINEAGE,
         mixing.MIXING,
     )
 }
