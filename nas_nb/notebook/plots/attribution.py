@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, VERMILLION
 
 if TYPE_CHECKING:
@@ -27,13 +26,13 @@ def draw_attributions(found: PredictionExplanation, figure: Figure) -> Figure:
         if images:
             _image(found.samples[row], axes[row][0])
             told = f"{found.predicted[row]} ({found.shares[row]:.2f})"
-            axes[row][0].set_title(told, fontsize=9, color=drawing.INK)
+            axes[row][0].set_title(told, fontsize=9)
         for one, ax in zip(methods, axes[row][images:], strict=True):
             _map(one, row, ax) if images else _bars(found, one, row, ax)
             title = one.method.replace("_", " ")
             if not images:
                 title = f"{found.predicted[row]}: {title}"
-            ax.set_title(title, fontsize=9, color=drawing.INK)
+            ax.set_title(title, fontsize=9)
     return figure
 
 

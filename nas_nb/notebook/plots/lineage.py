@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, INK
+from nas_nb.notebook.plots.drawing import BLUE
 from nas_nb.notebook.plots.plot import Plot
 from nas_nb.record.trial_facts import LineageStep, ancestry, ancestry_text
 
@@ -51,7 +51,7 @@ def draw_lineage(info: LineageInfo, ax: Axes) -> Axes:
         style: dict[str, Any] = {
             "textcoords": "offset points",
             "fontsize": 8,
-            "color": INK,
+            "color": drawing.inks(ax).ink,
             "va": "center",
         }
         drawing.mark_ours(ax, ax.annotate(label, (scores[row], row), (8, 0), **style))
