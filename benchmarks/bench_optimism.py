@@ -16,7 +16,7 @@ import numpy as np
 
 import nas_nb as nas
 from nas_nb.data.dataset import Data
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.explain.confidence import shrunk
 from nas_nb.record.trial_facts import share_error

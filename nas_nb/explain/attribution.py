@@ -13,7 +13,7 @@ import numpy as np
 from nas_nb.data.preprocessing import Table, Vocabulary
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.backend import gradients, require_tensorflow
-from nas_nb.evaluate.seeds import isolated_seeds
+from nas_nb.evaluate.global_state import isolated_seeds
 from nas_nb.explain.mistakes import as_shares
 from nas_nb.export.prediction import model_input
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nas_nb.errors import SearchError, check_whole
-from nas_nb.evaluate.seeds import seeded, trial_seed
+from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.search.budget import parse_duration
 

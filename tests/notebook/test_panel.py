@@ -277,3 +277,11 @@ def test_the_selected_model_is_saved_in_the_folder_or_says_why_not(panel, tmp_pa
 
 def refuse():
     raise SearchError("Its weights were not kept.")
+
+
+def test_an_ended_search_says_above_the_insights_why_it_ended_as_it_did():
+    search = FakeSearch(0.5, 0.7, state=SearchState.RUNNING)
+    panel = Panel(search, lambda: None)
+    assert "won with" not in shown(painted(panel, "Insights"))
+    search.state = SearchState.FINISHED
+    assert "Trial 1 won with val_accuracy 0.7000" in shown(painted(panel, "Insights"))

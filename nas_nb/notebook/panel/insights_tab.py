@@ -64,7 +64,8 @@ class InsightsTab(Tab):
             self._summary.value, self._summed = "", 0
         elif now.history.version != self._summed:
             self._summed = now.history.version
-            self._summary.value = f'<p class="nas-about">{html.escape(summary_text(now))}</p>'
+            told = html.escape(summary_text(now))
+            self._summary.value = f'<p class="nas-about">{told}</p>' if told else ""
 
     def _offer_costs(self, now: Snapshot) -> None:
         known: list[Any] = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]
