@@ -10,6 +10,7 @@ import html
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.log import steering_text
@@ -134,7 +135,12 @@ def failures_table(history: History, most: int) -> str:
 
 def ranking(history: History) -> list[Trial]:
     """Returns all completed trials with a score, best first; of equals the smaller model first."""
-    return top_trials(history, len(history.completed))
+    return _ranked(history, history.version)
+
+
+@lru_cache(maxsize=2)  # all parts of a frame ask, and thousands of trials take a while
+def _ranked(history: History, version: int) -> list[Trial]:
+    return sorted((t for t in history.completed if t.score is not None), key=history.rank)
 
 
 def top_trials(history: History, most: int) -> list[Trial]:

@@ -269,7 +269,7 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
     button(panel, "Start").focus()
     assert reached_by_tab(notebook, "Epochs per trial") == [
         *("Settings", "Quick", "Balanced", "Thorough", "Advanced"),
-        *("Strategy", "Population", "Sample", "Inherit weights"),
+        *("Strategy", "Real et al., 2019", "Population", "Sample", "Inherit weights"),
         *("Max trials", "Max time", "Objective", "Epochs per trial"),
     ]
     enter_a_wrong_time_and_mend_it(panel)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -278,14 +279,13 @@ class Picture:
     def _marks(self) -> list[list[float]]:
         """Returns trials with their places in the picture, in shares from its upper left."""
         found: list[list[float]] = []
-        width, height = self._figure.bbox.size
+        size = np.array(self._figure.bbox.size)
         for plot, info, ax in zip(self._plots, self._infos or [], self._axes, strict=False):
             marks = list(plot.marks(info))[-_MOST_MARKS:] if plot.marks else []
-            if not marks:
-                continue
-            places = ax.transData.transform([(x, y) for _, x, y in marks])
-            for (number, _, _), (x, y) in zip(marks, places, strict=True):
-                found.append([number, round(x / width, 4), round(1 - y / height, 4)])
+            if marks:
+                places = ax.transData.transform([(x, y) for _, x, y in marks]) / size
+                shares = np.round(np.abs([0, 1] - places), 4).tolist()
+                found += [[mark[0], *share] for mark, share in zip(marks, shares, strict=True)]
         return found
 
 

@@ -63,23 +63,23 @@ def scores_info(context: PlotContext) -> ScoresInfo:
     on = [(number, score) for number, score in known if not scale.beyond(score)]
     failed = [t.number for t in history.finished if t.status is TrialStatus.FAILED]
     running, line, steered = _so_far(history), _incumbent_line(history, scale), _steered(history)
-    at = _seconds(history) if context.over == "seconds" else float
+    at = _seconds(history) if context.over == "seconds" else None
     return ScoresInfo(
         history.objective,
         _placed(on, at),
         _placed(off, at),
-        tuple(map(at, failed)),
+        tuple(failed if at is None else map(at, failed)),
         _placed(running, at),
         _placed(line, at),
         tuple(int(number) for number, _ in (*on, *running)),
-        tuple((at(place), what) for place, what in steered),
+        tuple(steered if at is None else ((at(place), what) for place, what in steered)),
         _placed([point for point in on if point[0] == context.chosen], at),
         context.over,
     )
 
 
-def _placed(points: Iterable[tuple[float, float]], at: Callable[[float], float]) -> Points:
-    return tuple((at(place), score) for place, score in points)
+def _placed(points: Iterable[tuple[float, float]], at: Callable[[float], float] | None) -> Points:
+    return tuple(points if at is None else ((at(place), score) for place, score in points))
 
 
 def _seconds(history: History) -> Callable[[float], float]:
