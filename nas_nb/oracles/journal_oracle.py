@@ -138,7 +138,8 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
             raise unknown_space()
         # KerasTuner tells an oracle nothing of its tuner, which is who calls this.
         tuner = sys._getframe(1).f_locals.get("self")  # noqa: SLF001
-        if getattr(tuner, "hypermodel", None) is not None and self.history.finished:
+        known = self._file is not None and self.history.finished
+        if known and getattr(tuner, "hypermodel", None) is not None:
             self._check_build(tuner)
 
     def _check_build(self, tuner: Any) -> None:
