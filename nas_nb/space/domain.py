@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.record.trial import values_key
@@ -186,6 +186,25 @@ class Domain:
         other = chosen.sample_other(point[chosen.name], rng)
         return self._change(point, chosen, other, lambda p: p.sample(rng))
 
+    def distance(self, one: Values, other: Values) -> float:
+        """Returns the number of choices that differ, where near values of a range differ less.
+
+        A choice that only one point has, and an unordered one whose values differ, count 1. Of an
+        ordered list or a range the distance counts, as a fraction of the whole. Twins are 0 apart.
+        """
+        mine, theirs = self.canonical(one), self.canonical(other)
+        if self.key(mine) == self.key(theirs):
+            return 0.0
+        ranges = {parameter.name: parameter for parameter in self.active(mine)}
+        there = {parameter.name: parameter for parameter in self.active(theirs)}
+        apart = 0.0
+        for name in mine.keys() | theirs.keys():
+            if name in mine and name in theirs and ranges[name] == there[name]:
+                apart += _between(ranges[name], mine[name], theirs[name])
+            else:
+                apart += mine.get(name) != theirs.get(name)
+        return apart
+
     def enumerate(self, after: Values | None = None) -> Iterator[dict[str, Value]]:
         """Yields every point of a finite domain, in the order of the parameters' values.
 
@@ -340,6 +359,18 @@ def _check_sharing(earlier: Parameter, later: Parameter) -> None:
             f"Expected '{later.name}' to have one range wherever it is active. Received: "
             f"{earlier.range_text()} and {later.range_text()}. Give one of them another name."
         )
+
+
+def _between(parameter: Parameter, mine: Value, theirs: Value) -> float:
+    if mine == theirs:
+        return 0.0
+    if not parameter.is_ordered:
+        return 1.0
+    if parameter.choices:
+        steps = abs(parameter.index_of(mine) - parameter.index_of(theirs))
+        return steps / (len(parameter.choices) - 1)
+    line = parameter.range.off_grid
+    return abs(line.to_unit(cast("float", mine)) - line.to_unit(cast("float", theirs)))
 
 
 def size_text(size: float) -> str:

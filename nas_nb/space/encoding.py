@@ -203,36 +203,6 @@ def _long_table(axis: Axis) -> dict[Value, list[float]]:
     return dict(zip(axis.values, rows.tolist(), strict=True))
 
 
-def distance(domain: Domain, one: Values, other: Values) -> float:
-    """Returns the number of choices that differ, where near values of a range differ less."""
-    # A choice that only one point has, and an unordered one whose values differ, count 1; of others
-    # the distance counts as a fraction of the list or range. Twins are 0 apart.
-    mine, theirs = domain.canonical(one), domain.canonical(other)
-    if domain.key(mine) == domain.key(theirs):
-        return 0.0
-    ranges = {parameter.name: parameter for parameter in domain.active(mine)}
-    there = {parameter.name: parameter for parameter in domain.active(theirs)}
-    apart = 0.0
-    for name in mine.keys() | theirs.keys():
-        if name in mine and name in theirs and ranges[name] == there[name]:
-            apart += _between(ranges[name], mine[name], theirs[name])
-        else:
-            apart += mine.get(name) != theirs.get(name)
-    return apart
-
-
-def _between(parameter: Parameter, mine: Value, theirs: Value) -> float:
-    if mine == theirs:
-        return 0.0
-    if not parameter.is_ordered:
-        return 1.0
-    if parameter.choices:
-        steps = abs(parameter.index_of(mine) - parameter.index_of(theirs))
-        return steps / (len(parameter.choices) - 1)
-    line = parameter.range.off_grid
-    return abs(line.to_unit(cast("float", mine)) - line.to_unit(cast("float", theirs)))
-
-
 @runtime_checkable
 class Featured(Protocol):
     """A domain that knows cheap facts about its points, each as linear in the score as can be."""

@@ -19,7 +19,7 @@ from nas_nb.record.trial import changed_values
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import SpaceDefinition
 from nas_nb.space.domain import size_text
-from nas_nb.space.encoding import Encoding, distance
+from nas_nb.space.encoding import Encoding
 from nas_nb.space.graph import Layout, domain_graph, draw, lay_out, model_graph
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.model_building import (
@@ -247,6 +247,11 @@ class SearchSpace(kt.HyperModel):
         check_type("rng", rng, np.random.Generator, wanted, error=SpaceError)
         return self.architecture(self.domain.sample(rng))
 
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Draws an architecture that differs in a single active choice."""
+        check_type("architecture", architecture, Architecture, _A_POINT, error=SpaceError)
+        return self.architecture(self.domain.mutate(architecture.values, rng))
+
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """Lists the architectures that differ from one in a single active choice."""
         check_type("architecture", architecture, Architecture, _A_POINT, error=SpaceError)
@@ -273,11 +278,11 @@ class SearchSpace(kt.HyperModel):
     def distance(self, one: Architecture, other: Architecture) -> float:
         """Returns in how many choices two architectures differ; near values differ by less than 1.
 
-        See `nas_nb.space.encoding.distance`.
+        See `Domain.distance`.
         """
         for name, point in (("one", one), ("other", other)):
             check_type(name, point, Architecture, _A_POINT, error=SpaceError)
-        return distance(self.domain, one.values, other.values)
+        return self.domain.distance(one.values, other.values)
 
     def encode(self, architecture: Architecture, form: str = "choices") -> np.ndarray:
         """Returns the architecture as a row of numbers, as long for every one of the space.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from nas_nb.record.trial import values_key
-from nas_nb.space.encoding import distance
 from nas_nb.space.parameter import LISTED_ALTERNATIVES
 from nas_nb.strategy.base import Candidate, Strategy, best_of, option, sample_new
 
@@ -66,7 +65,7 @@ class LocalSearch(Strategy):
         """Along ranges of numbers the long steps come first; the paper has choices alone."""
         if not any(parameter.count > LISTED_ALTERNATIVES for parameter in self.domain.parameters):
             return untried
-        far = [near for near in untried if distance(self.domain, start, near) > _SHORT]
+        far = [near for near in untried if self.domain.distance(start, near) > _SHORT]
         return far or untried
 
     def _summits(self, history: History) -> list[Trial]:

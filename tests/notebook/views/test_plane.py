@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 
 from nas_nb.explain.embedding import SpaceEmbedding, embedding_of
-from nas_nb.space.encoding import distance
 from tests.notebook.fakes import DOMAIN
 
 
@@ -22,7 +21,7 @@ def test_distances_on_the_map_follow_those_in_the_space():
     some = points(60)
     places = np.array(embedding_of(DOMAIN).places(some))
     pairs = [(a, b) for a in range(60) for b in range(a)]
-    there = [distance(DOMAIN, some[a], some[b]) for a, b in pairs]
+    there = [DOMAIN.distance(some[a], some[b]) for a, b in pairs]
     here = [np.linalg.norm(places[a] - places[b]) for a, b in pairs]
     assert np.corrcoef(here, there)[0, 1] > 0.8
     assert embedding_of(DOMAIN).likeness > 0.8
