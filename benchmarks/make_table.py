@@ -60,7 +60,7 @@ RECIPES = {
         {"layers": ["Conv2D", "Dense"], "units": [4, 8, 16, 32], **_BOTH}, 64, later=32, best=200
     ),
     "breast_cancer": Recipe(
-        {"layers": ["Dense"], "units": [4, 16], "learning_rates": [0.001, 0.003, 0.01], **_BOTH}, 32
+        {"layers": ["Dense"], "units": [4, 16], "learning_rate": [0.001, 0.003, 0.01], **_BOTH}, 32
     ),
 }
 """By the data set's name: 4,512 and 504 architectures."""
@@ -143,7 +143,8 @@ class Table:
 
     def tested(self, model: Any) -> int:
         said = np.asarray(model(self.data.x_test, training=False))
-        return int((said.argmax(1) == self.data.y_test).sum())
+        classes = said[:, 0] > 0.5 if said.shape[1] == 1 else said.argmax(1)
+        return int((classes == self.data.y_test.reshape(-1)).sum())
 
     def best(self) -> list[int]:
         """Returns the architectures with the highest mean validation accuracy of all seeds."""

@@ -12,6 +12,8 @@ import os as _os
 import sys as _sys
 from typing import TYPE_CHECKING
 
+from nas_nb.headless import is_headless as _is_headless
+from nas_nb.headless import warn_on_stdout as _warn_on_stdout
 from nas_nb.lazy import lazy as _lazy
 from nas_nb.space.graph import register_drawer as _register_drawer
 
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     )
 
     from nas_nb import applications, engine, errors, oracles, spaces, tuners
+    from nas_nb.course.assignments import seed_for
     from nas_nb.course.benchmark import benchmark
     from nas_nb.course.check import check
+    from nas_nb.course.digest import digest
     from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import load, use
     from nas_nb.errors import NasError
@@ -65,6 +69,9 @@ if "tensorflow" not in _sys.modules:
     _level = "2" if _os.path.exists("/dev/nvidiactl") else "3"  # noqa: PTH110 - nothing more here
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _level)
 
+if _is_headless():
+    _warn_on_stdout()
+
 __version__ = "0.2.0"
 
 __all__ = [
@@ -89,6 +96,7 @@ __all__ = [
     "benchmark",
     "check",
     "current_search",
+    "digest",
     "engine",
     "errors",
     "evaluate_performance",
@@ -101,6 +109,7 @@ __all__ = [
     "oracles",
     "race",
     "replay",
+    "seed_for",
     "select_best_structure",
     "show_versions",
     "spaces",
@@ -133,6 +142,7 @@ _HOMES = {
     "benchmark": "nas_nb.course.benchmark",
     "check": "nas_nb.course.check",
     "current_search": "nas_nb.search.session",
+    "digest": "nas_nb.course.digest",
     "engine": "nas_nb.engine",
     "errors": "nas_nb.errors",
     "evaluate_performance": "nas_nb.steps",
@@ -145,6 +155,7 @@ _HOMES = {
     "oracles": "nas_nb.oracles",
     "race": "nas_nb.notebook.race",
     "replay": "nas_nb.notebook.replay",
+    "seed_for": "nas_nb.course.assignments",
     "select_best_structure": "nas_nb.steps",
     "show_versions": "nas_nb.versions",
     "spaces": "nas_nb.spaces",

@@ -85,7 +85,7 @@ def pack(name: str, domain: Domain, runs: list[dict[str, Any]], costs: Any, abou
         domain: The space. Points are numbered in the order of `enumerate`.
         runs: One for each training: "point", "seed", "right" (validation samples classified
             correctly after each epoch), "loss" (likewise, in steps of `LOSS_STEP`), "train_right",
-            "test_right" and "milliseconds".
+            "test_right" (-1 where it was not measured) and "milliseconds".
         costs: For each point a dict with "params" and "macs".
         about: "epochs", and the "rows" of the parts "train", "val" and "test"; how it was made.
     """
@@ -144,7 +144,7 @@ def unpack(file: bytes) -> Table:
 
     def spread(name: str, scale: float) -> Array:
         full = np.full((*shape, columns[name].shape[1]), np.nan)
-        full[place] = columns[name] * scale
+        full[place] = np.where(columns[name] < 0, np.nan, columns[name] * scale)
         return full
 
     domain = Domain.from_json(head["domain"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from IPython import get_ipython
 
 from nas_nb.errors import printable
+from nas_nb.headless import is_headless
 from nas_nb.notebook import wording
 from nas_nb.notebook.snapshot import Snapshot
 
@@ -25,8 +26,8 @@ PERIOD_S = 1.0
 
 
 def in_notebook() -> bool:
-    """Tells whether there is a kernel, and so a page that can show widgets and pictures."""
-    return hasattr(get_ipython(), "kernel")
+    """Tells whether there is a kernel with a page that shows widgets and pictures."""
+    return hasattr(get_ipython(), "kernel") and not is_headless()
 
 
 def in_colab() -> bool:

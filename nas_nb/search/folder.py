@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shlex
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from nas_nb.data.dataset import text_hash
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
 from nas_nb.errors import JournalError, NasError, SearchError
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.headless import is_headless
 from nas_nb.record import journal
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE, interpreting
@@ -51,12 +53,16 @@ def folder_name(name: str, *, unique: bool = False) -> str:
 
 
 def choose_folder(directory: str | Path | None, name: str) -> Path:
-    """Returns the folder that is given, or a new one in `nas_nb_runs` that no other search gets."""
+    """Returns the folder that is given, or a new one in `nas_nb_runs` that no other search gets.
+
+    Where a grader runs the notebook, `nas_nb_runs` is in the system's folder for temporary files.
+    """
     if directory is not None:
         return named_folder(directory)
     # From the system, not from `random`, whose state is the user's.
     mark = secrets.token_hex(4)
-    return (RUNS_FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}-{mark}").absolute()
+    runs = Path(tempfile.gettempdir()) / RUNS_FOLDER.name if is_headless() else RUNS_FOLDER
+    return (runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder_name(name)}-{mark}").absolute()
 
 
 def named_folder(directory: str | Path) -> Path:

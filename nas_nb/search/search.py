@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import BudgetError, SearchError, check_whole, nearest, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.headless import MAX_TIME_S, is_headless
 from nas_nb.record.trial_facts import trials_frame
 from nas_nb.search.budget import Budget, shows_limits
 from nas_nb.search.folder import (
@@ -117,7 +118,8 @@ class Search:
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
-        **limits: What may be spent; one that ends the search is needed.
+        **limits: What may be spent; one that ends the search is needed. Where a grader runs the
+            notebook, `max_time` is 120 s by default.
 
     Raises:
         NasError: Something does not fit; said in one sentence before anything runs.
@@ -147,6 +149,8 @@ class Search:
         self._refuse_unknown(limits)
         if name is not None and not isinstance(name, str):
             raise SearchError(f"Expected a name as text. Received: name={name!r}.")
+        if is_headless() and limits.get("max_time") is None:
+            limits["max_time"] = MAX_TIME_S
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
         settings = Settings(

@@ -41,12 +41,13 @@ def test_a_packed_table_comes_back_as_it_was():
 
 def test_what_was_not_trained_is_nan():
     runs = [{"point": 1, "seed": 1, "right": [3], "loss": [1], "train_right": [1]}]
-    runs[0] |= {"test_right": 1, "milliseconds": 1}
+    runs[0] |= {"test_right": -1, "milliseconds": 1}
     about = {"epochs": 1, "rows": {"train": 6, "val": 6, "test": 6}}
     costs = [{"params": n, "macs": n} for n in range(84)]
     kept = unpack(table.pack("one", SPACE, runs, costs, about))
     assert kept.scores[1, 1, 0] == 0.5
     assert np.isnan(kept.scores).sum() == 2 * 84 - 1
+    assert np.isnan(kept.test).all()
 
 
 @pytest.mark.parametrize("file", [b"", b"digits", lzma.compress(b"{}\n")])

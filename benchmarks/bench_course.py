@@ -1,0 +1,66 @@
+"""What the course's benchmarks cost and hold: `python -m benchmarks.bench_course`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+from scipy.stats import kendalltau
+
+import nas_nb as nas
+from nas_nb.course.benchmark import Benchmark
+
+FIRST_USE = """
+import nas_nb as nas
+bench = nas.benchmark("digits")
+bench.race(["random", "evolution"], seeds=3, trials=40)
+nas.check("local_search", bench, seeds=10)
+"""
+STRATEGIES = ("random", "evolution", "local_search", "greedy", "reinforce", "predictor")
+SEEDS, TRIALS = 50, 40
+
+
+def main() -> None:
+    subprocess.run([sys.executable, "-c", FIRST_USE], check=True)
+    spent = os.times()
+    print(f"first use, {spent.children_user + spent.children_system:.2f} CPU s: {FIRST_USE}")
+    bench, began = nas.benchmark("digits"), time.process_time()
+    for strategy in ("random", "evolution", "local_search"):
+        bench.race([strategy], seeds=20, trials=TRIALS)
+    print(f"60 searches of {TRIALS} trials: {time.process_time() - began:.2f} CPU s\n")
+    for name in ("digits", "breast_cancer"):
+        describe(nas.benchmark(name))
+
+
+def describe(bench: Benchmark) -> None:
+    table = bench.table
+    final = np.nanmean(table.scores, axis=0)
+    print(f"{bench!r}, made with {table.about}")
+    counts = np.isfinite(table.scores[:, :, -1]).sum(axis=0)
+    print(f"trainings: {counts.sum()}, {np.nansum(table.seconds) / 60:.0f} CPU minutes")
+    print(
+        "scores: "
+        + ", ".join(
+            f"{q} % {np.quantile(final[:, -1], q / 100):.4f}" for q in (0, 10, 50, 90, 99, 100)
+        )
+    )
+    spread = np.nanstd(table.scores[:, :, -1], axis=0, ddof=1) if counts.min() > 1 else None
+    if spread is not None:
+        print(f"standard deviation between seeds: median {np.median(spread):.4f}")
+    tau = [kendalltau(final[:, k], final[:, -1]).statistic for k in (0, 1, 2, 5, 8)]
+    print("Kendall's tau of epochs 1, 2, 3, 6, 9 with 12:", *(f"{one:.2f}" for one in tau))
+    tested = kendalltau(final[:, -1], np.nanmean(table.test, axis=0)).statistic
+    print(f"Kendall's tau of validation with test accuracy: {tested:.2f}")
+    for one in bench.ranked(3):
+        print(one.rank, f"{one.measured.score:.4f}", f"test {one.measured.test:.4f}", one.values)
+    for strategy in STRATEGIES:
+        found = [bench.regret(h) for h in bench.race([strategy], SEEDS, TRIALS).popitem()[1]]
+        print(f"{strategy:14} regret {np.mean(found):.4f} ± {np.std(found) / SEEDS**0.5:.4f}")
+    print()
+
+
+if __name__ == "__main__":
+    main()

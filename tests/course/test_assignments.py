@@ -1,0 +1,169 @@
+"""The three assignments through nbgrader's own steps: generate, autograde, feedback."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import nas_nb as nas
+from nas_nb.course.assignments import GRADERS, SOURCE, seed_for, write_assignments
+from nas_nb.errors import SearchError
+
+SOLUTIONS = {
+    cell.metadata["course"]["name"]: cell.source
+    for cell in nbformat.read(SOURCE, as_version=4).cells
+    if cell.metadata["course"].get("role") == "solution"
+}
+AT_RANDOM = """
+def {name}(space):
+    def propose(history, rng):
+        values = space.sample(rng)
+        while history.has_tried(values):
+            values = space.sample(rng)
+        return values
+    return propose
+"""
+REPEATS = """
+def greedy(space):
+    def propose(history, rng):
+        best = history.incumbent
+        return space.sample(rng) if best is None else space.mutate(best.values, rng)
+    return propose
+"""
+NO_EVOLUTION = "evolution = greedy"
+SUBMISSIONS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
+    # what replaces the reference's answers, and the marks that are lost by it
+    "reference": ({}, {}),
+    "random": (
+        {f"{name}-answer": AT_RANDOM.format(name=name) for name in ("greedy", "evolution")},
+        {"greedy-history": 1, "greedy-regret": 2, "evolution-history": 1, "evolution-other": 2},
+    ),
+    "repeats": (
+        {"greedy-answer": REPEATS},
+        {"greedy-legal": 1, "greedy-history": 1, "greedy-regret": 2},
+    ),
+    "greedy": ({"evolution-answer": NO_EVOLUTION}, {"evolution-other": 2}),
+}
+
+
+class Course:
+    """A course's folder with the assignments generated."""
+
+    def __init__(self, folder: Path) -> None:
+        from nbgrader.apps import NbGraderAPI
+        from traitlets.config import Config
+
+        write_assignments(folder)
+        config = Config()
+        config.CourseDirectory.root = str(folder)
+        config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
+        config.ExecutePreprocessor.timeout = 250
+        config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+        self.folder, self.api = folder, NbGraderAPI(config=config)
+
+    def graded(
+        self, name: str, submissions: dict[str, dict[str, str]]
+    ) -> dict[str, dict[str, Any]]:
+        """Returns the marks of each submission by the test's name."""
+        done = self.api.generate_assignment(name, force=True)
+        assert done["success"], done
+        released = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
+        marks = {}
+        for student, answers in submissions.items():
+            self._submit(name, student, released, answers)
+            done = self.api.autograde(name, student, force=True)
+            assert done["success"], done
+            assert self.api.generate_feedback(name, student, force=True)["success"]
+            assert list((self.folder / "feedback" / student / name).glob("*.html"))
+            marks[student] = dict(self._marks(name, student))
+        return marks
+
+    def _submit(self, name: str, student: str, released: Any, answers: dict[str, str]) -> None:
+        notebook = copy.deepcopy(released)
+        for cell in notebook.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("solution"):
+                assert "raise NotImplementedError" in cell.source
+                cell.source = {**SOLUTIONS, **answers}[marks["grade_id"]]
+            assert "HIDDEN" not in cell.source
+        file = self.folder / "submitted" / student / name / f"{name}.ipynb"
+        file.parent.mkdir(parents=True)
+        nbformat.write(notebook, file)
+
+    def _marks(self, name: str, student: str) -> Iterator[tuple[str, float]]:
+        with self.api.gradebook as gradebook:
+            notebook = gradebook.find_submission_notebook(name, name, student)
+            for grade in notebook.grades:
+                yield grade.name, grade.auto_score
+                assert grade.auto_score in (0, grade.max_score)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    return Course(tmp_path_factory.mktemp("course"))
+
+
+def points_of(assignment: str) -> dict[str, int]:
+    told = [cell.metadata["course"] for cell in nbformat.read(SOURCE, as_version=4).cells]
+    return {
+        one["name"]: one["points"]
+        for one in told
+        if one["assignment"] == assignment and one.get("role") == "test"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_wrong_strategy_loses_what_it_should(course: Course):
+    answers = {student: given for student, (given, _) in SUBMISSIONS.items()}
+    marks = course.graded("strategy", answers)
+    for student, (_, lost) in SUBMISSIONS.items():
+        full = points_of("strategy")
+        assert marks[student] == {name: full[name] - lost.get(name, 0) for name in full}, student
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("assignment", ["space", "report"])
+def test_the_reference_gets_full_marks(course: Course, assignment: str):
+    assert course.graded(assignment, {"reference": {}})["reference"] == points_of(assignment)
+
+
+@pytest.mark.parametrize("grader", GRADERS)
+def test_both_graders_get_every_cell_of_the_source(grader: str, tmp_path: Path):
+    files = write_assignments(tmp_path, grader)
+    assert [file.stem for file in files] == ["space", "strategy", "report"]
+    written = [cell.source for file in files for cell in nbformat.read(file, as_version=4).cells]
+    for cell in nbformat.read(SOURCE, as_version=4).cells:
+        kept = cell.source.replace("### ", "# ") if grader == "otter" else cell.source
+        assert any(kept in text for text in written)
+
+
+def test_otters_cells_stand_in_the_order_that_it_reads(tmp_path: Path):
+    for file in write_assignments(tmp_path, "otter"):
+        raw = [
+            cell.source.splitlines()[0]
+            for cell in nbformat.read(file, as_version=4).cells
+            if cell.cell_type == "raw"
+        ]
+        marks = ["# BEGIN QUESTION", "# BEGIN SOLUTION", "# END SOLUTION", "# BEGIN TESTS"]
+        marks += ["# END TESTS", "# END QUESTION"]
+        assert raw == ["# ASSIGNMENT CONFIG", *marks * (len(raw) // 6)]
+
+
+def test_an_unknown_grader_is_refused(tmp_path: Path):
+    with pytest.raises(SearchError, match="Received: 'okpy'"):
+        write_assignments(tmp_path, "okpy")
+
+
+def test_a_seed_belongs_to_a_student():
+    assert nas.seed_for("ada") == seed_for(" Ada ") == 2130125190
+    assert len({seed_for(f"student {number}") for number in range(200)}) == 200
+    assert all(0 <= seed_for(f"student {number}") < 2**31 for number in range(200))
+    with pytest.raises(SearchError, match="Received: ''"):
+        seed_for("")
