@@ -98,7 +98,7 @@ class SearchSummary:
         if self.believed is not None:
             believed = (
                 f"Less the luck of being the best of {len(self.history.completed)}, it is "
-                f"believed to be {_number(self.believed)}. "
+                f"believed to be {_number(self.believed)} (a cautious estimate). "
             )
         count = len(self.near.trials)
         if not count:
