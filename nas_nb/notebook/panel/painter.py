@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 PERIOD_S = 0.1
 """How often it looks for news."""
-FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.6, 0.05
+FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.8, 0.05
 """Between two frames of a search that runs: at least; at most; the share of a core they may take.
 
-So what happened shows within a second. A frame costs up to 30 ms of CPU."""
+So what happened shows within a second, at that share where a frame costs up to 40 ms of CPU."""
 RECORD_S = 10.0
 """What a notebook that is saved now would keep is never older."""
 CLOCK_S = 1.0
