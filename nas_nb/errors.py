@@ -152,6 +152,12 @@ def tell(text: str) -> None:
     warnings.warn(printable(text), NasWarning, stacklevel=level)
 
 
+def reason_of(error: Exception) -> str:
+    """Returns what an error says, in one line of 200 characters at most."""
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(told).split())[:200]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns ``" Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
     matches = difflib.get_close_matches(name, list(known), n=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
+import numpy as np
 
 from nas_nb.data.dataset import Data, DataSpec
 from nas_nb.data.preprocessing import Standardization, Table, Vocabulary
@@ -12,6 +13,7 @@ from nas_nb.errors import SpaceError, check_type
 
 if TYPE_CHECKING:
     from nas_nb.data.preprocessing import Column
+    from nas_nb.data.task import Array
 
 
 def with_raw_input(model: keras.Model, data: Data | DataSpec) -> keras.Model:
@@ -96,3 +98,26 @@ def _numbers(column: Column, x: keras.KerasTensor) -> keras.KerasTensor:
         vocabulary=list(column.categories), num_oov_indices=1, output_mode="one_hot"
     )
     return look_up(x)
+
+
+def raw_samples(numbers: Array, data: Data) -> Any:
+    """Returns samples that such a model takes, made back from the numbers of `data`."""
+    if isinstance(data.raw, Vocabulary):
+        words = ("", "[UNK]", *data.raw.words)
+        texts = [" ".join(words[token] for token in row if token) for row in numbers]
+        return keras.ops.convert_to_tensor(np.array(texts, dtype=object)[:, np.newaxis])
+    if isinstance(data.raw, Standardization):
+        scale = data.raw.statistics
+        return np.asarray(numbers * np.sqrt(scale.variance) + np.array(scale.mean), "float32")
+    if not isinstance(data.raw, Table):
+        return numbers
+    columns, at = {}, 0
+    for column in data.raw.columns:
+        part = numbers[:, at : at + column.width]
+        at += column.width
+        values: Any = part[:, :1].astype("float32")
+        if column.categories:
+            names = np.array(["[other]", *column.categories], dtype=object)
+            values = keras.ops.convert_to_tensor(names[part.argmax(axis=1)][:, np.newaxis])
+        columns[column.name.replace("/", "_")] = values
+    return columns

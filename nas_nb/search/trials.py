@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import NasError, SearchError, printable
+from nas_nb.errors import NasError, SearchError, printable, reason_of
 from nas_nb.evaluate.fidelity import Fidelity, scaled_images
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.prediction import class_names, in_own_units, model_input
-from nas_nb.export.raw_input import with_raw_input
+from nas_nb.export.raw_input import raw_samples, with_raw_input
 from nas_nb.record.trial import TrialStatus, changed_values
 from nas_nb.record.trial_facts import origin_text
 from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
-from nas_nb.workers.checkpoints import load_checkpoint, reason_of
+from nas_nb.workers.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.data.dataset import Data
+    from nas_nb.export.formats import SavedFile
     from nas_nb.export.training_script import TrainingPlan
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
@@ -220,6 +221,29 @@ class SearchTrial:
                 f"The trial {cause}: its score differs." for cause, so in causes.items() if so
             ),
         )
+
+    def save(self, path: str | Path, *, raw: bool = False, quantize: bool = False) -> SavedFile:
+        """Writes the trained model, loads it again, and compares both on eight samples.
+
+        Args:
+            path: "model.keras", "model.tflite" (LiteRT), "model.onnx" (with the extra `export`),
+                or a folder for a SavedModel.
+            raw: As for `model`; text layers go into ".keras" and a folder alone.
+            quantize: Whether a ".tflite" keeps its weights in 8 bits: smaller, and less exact.
+
+        Returns:
+            What was written: its size, and by how much its outputs differ.
+
+        Raises:
+            ExportError: The format can't hold the model, or the outputs differ by more than 1e-5
+                of the largest (not where it is quantised).
+            SearchError: As for `model`.
+        """
+        from nas_nb.export.formats import save_model
+
+        samples = self.data.x_test[:8]
+        samples = raw_samples(samples, self.data) if raw else samples
+        return save_model(self.model(raw=raw), path, samples, quantize=quantize)
 
     def retrain(
         self,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_nb.errors import SearchError
+from nas_nb.errors import SearchError, reason_of
 from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.record.files import leads_out, write_whole
 from nas_nb.record.trial import TrialStatus
@@ -265,12 +265,6 @@ def _check_weights(image: bytes, most: int) -> None:
                 size += item.nbytes
     if size > most:
         raise ValueError("its weights are larger than the model")
-
-
-def reason_of(error: Exception) -> str:
-    """Returns why a file could not be written or read, in one line."""
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(told).split())[:200]
 
 
 @contextmanager
