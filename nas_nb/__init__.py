@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nas_nb.export.raw_input import with_raw_input
     from nas_nb.notebook.race import race
     from nas_nb.notebook.replay import replay
-    from nas_nb.notebook.search_display import Search
+    from nas_nb.notebook.search_display import Search, runs
     from nas_nb.notebook.search_display import open_search as open  # noqa: A004 - as in `nas.open`
     from nas_nb.oracles.strategy_oracle import oracle
     from nas_nb.search.session import current_search
@@ -110,6 +110,7 @@ __all__ = [
     "race",
     "replay",
     "seed_for",
+    "runs",
     "select_best_structure",
     "show_versions",
     "spaces",
@@ -156,6 +157,7 @@ _HOMES = {
     "race": "nas_nb.notebook.race",
     "replay": "nas_nb.notebook.replay",
     "seed_for": "nas_nb.course.assignments",
+    "runs": "nas_nb.notebook.search_display",
     "select_best_structure": "nas_nb.steps",
     "show_versions": "nas_nb.versions",
     "spaces": "nas_nb.spaces",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import html
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
+from matplotlib.figure import Figure
 
-from nas_nb.errors import printable
+from nas_nb.errors import printable, reason_of
 from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
-from nas_nb.notebook.plots.figures import Picture, overview
+from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.diagram import draw_layout
+from nas_nb.notebook.plots.figures import Picture, image, overview
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
@@ -20,7 +25,10 @@ from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nas_nb.search.search import Search
+    from nas_nb.search.trials import SearchTrial
 
 BEST_SHOWN = 10
 FAILURES_SHOWN = 10
@@ -143,3 +151,55 @@ def _journal(now: Snapshot) -> str:
     if not path.is_file():
         return "not written before the start"
     return f"{wording.folder_text(now.directory)}/{path.name}"
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title><style>
+body {{ font: 15px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }}
+table {{ border-collapse: collapse; margin: 1em 0 }} td, th {{ padding: .2em .7em; border-bottom: 1px solid #ddd }}
+img {{ max-width: 100%; height: auto }} pre {{ background: #f4f4f4; padding: 1em; overflow: auto }}
+</style></head><body>
+<h1>{title}</h1>
+{record}
+{rest}
+</body></html>
+"""  # noqa: E501 - the page's own lines
+
+
+def write_page(search: Search, report: Report, path: str | Path) -> None:
+    """Writes a report as one HTML page, which asks for nothing from elsewhere."""
+    opening = search.history.opened[-1] if search.history.opened else {}
+    parts = []
+    if search.history.incumbent is not None:
+        for title, shown in (("architecture", _diagram), ("code", _code)):
+            parts += [f"<h2>Its {title}</h2>", _shown(shown, search.best)]
+    rows = [(name, _json(opening.get(name))) for name in ("identity", "data_recipe", "versions")]
+    parts += ["<h2>How to reproduce it</h2>", tables.table("Fingerprints and versions", (), rows)]
+    title = html.escape(f"Architecture search \u201c{search.name}\u201d")
+    page = _PAGE.format(title=title, record=report.html, rest="\n".join(parts))
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def _shown(show: Callable[[SearchTrial], str], trial: SearchTrial) -> str:
+    try:
+        return show(trial)
+    except Exception as error:  # noqa: BLE001 - the user's build function may raise anything
+        return f"<p>It can't be shown: {html.escape(reason_of(error))}</p>"
+
+
+def _diagram(trial: SearchTrial) -> str:
+    layout = trial.architecture.layout()
+    width, height = layout.width + 0.3, layout.height + 0.3
+    figure = Figure(figsize=(width, height), dpi=150)
+    draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
+    return image(drawing.png(figure), f"Diagram of trial {trial.number}.", width, height)
+
+
+def _code(trial: SearchTrial) -> str:
+    return f"<pre>{html.escape(trial.code())}</pre>"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=str)

@@ -11,6 +11,8 @@ from nas_nb.notebook import output, wording
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import ranking
 from nas_nb.search import search
+from nas_nb.search.folder import RUNS_FOLDER
+from nas_nb.search.runs import Runs
 from nas_nb.search.search import SearchListener
 from nas_nb.search.trials import register_explainer
 
@@ -137,11 +139,20 @@ class Search(search.Search):  # noqa: D101 - as documented below it
 
         return ablation_table(self, max_time)
 
-    def report(self) -> Report:
-        """Returns the record of the search so far, readable without a kernel: HTML or text."""
-        from nas_nb.notebook.report import Report
+    def report(self, path: str | Path | None = None) -> Report:
+        """Returns the record of the search so far, readable without a kernel: HTML or text.
 
-        return Report(self)
+        Args:
+            path: Where to write it as one page that needs nothing else, for example
+                "report.html": with the winner's diagram and code, fingerprints of the data, and
+                the versions. Default: nowhere.
+        """
+        from nas_nb.notebook.report import Report, write_page
+
+        report = Report(self)
+        if path is not None:
+            write_page(self, report, path)
+        return report
 
     def _ipython_display_(self) -> None:
         if not output.in_notebook():
@@ -220,3 +231,18 @@ def _explain(trial: SearchTrial, x: Any, method: str | Sequence[str] | None) -> 
     from nas_nb.notebook.explanation import prediction_view
 
     return prediction_view(trial, x, method)
+
+
+def runs(folder: str | Path = RUNS_FOLDER) -> Runs:
+    """Returns the searches under a folder as a table: name, state, data, trials, best, size.
+
+    `.open(name)` opens one again, `.delete(name)` removes one after asking, and `.frame()` is a
+    `pandas.DataFrame`.
+
+    Args:
+        folder: Where to look, in all depths; default: where searches are kept by default.
+
+    Raises:
+        SearchError: There is no such folder.
+    """
+    return Runs(folder, Search.open)

@@ -98,7 +98,7 @@ def check_free(folder: Path) -> None:
         raise SearchError(f"Expected a folder to keep the search in. Received: {here} is a file.")
     if not os.access(here, os.W_OK | os.X_OK):
         raise SearchError(f"Expected a folder that can be written. Received: {here}.")
-    if _is_locked(folder):
+    if is_locked(folder):
         raise SearchError(f"Another search is being written in {folder}. Choose another folder.")
     if (trials := read_history(folder)).opened:
         raise SearchError(
@@ -107,7 +107,8 @@ def check_free(folder: Path) -> None:
         )
 
 
-def _is_locked(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
+    """Tells whether a search is being written in a folder."""
     path = folder / JOURNAL_FILE
     if not os.path.lexists(f"{path}.lock"):
         return False

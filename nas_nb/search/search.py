@@ -43,6 +43,7 @@ from nas_nb.search.settings import (
     resumed_settings,
 )
 from nas_nb.search.steering import Steering
+from nas_nb.search.tracking import export_trials, log_trials
 from nas_nb.search.trials import SearchTrial
 from nas_nb.workers.control import SearchState
 
@@ -301,6 +302,27 @@ class Search:
         """
         implied = self.space.definition.implied
         return trials_frame(self.history, self.space.domain.names, implied)
+
+    def export(self, path: str | Path) -> Path:
+        """Writes `trials` to a ".csv" or ".parquet" file, and returns its path.
+
+        Raises:
+            SearchError: The path has another suffix, or ".parquet" needs pyarrow.
+        """
+        return export_trials(self.trials, path)
+
+    def log_to(self, service: str, directory: str | Path | None = None) -> str:
+        """Logs all trials so far: values, costs, and what was measured after each epoch.
+
+        Args:
+            service: "tensorboard", or "mlflow" (which has to be installed).
+            directory: Where: a folder for TensorBoard, default "tensorboard" in the project
+                folder; for MLflow a tracking URI, default its own.
+
+        Returns:
+            Where they are.
+        """
+        return log_trials(self, service, directory)
 
     @property
     def best(self) -> SearchTrial:

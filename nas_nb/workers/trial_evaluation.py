@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas_nb.errors import JournalWriteError, NasError, SearchError
+from nas_nb.errors import JournalWriteError, NasError, SearchError, reason_of
 from nas_nb.evaluate.backend import is_out_of_memory
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.early_stopping import cannot_reach, is_plateau
@@ -25,7 +25,6 @@ from nas_nb.record.trial import EMPTY, Outcome, TrialStatus
 from nas_nb.workers.checkpoints import (
     KEPT_CHECKPOINTS,
     load_checkpoint,
-    reason_of,
 )
 from nas_nb.workers.control import TrialError, TrialStoppedError
 

@@ -13,6 +13,7 @@ from nas_nb.notebook.report import Report, reopen_line
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
+from tests.search.tiny import CHOICES, tiny_data
 
 
 @pytest.fixture
@@ -134,3 +135,19 @@ def test_the_line_that_reopens_a_search_works_as_it_stands_and_one_error_names_a
 
 def test_what_is_in_the_journal_need_not_be_given(search):
     assert reopen_line(Snapshot(search)).startswith("nas.open('nas_nb_runs/digits'")
+
+
+def test_a_page_needs_nothing_from_outside_and_escapes_all_text(tmp_path):
+    name = "<b>a</b>"
+    search = nas_nb.Search(
+        CHOICES, tiny_data(), strategy="random", max_trials=2, epochs=1, name=name,
+        directory=tmp_path / "run",
+    ).run()  # fmt: skip
+    search.report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for told in ("Its architecture", "def build_model():", "Fingerprints"):
+        assert told in page
+    assert "&lt;b&gt;a&lt;/b&gt;" in page
+    assert name not in page
+    assert not re.search(r"<script|<link|(src|href)=.(?!data:)", page)
+    assert page.count("<img") >= 2
