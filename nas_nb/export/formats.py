@@ -128,19 +128,20 @@ Loader = Callable[[], npt.NDArray[Any]]
 def _write_keras(
     model: keras.Model, file: Path, samples: Samples, quantize: bool
 ) -> tuple[str, Loader]:
-    optimizer = getattr(model, "optimizer", None)
-    try:
-        if optimizer is not None:
-            model.optimizer = None  # of a training that is over, and loading it warns
-        model.save(file)
-    finally:
-        if optimizer is not None:
-            model.optimizer = optimizer
+    build_optimizer(model)
+    model.save(file)
 
     def load() -> npt.NDArray[Any]:
         return _outputs(keras.models.load_model(file)(samples, training=False))
 
     return "", load
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Gives the optimizer its variables: a file without them is loaded with a warning."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
 
 
 def _write_saved_model(

@@ -13,6 +13,7 @@ from nas_nb.errors import NasError, SearchError, printable, reason_of
 from nas_nb.evaluate.fidelity import Fidelity, scaled_images
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
+from nas_nb.export.formats import build_optimizer
 from nas_nb.export.prediction import class_names, in_own_units, model_input
 from nas_nb.export.raw_input import raw_samples, with_raw_input
 from nas_nb.record.trial import TrialStatus, changed_values
@@ -160,6 +161,7 @@ class SearchTrial:
         self._check_completed()
         model = self.untrained_model()
         load_checkpoint(self._weights, model, self.record)
+        build_optimizer(model)
         return with_raw_input(model, self.data) if raw else model
 
     def untrained_model(self, seed: int | None = None) -> keras.Model:
