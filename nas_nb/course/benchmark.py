@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.course.table import Array, Table, read_published, unpack
-from nas_nb.errors import DataError, SearchError, SpaceError, check_whole, nearest
+from nas_nb.errors import DataError, SearchError, SpaceError, check_type, check_whole, nearest
 from nas_nb.record.history import History
 from nas_nb.record.trial import TrialStatus
 from nas_nb.strategy.base import (
@@ -339,6 +339,7 @@ def benchmark(name: str | Path, task: str | None = None) -> Benchmark:
         >>> len(history.completed), bench.regret(history) < 0.1
         (40, True)
     """
+    check_type("name", name, (str, Path), "a benchmark's name or a path", error=DataError)
     known = sorted(file.stem for file in TABLES.glob(f"*{SUFFIX}"))
     if str(name) in known:
         return _shipped(str(name))

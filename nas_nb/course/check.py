@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.course.benchmark import Benchmark, benchmark
-from nas_nb.errors import SearchError, StrategyError, check_whole
+from nas_nb.errors import SearchError, StrategyError, check_type, check_whole
 from nas_nb.strategy.base import Proposal, SpaceExhausted, proposal_rng
 from nas_nb.strategy.function import (
     FunctionStrategy,
@@ -132,6 +132,8 @@ def check(
     check_whole("", "seeds", seeds, 10, error=SearchError)
     check_whole("", "trials", trials, 10, len(bench), error=SearchError)
     check_whole("", "seed", seed, 0, error=SearchError)
+    wanted = "a number of seconds"
+    check_type("seconds_per_call", seconds_per_call, (int, float), wanted, error=SearchError)
     asked = _Asked(bench, bench.bound(strategy), seconds_per_call)
     try:
         searches = [asked.search(trials, _seed(seed, number)) for number in range(seeds)]

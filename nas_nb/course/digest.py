@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SearchError
+from nas_nb.errors import SearchError, check_type
 from nas_nb.record.journal import JOURNAL_FILE, read_events, read_history
 from nas_nb.record.trial import TrialStatus
 
@@ -91,6 +91,7 @@ def digest(folder: str | Path) -> Digest:
         >>> print(nas.digest("nas_nb_runs/ps1"))
         20 of 20 trials completed, 200 epochs in 61 s of training, ...: all of it fits. ...
     """
+    check_type("folder", folder, (str, Path), "a search's folder", error=SearchError)
     path = Path(folder).expanduser()
     path = path / JOURNAL_FILE if path.is_dir() else path
     if not path.is_file():
