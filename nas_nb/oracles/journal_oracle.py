@@ -153,15 +153,17 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
         builder = WeightlessBuilder()
         with undisturbed_random_state():
             try:
-                usual = record_build(build, {}, builder).asked
-                last = record_build(build, self.history.finished[-1].values, builder).asked
+                usual = asked = record_build(build, {}, builder).asked
+                if not _is_of_users(tuner):  # else a trial may not have built what it was given
+                    values = self.history.finished[-1].values
+                    asked += record_build(build, values, builder).asked
             finally:
                 builder.close()
         earlier = [from_hyperparameter(parameter) for parameter in self.hyperparameters.space]
         names = {parameter.name for parameter in earlier}
         changed = [p for p in usual if p.name in names - self._given and p not in earlier]
         # A range may depend on a value; a name that such a trial did not ask for is new.
-        added = [p for p in (*usual, *last) if p.name not in names] if self.tune_new_entries else []
+        added = [p for p in asked if p.name not in names] if self.tune_new_entries else []
         assert self._file is not None
         for parameter in (*changed, *added):
             raise _other_space(parameter, earlier, self._file)
@@ -178,11 +180,7 @@ class JournalOracle(kt.Oracle):  # type: ignore[misc]
 
     def _space_of(self, tuner: Any, build: Build) -> Domain | None:
         """Returns all that a tuner's trials ask for; None where more than `build` may ask."""
-        trains = type(tuner).run_trial.__module__
-        of_users = has_own_fit(tuner.hypermodel) or not trains.startswith(
-            ("keras_tuner.", "nas_nb.")
-        )
-        if of_users or isinstance(tuner.hypermodel, SearchSpace):
+        if _is_of_users(tuner) or isinstance(tuner.hypermodel, SearchSpace):
             return None
         try:
             return discover(build)
@@ -322,6 +320,12 @@ def check_same_space(given: kt.HyperParameters, known: kt.HyperParameters, path:
     for parameter in map(from_hyperparameter, given.space):
         if parameter not in earlier:
             raise _other_space(parameter, earlier, path)
+
+
+def _is_of_users(tuner: Any) -> bool:
+    """Returns whether the code that builds and trains a trial is the user's own."""
+    trains = type(tuner).run_trial.__module__
+    return has_own_fit(tuner.hypermodel) or not trains.startswith(("keras_tuner.", "nas_nb."))
 
 
 def _other_space(now: Parameter, earlier: list[Parameter], path: Path) -> StrategyError:

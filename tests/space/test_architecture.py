@@ -93,7 +93,7 @@ def test_summary_lists_choices_and_layers_and_leaves_random_states_alone() -> No
 def test_layers_of_the_model_are_laid_out_where_the_space_draws_nothing_itself() -> None:
     space = SPACE.for_data(DataSpec((3,), Task.REGRESSION, 1))
     labels = [box.label for box in space.architecture(ONE).layout().boxes]
-    assert labels == ["input (3,)", "Dense 8 tanh", "Dense 1"]
+    assert labels == ["input (3,)", "Dense 8 tanh\n8, 32 params", "Dense 1\n1, 9 params"]
     with pytest.raises(SpaceError, match=r"space\.for_data"):
         SPACE.architecture(ONE).layout()
 
