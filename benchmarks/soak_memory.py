@@ -30,7 +30,7 @@ def memory_by_trial(folder: Path, trials: int, **changes: Any) -> list[int]:
     """Returns the process's resident bytes at the end of each trial of a search."""
     seen: list[int] = []
     process = psutil.Process()
-    prune = CheckpointStore.prune
+    prune = CheckpointStore.remove_unneeded
 
     def measured(checkpoints: CheckpointStore) -> None:
         prune(checkpoints)
@@ -38,11 +38,11 @@ def memory_by_trial(folder: Path, trials: int, **changes: Any) -> list[int]:
 
     settings: dict[str, Any] = {"strategy": "random", "epochs": 1, "max_trials": trials, **changes}
     search = Search(SPACE, nas.load("digits"), directory=folder, **settings)
-    CheckpointStore.prune = measured  # type: ignore[method-assign]
+    CheckpointStore.remove_unneeded = measured  # type: ignore[method-assign]
     try:
         search.run()
     finally:
-        CheckpointStore.prune = prune  # type: ignore[method-assign]
+        CheckpointStore.remove_unneeded = prune  # type: ignore[method-assign]
     return seen
 
 

@@ -7,7 +7,8 @@ HTML which the painter alone writes. Of the tabs only the one in view is painted
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from copy import copy
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,13 @@ class Panel:
         while self._asked:  # pictures are the painter's
             self._asked.pop(0)()
         now = Snapshot(self._search)
+        with ExitStack() as held:  # one message beside the other, so that they tell of one moment
+            for view in _texts_in(self.widget):
+                held.enter_context(view.hold_sync())
+            self._paint(now)
+        return now
+
+    def _paint(self, now: Snapshot) -> None:
         texts = {name: text(now) for name, text in _VIEWS.items()}
         self._fold(now)
         if self.settings.value:
@@ -134,7 +142,6 @@ class Panel:
             self._views[name].value = text
         self._clock.value = _progress(now)
         self.touch.tell(now)
-        return now
 
     def paint_clock(self, now: Snapshot) -> None:
         """Brings the time that passed and is left up to date; all else is as it was."""
@@ -230,6 +237,13 @@ def _status(now: Snapshot) -> str:
     about = f'<p class="nas-about nas-choice">{reason}</p>' if reason else ""
     state = f'<span class="nas-dot nas-{now.state.value}"></span>'
     return f'<p role="status" aria-live="polite" class="nas-status">{state}{text}</p>{about}'
+
+
+def _texts_in(widget: widgets.Widget) -> Iterator[widgets.HTML]:
+    if isinstance(widget, widgets.HTML):
+        yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _texts_in(child)
 
 
 def _not_ready(reason: str) -> str:
