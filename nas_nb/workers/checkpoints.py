@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from nas_nb.errors import SearchError, reason_of
 from nas_nb.evaluate.training_state import Arrays, TrainingState
+from nas_nb.private_imports import global_state
 from nas_nb.record.files import leads_out, write_whole
 from nas_nb.record.trial import TrialStatus
 
@@ -182,8 +183,18 @@ class _WeightsImage(io.BytesIO):
 def weights_image(model: keras.Model) -> io.BytesIO:
     """Returns a model's file of weights in memory: HDF5 that meets a full disk ends the process."""
     image = _WeightsImage()
+    _keep_skipped_attributes()
     model.save_weights(image)
     return image
+
+
+def _keep_skipped_attributes() -> None:
+    """Lets Keras find which attributes of a layer it need not save, once they are known."""
+    # Keras 3.15 keeps them under one name and looks for them under another, so that it builds an
+    # object to find them for every layer of every save: half of what a save costs.
+    for kind in ("Layer", "Functional", "Sequential"):
+        known = global_state.get_global_attribute(f"saving_attr_skipset_{kind}")
+        global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
 
 
 _SEAL = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")

@@ -90,6 +90,22 @@ def test_keras_reads_a_checkpoint_as_any_file_of_weights(checkpoints: Checkpoint
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
 
 
+def test_what_a_layer_need_not_save_is_found_once(
+    checkpoints: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, made = trained(), []
+    checkpoints.save(model, model.get_weights(), 0, 0.5)
+    usual = layers.Layer.__init__
+
+    def counted(layer: layers.Layer, *args: Any, **kwargs: Any) -> None:
+        made.append(layer)
+        usual(layer, *args, **kwargs)
+
+    monkeypatch.setattr(layers.Layer, "__init__", counted)
+    checkpoints.save(model, model.get_weights(), 1, 0.6)
+    assert made == []
+
+
 def test_only_the_best_keep_their_files(checkpoints: CheckpointStore) -> None:
     model = trained()
     names = [
