@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, ClassVar
 
@@ -50,7 +50,8 @@ class Halving(Strategy):
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Returns the next promotion of a bracket, or a new architecture for the latest."""
         most = full_epochs(self.name, history, self.max_epochs)
-        plan = (self._limited(bracket, history) for bracket in self.brackets(most))
+        limited = cache(lambda bracket: self._limited(bracket, history))  # few of them differ
+        plan = map(limited, self.brackets(most))
         races = replay_brackets(history, self.name, plan)
         filling = races[-1] if races and races[-1].has_room else None
         # Hyperband's Algorithm 1, lines 4 to 8: for each i run all t in T, then T = top_k(T, L).
