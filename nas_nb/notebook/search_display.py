@@ -13,7 +13,7 @@ from nas_nb.notebook.tables import ranking
 from nas_nb.search import search
 from nas_nb.search.folder import RUNS_FOLDER
 from nas_nb.search.runs import Runs
-from nas_nb.search.search import SearchListener
+from nas_nb.search.session import SearchListener
 from nas_nb.search.trials import register_explainer
 
 if TYPE_CHECKING:

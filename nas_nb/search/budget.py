@@ -242,6 +242,14 @@ def shows_limits(search: type[T]) -> type[T]:
     return search
 
 
+def check_arguments(search: type, given: Mapping[str, Any]) -> None:
+    """Refuses what is no argument of a class that `shows_limits` lists the limits of."""
+    known = inspect.signature(search).parameters
+    for name in given:
+        if name not in known:
+            raise SearchError(f"A search takes no argument '{name}'.{nearest(name, known)}")
+
+
 def limit_arguments(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the arguments of `Search` for the limits in a journal, as `Budget.to_json` wrote."""
     return {limit.name: recorded[limit.field] for limit in LIMITS if limit.field in recorded}

@@ -91,6 +91,20 @@ def is_chosen(folder: Path) -> bool:
     return folder.parent.name != RUNS_FOLDER.name or _BY_TIME.match(folder.name) is None
 
 
+def folder_before_start(directory: str | Path, name: str, current: Path, history: History) -> Path:
+    """Returns the folder that a search is to be kept in; once it began there is no other one."""
+    folder = choose_folder(directory, name)
+    if folder == current:
+        return folder
+    if history.opened:
+        raise SearchError(
+            f"The search '{name}' is kept in {current}: its folder can be changed before the "
+            "first start alone."
+        )
+    check_free(folder)
+    return folder
+
+
 def check_free(folder: Path) -> None:
     """Checks that a search can be kept in a folder; makes nothing there."""
     here = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
-import threading
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import BudgetError, SearchError, check_whole, nearest, printable, tell
+from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import MAX_TIME_S, is_headless
 from nas_nb.record.trial_facts import trials_frame
-from nas_nb.search.budget import Budget, shows_limits
+from nas_nb.search import session
+from nas_nb.search.budget import Budget, check_arguments, shows_limits
 from nas_nb.search.folder import (
-    check_free,
     check_same_search,
     choose_folder,
+    folder_before_start,
     read_history,
     reading,
     recorded_arguments,
 )
 from nas_nb.search.identity import notes_on_reopening
 from nas_nb.search.objective import as_objective
-from nas_nb.search.run import Project, Run
-from nas_nb.search.session import (
-    claim,
-    interrupt_stops,
-    release,
-    remember,
-    running_in,
-    wait_until,
-    wait_until_async,
-)
+from nas_nb.search.run import Project
 from nas_nb.search.settings import (
     Settings,
     SpaceLike,
@@ -45,7 +35,6 @@ from nas_nb.search.settings import (
 from nas_nb.search.steering import Steering
 from nas_nb.search.tracking import export_trials, log_trials
 from nas_nb.search.trials import SearchTrial
-from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -57,31 +46,8 @@ if TYPE_CHECKING:
     from nas_nb.search.budget import Progress
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
+    from nas_nb.workers.control import SearchState
 
-
-class SearchListener:
-    """Is told what happens to a search, in the thread that asked for it; this one does nothing."""
-
-    @property
-    def blocking(self) -> bool:
-        """Whether a search has to run in the thread that starts it."""
-        return False
-
-    def on_start(self, run: Run) -> None:
-        """Is told when a run begins."""
-
-    def on_change(self) -> None:
-        """Is told after settings were changed and after every steering action."""
-
-    def on_wait(self, wait: Callable[[float | None], None], timeout: float | None) -> None:
-        """Waits, with what `wait` returns after so many seconds or at the search's end."""
-        wait(timeout)
-
-    def on_settled(self) -> None:
-        """Is told when somebody has waited, whether or not the search has ended."""
-
-
-NO_LISTENER = SearchListener()
 
 _INTERNAL = ("listener", "project", "settings")
 """What the package calls of a search, and Tab does not offer."""
@@ -147,7 +113,7 @@ class Search:
         name: str | None = None,
         **limits: Any,
     ) -> None:
-        self._refuse_unknown(limits)
+        check_arguments(type(self), limits)
         if name is not None and not isinstance(name, str):
             raise SearchError(f"Expected a name as text. Received: name={name!r}.")
         if is_headless() and limits.get("max_time") is None:
@@ -182,13 +148,7 @@ class Search:
         requested = requested_settings(settings)
         self.project = Project(folder, resumed_settings(settings, history), requested, history)
         self._attach()
-        remember(self)
-
-    def _refuse_unknown(self, limits: Mapping[str, Any]) -> None:
-        known = inspect.signature(type(self)).parameters
-        for name in limits:
-            if name not in known:
-                raise SearchError(f"A search takes no argument '{name}'.{nearest(name, known)}")
+        session.remember(self)
 
     @classmethod
     def open(cls, directory: str | Path, **given: Any) -> Self:
@@ -210,9 +170,9 @@ class Search:
             return cls(**arguments)
 
     @property
-    def listener(self) -> SearchListener:
+    def listener(self) -> session.SearchListener:
         """What follows the search."""
-        return NO_LISTENER
+        return session.NO_LISTENER
 
     @property
     def directory(self) -> Path:
@@ -336,10 +296,7 @@ class Search:
         """
         trial = self.history.incumbent
         if trial is None:
-            raise SearchError(
-                f"The search '{self.name}' has no incumbent yet: it is {self.state}, "
-                f"{len(self.history.finished)} trials ended and none completed; {self._advice()}"
-            )
+            raise session.no_incumbent(self)
         return self._trial(trial)
 
     def trial(self, number: int) -> SearchTrial:
@@ -378,16 +335,6 @@ class Search:
     def _trial(self, trial: Trial) -> SearchTrial:
         return SearchTrial(trial, self.history, self.settings, self.directory / "checkpoints")
 
-    def _advice(self) -> str:
-        _, failure = self.history.failures_in_a_row
-        if self.state is SearchState.RUNNING:
-            return "wait: `await search`."
-        if self.state is SearchState.PAUSED:
-            return "let it go on: `search.resume()`."
-        if self.state is SearchState.FINISHED:
-            return f"the last one failed: {failure} Mend the space, and search in another folder."
-        return "run it: `search.start()`."
-
     @property
     def elapsed_s(self) -> float:
         """Seconds of search so far, earlier runs included and pauses left out."""
@@ -423,7 +370,7 @@ class Search:
         if run is not None and run.state.live:
             run.control.resume()
         elif not self.project.spent:
-            self._launch()
+            session.launch(self)
         return self
 
     def run(self) -> Self:
@@ -439,7 +386,7 @@ class Search:
         if self.state.live:
             self.wait()
         elif not self.project.spent:
-            self._work_here()
+            session.work_here(self)
         return self
 
     def pause(self) -> None:
@@ -457,7 +404,7 @@ class Search:
         if run is not None and run.state.live:
             run.control.resume()
         else:
-            self._launch()
+            session.launch(self)
 
     def stop(self) -> None:
         """Asks the search to end within one batch or one second; it can be resumed later."""
@@ -476,14 +423,14 @@ class Search:
         """
         try:
             self.listener.on_wait(self._wait, timeout)
-            self._raise_error()
+            session.raise_error(self)
         finally:
             self.listener.on_settled()
 
     def _wait(self, timeout: float | None) -> None:
         run = self.project.run
         if run is not None:
-            wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
+            session.wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._wait_async().__await__()
@@ -492,8 +439,8 @@ class Search:
         run = self.project.run
         try:
             if run is not None:
-                await wait_until_async(run.settled, run.ended.is_set, run.control.stop)
-            self._raise_error()
+                await session.wait_until_async(run.settled, run.ended.is_set, run.control.stop)
+            session.raise_error(self)
         finally:
             self.listener.on_settled()
 
@@ -514,22 +461,11 @@ class Search:
                     f"The search '{self.name}' is {self.state}: stop it first, or change its "
                     "strategy or budget with `search.steer`."
                 )
-            folder = self._checked_folder(changes.pop("directory", self.directory))
+            directory = changes.pop("directory", self.directory)
+            folder = folder_before_start(directory, self.name, self.directory, self.history)
             self.project.reconfigure(changes)
             self.project.folder = folder
         self.listener.on_change()
-
-    def _checked_folder(self, directory: str | Path) -> Path:
-        folder = choose_folder(directory, self.name)
-        if folder == self.directory:
-            return folder
-        if self.history.opened:
-            raise SearchError(
-                f"The search '{self.name}' is kept in {self.directory}: its folder can be changed "
-                "before the first start alone."
-            )
-        check_free(folder)
-        return folder
 
     def _attach(self) -> None:
         """Shares the project of the search that runs in the folder.
@@ -537,65 +473,9 @@ class Search:
         A cell that is run again makes a second search of the first: two could not write there. If
         the cell was changed since then it stays a search of its own, which has to wait.
         """
-        running = running_in(self.directory)
+        running = session.running_in(self.directory)
         if running is not None and running.project.requested == self.project.requested:
             self.project = running.project
-
-    def _launch(self) -> None:
-        if self.listener.blocking:
-            self._work_here()
-            return
-        run = self._begin()
-        # The name is unique: KerasTuner tells the holders of its locks apart by it.
-        name = f"nas_nb-search-{id(run):x}"
-        threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
-
-    def _begin(self) -> Run:
-        with self.project.lock:
-            if self.state.live:
-                raise SearchError(f"The search '{self.name}' is {self.state} already.")
-            spent = self.project.spent
-            if spent:
-                raise BudgetError(
-                    f"Nothing is left of the budget ({spent}): raise it, for example with "
-                    "`search.configure(max_trials=...)`, and start again."
-                )
-            claim(self)
-            try:
-                run = self.project.begin()
-            except BaseException:
-                release(self)
-                raise
-        self.listener.on_start(run)
-        return run
-
-    def _work(self, run: Run) -> None:
-        try:
-            run.work()
-        finally:
-            release(self)
-            run.ended.set()
-
-    def _work_here(self) -> None:
-        try:
-            run = self._begin()
-            run.control.patient = False
-            with interrupt_stops(run.control.stop):
-                self._work(run)
-            self._raise_error()
-            if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
-                raise SearchError(f"The search '{self.name}' stopped: {run.control.pause_reason}")
-        finally:
-            self.listener.on_settled()
-
-    def _raise_error(self) -> None:
-        if self.error is not None:
-            raise self.error
-        if self.state is SearchState.PAUSED and self.reason is not None:
-            raise SearchError(
-                f"The search '{self.name}' paused: {self.reason} "
-                "Go on with `search.resume()`, or end it with `search.stop()`."
-            )
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INTERNAL]

@@ -1,4 +1,4 @@
-"""The kernel's one running search, and waiting for it."""
+"""The kernel's one running search: beginning a run, its thread, its listener, waiting for it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,42 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas_nb.errors import SearchError
+from nas_nb.errors import BudgetError, SearchError
 from nas_nb.record.trial import changed_values
 from nas_nb.search.budget import limit_arguments
 from nas_nb.strategy.registry import STRATEGIES
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from nas_nb.search.run import Project
-    from nas_nb.workers.control import SearchState
+    from nas_nb.search.run import Project, Run
+
+
+class SearchListener:
+    """Is told what happens to a search, in the thread that asked for it; this one does nothing."""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a search has to run in the thread that starts it."""
+        return False
+
+    def on_start(self, run: Run) -> None:
+        """Is told when a run begins."""
+
+    def on_change(self) -> None:
+        """Is told after settings were changed and after every steering action."""
+
+    def on_wait(self, wait: Callable[[float | None], None], timeout: float | None) -> None:
+        """Waits, with what `wait` returns after so many seconds or at the search's end."""
+        wait(timeout)
+
+    def on_settled(self) -> None:
+        """Is told when somebody has waited, whether or not the search has ended."""
+
+
+NO_LISTENER = SearchListener()
 
 
 class LiveSearch(Protocol):
@@ -37,6 +62,18 @@ class LiveSearch(Protocol):
     @property
     def state(self) -> SearchState:
         """What it does."""
+
+    @property
+    def listener(self) -> SearchListener:
+        """What follows it."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended its last run, if that failed."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why its last run ended or waits."""
 
     def stop(self) -> None:
         """Asks it to end."""
@@ -75,7 +112,7 @@ def remember(search: LiveSearch) -> None:
     _SESSION.latest = weakref.ref(search)
 
 
-def claim(search: LiveSearch) -> None:
+def _claim(search: LiveSearch) -> None:
     """Makes `search` the running one."""
     with _SESSION.lock:
         running = _SESSION.running
@@ -93,11 +130,91 @@ def _refusal(running: LiveSearch, search: LiveSearch) -> str:
     return f"{found}: wait for it, or stop it with `%nas stop` or `nas.current_search().stop()`."
 
 
-def release(search: LiveSearch) -> None:
+def _release(search: LiveSearch) -> None:
     """Lets another search run."""
     with _SESSION.lock:
         if _SESSION.running is search:
             _SESSION.running = None
+
+
+def launch(search: LiveSearch) -> None:
+    """Begins a run in a thread of its own, or in this one where the listener needs that."""
+    if search.listener.blocking:
+        work_here(search)
+        return
+    run = _begin(search)
+    # The name is unique: KerasTuner tells the holders of its locks apart by it.
+    name = f"nas_nb-search-{id(run):x}"
+    threading.Thread(target=_work, args=(search, run), name=name, daemon=True).start()
+
+
+def work_here(search: LiveSearch) -> None:
+    """Runs the search in the calling thread to its end; raises what ended it or made it wait."""
+    try:
+        run = _begin(search)
+        run.control.patient = False
+        with interrupt_stops(run.control.stop):
+            _work(search, run)
+        raise_error(search)
+        if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
+            raise SearchError(f"The search '{search.name}' stopped: {run.control.pause_reason}")
+    finally:
+        search.listener.on_settled()
+
+
+def raise_error(search: LiveSearch) -> None:
+    """Raises what ended the search, or why it paused by itself."""
+    if search.error is not None:
+        raise search.error
+    if search.state is SearchState.PAUSED and search.reason is not None:
+        raise SearchError(
+            f"The search '{search.name}' paused: {search.reason} "
+            "Go on with `search.resume()`, or end it with `search.stop()`."
+        )
+
+
+def no_incumbent(search: LiveSearch) -> SearchError:
+    """Returns the error for who asks for an incumbent that is not there, with what to do."""
+    history, advice = search.project.history, "run it: `search.start()`."
+    if search.state is SearchState.RUNNING:
+        advice = "wait: `await search`."
+    elif search.state is SearchState.PAUSED:
+        advice = "let it go on: `search.resume()`."
+    elif search.state is SearchState.FINISHED:
+        _, failure = history.failures_in_a_row
+        advice = f"the last one failed: {failure} Mend the space, and search in another folder."
+    return SearchError(
+        f"The search '{search.name}' has no incumbent yet: it is {search.state}, "
+        f"{len(history.finished)} trials ended and none completed; {advice}"
+    )
+
+
+def _begin(search: LiveSearch) -> Run:
+    with search.project.lock:
+        if search.state.live:
+            raise SearchError(f"The search '{search.name}' is {search.state} already.")
+        spent = search.project.spent
+        if spent:
+            raise BudgetError(
+                f"Nothing is left of the budget ({spent}): raise it, for example with "
+                "`search.configure(max_trials=...)`, and start again."
+            )
+        _claim(search)
+        try:
+            run = search.project.begin()
+        except BaseException:
+            _release(search)
+            raise
+    search.listener.on_start(run)
+    return run
+
+
+def _work(search: LiveSearch, run: Run) -> None:
+    try:
+        run.work()
+    finally:
+        _release(search)
+        run.ended.set()
 
 
 def end_running(timeout_s: float = 10.0) -> None:
