@@ -10,7 +10,7 @@ import numpy as np
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.fidelity import nested_order
 from nas_nb.evaluate.global_state import seeded
-from nas_nb.evaluate.proxies.ranking import (
+from nas_nb.evaluate.proxy_scores import (
     FEWEST_CANDIDATES,
     ProxyRank,
     ProxyScore,

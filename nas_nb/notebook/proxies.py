@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nas_nb.errors import printable
-from nas_nb.evaluate.proxies.ranking import BASELINES, chance_tau
+from nas_nb.evaluate.proxy_scores import BASELINES, chance_tau
 from nas_nb.explain.proxy_ranking import ProxyRanks, measure_proxies
 from nas_nb.notebook import output, tables
 from nas_nb.notebook.plots import drawing

@@ -5,7 +5,7 @@ import sys
 import pytest
 from matplotlib.figure import Figure
 
-from nas_nb.evaluate.proxies.ranking import ProxyScore, rank_proxies
+from nas_nb.evaluate.proxy_scores import ProxyScore, rank_proxies
 from nas_nb.explain.proxy_ranking import ProxyRanks
 from nas_nb.notebook import output
 from nas_nb.notebook.proxies import ProxyTable

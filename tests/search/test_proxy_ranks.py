@@ -9,8 +9,8 @@ from scipy.stats import kendalltau
 from nas_nb.data.dataset import Data
 from nas_nb.errors import NasError, SearchError
 from nas_nb.evaluate.global_state import seeded
-from nas_nb.evaluate.proxies.gradient_proxies import snip
-from nas_nb.evaluate.proxies.ranking import params_proxy
+from nas_nb.evaluate.proxies import snip
+from nas_nb.evaluate.proxy_scores import params_proxy
 from nas_nb.explain import proxy_ranking
 from nas_nb.explain.proxy_ranking import measure_proxies
 from tests.search.tiny import tiny_search

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.ranking import PROXIES, get_proxy
+from nas_nb.evaluate.proxy_scores import PROXIES, get_proxy
 from tests.evaluate.proxies.nets import NETS, batch
 
 

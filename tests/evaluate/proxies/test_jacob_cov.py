@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.activation_proxies import jacob_cov
+from nas_nb.evaluate.proxies import jacob_cov
 from tests.evaluate.proxies.nets import batch, compiled, dense
 
 

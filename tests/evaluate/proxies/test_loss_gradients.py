@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.gradient_proxies import grad_norm, snip
+from nas_nb.evaluate.proxies import grad_norm, snip
 from tests.evaluate.proxies.nets import NETS, batch, dense
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.activation_proxies import naswot
+from nas_nb.evaluate.proxies import naswot
 from tests.evaluate.proxies.nets import batch, compiled, convolutional, dense
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.gradient_proxies import synflow
+from nas_nb.evaluate.proxies import synflow
 from tests.evaluate.proxies.nets import batch, compiled, convolutional, dense, residual
 
 

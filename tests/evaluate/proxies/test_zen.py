@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxies.activation_proxies import ALPHA, zen
+from nas_nb.evaluate.proxies import ALPHA, zen
 from tests.evaluate.proxies.nets import batch, compiled, convolutional, dense, residual
 
 SHAPE = (5, 6, 6, 2)

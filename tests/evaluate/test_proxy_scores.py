@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from nas_nb.evaluate.proxies.ranking import PROXIES, ProxyScore, chance_tau, rank_proxies, score_all
+from nas_nb.evaluate.proxy_scores import PROXIES, ProxyScore, chance_tau, rank_proxies, score_all
 from tests.evaluate.proxies.nets import NETS, batch
 
 

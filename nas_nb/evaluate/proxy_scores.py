@@ -13,8 +13,7 @@ from scipy.stats import kendalltau
 
 from nas_nb.errors import MeasureError, nearest
 from nas_nb.evaluate import costs
-from nas_nb.evaluate.proxies.activation_proxies import jacob_cov, naswot, zen
-from nas_nb.evaluate.proxies.gradient_proxies import grad_norm, snip, synflow
+from nas_nb.evaluate.proxies import grad_norm, jacob_cov, naswot, snip, synflow, zen
 
 if TYPE_CHECKING:
     import keras
