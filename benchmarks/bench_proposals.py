@@ -24,7 +24,7 @@ from nas_nb.record.history import History
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.strategy.base import proposal_rng
-from nas_nb.strategy.multi_fidelity.bohb import Bohb
+from nas_nb.strategy.bohb import Bohb
 from nas_nb.strategy.random_grid import Grid
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 

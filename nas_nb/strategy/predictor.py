@@ -29,7 +29,7 @@ from nas_nb.strategy.initial_design import (
     near_candidate,
     unlike_candidate,
 )
-from nas_nb.strategy.multi_fidelity.rungs import (
+from nas_nb.strategy.rungs import (
     FACTOR_HELP,
     MAX_EPOCHS_HELP,
     Rungs,

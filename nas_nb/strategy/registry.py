@@ -10,16 +10,16 @@ from nas_nb.errors import StrategyError, nearest, shown
 from nas_nb.strategy.auto import Auto
 from nas_nb.strategy.base import Strategy, check_options
 from nas_nb.strategy.bayesian import BayesianOptimization
+from nas_nb.strategy.bohb import Bohb
 from nas_nb.strategy.evolution import Evolution
 from nas_nb.strategy.function import FunctionStrategy, Propose
 from nas_nb.strategy.local_search import Greedy, LocalSearch
-from nas_nb.strategy.multi_fidelity.bohb import Bohb
-from nas_nb.strategy.multi_fidelity.successive_halving import Asha, Hyperband, SuccessiveHalving
 from nas_nb.strategy.multi_objective import Nsga2
 from nas_nb.strategy.optuna_samplers import CmaEs, Tpe
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_grid import Grid, RandomSearch
 from nas_nb.strategy.reinforce import Reinforce
+from nas_nb.strategy.successive_halving import Asha, Hyperband, SuccessiveHalving
 from nas_nb.strategy.weight_sharing import Darts, OneShot
 
 if TYPE_CHECKING:

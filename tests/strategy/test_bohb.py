@@ -5,8 +5,8 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.oracles.strategy_oracle import StrategyOracle
-from nas_nb.strategy.multi_fidelity.bohb import Bohb
-from nas_nb.strategy.multi_fidelity.successive_halving import Hyperband
+from nas_nb.strategy.bohb import Bohb
+from nas_nb.strategy.successive_halving import Hyperband
 from tests.strategy.worlds import MAXIMISE, chain, mixed, quality, train
 
 

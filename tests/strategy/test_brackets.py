@@ -7,7 +7,7 @@ import pytest
 
 from nas_nb.record.history import History, fold
 from nas_nb.record.trial import Trial, TrialStatus
-from nas_nb.strategy.multi_fidelity.successive_halving import (
+from nas_nb.strategy.successive_halving import (
     Bracket,
     BracketRun,
     hyperband_brackets,

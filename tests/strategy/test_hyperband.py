@@ -9,7 +9,7 @@ from nas_nb.errors import StrategyError
 from nas_nb.oracles.strategy_oracle import StrategyOracle
 from nas_nb.record.trial import values_key
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.strategy.multi_fidelity.successive_halving import Hyperband
+from nas_nb.strategy.successive_halving import Hyperband
 from tests.strategy.worlds import MAXIMISE, answer, early, mixed, train
 
 

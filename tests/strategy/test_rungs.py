@@ -5,7 +5,7 @@ import pytest
 from nas_nb.errors import StrategyError
 from nas_nb.record.history import History
 from nas_nb.strategy.base import Proposal, best_of
-from nas_nb.strategy.multi_fidelity.rungs import Rungs, full_epochs, granted, ladder
+from nas_nb.strategy.rungs import Rungs, full_epochs, granted, ladder
 from tests.strategy.worlds import twelve
 
 POINTS = list(twelve().enumerate())

@@ -4,7 +4,7 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.oracles.strategy_oracle import StrategyOracle
-from nas_nb.strategy.multi_fidelity.successive_halving import SuccessiveHalving
+from nas_nb.strategy.successive_halving import SuccessiveHalving
 from tests.strategy.worlds import MAXIMISE, mixed, train, twelve
 
 

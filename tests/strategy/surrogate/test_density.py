@@ -7,7 +7,7 @@ import numpy as np
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition
 from nas_nb.spaces.nasbench101 import nasbench101_cell
-from nas_nb.strategy.multi_fidelity.bohb import KernelDensity, PositionTable
+from nas_nb.strategy.bohb import KernelDensity, PositionTable
 from tests.strategy.worlds import chain, choice, mixed, rng
 
 

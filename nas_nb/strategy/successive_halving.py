@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 from nas_nb.record.trial import TrialStatus
 from nas_nb.strategy.base import Proposal, SpaceExhausted, Strategy, best_of, option, sample_new
 from nas_nb.strategy.evolution import Evolution
-from nas_nb.strategy.multi_fidelity.rungs import (
+from nas_nb.strategy.predictor import Predictor
+from nas_nb.strategy.random_grid import RandomSearch
+from nas_nb.strategy.rungs import (
     FACTOR_HELP,
     MAX_EPOCHS_HELP,
     MIN_EPOCHS_HELP,
@@ -22,8 +24,6 @@ from nas_nb.strategy.multi_fidelity.rungs import (
     ladder,
     promotion_proposal,
 )
-from nas_nb.strategy.predictor import Predictor
-from nas_nb.strategy.random_grid import RandomSearch
 
 if TYPE_CHECKING:
     import numpy as np

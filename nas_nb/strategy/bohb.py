@@ -15,8 +15,8 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.encoding import LONGEST_LIST, Axis
 from nas_nb.space.isomorphism import DistinctDomain
 from nas_nb.strategy.base import Candidate, option, sample_new, select_informative
-from nas_nb.strategy.multi_fidelity.rungs import granted
-from nas_nb.strategy.multi_fidelity.successive_halving import Hyperband
+from nas_nb.strategy.rungs import granted
+from nas_nb.strategy.successive_halving import Hyperband
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

@@ -1,1 +1,0 @@
-"""Strategies that train many a little and few in full."""
