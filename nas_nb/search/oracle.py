@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.events import USER, SteerAction
-from nas_nb.search.identity import strategy_identity
+from nas_nb.search.folder import strategy_identity
 from nas_nb.space.restriction import Rules
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy

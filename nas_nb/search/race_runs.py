@@ -25,8 +25,9 @@ from nas_nb.evaluate.tabular import (
 from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.record.trial import Outcome, TrialStatus, values_key
-from nas_nb.search.folder import folder_name, read_history
-from nas_nb.search.identity import (
+from nas_nb.search.folder import (
+    folder_name,
+    read_history,
     recorded_versions,
     run_differences,
     strategy_identity,

@@ -16,11 +16,11 @@ from nas_nb.search.folder import (
     check_same_search,
     choose_folder,
     folder_before_start,
+    notes_on_reopening,
     read_history,
     reading,
     recorded_arguments,
 )
-from nas_nb.search.identity import notes_on_reopening
 from nas_nb.search.objective import as_objective
 from nas_nb.search.run import Project
 from nas_nb.search.settings import (

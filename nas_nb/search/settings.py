@@ -14,7 +14,7 @@ from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
-from nas_nb.search.identity import recorded_versions, search_identity, strategy_identity
+from nas_nb.search.folder import recorded_versions, search_identity, strategy_identity
 from nas_nb.search.objective import as_objective
 from nas_nb.search.oracle import active_steering
 from nas_nb.space.search_space import SearchSpace, has_own_fit
