@@ -1,4 +1,4 @@
-"""HOW many are measured at once: one net whose weights all architectures of a space share."""
+"""One net whose weights all architectures of a space share: one-shot and DARTS."""
 
 from nas_nb.supernet.supernet import Supernet
 

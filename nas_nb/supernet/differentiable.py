@@ -15,8 +15,7 @@ from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.evaluate.training_state import TrainingResult
 from nas_nb.supernet.choices import Noise, Relaxation
 from nas_nb.supernet.layers import CallContext, SharedWeights
-from nas_nb.supernet.program import LossAndMetrics, Momentum, PathAdam
-from nas_nb.supernet.supernet import shared_net
+from nas_nb.supernet.supernet import LossAndMetrics, Momentum, PathAdam, shared_net
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

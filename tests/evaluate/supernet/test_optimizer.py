@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas_nb.supernet.program import PathAdam
+from nas_nb.supernet.supernet import PathAdam
 
 pytestmark = pytest.mark.tensorflow
 
