@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nas_nb.data.columns import refuse_several
-from nas_nb.data.preprocessing import Statistics, Table, Vocabulary, measure_statistics
+from nas_nb.data.preprocessing import (
+    Statistics,
+    Table,
+    Vocabulary,
+    measure_statistics,
+    refuse_several,
+)
 from nas_nb.data.readers import (
     PARTS,
     SplitShares,

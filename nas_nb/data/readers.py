@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from nas_nb.data.columns import (
+from nas_nb.data.preprocessing import (
+    Table,
+    Vocabulary,
     check_no_gaps,
+    check_texts,
     frame_columns,
     label_values,
     rectangular,
     refuse_several,
+    usual_length,
 )
-from nas_nb.data.preprocessing import Table, Vocabulary, check_texts, usual_length
 from nas_nb.data.task import Array, Task, encode_labels, stratified_split
 from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown
 

@@ -1,1 +1,1 @@
-"""HOW one is measured: training a candidate, faithfully and under control."""
+"""How a candidate is measured: trained, faithfully and under control."""

@@ -1,1 +1,1 @@
-"""HOW a found model is taken home: source, raw input, (later) file formats."""
+"""How a found model is taken home: source, raw input, file formats."""

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from nas_nb.data.columns import check_no_gaps, frame_columns
-from nas_nb.data.preprocessing import Standardization, Table, Vocabulary, check_texts
+from nas_nb.data.preprocessing import (
+    Standardization,
+    Table,
+    Vocabulary,
+    check_no_gaps,
+    check_texts,
+    frame_columns,
+)
 from nas_nb.data.readers import plain_array
 from nas_nb.data.task import Task
 from nas_nb.errors import DataError

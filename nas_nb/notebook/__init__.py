@@ -1,1 +1,1 @@
-"""WHERE it is seen: magics, panel, plots, and the record that is kept."""
+"""Where a search is seen: magics, panel, plots, and the record that is kept."""

@@ -1,1 +1,1 @@
-"""RUNNING it: the tuner, and the search with its thread, budget and stop."""
+"""Running it: the search with its thread, budget and folder, and its tuner."""

@@ -1,1 +1,1 @@
-"""WHO proposes next: each strategy is a function of the history."""
+"""Who proposes next: each strategy is a function of the history."""

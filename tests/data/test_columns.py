@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 import nas_nb as nas
-from nas_nb.data.columns import label_values
-from nas_nb.data.preprocessing import Table
+from nas_nb.data.preprocessing import Table, label_values
 from nas_nb.errors import DataError, NasWarning
 from nas_nb.export.raw_input import with_raw_input
 
