@@ -1,5 +1,5 @@
 """What may be built: parameters, domains, search spaces and their points.
 
-``parameter``, ``numeric``, ``domain`` and ``counting`` are plain Python and import no Keras;
+``parameter``, ``ranges`` and ``domain`` are plain Python and import no Keras;
 ``search_space`` and what it uses are reached only when a space is made.
 """

@@ -1,13 +1,19 @@
-"""`STRATEGIES` by name, `make_strategy`, types of options."""
+"""`STRATEGIES` by name, `make_strategy`, types of options; `auto`, which chooses among them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from nas_nb.errors import StrategyError, nearest, shown
-from nas_nb.strategy.auto import Auto
+from nas_nb.record.events import EventKind
+from nas_nb.record.history import History
+from nas_nb.space.encoding import size_of
 from nas_nb.strategy.base import Strategy, check_options
 from nas_nb.strategy.bayesian import BayesianOptimization
 from nas_nb.strategy.bohb import Bohb
@@ -23,7 +29,115 @@ from nas_nb.strategy.successive_halving import Asha, Hyperband, SuccessiveHalvin
 from nas_nb.strategy.weight_sharing import Darts, OneShot
 
 if TYPE_CHECKING:
+    from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.training_state import TrainingControl
+    from nas_nb.record.journal import Journal
+    from nas_nb.record.trial import Value
     from nas_nb.space.domain import Domain
+    from nas_nb.space.search_space import SearchSpace
+    from nas_nb.strategy.base import Proposal
+
+TINY = 12
+"""Architectures up to which all are simply tried."""
+
+WORTH_RUNGS = 4
+"""Epochs of a full training from which on a first one by itself tells enough, soon enough."""
+
+
+class AutoDecision(NamedTuple):
+    """What `auto` stands for in a search, and why, in a sentence."""
+
+    strategy: Strategy
+    reason: str
+
+
+@dataclass(frozen=True)
+class Auto(Strategy):
+    """Picks for you: an exhaustive grid, or a surrogate, with or without early stopping.
+
+    Use it where you want good architectures and don't mind how they are found. Don't use it to
+    compare with a paper, or for a class: name the strategy. `strategy_reason` says what it chose
+    and why. It chooses
+
+    - `grid` for a space of at most 12 architectures: no search is better than all of them;
+    - `predictor` with rungs when time or epochs are limited but not the number of trials, and a
+      full training has four epochs or more: half of the budget goes to full trainings, half to
+      architectures that get one epoch, of which one of four is promoted;
+    - `predictor` with full trainings everywhere else: with a number of trials to spend, each should
+      count; and a tuner that knows no rungs always trains in full.
+
+    Both predictors begin with an architecture of a size that is likely to be good.
+    """
+
+    name: ClassVar[str] = "auto"
+
+    def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value] | Proposal:
+        """Returns what the chosen strategy proposes."""
+        return self.choose(history).strategy.propose(history, rng)
+
+    def reason(self, history: History) -> str:
+        """Returns what it chooses for a search, and why."""
+        choice = self.choose(history)
+        rungs = " with rungs" if choice.strategy is self._with_rungs else ""
+        design = choice.strategy.design_text(history)
+        more = f" {design[:1].upper()}{design[1:]}" if design else ""
+        return f"{choice.strategy.name}{rungs}, because {choice.reason}{more}"
+
+    def choose(self, history: History) -> AutoDecision:
+        """Returns the strategy for a search.
+
+        Args:
+            history: It says what the budget is, and the epochs of a full training.
+        """
+        size = self.domain.size
+        if size <= TINY:
+            noun = "architecture" if size == 1 else "architectures"
+            return AutoDecision(self._grid, f"the space has only {size} {noun}.")
+        learns = "it needs the fewest trials, and " + self._knowledge
+        budget = (history.opened[-1].get("budget") if history.opened else None) or {}
+        by_time = "max_time_s" in budget or "max_epochs" in budget
+        if "max_trials" in budget or not by_time:
+            return AutoDecision(self._predictor, f"{learns}; each trial is a full training.")
+        if (history.full_epochs or 0) < WORTH_RUNGS:
+            return AutoDecision(self._predictor, f"{learns}; trainings are too short to cut.")
+        return AutoDecision(
+            self._with_rungs,
+            f"{learns}; half of the budget goes to full trainings, half to one epoch of many "
+            f"architectures, of which one of {self._with_rungs.factor} goes on.",
+        )
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return Grid(domain=self.domain)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return Predictor(domain=self.domain)
+
+    @cached_property
+    def _with_rungs(self) -> Predictor:
+        return Predictor(min_epochs=1, domain=self.domain)
+
+    @cached_property
+    def _knowledge(self) -> str:
+        """What the model learns from."""
+        size = size_of(self.domain, self.domain.sample(np.random.default_rng(0)))
+        more = "" if size is None else " and from their sizes"
+        return f"learns from the choices{more}"
+
+    def prepare(
+        self, space: SearchSpace, data: Data, journal: Journal, control: TrainingControl, seed: int
+    ) -> None:
+        """Writes down what it chose, unless that is the last that it wrote."""
+        history = journal.history
+        detail = {"chosen": self.choose(history).strategy.name, "reason": self.reason(history)}
+        mine = [event for event in history.prepared if event["strategy"] == self.name]
+        if not mine or mine[-1].get("detail") != detail:
+            journal.append(EventKind.PREPARED, strategy=self.name, what="choice", detail=detail)
+
+    def __repr__(self) -> str:
+        return f"Auto({self.reason(History())})" if self.domain is not None else "Auto()"
+
 
 StrategyLike = str | Strategy | type[Strategy] | Propose
 

@@ -7,10 +7,9 @@ import pytest
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
 from nas_nb.space.domain import Domain
-from nas_nb.strategy.auto import Auto
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.predictor import Predictor
-from nas_nb.strategy.registry import make_strategy
+from nas_nb.strategy.registry import Auto, make_strategy
 from tests.strategy.worlds import cells, chain, mixed, rng, told, twelve
 
 
