@@ -18,8 +18,8 @@ from nas_nb.evaluate.backend import is_out_of_memory
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.early_stopping import cannot_reach, is_plateau
 from nas_nb.evaluate.global_state import seeded
+from nas_nb.evaluate.trainer import TrialModels, repeat_seed
 from nas_nb.evaluate.training_state import Arrays, TrainingResult, TrainingState, build, restore
-from nas_nb.evaluate.trial_models import TrialModels, repeat_seed
 from nas_nb.evaluate.weight_inheritance import inherit
 from nas_nb.record.trial import EMPTY, Outcome, TrialStatus
 from nas_nb.workers.checkpoints import (

@@ -11,9 +11,8 @@ from keras import layers
 from nas_nb.data.dataset import Data
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.global_state import seeded
-from nas_nb.evaluate.trainer import train
+from nas_nb.evaluate.trainer import TrialModels, spread_name, train
 from nas_nb.evaluate.training_state import Arrays, capture, restore
-from nas_nb.evaluate.trial_models import TrialModels, spread_name
 
 
 class OwnStep(keras.Model):

@@ -16,7 +16,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.data.dataset import Data
 from nas_nb.errors import JournalError
-from nas_nb.evaluate import trial_models
+from nas_nb.evaluate import trainer
 from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.record.journal import read_history
 from nas_nb.search.search import Search
@@ -175,7 +175,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[int] = []
-    real = trial_models.train
+    real = trainer.train
 
     def hungry(*args: Any, **kwargs: Any) -> Any:
         seen.append(kwargs["batch_size"])
@@ -183,7 +183,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(
             raise out_of_memory()
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(trial_models, "train", hungry)
+    monkeypatch.setattr(trainer, "train", hungry)
     search = tiny_search(tmp_path, max_trials=1).run()
     assert seen == [32, 16]
     assert search.trials["status"][0] == "completed"
@@ -198,7 +198,7 @@ def test_a_candidate_that_never_fits_is_a_row_with_its_reason(
     def starved(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError("nothing left")
 
-    monkeypatch.setattr(trial_models, "train", starved)
+    monkeypatch.setattr(trainer, "train", starved)
     search = tiny_search(tmp_path, max_trials=1).run()
     assert search.trials["status"][0] == "failed"
     assert search.trials["reason"][0] == ("Out of memory: take smaller layers or a smaller batch.")
