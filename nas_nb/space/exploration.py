@@ -4,68 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-import keras_tuner as kt
 import numpy as np
 
 from nas_nb.errors import SpaceError, is_number
 from nas_nb.space.domain import Domain
-from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
-from nas_nb.space.model_building import fresh_names
-from nas_nb.space.parameter import Condition, Parameter, ParameterKind, holds
+from nas_nb.space.hyperparameters import UNKNOWN, BuildTrace, Scope, Slot
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
-    from nas_nb.space.model_building import WeightlessBuilder
 
-
-Scope = tuple[Condition, ...]
-"""A conditional scope: its condition, after those of the scopes around it."""
-
-Slot = tuple[str, Scope]
-"""A name, and the conditional scope that it is asked for in: KerasTuner's identity."""
-
-Build = Callable[[kt.HyperParameters], Any]
 
 Path = Mapping[str, "tuple[Value, ...]"]
 """Causes by name, with the values of each that lead on."""
-
-UNKNOWN = "unknown"
-"""The outcome of a build that does not tell whether it would have asked for a parameter."""
-
-
-@dataclass(frozen=True)
-class BuildTrace:
-    """What one build asked for."""
-
-    asked: tuple[Parameter, ...]  # in the order of the first call, inactive ones included
-    values: Mapping[str, Value]  # of the active ones
-    opened: frozenset[Scope]  # entered while their conditions held
-    shut: tuple[Scope, ...]  # entered while they did not
-    returned: type
-    error: BaseException | None  # what was asked for before it still counts
-    layers: int = 0  # of the model: what a build costs
-    weighted: bool = False  # whether it could only be built with weights
-
-    @cached_property
-    def ranges(self) -> dict[Slot, Parameter]:
-        """The active parameters without their conditions."""
-        active = (p for p in self.asked if holds(p.conditions, self.values))
-        return {p.slot: replace(p, conditions=()) for p in active}
-
-    def outcome(self, slot: Slot) -> Parameter | str | None:
-        """Returns what it asked for there; None for nothing, or `UNKNOWN`."""
-        found = self.ranges.get(slot)
-        if found is None and (self.error is not None or not holds(slot[1], self.values)):
-            return UNKNOWN
-        return found
-
-    def range_of(self, name: str) -> Parameter | None:
-        """Returns what an active name was asked for as, or None."""
-        return next((p for (own, _), p in self.ranges.items() if own == name), None)
 
 
 class View(NamedTuple):
@@ -80,41 +34,6 @@ class View(NamedTuple):
         if self.decides is None or outcome == UNKNOWN:
             return outcome
         return outcome, trace.range_of(self.decides)
-
-
-def record_build(build: Build, values: Values, builder: WeightlessBuilder) -> BuildTrace:
-    """Builds once with `values`, defaults for the rest, and returns what was asked for."""
-    hp = CheckedHyperParameters.of(values)
-    error: BaseException | None = None
-    returned: Any = None
-    weighted = False
-    try:
-        with fresh_names():
-            returned = builder.call(lambda: build(hp))
-    except SpaceError:
-        raise
-    except (Exception, SystemExit):  # noqa: BLE001 - the user's code may raise anything
-        hp, weighted = CheckedHyperParameters.of(values), True
-        try:
-            with fresh_names():
-                returned = build(hp)
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - shown where it matters
-            error = raised
-    asked = tuple(from_hyperparameter(parameter) for parameter in hp.space)
-    return BuildTrace(
-        asked=asked,
-        values={p.name: hp.values[p.name] for p in asked if holds(p.conditions, hp.values)},
-        opened=frozenset(_scope(conditions) for conditions in hp.active_scopes),
-        shut=tuple(_scope(conditions) for conditions in hp.inactive_scopes),
-        returned=type(returned),
-        error=error,
-        layers=len(getattr(returned, "layers", ())),
-        weighted=weighted,
-    )
-
-
-def _scope(conditions: Any) -> Scope:
-    return tuple(Condition(c.name, tuple(c.values)) for c in conditions)
 
 
 # KerasTuner learns of a parameter when a build asks for it, so what is asked for in a branch is

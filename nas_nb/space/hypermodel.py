@@ -11,8 +11,13 @@ import keras_tuner as kt
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.definition import SpaceDefinition
-from nas_nb.space.exploration import BuildExplorer, BuildTrace, record_build
-from nas_nb.space.hyperparameters import CheckedHyperParameters, from_hyperparameter
+from nas_nb.space.exploration import BuildExplorer
+from nas_nb.space.hyperparameters import (
+    BuildTrace,
+    CheckedHyperParameters,
+    from_hyperparameter,
+    record_build,
+)
 from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.parameter import Parameter, holds
 

@@ -1,8 +1,10 @@
-"""Domains as KerasTuner's `HyperParameters`, and back."""
+"""Domains as KerasTuner's `HyperParameters`, and back; what one `build(hp)` asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import keras_tuner as kt
@@ -11,10 +13,12 @@ from keras_tuner.engine import hyperparameters as kt_parameters
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.private_imports import Parent
 from nas_nb.space.domain import Domain
-from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from nas_nb.space.model_building import fresh_names
+from nas_nb.space.parameter import Condition, Parameter, ParameterKind, holds
 
 if TYPE_CHECKING:
-    from nas_nb.record.trial import Values
+    from nas_nb.record.trial import Value, Values
+    from nas_nb.space.model_building import WeightlessBuilder
 
 
 def to_hyperparameters(domain: Domain) -> kt.HyperParameters:
@@ -160,3 +164,82 @@ class CheckedHyperParameters(kt.HyperParameters):
 
 def _told(parameter: Parameter) -> str:
     return f"{parameter.kind} {parameter.range_text()}"
+
+
+Scope = tuple[Condition, ...]
+"""A conditional scope: its condition, after those of the scopes around it."""
+
+Slot = tuple[str, Scope]
+"""A name, and the conditional scope that it is asked for in: KerasTuner's identity."""
+
+Build = Callable[[kt.HyperParameters], Any]
+
+
+UNKNOWN = "unknown"
+"""The outcome of a build that does not tell whether it would have asked for a parameter."""
+
+
+@dataclass(frozen=True)
+class BuildTrace:
+    """What one build asked for."""
+
+    asked: tuple[Parameter, ...]  # in the order of the first call, inactive ones included
+    values: Mapping[str, Value]  # of the active ones
+    opened: frozenset[Scope]  # entered while their conditions held
+    shut: tuple[Scope, ...]  # entered while they did not
+    returned: type
+    error: BaseException | None  # what was asked for before it still counts
+    layers: int = 0  # of the model: what a build costs
+    weighted: bool = False  # whether it could only be built with weights
+
+    @cached_property
+    def ranges(self) -> dict[Slot, Parameter]:
+        """The active parameters without their conditions."""
+        active = (p for p in self.asked if holds(p.conditions, self.values))
+        return {p.slot: replace(p, conditions=()) for p in active}
+
+    def outcome(self, slot: Slot) -> Parameter | str | None:
+        """Returns what it asked for there; None for nothing, or `UNKNOWN`."""
+        found = self.ranges.get(slot)
+        if found is None and (self.error is not None or not holds(slot[1], self.values)):
+            return UNKNOWN
+        return found
+
+    def range_of(self, name: str) -> Parameter | None:
+        """Returns what an active name was asked for as, or None."""
+        return next((p for (own, _), p in self.ranges.items() if own == name), None)
+
+
+def record_build(build: Build, values: Values, builder: WeightlessBuilder) -> BuildTrace:
+    """Builds once with `values`, defaults for the rest, and returns what was asked for."""
+    hp = CheckedHyperParameters.of(values)
+    error: BaseException | None = None
+    returned: Any = None
+    weighted = False
+    try:
+        with fresh_names():
+            returned = builder.call(lambda: build(hp))
+    except SpaceError:
+        raise
+    except (Exception, SystemExit):  # noqa: BLE001 - the user's code may raise anything
+        hp, weighted = CheckedHyperParameters.of(values), True
+        try:
+            with fresh_names():
+                returned = build(hp)
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - shown where it matters
+            error = raised
+    asked = tuple(from_hyperparameter(parameter) for parameter in hp.space)
+    return BuildTrace(
+        asked=asked,
+        values={p.name: hp.values[p.name] for p in asked if holds(p.conditions, hp.values)},
+        opened=frozenset(_scope(conditions) for conditions in hp.active_scopes),
+        shut=tuple(_scope(conditions) for conditions in hp.inactive_scopes),
+        returned=type(returned),
+        error=error,
+        layers=len(getattr(returned, "layers", ())),
+        weighted=weighted,
+    )
+
+
+def _scope(conditions: Any) -> Scope:
+    return tuple(Condition(c.name, tuple(c.values)) for c in conditions)
