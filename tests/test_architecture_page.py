@@ -79,6 +79,16 @@ def test_the_actions_of_steering_are_those_of_the_code() -> None:
     assert set(told) == set(SteerAction)
 
 
+def test_what_the_page_says_decides_is_in_the_files_that_it_names(root: Path) -> None:
+    rows = re.findall(r"^\| [^|]*\? \| (.*) \|$", section("Where is X decided?"), re.MULTILINE)
+    assert len(rows) > 5
+    for row in rows:
+        told = re.findall(r"`([^`]+)`", row)
+        code = "".join((root / path).read_text() for path in told if path.endswith(".py"))
+        names = [name for name in told if re.fullmatch(r"\w+", name)]
+        assert [name for name in names if not re.search(rf"\b{name}\b", code)] == [], row
+
+
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_files_that_a_trial_enters_are_those_of_the_page() -> None:

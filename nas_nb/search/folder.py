@@ -332,7 +332,7 @@ def search_identity(space: SearchSpace, data: Data, strategy: Strategy) -> dict[
     return {
         "data": {**data.fingerprint, **names},
         "space": code_identity(space.definition.code) if space.recipe is None else {},
-        "measures": code_identity(*asked),
+        "measures": code_identity(*asked) if asked else {},
         "strategy": strategy_identity(strategy),
     }
 
