@@ -5,6 +5,8 @@
 Every architecture of the quickstart's space is trained once, as its search would train it; then
 each strategy searches that table with each seed. Prints the median of what they found, and how
 many architectures of the space are better. The table takes some minutes, and is kept in `--table`.
+With `--trained` each search trains its own candidates, as the notebook does, which also takes some
+minutes: then scores differ by the seeds of the trainings, too.
 """
 
 from __future__ import annotations
@@ -32,19 +34,25 @@ EPOCHS = 5
 
 def trained_table(space: nas.SearchSpace, folder: str) -> dict[str, float]:
     """The validation loss of every architecture, by the key of its values."""
+    search = searched(space, "grid", 0, space.size, folder)
+    return {trial.key: float(trial.score) for trial in search.history.completed}
+
+
+def searched(space: nas.SearchSpace, strategy: str, seed: int, trials: int, folder: str) -> Search:
+    """The quickstart's search with a strategy and a seed, run to its end."""
     search = Search(
         space,
         nas.load("digits"),
-        strategy="grid",
+        strategy=strategy,
         objective="val_loss",
         epochs=EPOCHS,
-        max_trials=space.size,
+        max_trials=trials,
         directory=folder,
-        seed=0,
+        seed=seed,
     )
-    if len(search.history.completed) < space.size:
+    if len(search.history.completed) < trials:
         search.run()
-    return {trial.key: float(trial.score) for trial in search.history.completed}
+    return search
 
 
 def best_found(
@@ -72,18 +80,22 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--table", default="nas_nb_runs/bench_quickstart")
     parser.add_argument("--strategies", nargs="+", default=["evolution", "random"])
+    parser.add_argument("--trained", action="store_true")
     given = parser.parse_args()
     space = nas.SearchSpace.from_dict(CHOICES)
-    table = trained_table(space.for_data(nas.load("digits").spec), given.table)
+    table = trained_table(space.for_data(nas.load("digits").spec), f"{given.table}/grid")
     losses = sorted(table.values())
     print(f"{len(losses)} architectures: best {losses[0]:.4f}")
-    found = {
-        name: [
-            best_found(name, seed, given.trials, space.domain, table) for seed in range(given.seeds)
-        ]
-        for name in given.strategies
-    }
+
+    def best(name: str, seed: int) -> float:
+        if not given.trained:
+            return best_found(name, seed, given.trials, space.domain, table)
+        search = searched(space, name, seed, given.trials, f"{given.table}/{name}-{seed}")
+        return float(search.best.score)
+
+    found = {name: [best(name, seed) for seed in range(given.seeds)] for name in given.strategies}
     for name, scores in found.items():
+        print(f"{name}:", *(f"{score:.4f}" for score in scores))
         middle = statistics.median(scores)
         print(
             f"{name}: median val_loss {middle:.4f} after {given.trials} trials, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
+NOTEBOOKS = HERE.parent / "notebooks"
+TUTORIALS = sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("zh/*.ipynb")])
 REPOSITORY = "https://github.com/nas-nb/nas_nb/blob/main/"
 
 project = "nas_nb"
@@ -76,8 +77,8 @@ PAGES_OUTSIDE = {
     ".github/CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
     **{
-        f"notebooks/{path.name}": f"tutorials/{path.name}"
-        for path in sorted((HERE.parent / "notebooks").glob("*.ipynb"))
+        f"notebooks/{path.relative_to(NOTEBOOKS)}": f"tutorials/{path.relative_to(NOTEBOOKS)}"
+        for path in TUTORIALS
     },
 }
 
@@ -111,10 +112,11 @@ def _as_rest(
 
 def setup(app: Sphinx) -> None:
     """Brings the tutorials into the source folder, and sees to links between the two."""
-    tutorials = HERE / "tutorials"
-    tutorials.mkdir(exist_ok=True)
-    for path in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
-        shutil.copyfile(path, tutorials / path.name)
+    for path in TUTORIALS:
+        copy = HERE / "tutorials" / path.relative_to(NOTEBOOKS)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", path.read_text(encoding="utf-8"))
+        copy.write_text(text, encoding="utf-8")
     app.connect("source-read", _on_page)
     app.connect("include-read", _on_include)
     app.connect("autodoc-process-docstring", _as_rest, priority=900)  # after napoleon

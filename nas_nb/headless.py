@@ -1,4 +1,4 @@
-"""Whether nobody watches: a grader runs the notebook."""
+"""Where a notebook runs: under a grader, whom nobody watches, or on Binder."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from typing import TextIO
 MAX_TIME_S = 120
 """The time of a search that was given none, where nobody could stop it."""
 
+BINDER_TRIALS, BINDER_TIME_S = 20, 300
+"""Binder asks its guests for little: an hour of a processor in all, and 2 GB of memory."""
+
 
 def is_headless() -> bool:
     """Tells whether a grader runs this: nbgrader says so, for others `NAS_NB_HEADLESS=1` does."""
     return bool(os.environ.get("NBGRADER_EXECUTION")) or os.environ.get("NAS_NB_HEADLESS") == "1"
+
+
+def is_binder() -> bool:
+    """Tells whether this runs on Binder, whose machines are shared and small."""
+    return any(os.environ.get(name) for name in ("BINDER_SERVICE_HOST", "BINDER_REPO_URL"))
+
+
+def default_limits() -> dict[str, int]:
+    """Returns the limits of a search that was given no other."""
+    if is_headless():
+        return {"max_time": MAX_TIME_S}
+    return {"max_trials": BINDER_TRIALS, "max_time": BINDER_TIME_S} if is_binder() else {}
 
 
 def warn_on_stdout() -> None:

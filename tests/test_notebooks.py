@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import pytest
@@ -15,7 +17,12 @@ from nbclient import NotebookClient
 import nas_nb
 from benchmarks import bench_quickstart
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+TRANSLATED = sorted(FOLDER.glob("zh/*.ipynb"))
+every_notebook = pytest.mark.parametrize(
+    "path", [*NOTEBOOKS, *TRANSLATED], ids=lambda path: path.relative_to(FOLDER).as_posix()
+)
 MOST_CODE_CELLS = 20
 CELL_LIMIT_S = 240
 
@@ -88,7 +95,7 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@every_notebook
 def test_notebook_is_committed_without_outputs(path):
     nbstripout = shutil.which("nbstripout", path=Path(sys.executable).parent)
     assert nbstripout, "nbstripout is not installed beside this Python"
@@ -102,6 +109,31 @@ def test_notebook_is_short_and_explains_every_cell(path):
     assert len(code_cells(notebook)) <= MOST_CODE_CELLS
     for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
         assert "markdown" in (before.cell_type, cell.cell_type), cell.source
+
+
+@every_notebook
+def test_notebook_opens_on_binder(path):
+    page = quote(f"lab/tree/notebooks/{path.relative_to(FOLDER).as_posix()}", safe="")
+    link = f"(https://mybinder.org/v2/gh/nas-nb/nas_nb/HEAD?urlpath={page})"
+    assert link in nbformat.read(path, as_version=4).cells[0].source
+    assert link in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", TRANSLATED, ids=lambda path: path.stem)
+def test_a_translation_has_the_code_of_the_original(path):
+    original = nbformat.read(FOLDER / path.name, as_version=4)
+    translated = nbformat.read(path, as_version=4)
+    for cell, other in zip(original.cells, translated.cells, strict=True):
+        assert cell.cell_type == other.cell_type
+        assert (cell.source == other.source) is (cell.cell_type == "code")
+
+
+@every_notebook
+def test_links_of_a_notebook_lead_somewhere(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\((?!https?:)([^)#]+)", cell.source):
+                assert (path.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

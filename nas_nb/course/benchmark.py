@@ -243,7 +243,7 @@ class Benchmark:
     def add(
         self,
         history: History,
-        proposed: Values | Proposal,
+        proposed: dict[str, Value] | Proposal,
         origin: str,
         of: Callable[[float], float] = float,
     ) -> Trial:
@@ -255,7 +255,7 @@ class Benchmark:
             origin: The strategy's name.
             of: Makes another score of the table's; by default the same.
         """
-        made = proposed if isinstance(proposed, Proposal) else Proposal(dict(proposed))
+        made = proposed if isinstance(proposed, Proposal) else Proposal(proposed)
         number, epochs = len(history), int(made.fidelity.get("epochs", self.epochs))
         place = self._number(made.values)
         more = {"fidelity": made.fidelity or None, "parent": made.parent, **made.lineage}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.headless import MAX_TIME_S, is_headless
+from nas_nb.headless import default_limits
 from nas_nb.record.trial_facts import trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
@@ -86,7 +86,7 @@ class Search:
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
         **limits: What may be spent; one that ends the search is needed. Where a grader runs the
-            notebook, `max_time` is 120 s by default.
+            notebook, `max_time` is 120 s by default; on Binder 20 trials and 5 minutes.
 
     Raises:
         NasError: Something does not fit; said in one sentence before anything runs.
@@ -116,8 +116,8 @@ class Search:
         check_arguments(type(self), limits)
         if name is not None and not isinstance(name, str):
             raise SearchError(f"Expected a name as text. Received: name={name!r}.")
-        if is_headless() and limits.get("max_time") is None:
-            limits["max_time"] = MAX_TIME_S
+        given = {name: value for name, value in limits.items() if value is not None}
+        limits = default_limits() | given
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
         settings = Settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ from nbclient import NotebookClient
 
 from nas_nb.headless import MAX_TIME_S, is_headless
 from nas_nb.search.folder import choose_folder
+from nas_nb.search.search import Search
 
 CELLS = (
     "import nas_nb as nas",
@@ -43,6 +45,29 @@ def test_it_is_told_by_the_environment(
     monkeypatch.chdir(tmp_path)
     assert is_headless() is headless
     assert (choose_folder(None, "x").parent.parent == tmp_path) is not headless
+
+
+@pytest.mark.parametrize(
+    ("given", "max_trials", "max_time_s"),
+    [
+        ({}, 20, 300),
+        ({"max_trials": 6}, 6, 300),
+        ({"max_time": "10 min"}, 20, 600),
+        ({"max_trials": 60, "max_time": None}, 60, 300),
+    ],
+)
+@pytest.mark.parametrize("variable", ["BINDER_SERVICE_HOST", "BINDER_REPO_URL"])
+def test_on_binder_a_search_ends_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    given: dict[str, Any],
+    max_trials: int,
+    max_time_s: float,
+):
+    monkeypatch.setenv(variable, "somewhere")
+    space = {"layers": ["Dense"], "units": [4, 8], "activations": ["relu"]}
+    budget = Search(space, "iris", **given).budget
+    assert (budget.max_trials, budget.max_time_s) == (max_trials, max_time_s)
 
 
 @pytest.mark.slow
