@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import nas_nb as nas
+from nas_nb.search.race import Race
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.strategy.registry import STRATEGIES
 from tests.search.tiny import CHOICES, tiny_data
@@ -67,6 +68,13 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "select": (nas.select_best_structure, {"candidates": [], "scores": []}),
     "evaluate": (nas.evaluate_performance, {"candidates": []}),
     "optimize": (nas.optimize_structure, {"candidates": [], "scores": []}),
+    "use": (nas.use, {}),
+    "with_raw_input": (nas.with_raw_input, {"data": tiny_data()}),
+    "benchmark": (nas.benchmark, {"name": "breast_cancer"}),
+    "check": (nas.check, {"strategy": "random", "on": "breast_cancer", "seeds": 5, "trials": 10}),
+    "digest": (nas.digest, {}),
+    "seed_for": (nas.seed_for, {}),
+    "runs": (nas.runs, {}),
     "SearchSpace": (SearchSpace, {}),
     "SearchSpace.from_dict": (SearchSpace.from_dict, {}),
     **{f"spaces.{name}": (getattr(nas.spaces, name), {}) for name in nas.spaces.__all__},
@@ -106,6 +114,12 @@ def test_junk_is_no_setting_of_a_search(tmp_path: Path) -> None:
     given: dict[str, Any] = {"space": CHOICES, "data": tiny_data(), "directory": tmp_path / "new"}
     assert raw_errors(nas.Search, {**given, "max_trials": 1}) == []
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_junk_is_no_argument_of_a_race(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"space": CHOICES, "data": tiny_data(), "directory": tmp_path / "new"}
+    assert raw_errors(Race, {**given, "max_trials": 1, "strategies": ["random"]}) == []
 
 
 @pytest.mark.parametrize("junk", [5, ["population"], {1: 2}, np.array([1, 2])])

@@ -40,7 +40,7 @@ def seed_for(student: str) -> int:
     """
     if not isinstance(student, str) or not student.strip():
         raise SearchError(f"Expected a student's id as text. Received: {student!r}.")
-    hashed = hashlib.sha256(student.strip().lower().encode()).digest()
+    hashed = hashlib.sha256(student.strip().lower().encode(errors="replace")).digest()
     return int.from_bytes(hashed[:4], "big") >> 1
 
 

@@ -50,10 +50,20 @@ class ScoreTable:
         self.epochs: int | None = getattr(source, "epochs", None)
         self._duration_s: Callable[..., float] | None = getattr(source, "duration_s", None)
         if isinstance(source, Mapping):
-            self._known = {_key(key): float(score) for key, score in source.items()}
-            self._score: Callable[..., float] = self._look_up
-        else:
-            self._score = source.score if hasattr(source, "score") else source
+            try:
+                self._known = {_key(key): float(score) for key, score in source.items()}
+            except (TypeError, ValueError) as error:
+                raise SearchError(
+                    f"Expected a number for each architecture, a tuple of values. Received: {error}"
+                ) from error
+        self._score: Callable[..., float] = getattr(source, "score", source)
+        if isinstance(source, Mapping):
+            self._score = self._look_up
+        elif not callable(self._score):
+            raise SearchError(
+                "Expected `table` as scores by architecture, a function of its values, a search or "
+                f"its folder. Received: {source!r}."
+            )
 
     def measure(self, values: Values, epochs: int | None) -> TabularResult:
         """Returns the score; an architecture that the table lacks, or that raises, has failed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -167,16 +168,17 @@ def label_strategies(
     strategies: Sequence[RaceEntry] | Mapping[str, RaceEntry],
 ) -> dict[str, RaceEntry]:
     """Returns the strategies by names that differ and that a folder can have."""
-    if isinstance(strategies, str) or not isinstance(strategies, Iterable) or not strategies:
+    known: Any = strategies if isinstance(strategies, Mapping) else _listed(strategies)
+    if not known:
         raise SearchError(
             "Expected a list of strategies to race, for example "
             f'strategies=["random", "evolution"]. Received: {strategies!r}.'
         )
-    if isinstance(strategies, Mapping):
-        named = dict(strategies)
+    if isinstance(known, Mapping):
+        named = dict(known)
     else:
         named = {}
-        for racer in strategies:
+        for racer in known:
             label = racer if isinstance(racer, str) else make_strategy(racer).name
             if label in named:
                 raise SearchError(
@@ -192,16 +194,24 @@ def label_strategies(
     return named
 
 
+_MOST_SEEDS = 1000
+
+
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
-    known: tuple[Any, ...] = ()
-    if isinstance(seeds, int):
-        known = tuple(range(seeds))
-    elif isinstance(seeds, Iterable):
-        known = tuple(seeds)
+    known = _listed(range(seeds) if isinstance(seeds, int) and seeds <= _MOST_SEEDS else seeds)
     whole = all(isinstance(seed, int) and seed >= 0 for seed in known)
-    if not known or not whole or len(set(known)) < len(known):
-        raise SearchError(f"Expected one seed or more, each once. Received: seeds={seeds!r}.")
+    if not 0 < len(known) <= _MOST_SEEDS or not whole or len(set(known)) < len(known):
+        expected = f"Expected 1 to {_MOST_SEEDS} seeds, each once."
+        raise SearchError(f"{expected} Received: seeds={reprlib.repr(seeds)}.")
     return known
+
+
+def _listed(given: Any) -> tuple[Any, ...]:
+    """The members of what is listed; none where it is text or no list."""
+    try:
+        return () if isinstance(given, str) else tuple(given)
+    except TypeError:
+        return ()
 
 
 def _searches(space: Any, data: Data | str | None, **same: Any) -> Callable[..., Search]:
