@@ -21,7 +21,7 @@ from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
 from nas_nb.record.files import write_whole
 from nas_nb.search.objective import warn_of_training_rows
-from nas_nb.space.model_building import fresh_names, restart_names
+from nas_nb.space.definition import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
 from nas_nb.strategy.registry import named_options
 from nas_nb.workers.checkpoints import weights_image

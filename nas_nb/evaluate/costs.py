@@ -14,7 +14,7 @@ import keras
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.backend import backend, on_tensorflow
 from nas_nb.evaluate.layer_graph import has_graph, keras_family, walk
-from nas_nb.space.model_building import weightless
+from nas_nb.space.definition import weightless
 
 
 def params(model: keras.Model) -> int:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from nas_nb.private_imports import global_state, keras_config, seed_generator
-from nas_nb.space.model_building import fresh_names
+from nas_nb.space.definition import fresh_names
 
 _SETTINGS = {"floatx": "_FLOATX", "epsilon": "_EPSILON", "image_data_format": "_IMAGE_DATA_FORMAT"}
 

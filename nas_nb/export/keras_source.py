@@ -21,7 +21,7 @@ from nas_nb.export.keras_objects import (
     quoted,
     snake_case,
 )
-from nas_nb.space.model_building import undisturbed_random_state
+from nas_nb.space.definition import undisturbed_random_state
 
 _COMPILE_DEFAULTS: dict[str, Any] = {
     "loss_weights": None,

@@ -28,9 +28,9 @@ from nas_nb.private_imports import kt_oracle
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import Outcome, TrialStatus
+from nas_nb.space.definition import WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.hypermodel import discover
 from nas_nb.space.hyperparameters import Build, from_hyperparameter, record_build
-from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import keras_tuner as kt
 
 from nas_nb.data.task import Task
 from nas_nb.errors import NasError, SearchError, nearest, tell
-from nas_nb.space.model_building import fresh_names
+from nas_nb.space.definition import fresh_names
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

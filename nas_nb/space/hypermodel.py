@@ -10,7 +10,7 @@ import keras
 import keras_tuner as kt
 
 from nas_nb.errors import SpaceError
-from nas_nb.space.definition import SpaceDefinition
+from nas_nb.space.definition import SpaceDefinition, WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.exploration import BuildExplorer
 from nas_nb.space.hyperparameters import (
     BuildTrace,
@@ -18,7 +18,6 @@ from nas_nb.space.hyperparameters import (
     from_hyperparameter,
     record_build,
 )
-from nas_nb.space.model_building import WeightlessBuilder, undisturbed_random_state
 from nas_nb.space.parameter import Parameter, holds
 
 if TYPE_CHECKING:

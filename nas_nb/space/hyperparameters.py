@@ -12,13 +12,13 @@ from keras_tuner.engine import hyperparameters as kt_parameters
 
 from nas_nb.errors import SpaceError, nearest
 from nas_nb.private_imports import Parent
+from nas_nb.space.definition import fresh_names
 from nas_nb.space.domain import Domain
-from nas_nb.space.model_building import fresh_names
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind, holds
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values
-    from nas_nb.space.model_building import WeightlessBuilder
+    from nas_nb.space.definition import WeightlessBuilder
 
 
 def to_hyperparameters(domain: Domain) -> kt.HyperParameters:

@@ -17,16 +17,16 @@ from nas_nb.data.dataset import DataSpec
 from nas_nb.errors import SpaceError, check_type
 from nas_nb.record.trial import changed_values
 from nas_nb.space.chain_space import ChainSpace
-from nas_nb.space.definition import SpaceDefinition
-from nas_nb.space.domain import size_text
-from nas_nb.space.encoding import Encoding
-from nas_nb.space.graph import Layout, domain_graph, draw, lay_out, model_graph
-from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.space.model_building import (
+from nas_nb.space.definition import (
+    SpaceDefinition,
     WeightlessBuilder,
     fresh_names,
     undisturbed_random_state,
 )
+from nas_nb.space.domain import size_text
+from nas_nb.space.encoding import Encoding
+from nas_nb.space.graph import Layout, domain_graph, draw, lay_out, model_graph
+from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.space.restriction import Rules
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import keras_tuner as kt
 import pytest
 
 from nas_nb.errors import SpaceError
+from nas_nb.space.definition import WeightlessBuilder
 from nas_nb.space.domain import Domain
 from nas_nb.space.exploration import BuildExplorer
 from nas_nb.space.hyperparameters import record_build
-from nas_nb.space.model_building import WeightlessBuilder
 from nas_nb.space.search_space import describe_domain
 
 Build = Callable[[kt.HyperParameters], object]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from nas_nb.space.model_building import WeightlessBuilder, fresh_names, undisturbed_random_state
+from nas_nb.space.definition import WeightlessBuilder, fresh_names, undisturbed_random_state
 
 
 def small_model(units: int = 4) -> keras.Model:

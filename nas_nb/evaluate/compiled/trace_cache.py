@@ -26,7 +26,7 @@ from nas_nb.evaluate.compiled.traced_values import (
     with_dropout,
 )
 from nas_nb.evaluate.global_state import isolated_seeds
-from nas_nb.space.model_building import fresh_names
+from nas_nb.space.definition import fresh_names
 
 # A trace takes a few megabytes; a chain space of three layers has nine topologies.
 CAPACITY = 48
