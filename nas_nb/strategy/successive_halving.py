@@ -48,14 +48,14 @@ class Halving(Strategy):
         """
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Returns the next promotion of a bracket, or a new architecture for the latest."""
+        """Returns the next promotion of a bracket, or a new architecture for the latest bracket."""
         most = full_epochs(self.name, history, self.max_epochs)
-        limited = cache(lambda bracket: self._limited(bracket, history))  # few of them differ
+        limited = cache(lambda bracket: self._limited(bracket, history))  # it repeats few kinds
         plan = map(limited, self.brackets(most))
-        races = replay_brackets(history, self.name, plan)
-        filling = races[-1] if races and races[-1].has_room else None
+        runs = replay_brackets(history, self.name, plan)
+        filling = runs[-1] if runs and runs[-1].has_room else None
         # Hyperband's Algorithm 1, lines 4 to 8: for each i run all t in T, then T = top_k(T, L).
-        promotion = self._promotion([race for race in races if race is not filling], history, most)
+        promotion = self._promotion([run for run in runs if run is not filling], history, most)
         if promotion is not None:
             return promotion
         # Line 3: T = get_hyperparameter_configuration(n).
@@ -69,7 +69,7 @@ class Halving(Strategy):
             return Proposal(self.configuration(history, rng), {"epochs": bracket.epochs[0]})
         except SpaceExhausted:
             # The last bracket is run with as many as there are.
-            promotion = self._promotion(races, history, most)
+            promotion = self._promotion(runs, history, most)
             if promotion is None:
                 raise
             return promotion
@@ -80,7 +80,7 @@ class Halving(Strategy):
         return next(self.brackets(most)).sizes[0] if most else 0
 
     def initial_design(self, history: History) -> int:
-        """Returns the same, at most a third of the budget: its first round trains briefly."""
+        """Returns how many it draws within the budget: at most a third of it."""
         most = self.max_epochs or history.full_epochs
         return self._limited(next(self.brackets(most)), history).sizes[0] if most else 0
 
@@ -102,10 +102,10 @@ class Halving(Strategy):
         return sample_new(self.domain, history, rng)
 
     def _promotion(
-        self, races: Sequence[BracketRun], history: History, most: int
+        self, runs: Sequence[BracketRun], history: History, most: int
     ) -> Proposal | None:
-        for race in races:
-            for trial, epochs in race.promotions(history.direction):
+        for run in runs:
+            for trial, epochs in run.promotions(history.direction):
                 if (
                     due := promotion_proposal(trial, epochs, history, self.domain, most)
                 ) is not None:
@@ -115,17 +115,18 @@ class Halving(Strategy):
 
 @dataclass(frozen=True)
 class Hyperband(Halving):
-    """Successive halving with several answers to how early the bad ones can be told.
+    """Successive halving in several brackets, each with other epochs in its first round.
 
     Use it when few epochs tell something about many, and nobody knows how much: its first bracket
     begins with many architectures and few epochs, the last trains a few in full, as random search
     does. Don't use it with a budget below one bracket, about R * (1 + log_eta R) epochs; `asha`
     needs less to have its first result.
 
-    The brackets are those of `keras_tuner.Hyperband`. Unlike there, nothing is lost when the kernel
-    dies, no architecture is drawn twice, and it begins again when all brackets are done, until the
-    budget is spent. In a `Search` a promoted trial is continued. A `kt.Tuner` has to train for the
-    value "tuner/epochs", as KerasTuner's Hyperband does.
+    The brackets are those of `keras_tuner.Hyperband`. Unlike there, nothing is lost when the
+    kernel dies, no architecture is drawn twice, and it begins again when all brackets are done,
+    until the budget is spent or `hyperband_iterations` are done. In a `Search` a promoted trial
+    is continued. A `kt.Tuner` has to train for the value "tuner/epochs", as KerasTuner's
+    Hyperband does.
 
     Paper: Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar, Hyperband: A Novel Bandit-Based Approach
     to Hyperparameter Optimization, JMLR 18, 2018, Algorithm 1.
@@ -147,7 +148,7 @@ class Hyperband(Halving):
 
 @dataclass(frozen=True)
 class SuccessiveHalving(Halving):
-    """Trains n architectures a little, the best third of them longer, and so on; then n others.
+    """Trains n architectures a little, the best of them longer, and so on; then n others.
 
     Use it when the ranking after few epochs resembles the ranking after many, and to see the idea
     at its plainest. Don't use it when you can't tell how many epochs tell enough: `hyperband` tries
@@ -158,9 +159,9 @@ class SuccessiveHalving(Halving):
     "tuner/epochs", as KerasTuner's Hyperband does.
 
     Papers: Jamieson & Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
-    Optimization, AISTATS 2016 (Successive Halving; its eta is 2, ours Hyperband's 3); with R and
-    eta as in Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020,
-    Algorithm 1.
+    Optimization, AISTATS 2016 (Successive Halving; its eta is 2, ours is 3 as in Hyperband);
+    with R and eta as in Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys
+    2020, Algorithm 1.
     """
 
     name: ClassVar[str] = "successive_halving"
@@ -248,25 +249,25 @@ def replay_brackets(history: History, origin: str, brackets: Iterator[Bracket]) 
     """Returns a strategy's brackets as far as its trials in the history have run them."""
     # A trial whose parent is in no bracket is new: it fills the first round of the latest bracket,
     # or begins the next. The others stand one round above their parent.
-    races: list[BracketRun] = []
+    runs: list[BracketRun] = []
     # Not one dictionary of pairs: thousands of new objects per proposal would set off the garbage
     # collector, which then goes through all that TensorFlow keeps, in 0.3 s.
-    race_of: dict[int | None, BracketRun] = {}
+    run_of: dict[int | None, BracketRun] = {}
     round_of: dict[int | None, int] = {}
     for trial in history.trials:
         if trial.origin != origin:
             continue
-        race, place = race_of.get(trial.parent), round_of.get(trial.parent, -1) + 1
-        if race is None or place == len(race.rounds):
-            if not races or not races[-1].has_room:
+        run, place = run_of.get(trial.parent), round_of.get(trial.parent, -1) + 1
+        if run is None or place == len(run.rounds):
+            if not runs or not runs[-1].has_room:
                 bracket = next(brackets, None)
                 if bracket is None:
                     break
-                races.append(BracketRun(bracket))
-            race, place = races[-1], 0
-        race.rounds[place].append(trial)
-        race_of[trial.number], round_of[trial.number] = race, place
-    return races
+                runs.append(BracketRun(bracket))
+            run, place = runs[-1], 0
+        run.rounds[place].append(trial)
+        run_of[trial.number], round_of[trial.number] = run, place
+    return runs
 
 
 PROPOSERS: dict[str, type[Strategy]] = {
@@ -276,15 +277,16 @@ PROPOSERS: dict[str, type[Strategy]] = {
 
 @dataclass(frozen=True)
 class Asha(Strategy):
-    """Trains many architectures a little, and promotes the best third of each rung at once.
+    """Trains many architectures a little, and promotes the best of each rung at once.
 
-    Use it when the ranking after few epochs resembles the ranking after many, which is the rule:
-    most of a search's time goes into architectures that a few epochs could have ruled out. Don't
-    use it where a full training takes one or two epochs, or where slow starters win.
+    Use it when the ranking after few epochs resembles the ranking after many, which is the
+    rule: without it most of a search's time goes into architectures that a few epochs could
+    have ruled out. Don't use it where a full training takes one or two epochs, or where slow
+    starters win.
 
-    Nothing waits for a rung to be full, as in `successive_halving`: as soon as an architecture is
-    among the best 1/eta of its rung, it is trained on. In a `Search` it is continued. A `kt.Tuner`
-    has to train for the value "tuner/epochs".
+    Nothing waits for a rung to be full, as in `successive_halving`: as soon as an architecture
+    is among the best 1/eta of its rung, its training goes on. In a `Search` it continues from
+    its weights. A `kt.Tuner` has to train for the value "tuner/epochs".
 
     Papers: Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht & Talwalkar, A System for
     Massively Parallel Hyperparameter Tuning, MLSys 2020, Algorithm 2; with a model for the new
