@@ -1,17 +1,25 @@
-"""What the course's benchmarks cost and hold: `python -m benchmarks.bench_course`."""
+"""What the course's benchmarks cost and hold: `python -m benchmarks.bench_course`.
+
+With `--gradings 100` it grades the assignment on strategies for so many students, each with a seed
+of their own: the reference, another right solution, and random search.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import time
+from collections import Counter
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
 
 import nas_nb as nas
 from nas_nb.course.benchmark import Benchmark
+from tests.course.submissions import CELLS, OTHER_SOLUTION, SUBMISSIONS
 
 FIRST_USE = """
 import nas_nb as nas
@@ -24,6 +32,12 @@ SEEDS, TRIALS = 50, 40
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gradings", type=int, default=0)
+    given = parser.parse_args()
+    if given.gradings:
+        grade(given.gradings)
+        return
     subprocess.run([sys.executable, "-c", FIRST_USE], check=True)
     spent = os.times()
     print(f"first use, {spent.children_user + spent.children_system:.2f} CPU s: {FIRST_USE}")
@@ -33,6 +47,39 @@ def main() -> None:
     print(f"60 searches of {TRIALS} trials: {time.process_time() - began:.2f} CPU s\n")
     for name in ("digits", "breast_cancer"):
         describe(nas.benchmark(name))
+
+
+def grade(count: int) -> None:
+    """Prints in how many gradings each solution gets full marks, and which tests it fails."""
+    random = SUBMISSIONS["strategy"]["random"][0]
+    solutions = {"reference": {}, "other": OTHER_SOLUTION, "random": random}
+    lost = {name: Counter[str]() for name in solutions}
+    full, took_s = Counter[str](), dict.fromkeys(solutions, 0.0)
+    for number in range(count):
+        for name, answers in solutions.items():
+            names: dict[str, object] = {}
+            began = time.process_time()
+            failed = [test for cell in CELLS if (test := failing(cell, answers, number, names))]
+            took_s[name] += time.process_time() - began
+            full[name] += not failed
+            lost[name].update(failed)
+    for name, tests in lost.items():
+        print(
+            f"{name}: full marks in {full[name]} of {count} gradings, "
+            f"{took_s[name] / count:.1f} CPU s each; failed: {dict(tests)}"
+        )
+
+
+def failing(cell: Any, answers: dict[str, str], number: int, names: dict[str, object]) -> str:
+    """Runs a cell of the assignment; returns the name of a test that failed, else nothing."""
+    told = cell.metadata["course"]
+    if told["assignment"] == "strategy" and cell.cell_type == "code":
+        source = answers.get(told.get("name"), cell.source)
+        try:
+            exec(source.replace('"student id"', f'"student {number}"'), names)
+        except AssertionError:
+            return str(told["name"])
+    return ""
 
 
 def describe(bench: Benchmark) -> None:

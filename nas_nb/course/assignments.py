@@ -16,6 +16,10 @@ SOURCE = Path(__file__).parent / "assignments.ipynb"
 GRADERS = ("nbgrader", "otter")
 
 _HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
+_OTTER_TEST = '''""" # BEGIN TEST CONFIG
+points: {points}
+hidden: {hidden}
+""" # END TEST CONFIG'''
 _CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "nas"
 c.ExecutePreprocessor.timeout = 120
@@ -108,16 +112,16 @@ def _for_otter(name: str, cells: list[Cell]) -> Iterator[Cell]:
             yield new_code_cell(cell.source)
         elif told["role"] == "solution":
             tests = list(takewhile(_is_test, cells[place + 1 :]))
-            points = sum(test.metadata["course"]["points"] for test in tests)
-            yield new_raw_cell(f"# BEGIN QUESTION\nname: {told['name']}\npoints: {points}")
+            yield new_raw_cell(f"# BEGIN QUESTION\nname: {told['name']}")
             yield new_raw_cell("# BEGIN SOLUTION")
             yield new_code_cell(re.sub(r"### (BEGIN|END) SOLUTION", r"# \1 SOLUTION", cell.source))
             yield new_raw_cell("# END SOLUTION")
             yield new_raw_cell("# BEGIN TESTS")
             for test in tests:
                 told = test.metadata["course"]
-                head = "# HIDDEN\n" if told.get("hidden") else ""
-                yield new_code_cell(f"{head}# points: {told['points']}\n{test.source}")
+                hidden = str(bool(told.get("hidden"))).lower()
+                head = _OTTER_TEST.format(points=told["points"], hidden=hidden)
+                yield new_code_cell(f"{head}\n{test.source}")
             yield new_raw_cell("# END TESTS")
             yield new_raw_cell("# END QUESTION")
 

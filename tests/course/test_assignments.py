@@ -13,42 +13,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.course.assignments import GRADERS, SOURCE, seed_for, write_assignments
 from nas_nb.errors import SearchError
-
-SOLUTIONS = {
-    cell.metadata["course"]["name"]: cell.source
-    for cell in nbformat.read(SOURCE, as_version=4).cells
-    if cell.metadata["course"].get("role") == "solution"
-}
-AT_RANDOM = """
-def {name}(space):
-    def propose(history, rng):
-        values = space.sample(rng)
-        while history.has_tried(values):
-            values = space.sample(rng)
-        return values
-    return propose
-"""
-REPEATS = """
-def greedy(space):
-    def propose(history, rng):
-        best = history.incumbent
-        return space.sample(rng) if best is None else space.mutate(best.values, rng)
-    return propose
-"""
-NO_EVOLUTION = "evolution = greedy"
-SUBMISSIONS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
-    # what replaces the reference's answers, and the marks that are lost by it
-    "reference": ({}, {}),
-    "random": (
-        {f"{name}-answer": AT_RANDOM.format(name=name) for name in ("greedy", "evolution")},
-        {"greedy-history": 1, "greedy-regret": 2, "evolution-history": 1, "evolution-other": 2},
-    ),
-    "repeats": (
-        {"greedy-answer": REPEATS},
-        {"greedy-legal": 1, "greedy-history": 1, "greedy-regret": 2},
-    ),
-    "greedy": ({"evolution-answer": NO_EVOLUTION}, {"evolution-other": 2}),
-}
+from tests.course.submissions import SUBMISSIONS, answer_of, marks_of
 
 
 class Course:
@@ -66,16 +31,14 @@ class Course:
         config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
         self.folder, self.api = folder, NbGraderAPI(config=config)
 
-    def graded(
-        self, name: str, submissions: dict[str, dict[str, str]]
-    ) -> dict[str, dict[str, Any]]:
+    def graded(self, name: str) -> dict[str, dict[str, Any]]:
         """Returns the marks of each submission by the test's name."""
         done = self.api.generate_assignment(name, force=True)
         assert done["success"], done
         released = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
         marks = {}
-        for student, answers in submissions.items():
-            self._submit(name, student, released, answers)
+        for student in SUBMISSIONS[name]:
+            self._submit(name, student, released)
             done = self.api.autograde(name, student, force=True)
             assert done["success"], done
             assert self.api.generate_feedback(name, student, force=True)["success"]
@@ -83,13 +46,13 @@ class Course:
             marks[student] = dict(self._marks(name, student))
         return marks
 
-    def _submit(self, name: str, student: str, released: Any, answers: dict[str, str]) -> None:
+    def _submit(self, name: str, student: str, released: Any) -> None:
         notebook = copy.deepcopy(released)
         for cell in notebook.cells:
             marks = cell.metadata.get("nbgrader", {})
             if marks.get("solution"):
                 assert "raise NotImplementedError" in cell.source
-                cell.source = {**SOLUTIONS, **answers}[marks["grade_id"]]
+                cell.source = answer_of(name, student, marks["grade_id"])
             assert "HIDDEN" not in cell.source
         file = self.folder / "submitted" / student / name / f"{name}.ipynb"
         file.parent.mkdir(parents=True)
@@ -108,30 +71,12 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     return Course(tmp_path_factory.mktemp("course"))
 
 
-def points_of(assignment: str) -> dict[str, int]:
-    told = [cell.metadata["course"] for cell in nbformat.read(SOURCE, as_version=4).cells]
-    return {
-        one["name"]: one["points"]
-        for one in told
-        if one["assignment"] == assignment and one.get("role") == "test"
-    }
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_each_wrong_strategy_loses_what_it_should(course: Course):
-    answers = {student: given for student, (given, _) in SUBMISSIONS.items()}
-    marks = course.graded("strategy", answers)
-    for student, (_, lost) in SUBMISSIONS.items():
-        full = points_of("strategy")
-        assert marks[student] == {name: full[name] - lost.get(name, 0) for name in full}, student
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("assignment", ["space", "report"])
-def test_the_reference_gets_full_marks(course: Course, assignment: str):
-    assert course.graded(assignment, {"reference": {}})["reference"] == points_of(assignment)
+@pytest.mark.parametrize("assignment", SUBMISSIONS)
+def test_each_wrong_submission_loses_what_it_should(course: Course, assignment: str):
+    for student, marks in course.graded(assignment).items():
+        assert marks == marks_of(assignment, student), student
 
 
 @pytest.mark.parametrize("grader", GRADERS)
