@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from nas_nb.data.dataset import Data
-    from nas_nb.evaluate.tabular import TableLike
     from nas_nb.record.history import History
+    from nas_nb.search.race_runs import TableLike
     from nas_nb.space.domain import Domain
 
 RaceEntry = str | Strategy | Callable[..., Any]
