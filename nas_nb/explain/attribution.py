@@ -14,7 +14,7 @@ from nas_nb.data.preprocessing import Table, Vocabulary
 from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.backend import gradients, require_tensorflow
 from nas_nb.evaluate.global_state import isolated_seeds
-from nas_nb.explain.mistakes import as_shares
+from nas_nb.explain.mistakes import as_shares, sample_kind
 from nas_nb.export.prediction import model_input
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def explain_prediction(
             f"Expected at most {MOST_SAMPLES} samples. Received: {len(samples)}. Give a part of "
             f"them, as x[:4]."
         )
-    kind = _kind(data)
+    kind = sample_kind(data)
     methods = _methods(method, kind, model)
     base = _base(data, kind)
     asked = _Asked(model, data, kind, samples, np.zeros(len(samples), int), base)
@@ -161,12 +161,6 @@ def _outputs(out: Any, model: Any, data: Data) -> Any:
         return out.mean(1, keepdims=True)
     shares = as_shares(out, model)
     return np.concatenate([1 - shares, shares], 1) if shares.shape[1] == 1 else shares
-
-
-def _kind(data: Data) -> str:
-    if isinstance(data.raw, Vocabulary):
-        return "text"
-    return {1: "table", 2: "series", 3: "image"}.get(len(data.spec.input_shape), "series")
 
 
 def _base(data: Data, kind: str) -> Array:

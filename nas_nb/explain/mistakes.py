@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nas_nb.data.preprocessing import Vocabulary
 from nas_nb.data.task import Task
 from nas_nb.errors import SearchError, nearest
+from nas_nb.export.raw_input import raw_samples
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _WORST = 8
+_MOST_COLUMNS = 8
 _BINS = 10
 _TINY = 1e-7
 _PARTS = ("train", "val", "test")
@@ -62,6 +65,9 @@ class Mistakes(NamedTuple):
         worst: The rows with the largest losses, worst first.
         samples: The inputs of these rows.
         text: The gist in a sentence or two.
+        kind: What samples are: "image", "table", "text" or "series".
+        columns: Names of what the worst rows hold: of columns, or "text"; none for pictures.
+        rows: The worst rows as the user had them, a text for each of `columns`.
     """
 
     part: str
@@ -73,6 +79,9 @@ class Mistakes(NamedTuple):
     worst: tuple[Mistake, ...]
     samples: Array
     text: str
+    kind: str = "table"
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 def measure_mistakes(trial: SearchTrial, part: str = "val") -> Mistakes:
@@ -95,11 +104,38 @@ def measure_mistakes(trial: SearchTrial, part: str = "val") -> Mistakes:
     outputs = np.asarray(model.predict(x, verbose=0), dtype=float)
     x, y = np.asarray(x), np.asarray(y)
     if data.task.has_quantities:
-        return _of_quantities(part, x, y.astype(float).reshape(outputs.shape), outputs)
-    shares = as_shares(outputs, model)
-    if data.task == Task.MULTILABEL:
-        return _of_labels(part, x, y, shares, data)
-    return _of_classes(part, x, y.reshape(len(x)).astype(int), shares, data)
+        found = _of_quantities(part, x, y.astype(float).reshape(outputs.shape), outputs)
+    elif data.task == Task.MULTILABEL:
+        found = _of_labels(part, x, y, as_shares(outputs, model), data)
+    else:
+        labels = y.reshape(len(x)).astype(int)
+        found = _of_classes(part, x, labels, as_shares(outputs, model), data)
+    kind = sample_kind(data)
+    cells = _cells(found.samples, data) if kind in ("table", "text") else {}
+    rows = tuple(zip(*cells.values(), strict=True))
+    return found._replace(kind=kind, columns=tuple(cells), rows=rows)
+
+
+def sample_kind(data: Data) -> str:
+    """Returns what samples are: "image", "table", "text" or "series"."""
+    if isinstance(data.raw, Vocabulary):
+        return "text"
+    return {1: "table", 2: "series", 3: "image"}.get(len(data.spec.input_shape), "series")
+
+
+def _cells(samples: Array, data: Data) -> dict[str, list[str]]:
+    """Returns samples as the user had them: texts by the names of columns."""
+    made = raw_samples(samples, data)
+    if isinstance(data.raw, Vocabulary):
+        return {"text": [text.decode() for text in np.asarray(made).ravel().tolist()]}
+    columns = made if isinstance(made, dict) else dict(enumerate(np.asarray(made).T, start=1))
+    return {
+        name if isinstance(name, str) else f"column {name}": [
+            cell.decode() if isinstance(cell, bytes) else f"{cell:.4g}"
+            for cell in np.asarray(values).ravel().tolist()
+        ]
+        for name, values in [*columns.items()][:_MOST_COLUMNS]
+    }
 
 
 def as_shares(outputs: Array, model: Any) -> Array:

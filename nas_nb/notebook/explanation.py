@@ -23,15 +23,13 @@ from nas_nb.notebook.plots.drawing import as_text, png, show_after_cell
 from nas_nb.notebook.plots.figures import image
 from nas_nb.notebook.plots.importance import EFFECTS, IMPORTANCE
 from nas_nb.notebook.plots.lineage import LINEAGE
-from nas_nb.notebook.plots.mistakes import draw_mistakes
+from nas_nb.notebook.plots.mistakes import draw_mistakes, draw_worst
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.wording import number_text, value_text
 from nas_nb.record.trial_facts import score_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from matplotlib.axes import Axes
 
     from nas_nb.explain.attribution import PredictionExplanation
     from nas_nb.explain.neighbours import Neighbour
@@ -79,7 +77,7 @@ class Explanation:
         if summary.best.ancestors:
             parts.append(self._picture(LINEAGE))
         if self.mistakes is not None:
-            parts += [mistakes_html(self.mistakes), _drawn(self.mistakes)]
+            parts.append(mistakes_html(self.mistakes))
         elif self._missing:
             parts.append(_paragraph(self._missing))
         return "\n".join(part for part in parts if part)
@@ -92,7 +90,7 @@ class Explanation:
 
     def _picture(self, plot: Any) -> str:
         info = plot.info(self._context)
-        return _image(plot.describe(info), plot.size, lambda ax: plot.draw(info, ax))
+        return _image(plot.describe(info), plot.size, lambda fig: plot.draw(info, fig.subplots()))
 
 
 class ConfirmationTable:
@@ -169,7 +167,7 @@ def neighbours_html(found: Sequence[Neighbour], most: int = _SHOWN) -> str:
 
 
 def mistakes_html(found: Mistakes) -> str:
-    """Returns what was measured of a trial's errors as tables."""
+    """Returns what was measured of a trial's errors as tables and pictures."""
     parts = [_paragraph(found.text)]
     if found.classes:
         rows = [
@@ -178,9 +176,17 @@ def mistakes_html(found: Mistakes) -> str:
         ]
         caption = "Validation part, class by class"
         parts.append(tables.table(caption, ("class", "precision", "recall", "F1", "rows"), rows))
-    worst = [(one.row, one.true, one.predicted, f"{one.loss:.3g}") for one in found.worst]
-    what = "surprise" if found.classes else "off by"
-    parts.append(tables.table("Worst mistakes", ("row", "true", "predicted", what), worst))
+    parts.append(_image(found.text, (8, 3.6), lambda figure: draw_mistakes(found, figure)))
+    cells = found.rows or [()] * len(found.worst)
+    worst = [
+        (one.row, one.true, one.predicted, f"{one.loss:.3g}", *row)
+        for one, row in zip(found.worst, cells, strict=True)
+    ]
+    header = ("row", "true", "predicted", "surprise" if found.classes else "off by", *found.columns)
+    if worst and found.kind in ("image", "series"):
+        alt, size = f"the worst {len(worst)} rows", (1.2 * len(worst), 1.8)
+        parts.append(_image(alt, size, lambda figure: draw_worst(found, figure)))
+    parts.append(tables.table("Worst mistakes", header, worst))
     return "".join(parts)
 
 
@@ -208,14 +214,12 @@ def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
-def _drawn(found: Mistakes) -> str:
-    return _image(found.text, (8, 3.6), lambda ax: draw_mistakes(found, ax))
-
-
-def _image(alt: str, size: Any, draw: Callable[[Axes], Axes]) -> str:
+def _image(alt: str, size: Any, draw: Callable[[Figure], object]) -> str:
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    as_text(draw(figure.add_subplot()))
+    draw(figure)
+    for ax in figure.axes:
+        as_text(ax)
     return image(png(figure, dpi=100), alt, *size)
 
 

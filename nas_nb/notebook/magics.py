@@ -197,6 +197,7 @@ _DO: dict[str, Callable[[Search], Any]] = {
     "trials": lambda search: search.trials,
     "panel": lambda search: search.panel(),
     "report": lambda search: search.report(),
+    "explain": lambda search: search.explain(),
 }
 
 _NAMED = {"data": "_use", "open": "_open", "replay": "_replay"}
@@ -208,6 +209,7 @@ _MAGICS = {
     "`search.resume()`": "`%nas resume`",
     "`search.stop()`": "`%nas stop`",
     "`search.wait()`": "`%nas wait`",
+    "`search.explain()`": "`%nas explain`",
     "`await search`": "`%nas wait`",
     " or `nas.current_search().stop()`": "",
 }

@@ -64,6 +64,7 @@ def test_the_line_runs_a_search_from_start_to_report(shell, search, capsys):
     assert isinstance(trials, pd.DataFrame)
     assert len(trials) == 2
     assert "Architecture search 'mine'" in repr(shell.run_line_magic("nas", "report"))
+    assert "won with val_accuracy" in repr(shell.run_line_magic("nas", "explain"))
 
 
 def test_without_words_it_says_the_status(shell, search, capsys):

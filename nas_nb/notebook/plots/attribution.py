@@ -24,7 +24,7 @@ def draw_attributions(found: PredictionExplanation, figure: Figure) -> Figure:
     axes = figure.subplots(rows, len(methods) + images, squeeze=False)
     for row in range(rows):
         if images:
-            _image(found.samples[row], axes[row][0])
+            draw_image(found.samples[row], axes[row][0])
             told = f"{found.predicted[row]} ({found.shares[row]:.2f})"
             axes[row][0].set_title(told, fontsize=9)
         for one, ax in zip(methods, axes[row][images:], strict=True):
@@ -43,7 +43,8 @@ def describe_attributions(found: PredictionExplanation) -> str:
     return f"why trial {found.trial} predicts {told}, by {names}"
 
 
-def _image(sample: np.ndarray, ax: Axes) -> None:
+def draw_image(sample: np.ndarray, ax: Axes) -> None:
+    """Draws a sample of (height, width, channels), from its darkest to its brightest value."""
     shown = np.asarray(sample, dtype=float)
     low, high = shown.min(), shown.max()
     shown = (shown - low) / ((high - low) or 1.0)

@@ -1,4 +1,4 @@
-"""What a trial gets wrong: the confusion matrix, or residuals."""
+"""What a trial gets wrong: confusion, calibration, residuals, the worst rows."""
 
 from __future__ import annotations
 
@@ -7,23 +7,45 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.attribution import draw_image
 from nas_nb.notebook.plots.drawing import BLUE, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from nas_nb.explain.mistakes import Mistakes
 
 _MOST_NUMBERS = 12
 
 
-def draw_mistakes(found: Mistakes, ax: Axes) -> Axes:
-    """Draws the confusion matrix, the calibration of labels, or predictions against the truth."""
-    drawing.remove_ours(ax)
-    if len(found.confusion):
-        return _confusion(found, ax)
-    if found.classes:
-        return _calibration(found, ax)
+def draw_mistakes(found: Mistakes, figure: Figure) -> Figure:
+    """Draws the confusion matrix and the calibration, or predictions against the truth."""
+    draw = [_confusion] if len(found.confusion) else []
+    draw += [_calibration] if found.calibration else [_residuals]
+    for ax, one in zip(figure.subplots(1, len(draw), squeeze=False)[0], draw, strict=True):
+        one(found, ax)
+    return figure
+
+
+def draw_worst(found: Mistakes, figure: Figure) -> Figure:
+    """Draws the worst rows: images, or lines of series, with what they are and what was said."""
+    for ax, sample, one in zip(
+        figure.subplots(1, len(found.worst), squeeze=False)[0],
+        found.samples,
+        found.worst,
+        strict=True,
+    ):
+        if found.kind == "image":
+            draw_image(sample, ax)
+        else:
+            ax.plot(sample.reshape(len(sample), -1), linewidth=1)
+            ax.set(xticks=[], yticks=[])
+        ax.set_title(f"row {one.row}: {one.true}\nsaid {one.predicted}", fontsize=8)
+    return figure
+
+
+def _residuals(found: Mistakes, ax: Axes) -> Axes:
     drawing.style_axes(ax, "Predicted against true")
     true, predicted = found.residuals
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
