@@ -6,12 +6,12 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import SearchError, check_whole
+from nas_nb.errors import SearchError, check_whole, reason_of
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from nas_nb.data.dataset import Data
+    from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
 PARTS = ("train", "train+validation")
@@ -126,43 +127,64 @@ def retrain(
         raise SearchError(f"Expected '{objective.name}' in the logs of an epoch. Received: none.")
     model.set_weights(best.weights)
     told = f"trained {'further' if asked.further else 'again'} on {asked.on}"
-    record = replace(
+    about = {
+        "trial": trial.number,
+        "values": trial.values,
+        **vars(asked),
+        "score": best.score,
+        "curve": best.curve,
+        "duration_s": time.time() - started,
+        "started": started,
+        "note": "; ".join(note for note in (told, result.note) if note),
+    }
+    return _kept(trial, asked, about, model, folder)
+
+
+def _kept(
+    trial: Trial, asked: Retraining, about: dict[str, Any], model: keras.Model, folder: Path
+) -> Trial:
+    folder.mkdir(exist_ok=True)
+    if leads_out(folder, folder.parent):
+        raise SearchError(f"{folder} is a link that leads out of the project: nothing was kept.")
+    count = 1
+    while (folder / f"trial_{trial.number:06d}_{count}.json").exists():
+        count += 1
+    name = f"trial_{trial.number:06d}_{count}"
+    about["weights"] = f"{name}.weights.h5"
+    write_weights(folder / about["weights"], model, trial.number)
+    write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
+    return _record(trial, asked, about)
+
+
+def _record(trial: Trial, asked: Retraining, about: Mapping[str, Any]) -> Trial:
+    return replace(
         trial,
         status=TrialStatus.COMPLETED,
         reason=None,
         seed=asked.seed,
         epochs_granted=asked.epochs,
         fidelity=freeze({**trial.fidelity, "epochs": asked.epochs, "batch_size": asked.batch_size}),
-        curve=freeze(best.curve),
-        score=best.score,
-        duration_s=time.time() - started,
-        started=started,
-        ended=time.time(),
-        note="; ".join(note for note in (told, result.note) if note),
+        curve=freeze([*about["curve"]]),
+        score=about["score"],
+        duration_s=about["duration_s"],
+        started=about["started"],
+        ended=about["started"] + about["duration_s"],
+        note=about["note"],
+        checkpoint=about["weights"],
     )
-    return _kept(record, asked, model, folder)
 
 
-def _kept(record: Trial, asked: Retraining, model: keras.Model, folder: Path) -> Trial:
-    folder.mkdir(exist_ok=True)
-    if leads_out(folder, folder.parent):
-        raise SearchError(f"{folder} is a link that leads out of the project: nothing was kept.")
-    count = 1
-    while (folder / f"trial_{record.number:06d}_{count}.json").exists():
-        count += 1
-    name = f"trial_{record.number:06d}_{count}"
-    record = replace(record, checkpoint=f"{name}.weights.h5")
-    write_weights(folder / str(record.checkpoint), model, record.number)
-    about = {
-        "trial": record.number,
-        "values": record.values,
-        **vars(asked),
-        "score": record.score,
-        "curve": [*record.curve],
-        "duration_s": record.duration_s,
-        "started": record.started,
-        "note": record.note,
-        "weights": record.checkpoint,
-    }
-    write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
-    return record
+def read_retrained(folder: Path, history: History) -> list[tuple[Trial, Retraining]]:
+    """Returns the trainings outside of the record that a folder keeps, oldest first."""
+    found = []
+    for file in folder.glob("trial_*.json") if not leads_out(folder, folder.parent) else ():
+        try:
+            about = json.loads(file.read_text())
+            asked = Retraining(**{field.name: about[field.name] for field in fields(Retraining)})
+            found.append((_record(history[about["trial"]], asked, about), asked))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise SearchError(
+                f"Expected the record of a training in {file}. Received: a file that is damaged, "
+                f"or of another search ({reason_of(error)}). Move it away."
+            ) from error
+    return sorted(found, key=lambda pair: pair[0].started or 0.0)

@@ -43,6 +43,29 @@ def test_it_repeats_the_trial_and_leaves_the_searchs_record_alone(search: Search
     assert again.evaluate() == trial.evaluate()
 
 
+def test_what_was_retrained_is_listed_also_where_the_search_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    search = tiny_search(tmp_path, max_trials=1).run()
+    assert search.retrained == []
+    made = [
+        search.best.retrain(verbose=0, seed=4),
+        search.best.retrain(on="train+validation", epochs=2, verbose=0),
+    ]
+    found = tiny_search(tmp_path, max_trials=1).retrained
+    for one, again in zip(made, found, strict=True):
+        assert (one.record.score, one.record.note, [*one.curve]) == (
+            again.record.score,
+            again.record.note,
+            [*again.curve],
+        )
+        for mine, its in zip(weights_of(one), weights_of(again), strict=True):
+            np.testing.assert_array_equal(mine, its)
+    (tmp_path / "retrained" / "trial_000000_1.json").write_text("{")
+    with pytest.raises(SearchError, match=r"trial_000000_1.json. Received: a file that is damag"):
+        _ = search.retrained
+
+
 def test_a_trial_without_weights_gets_them(search: Search) -> None:
     last = search.top(6)[-1]
     with pytest.raises(SearchError, match=rf"search.trial\({last.number}\).retrain\(\)"):
