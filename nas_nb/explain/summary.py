@@ -10,7 +10,7 @@ from nas_nb.explain.confidence import NearBest, believed_score, last_epoch_score
 from nas_nb.explain.importance import Importance, choice_importance
 from nas_nb.explain.neighbours import Neighbour, one_change_neighbours
 from nas_nb.explain.repeats import winner_of
-from nas_nb.record.trial_facts import ancestry_text, score_error
+from nas_nb.record.trial_facts import ancestry_text, front_text, score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -68,7 +68,8 @@ class SearchSummary:
     @cached_property
     def text(self) -> str:
         """What won, by how much, how sure, which choices made it, and what smaller would cost."""
-        told = (self._won(), self._sure(), self._decided(), self._smaller())
+        smaller = front_text(self.history) or self._smaller()
+        told = (self._won(), self._sure(), self._decided(), smaller)
         return " ".join(sentence for sentence in told if sentence)
 
     @cached_property

@@ -30,6 +30,7 @@ ACTIONS = {
     "trials": "return all trials as a pandas.DataFrame",
     "panel": "show the panel again: controls, buttons and live plots",
     "report": "show the record of the search, which needs no kernel to be read",
+    "explain": "say why the winner won, how sure that is, and what it gets wrong",
     "open": "open the search in a folder again, e.g. %nas open nas_nb_runs/mine, and return it",
     "data": "use a data set by default: a variable, or a name such as digits",
     "replay": "play a search back, trial by trial: that of a folder, or the current one",
@@ -177,12 +178,15 @@ def cell_parser() -> Parser:
     parser.add_argument(
         "--option", action=_Option, metavar="NAME=VALUE", help="of the strategy; may be repeated"
     )
-    parser.add_argument("--objective", metavar="NAME", help="what is compared: val_accuracy, ...")
+    about = "what is compared: val_accuracy, ...; with costs: val_accuracy,params"
+    parser.add_argument("--objective", metavar="NAME", help=about)
     for name, (kind, metavar, text) in _SETTINGS.items():
         parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=text.replace("%", "%%"))
     about = "end trials early whose learning curve can't reach the best"
     parser.add_argument("--prune", action="store_true", default=None, help=about)
     parser.add_argument("--directory", metavar="PATH", help="the project folder, to go on in later")
+    about = "the folder of another search, whose trials strategies learn from"
+    parser.add_argument("--prior", metavar="PATH", help=about)
     parser.add_argument("--data", metavar="NAME", help="a variable, or a name such as digits")
     parser.add_argument("--start", action="store_true", help="start it at once")
     return parser

@@ -1,4 +1,4 @@
-"""`nas.race`: live picture and table of a race."""
+"""`nas.race`: live picture and table of a race; searches side by side."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from nas_nb.notebook.plots.figures import Picture
 from nas_nb.notebook.plots.plot import Plot
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve
+from nas_nb.search.runs import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,6 +197,21 @@ class RaceView:
         return record_bundle("\n".join(parts), self._picture.png, repr(race))
 
 
+class ComparisonView(Comparison):  # noqa: D101 - as documented below it
+    __doc__ = Comparison.__doc__
+
+    def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
+        """Draws the best score so far of each search, over "trials" or "time"; returns the Axes."""
+        ax = drawing.new_axes(7.2, 3.6) if ax is None else ax
+        return drawing.as_text(draw_race(race_info(self), ax, over))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        picture = Picture(Plot("trials", race_info, draw_race, describe_race, ""), white=True)
+        picture.draw(self)
+        body = f"<p>{picture.html()}</p>{self._repr_html_()}"
+        return record_bundle(body, picture.png, repr(self))
+
+
 def status_line(race: Race) -> str:
     """Returns how far the race is, and who leads."""
     histories = race.histories
@@ -257,7 +273,7 @@ class RaceInfo(NamedTuple):
     time: tuple[Line, ...]
 
 
-def race_info(race: Race) -> RaceInfo:
+def race_info(race: Race | Comparison) -> RaceInfo:
     """Returns what `draw_race` draws."""
     trials, times = [], []
     histories = race.histories

@@ -132,12 +132,13 @@ def _time(now: Snapshot) -> str:
 
 def _facts(now: Snapshot) -> list[tuple[str, object]]:
     better = "higher" if now.direction == "max" else "lower"
+    minimised = "".join(f", {name} (lower is better)" for name in now.history.minimised)
     options = wording.values_text({k: str(v) for k, v in now.strategy.options.items()})
     who = wording.choice_text(now) or now.strategy.name
     return [
         ("space", size_text(now.space.size)),
         ("data", now.data.describe()),
-        ("objective", f"{now.objective} ({better} is better)"),
+        ("objective", f"{now.objective} ({better} is better){minimised}"),
         ("strategy", f"{who}{f' ({options})' if options else ''}"),
         ("budget", wording.budget_text(now)),
         ("seed", now.seed),

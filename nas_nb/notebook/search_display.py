@@ -236,8 +236,8 @@ def _explain(trial: SearchTrial, x: Any, method: str | Sequence[str] | None) -> 
 def runs(folder: str | Path = RUNS_FOLDER) -> Runs:
     """Returns the searches under a folder as a table: name, state, data, trials, best, size.
 
-    `.open(name)` opens one again, `.delete(name)` removes one after asking, and `.frame()` is a
-    `pandas.DataFrame`.
+    `.open(name)` opens one again, `.compare("one", "other")` sets some side by side,
+    `.delete(name)` removes one after asking, and `.frame()` is a `pandas.DataFrame`.
 
     Args:
         folder: Where to look, in all depths; default: where searches are kept by default.
@@ -245,4 +245,6 @@ def runs(folder: str | Path = RUNS_FOLDER) -> Runs:
     Raises:
         SearchError: There is no such folder.
     """
-    return Runs(folder, Search.open)
+    from nas_nb.notebook.race import ComparisonView
+
+    return Runs(folder, Search.open, ComparisonView)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas_nb.record.trial_facts import score_error, tied, within_error
+from nas_nb.record.trial_facts import front_text, score_error, tied, within_error
 from nas_nb.search.budget import describe_duration
 from nas_nb.workers.control import SearchState
 
@@ -24,7 +24,7 @@ _NUMBERED = re.compile(r"(.+)_(\d+)")
 def status_line(now: Snapshot, *, interrupted: bool = False) -> str:
     """Returns what the search does and has found; it changes with trials, not with seconds."""
     state = "Interrupted." if interrupted else _state(now)
-    parts = [state, _counts(now), _best(now.history)]
+    parts = [state, _counts(now), _best(now.history), front_text(now.history)]
     return " ".join(part for part in parts if part)
 
 

@@ -27,6 +27,7 @@ from nas_nb.strategy.registry import StrategyLike, make_strategy
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+    from nas_nb.record.history import History
     from nas_nb.record.journal import Journal
     from nas_nb.record.trial import Trial
 
@@ -134,10 +135,14 @@ class StrategyOracle(JournalOracle):
             unbound = strategy.domain is None
             if unbound:
                 return Proposal({})
-            made = strategy.propose(self.history, proposal_rng(self.seed, number))
+            made = strategy.propose(self._shown(strategy), proposal_rng(self.seed, number))
         except SpaceExhausted as exhausted:
             return Exhausted(str(exhausted))
         return made if isinstance(made, Proposal) else Proposal(made)
+
+    def _shown(self, strategy: Strategy) -> History:
+        """The history that a strategy proposes from."""
+        return self.history
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns a proposal as KerasTuner has it: a "status" and the "values"; see `propose`."""

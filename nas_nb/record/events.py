@@ -24,7 +24,8 @@ class EventKind(StrEnum):
     """
 
     SEARCH_OPENED = "search_opened"
-    """A session began: objective, direction ("max" or "min"), seed [, strategy, options, space,
+    """A session began: objective, direction ("max" or "min"), seed [, minimised
+    (costs beside the objective), strategy, options, space,
     budget, fidelity, data, steps_per_epoch (gradient steps), session, versions]. `journal`, the
     version of the format, is added."""
     PREPARED = "prepared"
@@ -62,6 +63,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "direction": (str,),
         "seed": (int,),
         "steps_per_epoch": (int, NoneType),
+        "minimised": (list, tuple, NoneType),
         "search": _MAYBE_TEXT,
         "fidelity": _MAYBE_DICT,
         "given": _MAYBE_DICT,

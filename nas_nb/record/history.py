@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from nas_nb.errors import JournalError, nearest, printable
+from nas_nb.errors import JournalError, printable
 from nas_nb.record.events import (
     Event,
     EventKind,
@@ -19,7 +19,8 @@ from nas_nb.record.events import (
     check_steering,
     check_trial,
 )
-from nas_nb.record.history_state import HistoryState, comparable_score
+from nas_nb.record.history_state import HistoryState
+from nas_nb.record.pareto import SCORE, ParetoFront
 from nas_nb.record.trial import Trial, TrialStatus, plain_values, values_digest
 
 if TYPE_CHECKING:
@@ -153,6 +154,17 @@ class History:
         return self._state.direction
 
     @property
+    def minimised(self) -> tuple[str, ...]:
+        """The costs that a search of several objectives minimises beside the score."""
+        told = (self.opened[-1].get("minimised") if self.opened else None) or ()
+        return tuple(name for name in told if isinstance(name, str))
+
+    @property
+    def front_objectives(self) -> tuple[str, ...]:
+        """The names "score" and of the costs that are minimised; "params" where none is."""
+        return (SCORE, *(self.minimised or ("params",)))
+
+    @property
     def seed(self) -> int:
         """The seed of the search, as last opened."""
         return self._state.seed
@@ -166,6 +178,11 @@ class History:
     def prepared(self) -> tuple[Event, ...]:
         """The `prepared` events: what strategies found out before they proposed."""
         return self._snapshot("prepared", lambda: tuple(self._state.prepared))
+
+    @property
+    def prior(self) -> tuple[Trial, ...]:
+        """The trials of another search that are knowledge for strategies, and no trials here."""
+        return self._state.prior
 
     @property
     def steering(self) -> tuple[Event, ...]:
@@ -332,27 +349,12 @@ class History:
         Raises:
             JournalError: No objective is given, or no completed trial has a cost of that name.
         """
-        trials = self.completed
-        known = ("score", *dict.fromkeys(name for trial in trials for name in trial.costs))
-        for name in objectives or ("",):
-            if name not in known and (trials or not name):
-                raise JournalError(
-                    f"Expected objectives among {', '.join(known)}. "
-                    f"Received: {name!r}.{nearest(name, known)}"
-                )
-        points = ((self._point(trial, objectives), trial) for trial in trials)
-        entered = [(point, trial) for point, trial in points if point is not None]
-        return tuple(entered[at][1] for at in non_dominated([point for point, _ in entered]))
+        return ParetoFront(self.completed, objectives, self.direction).checked().trials
 
-    def _point(self, trial: Trial, objectives: Iterable[str]) -> tuple[float, ...] | None:
-        sign = -1 if self.direction == "max" else 1
-        point = []
-        for name in objectives:
-            number = comparable_score(trial.score if name == "score" else trial.costs.get(name))
-            if number is None:
-                return None
-            point.append(sign * number if name == "score" else number)
-        return tuple(point)
+    @property
+    def front(self) -> ParetoFront:
+        """The Pareto front of `front_objectives`."""
+        return ParetoFront(self.completed, self.front_objectives, self.direction)
 
 
 def fold(events: Iterable[Event]) -> History:
@@ -368,20 +370,3 @@ def _score(of: Trial | float | None) -> float | None:
 
 
 T = TypeVar("T")
-
-
-def non_dominated(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """Returns the positions of the points that no other dominates, numbers minimised; sorted."""
-    # A point dominates another if it is nowhere greater and somewhere smaller. In sorted order only
-    # earlier points can dominate later ones: O(n log n + n * size of the front).
-    order = sorted(range(len(points)), key=points.__getitem__)
-    kept: list[int] = []
-    for position in order:
-        point = points[position]
-        if not any(_dominates(points[other], point) for other in reversed(kept)):
-            kept.append(position)
-    return kept
-
-
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))

@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from nas_nb.errors import is_number
 from nas_nb.record.events import USER, Event, EventKind, SteerAction, is_known_parent
 from nas_nb.record.trial import (
     EMPTY,
@@ -25,6 +26,8 @@ from nas_nb.record.trial import (
     values_key,
 )
 
+PRIOR = "prior"
+"""What a `prepared` event with the trials of another search holds; their origin."""
 SESSION_ENDED = "the session ended before the trial did"
 
 
@@ -51,6 +54,7 @@ class HistoryState:
         self.failures: tuple[int, str | None] = (0, None)
         self.opened: list[Event] = []
         self.prepared: list[Event] = []
+        self.prior: tuple[Trial, ...] = ()
         self.steering: list[Event] = []
         self.steered_at: list[int] = []
         self.steering_before = 0
@@ -126,6 +130,8 @@ class HistoryState:
         self.steering_before = len(self.steering)
 
     def _prepare(self, event: Event) -> None:
+        if event["what"] == PRIOR:
+            self.prior = _prior_trials(event.get("detail") or {})
         self.prepared.append(freeze(event))
 
     def _propose(self, event: Event) -> None:
@@ -243,6 +249,30 @@ class HistoryState:
         number: int = event["trial"]
         self.changed.add(number)
         return self.drafts[number]
+
+
+def _prior_trials(detail: dict[str, Any]) -> tuple[Trial, ...]:
+    """Returns the trials of another search that a journal keeps, with numbers below 0."""
+    rows = detail.get("trials")
+    told = [
+        row
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict)
+        and isinstance(row.get("values"), dict)
+        and is_number(row.get("score"))
+        and math.isfinite(row["score"])
+    ]
+    return tuple(
+        Trial(
+            number - len(told),
+            interned(plain_values(row["values"])),
+            PRIOR,
+            TrialStatus.COMPLETED,
+            score=row["score"],
+            costs=interned({n: x for n, x in (row.get("costs") or {}).items() if is_number(x)}),
+        )
+        for number, row in enumerate(told)
+    )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
 
+FRONT = ("macs", "latency_s", "front")
 # Only where a trial, or the search, has something to say of them.
 GRANTS = ("data_fraction", "resolution", "executions_per_trial", "spread", "parent")
 FIRST = ("score", "status", "epochs", "params", "duration_s")
@@ -30,14 +31,15 @@ def trials_frame(
 ) -> pd.DataFrame:
     """Returns one row a trial: facts, values in the order of `names`, grants that differ."""
     # A value whose name is a fact's is called "NAME (value)". Grants, the spread of repeats and the
-    # parent are columns where some trial has one. Whole numbers with gaps are nullable ones.
+    # parent are columns where some trial has one; further costs and the front where they are
+    # objectives. Whole numbers with gaps are nullable ones.
     import pandas as pd  # here: the magics load this module, and pandas takes half a second
 
     trials = history.trials
     shown = [{**(implied(t.values) if implied else {}), **t.values} for t in trials]
     seen = dict.fromkeys(name for values in shown for name in values)
     ordered = [name for name in names if name in seen]
-    taken = (*FACTS, *GRANTS)
+    taken = (*FACTS, *(FRONT if history.minimised else ()), *GRANTS)
     facts = {fact: _column([_fact(trial, fact, history) for trial in trials]) for fact in FACTS}
     facts["score"] = facts["score"].astype("float64")
     columns = {name: facts[name] for name in FIRST}
@@ -48,6 +50,11 @@ def trials_frame(
         for name in dict.fromkeys([*ordered, *seen])
     }
     columns |= {name: facts[name] for name in LAST}
+    if history.minimised:
+        front = {trial.number for trial in history.front.trials}
+        costs = [name for name in history.minimised if name not in FIRST]
+        columns |= {name: _column([t.costs.get(name) for t in trials]) for name in costs}
+        columns["front"] = _column([trial.number in front for trial in trials])
     for name in GRANTS:
         cells = [_grant(trial, name, history) for trial in trials]
         if any(cell is not None for cell in cells):
@@ -208,3 +215,25 @@ def within_error(history: History) -> int:
         return 0
     scores = (trial.score for trial in history.completed if trial.number != best.number)
     return sum(score is not None and abs(best.score - score) <= error for score in scores)
+
+
+def cost_text(cost: float) -> str:
+    """Returns what a model costs, or another number: a count in full, else four digits."""
+    return f"{cost:,.0f}" if abs(cost) >= 1000 or cost == int(cost) else f"{cost:.4g}"
+
+
+def front_text(history: History) -> str:
+    """Returns the front of a search of several objectives, and its knee; '' where it has one."""
+    front = history.front if history.minimised else None
+    if front is None or not front.trials:
+        return ""
+    names = " and ".join((history.objective, *history.minimised))
+    count = len(front.trials)
+    text = f"The front of {names} has {count} trial{'s' if count > 1 else ''}"
+    if front.knee is None:
+        return f"{text}."
+    costs = (f"{cost_text(front.knee.costs[name])} {name}" for name in history.minimised)
+    return (
+        f"{text}; its knee, a compromise, is trial {front.knee.number} with "
+        f"{front.knee.score or 0.0:.4g} and {', '.join(costs)}."
+    )

@@ -156,7 +156,7 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     if not history.opened:
         return
     earlier = history.opened[-1]
-    fields = ["space", "objective", "direction", "seed", "fidelity"]
+    fields = ["space", "objective", "direction", "minimised", "seed", "fidelity"]
     if not earlier.get("identity"):
         fields.insert(1, "data")
     for field in fields:
@@ -279,7 +279,9 @@ def _check_given(
 def _objective(opening: dict[str, Any]) -> Any:
     import keras_tuner as kt
 
-    return kt.Objective(opening["objective"], opening["direction"])
+    scored = kt.Objective(opening["objective"], opening["direction"])
+    minimised = opening.get("minimised") or ()
+    return [scored, *minimised] if minimised else scored
 
 
 def _data_recipe(opening: Mapping[str, Any]) -> Any:

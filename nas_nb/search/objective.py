@@ -12,6 +12,7 @@ import keras_tuner as kt
 from nas_nb.data.task import Task
 from nas_nb.errors import NasError, SearchError, nearest, tell
 from nas_nb.space.definition import fresh_names
+from nas_nb.strategy.multi_objective import COSTS
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -27,6 +28,25 @@ _QUANTITY_LOSSES = (
     *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
     *("mean_squared_logarithmic_error", "huber", "log_cosh"),
 )
+
+
+def split_objectives(given: Any) -> tuple[Any, tuple[str, ...]]:
+    """Returns what is scored, and the costs that are minimised beside it, of one or several."""
+    if isinstance(given, str) and "," in given:
+        given = [name.strip() for name in given.split(",")]
+    if not isinstance(given, list | tuple):
+        return given, ()
+    named = [(str(getattr(one, "name", one)), one) for one in given]
+    scored = [one for name, one in named if name not in COSTS]
+    costs = [name for name, _ in named if name in COSTS]
+    maximised = any(getattr(one, "direction", "min") != "min" for n, one in named if n in COSTS)
+    if len(scored) != 1 or len({*costs}) < len(costs) or maximised:
+        raise SearchError(
+            "Expected one objective that the candidates log, and costs to minimise beside it, each "
+            f"once, of {', '.join(COSTS)}. Received: objective={given!r}. For example "
+            "objective=['val_accuracy', 'params']."
+        )
+    return scored[0], tuple(costs)
 
 
 def as_objective(

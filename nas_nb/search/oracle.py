@@ -13,6 +13,7 @@ from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
 from nas_nb.record.events import USER, SteerAction
 from nas_nb.search.folder import strategy_identity
+from nas_nb.search.prior import first_of_prior, own_ancestors, with_prior
 from nas_nb.space.restriction import Rules
 from nas_nb.strategy.base import Proposal
 from nas_nb.strategy.function import FunctionStrategy
@@ -86,6 +87,10 @@ class SearchOracle(StrategyOracle):
             first = queued[0]
             return Proposal(dict(first.values), dict(first.fidelity), first.parent)
         self.adopt_steering()
+        prior = self.history.prior
+        known = first_of_prior(self.history, self.strategy) if prior else None
+        if known is not None:
+            return Proposal(known)
         try:
             made = super().propose(number)
         except NasError as error:
@@ -94,7 +99,10 @@ class SearchOracle(StrategyOracle):
             raise StrategyError(f"{error} {self._hint}") from error
         if self._plan.rules and isinstance(made, Exhausted):
             return Exhausted(f"{made.reason} {self._hint}")
-        return made
+        return own_ancestors(made) if prior and isinstance(made, Proposal) else made
+
+    def _shown(self, strategy: Strategy) -> History:
+        return with_prior(self.history, strategy) if self.history.prior else self.history
 
     @property
     def _hint(self) -> str:

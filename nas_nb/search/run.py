@@ -118,6 +118,8 @@ class Run:
         tuner = SearchTuner(oracle, lambda: project.settings, self.control, files, project.folder)
         finished, left = None, None
         try:
+            if its.prior is not None:
+                its.prior.record(self.journal)
             self._prepare(its.strategy)
             register_choices(
                 value for parameter in domain.parameters for value in parameter.choices

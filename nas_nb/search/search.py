@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import default_limits
+from nas_nb.record.pareto import ParetoFront
 from nas_nb.record.trial_facts import trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
@@ -21,7 +23,9 @@ from nas_nb.search.folder import (
     reading,
     recorded_arguments,
 )
-from nas_nb.search.objective import as_objective
+from nas_nb.search.objective import as_objective, split_objectives
+from nas_nb.search.prior import as_prior
+from nas_nb.search.retraining import FOLDER, read_retrained
 from nas_nb.search.run import Project
 from nas_nb.search.settings import (
     Settings,
@@ -69,7 +73,8 @@ class Search:
             what and why.
         strategy_options: Options of a strategy that is given by name.
         objective: What is compared, a name in the logs ("val_accuracy") or a `kt.Objective`;
-            default: `val_accuracy` for classes, `val_loss` for numbers.
+            default: `val_accuracy` for classes, `val_loss` for numbers. Or a list of it and of
+            costs to minimise beside it ("params", "macs", "latency_s"): see `pareto_front`.
         epochs: Epochs that each trial is granted, 1 or more.
         batch_size: Samples a batch, 1 or more.
         data_fraction: Share of the training samples that trials are trained on, above 0 to 1; every
@@ -85,6 +90,9 @@ class Search:
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
+        prior: Another search of the same space and objective, or its folder: its completed trials
+            are knowledge for strategies, and no trials of this search. The journal keeps a copy of
+            them, so later sessions need not be given it.
         **limits: What may be spent; one that ends the search is needed. Where a grader runs the
             notebook, `max_time` is 120 s by default; on Binder 20 trials and 5 minutes.
 
@@ -99,7 +107,7 @@ class Search:
         *,
         strategy: str | Strategy | Callable[..., Any] = "auto",
         strategy_options: Mapping[str, Any] | None = None,
-        objective: str | kt.Objective | None = None,
+        objective: str | kt.Objective | Sequence[str | kt.Objective] | None = None,
         epochs: int = 10,
         batch_size: int = 32,
         data_fraction: float = 1.0,
@@ -111,6 +119,7 @@ class Search:
         seed: int = 0,
         directory: str | Path | None = None,
         name: str | None = None,
+        prior: Search | str | Path | None = None,
         **limits: Any,
     ) -> None:
         check_arguments(type(self), limits)
@@ -120,12 +129,14 @@ class Search:
         limits = default_limits() | given
         known = as_data(data)
         bound = as_space(space).for_data(known.spec)
+        scored, minimised = split_objectives(objective)
         settings = Settings(
             name=name or known.name,
             space=bound,
             data=known,
             strategy=as_strategy(strategy, bound, strategy_options),
-            objective=as_objective(objective, known, bound),
+            objective=as_objective(scored, known, bound),
+            minimised=minimised,
             budget=Budget.parse(**limits),
             fidelity=Fidelity(
                 epochs,
@@ -143,6 +154,8 @@ class Search:
         history = read_history(folder)
         opening = settings.opening()
         check_same_search(history, opening, folder)
+        if prior is not None:
+            settings = replace(settings, prior=as_prior(prior, history, opening))
         for note in notes_on_reopening(history, opening):
             tell(f"The search in {folder} was opened again. {note}")
         requested = requested_settings(settings)
@@ -210,7 +223,7 @@ class Search:
 
         It is known once the search was started.
         """
-        return self.strategy.reason(self.history) if self.history.opened else None
+        return self.strategy.full_reason(self.history) if self.history.opened else None
 
     @property
     def budget(self) -> Budget:
@@ -289,7 +302,8 @@ class Search:
         """The incumbent, also while the search runs: the trial of the best score.
 
         A score is that of the trial's best epoch. Of equal scores the smallest model is the
-        incumbent, and of equally small ones the first.
+        incumbent, and of equally small ones the first. With several objectives it is still the one
+        of the best score, an end of the front; `pareto_front()` and `knee()` have the trade-offs.
 
         Raises:
             SearchError: No trial has completed yet.
@@ -320,17 +334,69 @@ class Search:
         check_whole("", "count", count, 1, error=SearchError)
         return [*map(self._trial, sorted(self.history.completed, key=self.history.rank)[:count])]
 
+    @property
+    def retrained(self) -> list[SearchTrial]:
+        """What `trial.retrain()` has made, oldest first, in this and in earlier kernels.
+
+        Raises:
+            SearchError: The record of one is damaged.
+        """
+        folder = self.directory / FOLDER
+        found = read_retrained(folder, self.history)
+        return [SearchTrial(t, self.history, self.settings, folder, asked) for t, asked in found]
+
     def pareto_front(self, *objectives: str) -> list[SearchTrial]:
         """Returns the completed trials that no other beats in every objective.
 
         Args:
-            *objectives: "score" and names of costs, of which less is better. Default: "score" and
-                "params".
+            *objectives: "score" and names of costs, of which less is better. Default: those of the
+                search; "score" and "params" where it has one objective.
 
         Raises:
             JournalError: No completed trial has a cost of that name.
         """
-        return [*map(self._trial, self.history.pareto_front(*objectives or ("score", "params")))]
+        return [*map(self._trial, self._front(objectives).trials)]
+
+    def knee(self, *objectives: str) -> SearchTrial | None:
+        """Returns the compromise of the front: the trial farthest below the line between its ends.
+
+        Costs count by their logarithm, and both objectives from the front's best to its worst (Das,
+        Structural Optimization 18, 1999). None where the front has fewer than three points, or
+        none below the line.
+
+        Args:
+            *objectives: As for `pareto_front`.
+        """
+        found = self._front(objectives).knee
+        return None if found is None else self._trial(found)
+
+    def hypervolume(
+        self, *objectives: str, reference: Mapping[str, float] | None = None
+    ) -> pd.Series[float]:
+        """Returns what the front encloses after each completed trial, by the trial's number.
+
+        It is measured in units of the score times decades of each cost.
+
+        Args:
+            *objectives: As for `pareto_front`.
+            reference: The point up to which it is measured, by objective: {"score": 0.5, "params":
+                10_000}; give the same to compare searches. Default: the worst values of the front,
+                moved out by a tenth of its range; `.attrs["reference"]` has it.
+        """
+        import pandas as pd
+
+        front = self._front(objectives, reference)
+        numbers, volumes = zip(*front.volumes, strict=True) if front.volumes else ((), ())
+        found = pd.Series(volumes, pd.Index(numbers, name="trial"), float, name="hypervolume")
+        found.attrs["reference"] = front.reference
+        return found
+
+    def _front(
+        self, objectives: tuple[str, ...], reference: Mapping[str, float] | None = None
+    ) -> ParetoFront:
+        history = self.history
+        names = objectives or history.front_objectives
+        return ParetoFront(history.completed, names, history.direction, reference or {}).checked()
 
     def _trial(self, trial: Trial) -> SearchTrial:
         return SearchTrial(trial, self.history, self.settings, self.directory / "checkpoints")

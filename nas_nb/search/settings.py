@@ -15,7 +15,7 @@ from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.search.folder import recorded_versions, search_identity, strategy_identity
-from nas_nb.search.objective import as_objective
+from nas_nb.search.objective import as_objective, split_objectives
 from nas_nb.search.oracle import active_steering
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.registry import STRATEGIES, make_strategy, named_options, why_unknown
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from nas_nb.record.history import History
+    from nas_nb.search.prior import Prior
     from nas_nb.strategy.base import Strategy
     from nas_nb.strategy.registry import StrategyLike
 
@@ -47,11 +48,18 @@ class Settings:
     budget: Budget
     fidelity: Fidelity  # what each trial is granted
     seed: int  # decides proposals, initial weights and orders of samples
+    minimised: tuple[str, ...] = ()  # costs beside the objective, where there are several
+    prior: Prior | None = field(default=None, compare=False)
     # What data and code were when the search was made.
     identity: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         check_whole("", "seed", self.seed, 0)
+        if self.minimised and self.fidelity.prune:
+            raise SearchError(
+                "Expected prune=False for several objectives: pruning ends what can't reach the "
+                "best scores, and small models may be worth less. Received: prune=True."
+            )
         if not self.identity:
             identity = search_identity(self.space, self.data, self.strategy)
             object.__setattr__(self, "identity", identity)
@@ -81,6 +89,7 @@ class Settings:
             "seed": self.seed,
             "objective": self.objective.name,
             "direction": self.objective.direction,
+            **({"minimised": [*self.minimised]} if self.minimised else {}),
             "strategy": self.strategy.name,
             "options": self.strategy.options,
             "space": self.space.domain.to_json(),
@@ -151,7 +160,8 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         who = rest.pop("strategy", settings.strategy)
         settings = settings.with_strategy(as_strategy(who, settings.space, options))
     if "objective" in rest:
-        rest["objective"] = as_objective(rest["objective"], settings.data, settings.space)
+        scored, rest["minimised"] = split_objectives(rest["objective"])
+        rest["objective"] = as_objective(scored, settings.data, settings.space)
     return replace(
         settings,
         budget=settings.budget.replaced(**limits),

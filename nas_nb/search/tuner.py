@@ -142,7 +142,8 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             its.fidelity.granted(parent.fidelity) if parent else None,
             continues=self.files.states.continued(trial) is not None,
             limits=its.budget.trial_limits(),
-            latency="latency_s" in (its.strategy.options.get("cost"), *its.budget.trial_limits()),
+            latency="latency_s"
+            in (its.strategy.options.get("cost"), *its.minimised, *its.budget.trial_limits()),
             target=self._target(trial),
         )
 

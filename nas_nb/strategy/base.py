@@ -61,6 +61,12 @@ class Strategy(ABC):
     design: ClassVar[str] = ""
     """The option that says how many trials its initial design has; "" for none."""
 
+    learns: ClassVar[bool] = True
+    """Whether it learns from the trials of a prior, which is in place of an initial design."""
+
+    several: ClassVar[str] = "goes by {score} alone; {costs} count only in the front"
+    """What it makes of several objectives."""
+
     domain: Domain = field(default=cast("Domain", None), kw_only=True, repr=False)
 
     def __init_subclass__(cls) -> None:
@@ -127,6 +133,24 @@ class Strategy(ABC):
     def reason(self, history: History) -> str | None:
         """Returns why it proposes as it does, in a sentence; None where its name says enough."""
         return self.design_text(history)
+
+    def objectives_text(self, history: History) -> str:
+        """Returns what it makes of several objectives, in a clause."""
+        return self.several.format(score=history.objective, costs=" and ".join(history.minimised))
+
+    def uses_prior(self, history: History) -> bool:
+        """Whether it learns from the trials of a prior: rungs continue trials of their own."""
+        return self.learns and not self.has_rungs
+
+    def full_reason(self, history: History) -> str | None:
+        """Returns the reason, and what it makes of several objectives and of a prior."""
+        told = [self.reason(history)]
+        if history.minimised:
+            told.append(f"It {self.objectives_text(history)}.")
+        if history.prior:
+            used = "learns, too, from" if self.uses_prior(history) else "makes no use of"
+            told.append(f"It {used} the {len(history.prior)} trials of the prior.")
+        return " ".join(filter(None, told)) or None
 
     def wanted_design(self, history: History) -> int:
         """Returns how many trials its initial design has where the budget allows; 0 for none."""

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.record.history_state import QueuedCandidate
@@ -64,6 +64,9 @@ class FunctionStrategy(Strategy):
     """
 
     function: Propose
+
+    learns: ClassVar[bool] = False  # by itself: it finds them in `history.prior`
+    several: ClassVar[str] = "is a function, which finds {costs} in `trial.costs`"
 
     def __post_init__(self) -> None:
         if not callable(self.function):

@@ -1,4 +1,4 @@
-"""Score against a cost: NSGA-II, ours and Optuna's."""
+"""Score against costs: NSGA-II."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _UNCHANGED = 0.5
 
 @dataclass(frozen=True)
 class Nsga2(Strategy):
-    """Breeds architectures that trade the score against a cost, spread along the Pareto front.
+    """Breeds architectures that trade the score against costs, spread along the Pareto front.
 
     Use it when a good score is not all: small and fast models count too, and you want to choose
-    among the trade-offs afterwards (`history.pareto_front("score", "params")`). Don't use it when
-    only the score counts: half of its trials go to cheap architectures.
+    among the trade-offs afterwards (`search.pareto_front()`). Don't use it when only the score
+    counts: half of its trials go to cheap architectures.
 
-    The cost is what the trials record when they are built. Where no trial has it, this is
+    The costs are the search's objectives beside the score, `cost` where it has none. They are what
+    the trials record when they are built. Where no trial has one, this is
     elitist evolution on the score alone, and `reason(history)` says so. Two things are unlike
     the paper's. Generations overlap: each trial is one child of the best that are known by then.
     And half of the children (`elite`) have parents among the N/2 best by the score alone, since a
@@ -43,8 +44,11 @@ class Nsga2(Strategy):
 
     name: ClassVar[str] = "nsga2"
     design: ClassVar[str] = "population"
+    several: ClassVar[str] = "sorts by {score} and {costs} together, without weights"
 
-    cost: str = option("params", "The second objective, a cost to minimise.")
+    cost: str = option(
+        "params", "The cost to minimise in a search that has one objective, the score."
+    )
     # The paper takes 100, which would be most of a notebook's search.
     population: int = option(20, "Population size N: how many of the best may be parents.", low=2)
     crossover: float = option(0.9, "Probability that a child has two parents.", low=0, high=1)
@@ -59,7 +63,8 @@ class Nsga2(Strategy):
 
     def reason(self, history: History) -> str | None:
         """Returns that only the score counts, once the trials show that none tells the cost."""
-        return untold(self.cost, history) or self.design_text(history)
+        missing = (untold(cost, history) for cost in self._costs(history))
+        return next(filter(None, missing), None) or self.design_text(history)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a new child of two parents that won a tournament each."""
@@ -76,7 +81,7 @@ class Nsga2(Strategy):
         elif len(known) < design:
             return sample_new(self.domain, history, rng)
         else:
-            parents = self._fittest(known, history.direction)
+            parents = self._fittest(known, history)
         return self._child(parents, history, rng)
 
     def _child(
@@ -96,16 +101,21 @@ class Nsga2(Strategy):
             return Candidate(child, "crossed", ancestors)
         return new_mutant(self.domain, child, history, rng, ancestors=ancestors)
 
-    def _fittest(self, trials: Sequence[Trial], direction: str) -> list[Trial]:
-        """The N first by non-domination and crowding, the fittest first."""
-        sign = -1.0 if direction == "max" else 1.0
-        points = np.array([[sign * (t.score or 0.0), self._cost(t)] for t in trials])
-        return [trials[position] for position in crowded_order(points)[: self.population]]
+    def _costs(self, history: History) -> tuple[str, ...]:
+        return history.minimised or (self.cost,)
 
-    def _cost(self, trial: Trial) -> float:
-        """The cost; one that isn't known is the same for all, so that only the score counts."""
-        cost = trial.costs.get(self.cost, math.inf)
-        return cost if math.isfinite(cost) else _DEAR
+    def _fittest(self, trials: Sequence[Trial], history: History) -> list[Trial]:
+        """The N first by non-domination and crowding, the fittest first."""
+        sign, names = -1.0 if history.direction == "max" else 1.0, self._costs(history)
+        # A cost that isn't known is the same for all, so that only the score counts.
+        costs = [[t.costs.get(name, math.inf) for name in names] for t in trials]
+        points = np.array(
+            [
+                [sign * (t.score or 0.0), *(x if math.isfinite(x) else _DEAR for x in own)]
+                for t, own in zip(trials, costs, strict=True)
+            ]
+        )
+        return [trials[position] for position in crowded_order(points)[: self.population]]
 
     def _crossed(self, first: Values, second: Values, rng: np.random.Generator) -> dict[str, Value]:
         """Takes each value from either parent; what only one has, and counts, from that one."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from nas_nb.record.pareto import ParetoFront
 from nas_nb.strategy.base import (
     Candidate,
     Proposal,
@@ -68,6 +69,10 @@ class Predictor(Strategy):
     Where the names of choices tell what is mostly good (`Prior`), the expected improvement is
     weighted by that prior, less with every trial: piBO.
 
+    With several objectives candidates come from the front, and count by how much they are expected
+    to enlarge its hypervolume (`hypervolume_improvement`); what they cost is predicted from the
+    choices. Promotions to higher rungs go by the score alone.
+
     Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures for
     Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian Processes for
     Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting Acquisition
@@ -77,6 +82,9 @@ class Predictor(Strategy):
     """
 
     name: ClassVar[str] = "predictor"
+    several: ClassVar[str] = (
+        "proposes by the expected improvement of the hypervolume of {score} and {costs}"
+    )
 
     # With rungs it is that many on each side: see `next_training`. The paper's networks get 10.
     t0: int = option(5, "Initial design: trials before the surrogate is used.", low=2)
@@ -126,12 +134,18 @@ class Predictor(Strategy):
         if len(history.completed) < self.side_design(history) or not best:
             return likely_candidate(self.domain, history, rng, belief)
         # Step 2.ii: generate a set of c candidates by randomly mutating the best architectures.
-        parents = [trial.values for trial in best]
-        pool = candidate_pool(self.domain, parents, rng, self.candidates)
+        front = self.knowledge.front(history)
+        parents = [front[at] for at in rng.permutation(len(front))] if front else best
+        pool = candidate_pool(
+            self.domain, [trial.values for trial in parents], rng, self.candidates
+        )
         # Step 2.i: train the model on the architectures and their scores.
         mean, deviation, seen = self.knowledge.predicted(history, pool)
         # Steps 2.iii, iv: evaluate the acquisition function for each; train the best one.
-        promise = np.log(expected_improvement(mean, deviation, seen) + _NONE)
+        gain = expected_improvement(mean, deviation, seen)
+        if front:
+            gain = self.knowledge.front_gain(history, front, pool, mean, deviation)
+        promise = np.log(gain + _NONE)
         if belief:  # piBO, eq. (6): log alpha(x) + beta / n * log pi(x)
             believed = [belief.log_density(values) for values in pool]
             promise += self.beta / len(history.completed) * np.array(believed)
@@ -246,6 +260,8 @@ def _in_full(
 
 
 _BEST = 5
+_MOST_MEMBERS = (100, 40, 20)
+"""Of a front, for one, two and three costs: cells multiply."""
 
 
 class PredictorState:
@@ -276,6 +292,38 @@ class PredictorState:
         with single_blas_thread():
             model = self._learner.learn(history.finished, self.best(history), sign)
             return *model.predict(points), model.best
+
+    def front(self, history: History) -> list[Trial]:
+        """Returns the front of a search of several objectives, whose costs some trial tells."""
+        told = {name for trial in history.completed for name in trial.costs}
+        costs = [name for name in history.minimised if name in told]
+        if not costs:
+            return []
+        front = ParetoFront(history.completed, ("score", *costs), history.direction)
+        inside = [trial for trial in front.trials if self.domain.contains(trial.values)]
+        return inside[:: -(-len(inside) // _MOST_MEMBERS[len(costs) - 1]) or 1]
+
+    def front_gain(
+        self,
+        history: History,
+        front: Sequence[Trial],
+        pool: Sequence[Values],
+        mean: Vector,
+        deviation: Vector,
+    ) -> Vector:
+        """Returns by how much candidates are expected to enlarge the front's hypervolume."""
+        from nas_nb.strategy.surrogate import decades, hypervolume_improvement, predict_decades
+
+        costs = [name for name in history.minimised if name in front[0].costs]
+        # Noise would make the luckiest trials unbeatable: their predicted scores count.
+        others = (t for t in history.completed[-self.window :] if self.domain.contains(t.values))
+        scores, *_ = self.predicted(history, [trial.values for trial in (*front, *others)])
+        paid = np.array([decades([trial.costs[n] for n in costs]) for trial in front])
+        most = [max(t.costs.get(name, 0.0) for t in history.completed) for name in costs]
+        asked = [predict_decades(self._learner.coder, history.completed, n, pool) for n in costs]
+        members = np.column_stack([scores[: len(front)], paid])
+        worst = np.array([scores.min(), *decades(most)])
+        return hypervolume_improvement(mean, deviation, np.column_stack(asked), members, worst)
 
     def log_seconds(self, history: History, points: Sequence[Values]) -> Vector:
         """Returns the predicted log-seconds that an epoch of each point takes."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Value, Values
 
+BLIND = "goes by no objective, so {score} and {costs} count alike"
+
 
 @dataclass(frozen=True)
 class RandomSearch(Strategy):
@@ -31,6 +33,8 @@ class RandomSearch(Strategy):
     """
 
     name: ClassVar[str] = "random"
+    learns: ClassVar[bool] = False
+    several: ClassVar[str] = BLIND
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:
         """Returns a random architecture that was never tried."""
@@ -51,6 +55,8 @@ class Grid(Strategy):
     """
 
     name: ClassVar[str] = "grid"
+    learns: ClassVar[bool] = False
+    several: ClassVar[str] = BLIND
 
     points: int = option(10, "How many values of a continuous parameter are tried.", low=2)
     shuffle: bool = option(True, "Whether the order is random.")

@@ -64,7 +64,8 @@ class Auto(Strategy):
       full training has four epochs or more: half of the budget goes to full trainings, half to
       architectures that get one epoch, of which one of four is promoted;
     - `predictor` with full trainings everywhere else: with a number of trials to spend, each should
-      count; and a tuner that knows no rungs always trains in full.
+      count; rungs go by the score alone, where a search has several objectives, and have no use
+      for a prior; and a tuner that knows no rungs always trains in full.
 
     Both predictors begin with an architecture of a size that is likely to be good.
     """
@@ -83,6 +84,14 @@ class Auto(Strategy):
         more = f" {design[:1].upper()}{design[1:]}" if design else ""
         return f"{choice.strategy.name}{rungs}, because {choice.reason}{more}"
 
+    def objectives_text(self, history: History) -> str:
+        """Returns what the chosen strategy makes of several objectives."""
+        return self.choose(history).strategy.objectives_text(history)
+
+    def uses_prior(self, history: History) -> bool:
+        """Returns whether the chosen strategy does."""
+        return self.choose(history).strategy.uses_prior(history)
+
     def choose(self, history: History) -> AutoDecision:
         """Returns the strategy for a search.
 
@@ -98,6 +107,10 @@ class Auto(Strategy):
         by_time = "max_time_s" in budget or "max_epochs" in budget
         if "max_trials" in budget or not by_time:
             return AutoDecision(self._predictor, f"{learns}; each trial is a full training.")
+        if history.minimised:
+            return AutoDecision(self._predictor, f"{learns}; rungs go by the score alone.")
+        if history.prior:
+            return AutoDecision(self._predictor, f"{learns}; rungs have no use for a prior.")
         if (history.full_epochs or 0) < WORTH_RUNGS:
             return AutoDecision(self._predictor, f"{learns}; trainings are too short to cut.")
         return AutoDecision(

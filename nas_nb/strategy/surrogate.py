@@ -246,13 +246,49 @@ def _mutants(
     return mutants
 
 
-def expected_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
+def expected_improvement(mean: Vector, deviation: Vector, best: float | Vector) -> Vector:
     """Returns E[max(f - best, 0)] for scores f ~ N(mean, deviation^2)."""
     # Jones, Schonlau & Welch, Efficient Global Optimization of Expensive Black-Box Functions,
     # Journal of Global Optimization 13, 1998 (there for a minimum).
     z = (mean - best) / deviation
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     result: Vector = deviation * (z * ndtr(z) + density)  # eq. (15)
+    return result
+
+
+def hypervolume_improvement(
+    mean: Vector, deviation: Vector, costs: Matrix, front: Matrix, worst: Vector
+) -> Vector:
+    """Returns by how much candidates are expected to enlarge the hypervolume of a front.
+
+    Scores are N(mean, deviation^2), larger better; costs are taken for known, less is better. Then
+    the integral over the scores (Emmerich, Giannakoglou & Naujoks, Single- and Multiobjective
+    Evolutionary Optimization Assisted by Gaussian Random Field Metamodels, IEEE Transactions on
+    Evolutionary Computation 10(4), 2006) is a sum of expected improvements: over each cell of the
+    costs above a candidate's, that over the best score which the front has for so much.
+
+    Args:
+        mean: (candidates,).
+        deviation: (candidates,), above 0.
+        costs: (candidates, costs).
+        front: (members, 1 + costs): the score and the costs.
+        worst: (1 + costs,): the reference point.
+    """
+    scores, known = front[:, 0], front[:, 1:]
+    edges = [np.unique(np.minimum(known[:, axis], worst[1 + axis])) for axis in range(len(costs.T))]
+    volumes, corners = np.ones((len(mean), 1)), np.zeros((1, 0))
+    for axis, inner in enumerate(edges):
+        low, high = np.array([-np.inf, *inner]), np.array([*inner, worst[1 + axis]])
+        width = np.maximum(high - np.maximum(low, costs[:, [axis]]), 0.0)
+        volumes = (volumes[:, :, None] * width[:, None]).reshape(len(mean), -1)
+        corners = np.hstack([np.repeat(corners, len(low), 0), np.tile(low, len(corners))[:, None]])
+    within = np.all(known[None] <= corners[:, None], axis=2)  # (cells, members)
+    best = np.where(within, scores, worst[0]).max(1, initial=worst[0])
+    levels, level = np.unique(best, return_inverse=True)
+    above = np.zeros((len(mean), len(levels)))
+    np.add.at(above.T, level, volumes.T)
+    gains = expected_improvement(mean[:, None], deviation[:, None], levels[None])
+    result: Vector = (above * gains).sum(1)
     return result
 
 
@@ -274,13 +310,33 @@ def predict_log_seconds(
         return np.zeros(len(points))
     seconds = np.log([trial.duration_s / trial.epochs for trial in timed])
     rows, _ = coder.code([trial.values for trial in timed])
-    asked, _ = coder.code(points)
+    return _ridge(rows, seconds, coder.code(points)[0])
+
+
+def _ridge(rows: Matrix, targets: Vector, asked: Matrix) -> Vector:
+    """Returns the predictions of a linear model of the rows, shrunk to the mean."""
     centre = rows.mean(0)
     rows = rows - centre
     gram = rows.T @ rows + _RIDGE * np.eye(rows.shape[1])
-    weights = np.linalg.solve(gram, rows.T @ (seconds - seconds.mean()))
-    predicted: Vector = seconds.mean() + (asked - centre) @ weights
+    weights = np.linalg.solve(gram, rows.T @ (targets - targets.mean()))
+    predicted: Vector = targets.mean() + (asked - centre) @ weights
     return predicted
+
+
+def predict_decades(
+    coder: PointEncoder, trials: Sequence[Trial], cost: str, points: Sequence[Values]
+) -> Vector:
+    """Returns the predicted decimal logarithm of what points cost: choices multiply a cost."""
+    told = [t for t in trials[-_LATEST:] if cost in t.costs and coder.knows(t.values)]
+    rows, asked = (np.hstack(coder.code(each)) for each in ([t.values for t in told], points))
+    spread = rows.std(0)
+    scale = np.where(spread > _SAME, spread, 1.0)
+    return _ridge(rows / scale, decades([t.costs[cost] for t in told]), asked / scale)
+
+
+def decades(costs: Sequence[float]) -> Vector:
+    """Returns decimal logarithms; of 0 that of 1."""
+    return np.log10([cost if cost > 0 else 1.0 for cost in costs])
 
 
 def shape_scores(scores: Vector, failed: int = 0) -> Vector:

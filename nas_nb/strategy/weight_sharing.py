@@ -89,6 +89,7 @@ class OneShot(SupernetStrategy):
     """
 
     name: ClassVar[str] = "one_shot"
+    learns: ClassVar[bool] = False
 
     epochs: int = option(60, "Epochs of the supernet's training.", low=1)
     pool: int = option(200, "How many candidates the supernet scores.", low=1)
@@ -170,6 +171,7 @@ class Darts(SupernetStrategy):
     """
 
     name: ClassVar[str] = "darts"
+    learns: ClassVar[bool] = False
     mixes: ClassVar[bool] = True
 
     epochs: int = option(50, "Epochs of the supernet's training.", low=1)

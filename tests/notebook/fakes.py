@@ -17,6 +17,7 @@ from nas_nb.notebook.panel.tabs import PanelContext
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget
+from nas_nb.search.objective import split_objectives
 from nas_nb.search.oracle import active_steering
 from nas_nb.space.domain import Domain
 from nas_nb.space.graph import chain_graph, lay_out
@@ -125,6 +126,8 @@ class FakeSearch:
             budget=Budget(max_trials=10),
             fidelity=Fidelity(epochs=2, batch_size=32),
             objective=SimpleNamespace(name="val_accuracy"),
+            minimised=(),
+            prior=None,
             data=SimpleNamespace(task=Task.MULTICLASS),
             seed=0,
         )
@@ -170,12 +173,14 @@ class FakeSearch:
         now = self.settings
         grants = {name: changes.pop(name) for name in ("epochs", "batch_size") if name in changes}
         strategy, seed = changes.pop("strategy", now.strategy), changes.pop("seed", now.seed)
-        objective = changes.pop("objective", now.objective)
+        objective, minimised = split_objectives(changes.pop("objective", now.objective))
         self.settings = SimpleNamespace(
             strategy=make_strategy(strategy),
             budget=now.budget.replaced(**changes),
             fidelity=replace(now.fidelity, **grants),
             objective=SimpleNamespace(name=objective) if isinstance(objective, str) else objective,
+            minimised=minimised,
+            prior=None,
             data=now.data,
             seed=seed,
         )

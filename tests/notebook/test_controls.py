@@ -109,27 +109,30 @@ def test_limits_of_a_model_and_the_objective_are_set_too(search, controls):
     assert search.settings.objective.name == "val_loss"
 
 
-def test_a_cost_is_weighed_where_the_strategy_can(search, controls):
+def test_a_second_objective_is_one_of_the_searchs(search, controls):
+    controls.inputs["cost"].value = "macs"
+    controls.inputs["objective"].value = "val_loss"
+    controls.inputs["epochs"].value = 5
+    assert search.settings.minimised == ("macs",)
+    assert search.settings.objective.name == "val_loss"
+    assert controls.legal
+    controls.inputs["cost"].value = "none"
+    assert search.settings.minimised == ()
+    controls.sync()
+    assert controls.inputs["cost"].value == "none"
+
+
+def test_a_strategy_that_needs_a_cost_shows_its_own_and_asks_for_one(search, controls):
     controls.inputs["strategy"].value = "nsga2"
     assert controls.inputs["cost"].value == "params"
     controls.inputs["cost"].value = "macs"
-    assert search.strategy.cost == "macs"
+    assert search.settings.minimised == ("macs",)
     assert "cost" not in controls.options.inputs
     controls.inputs["cost"].value = "none"
     assert "choose which" in complaints(controls)["cost"]
     controls.inputs["strategy"].value = "evolution"
     assert controls.inputs["cost"].value == "none"
     assert controls.legal
-
-
-def test_a_strategy_that_weighs_no_cost_says_so_beside_the_control(search, controls):
-    controls.inputs["cost"].value = "macs"
-    controls.inputs["epochs"].value = 5
-    assert list(complaints(controls)) == ["cost"]
-    assert "choose the strategy nsga2" in complaints(controls)["cost"]
-    controls.inputs["strategy"].value = "nsga2"
-    assert controls.legal
-    assert search.strategy.cost == "macs"
 
 
 def test_the_folder_can_be_changed_and_what_is_wrong_with_it_is_said_beside_it(search, controls):
@@ -166,7 +169,7 @@ def test_a_live_search_locks_them_and_trials_lock_what_defines_them(controls):
     assert all(control.disabled for control in controls.inputs.values())
     controls.enable(live=False, started=True)
     locked = [name for name, control in controls.inputs.items() if control.disabled]
-    assert locked == ["objective", "epochs", "batch_size", "seed", "directory"]
+    assert locked == ["cost", "objective", "epochs", "batch_size", "seed", "directory"]
 
 
 def test_every_control_has_a_name(controls):

@@ -56,6 +56,15 @@ def test_the_magic_names_the_same_settings(search):
     }
 
 
+def test_several_objectives_are_a_list_and_for_the_magic_words_with_commas(tmp_path):
+    given = {"objective": ["val_loss", "macs"], "strategy": "random", "max_trials": 2}
+    made = nas_nb.Search(CHOICES, "wine", directory=tmp_path, **given)
+    assert "objective=['val_loss', 'macs']" in python_text(made)
+    asked = cell_parser().read(magic_text(made).removeprefix("%%nas "))
+    again = nas_nb.Search(CHOICES, "wine", objective=asked.objective, max_trials=2)
+    assert again.settings.minimised == made.settings.minimised == ("macs",)
+
+
 def test_what_is_at_its_default_is_left_out():
     short = nas_nb.Search(CHOICES, "wine", strategy="evolution", max_trials=5)
     text = "search = nas.Search(space, nas.load(\"wine\"), strategy='evolution', max_trials=5)"

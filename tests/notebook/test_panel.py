@@ -74,7 +74,8 @@ def test_a_place_is_painted_when_it_comes_into_view_and_its_pictures_are_told(pa
 
 def test_every_titled_plot_is_a_view_of_insights(panel):
     insights = panel.tabs["Insights"]
-    assert list(insights.view.options) == ["Pareto", "Parallel", "Map", "Importance", "Effects"]
+    titles = ["Pareto", "Hypervolume", "Parallel", "Map", "Importance", "Effects"]
+    assert list(insights.view.options) == titles
     for view in insights.view.options:
         insights.view.value = view
         assert insights._plots[view].hint in shown(painted(panel, "Insights"))

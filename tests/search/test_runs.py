@@ -53,6 +53,32 @@ def test_a_search_is_deleted_when_somebody_says_so(
     assert [*tmp_path.iterdir()] == []
 
 
+def test_two_searches_side_by_side_say_whether_they_can_be_told_apart(tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("two", 1)):
+        tiny_search(tmp_path / name, max_trials=2, epochs=1, seed=seed).run()
+    found = Runs(tmp_path, Search.open).compare("one", "two")
+    table, curves = found.frame(), found.curves()
+    assert {*table.index} == {*curves.columns} == {"one", "two"}
+    assert table["best"].is_monotonic_decreasing
+    assert [*curves.index] == [1, 2]
+    assert curves.iloc[-1].max() == table["best"].max()
+    assert f"{found.labels[0]} is" in found.text
+    ahead = table["best"].iloc[0] - table["best"].iloc[1]
+    error = 2 * (table["error"] ** 2).sum() ** 0.5
+    assert f"which is {'within' if ahead <= error else 'beyond'} noise" in found.text
+    assert found.text in repr(found)
+
+
+def test_what_cannot_be_compared_is_refused_or_said(tmp_path: Path) -> None:
+    tiny_search(tmp_path / "loss", max_trials=1, epochs=1, objective="val_loss").run()
+    tiny_search(tmp_path / "share", max_trials=1, epochs=1).run()
+    runs = Runs(tmp_path, Search.open)
+    with pytest.raises(SearchError, match=r"2 with val_accuracy .max. and val_loss .min."):
+        runs.compare()
+    with pytest.raises(SearchError, match="two or more searches"):
+        runs.compare("loss")
+
+
 def test_a_folder_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="Expected a folder with searches"):
         Runs(tmp_path / "none", Search.open)

@@ -95,7 +95,9 @@ def code_arguments(now: Snapshot) -> dict[str, Any]:
     if options := changed_options(settings.strategy):
         found["strategy_options"] = options
     usual = as_objective(None, settings.data)
-    if settings.objective.name != usual.name:
+    if settings.minimised:
+        found["objective"] = [str(settings.objective.name), *settings.minimised]
+    elif settings.objective.name != usual.name:
         found["objective"] = str(settings.objective.name)
     found |= budget.arguments()
     usual_fidelity = dataclasses.asdict(Fidelity())
@@ -103,6 +105,8 @@ def code_arguments(now: Snapshot) -> dict[str, Any]:
     found |= {name: value for name, value in given.items() if value != usual_fidelity[name]}
     if settings.seed:
         found["seed"] = settings.seed
+    if settings.prior is not None:
+        found["prior"] = folder_text(settings.prior.folder)
     return found | ({"directory": folder_text(now.directory)} if is_chosen(now.directory) else {})
 
 
@@ -136,7 +140,8 @@ def magic_text(now: Snapshot) -> str:
                 words += ["--option", f"{option}={chosen}"]
         else:
             flag = f"--{name.replace('_', '-')}"
-            words += [flag] if value is True else [flag, str(value)]
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            words += [flag] if value is True else [flag, text]
     return " ".join(shlex.quote(word) if " " in word else word for word in words)
 
 

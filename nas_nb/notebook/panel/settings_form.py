@@ -33,7 +33,7 @@ PRESETS = {
     "Balanced": {"max_trials": 50, "epochs": 10},
     "Thorough": {"max_trials": 200, "epochs": 30},
 }
-_DEFINING = ("objective", "epochs", "batch_size", "seed", "directory")
+_DEFINING = ("objective", "cost", "epochs", "batch_size", "seed", "directory")
 _USUAL = ("val_accuracy", "val_loss", "val_mae")
 _MOST_COUNT = 1_000_000
 _GROUPS = {
@@ -142,7 +142,8 @@ class SettingsForm:
         """Returns what each control but those of limits has to show."""
         settings = self._search.settings
         # One given with options, or of the user's own, can be chosen again.
-        name, cost = settings.strategy.name, str(settings.strategy.options.get("cost", NO_COST))
+        name, own = settings.strategy.name, settings.strategy.options.get("cost", NO_COST)
+        cost = ", ".join(settings.minimised) or str(own)
         self._strategies[name] = settings.strategy
         held = {"strategy": name, "objective": str(settings.objective.name), "cost": cost}
         for control, value in held.items():
@@ -183,9 +184,11 @@ class SettingsForm:
         edited = {name: v for name, v in values.items() if v != self._held[name]}
         if changed == "options" or {"strategy", "cost"} & {*edited, changed}:
             edited["strategy"] = self._strategy(values["strategy"], values["cost"], changed=changed)
-        edited.pop("cost", None)
-        if "objective" in edited:
-            edited["objective"] = edited["objective"].strip() or None
+        weighed = edited.pop("cost", None) or ", ".join(self._search.settings.minimised)
+        if "objective" in edited or weighed:
+            scored = values["objective"].strip() or None
+            costs = [name for name in weighed.split(", ") if name not in ("", NO_COST)]
+            edited["objective"] = [scored, *costs] if costs else scored
         if "directory" in edited:
             edited["directory"] = _folder(edited["directory"].strip())
         return {**edited, **self._limits.edited()}
@@ -195,10 +198,8 @@ class SettingsForm:
         chosen = self._strategies[name]
         options = self.options.read() if changed == "options" else {}
         weighs = "cost" in option_kinds(type(make_strategy(chosen)))
-        if changed == "cost" or (not weighs and changed != "strategy"):
-            _check_cost(name, cost, weighs=weighs)
-        if weighs and cost != NO_COST:
-            options["cost"] = cost
+        if changed == "cost" and weighs and cost == NO_COST:
+            raise StrategyError(f"{name} weighs the objective against a cost: choose which.")
         if not options:
             return chosen  # type: ignore[no-any-return]
         made = make_strategy(chosen, **options)
@@ -219,18 +220,6 @@ def _folder(text: str) -> Path:
     if not text:
         raise SearchError("Expected a folder to keep the search in. Received: nothing.")
     return Path(text)
-
-
-def _check_cost(strategy: str, cost: str, *, weighs: bool) -> None:
-    """Checks that a strategy compares by as many objectives as are asked for."""
-    if weighs and cost == NO_COST:
-        raise StrategyError(f"{strategy} weighs the objective against a cost: choose which.")
-    if not weighs and cost != NO_COST:
-        able = [name for name, kind in STRATEGIES.items() if "cost" in option_kinds(kind)]
-        raise StrategyError(
-            f"{strategy} compares by the objective alone. To weigh {cost}, too, choose the "
-            f"strategy {' or '.join(able)}."
-        )
 
 
 def strategies_offered() -> list[tuple[str, str]]:

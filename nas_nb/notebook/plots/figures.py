@@ -32,6 +32,7 @@ PLOTS: dict[str, Plot] = {
         scores.CURVES,
         scores.CHOSEN_CURVES,
         pareto.PARETO,
+        pareto.HYPERVOLUME,
         pareto.FIDELITIES,
         parallel.PARALLEL,
         space_map.MAP,

@@ -1,4 +1,4 @@
-"""Score against cost; trials by fidelity."""
+"""Score against cost; the hypervolume over trials; trials by fidelity."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, VERMILLION, Points, scale_of
 from nas_nb.notebook.plots.plot import Plot
+from nas_nb.record.pareto import ParetoFront
+from nas_nb.record.trial_facts import cost_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +34,8 @@ class ParetoInfo(NamedTuple):
     front: Points  # cheapest first
     trials: tuple[int, ...]
     chosen: Points
+    knee: Points = ()
+    knee_trial: int | None = None
 
 
 def pareto_info(context: PlotContext) -> ParetoInfo:
@@ -41,8 +45,9 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
     scale = scale_of([t.score or 0.0 for t in known], history.direction)
     points = {t.number: (t.costs[cost], t.score or 0.0) for t in known}
     shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
-    best = history.pareto_front("score", cost) if known else ()
-    front = sorted((shown[t.number], t.number) for t in best if t.number in shown)
+    whole = ParetoFront(known, ("score", cost), history.direction)
+    front = sorted((shown[t.number], t.number) for t in whole.trials if t.number in shown)
+    knee = None if whole.knee is None else whole.knee.number
     return ParetoInfo(
         history.objective,
         cost,
@@ -52,6 +57,8 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
         tuple(at for at, _ in front),
         tuple(number for _, number in front),
         (shown[chosen],) if chosen in shown else (),
+        (shown[knee],) if knee in shown else (),
+        knee,
     )
 
 
@@ -63,6 +70,8 @@ def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
     front = {**steps, "label": "front", "color": VERMILLION, "zorder": 3}
     drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.6, label="trial", **look)
     drawing.put_line(ax, "front", info.front, **front)
+    star = {**_DOTS, "marker": "*", "markersize": 14, "color": VERMILLION, "zorder": 4}
+    drawing.put_line(ax, "knee", info.knee, label="knee", **star)
     ring = {**_DOTS, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
     drawing.put_line(
         ax, "chosen", info.chosen, color=drawing.inks(ax).strong, label="selected", **ring
@@ -87,10 +96,44 @@ def describe_pareto(info: ParetoInfo) -> str:
     if not info.front:
         return text
     (low, at_low), (high, at_high) = info.front[0], info.front[-1]
+    knee = "" if info.knee_trial is None else f"; its knee is trial {info.knee_trial}"
     return (
-        f"{text}; {len(info.front)} of them form the front, from {at_low:.4g} at {low:,.0f} "
-        f"to {at_high:.4g} at {high:,.0f}"
+        f"{text}; {len(info.front)} of them form the front, from {at_low:.4g} at "
+        f"{cost_text(low)} to {at_high:.4g} at {cost_text(high)}{knee}"
     )
+
+
+class VolumeInfo(NamedTuple):
+    """The hypervolume over trials."""
+
+    objectives: tuple[str, ...]
+    line: Points
+    reference: str
+
+
+def volume_info(context: PlotContext) -> VolumeInfo:
+    """Returns what `draw_volume` draws."""
+    front = context.history.front
+    names = [context.history.objective, *front.objectives[1:]]
+    at = front.reference.values()
+    told = ", ".join(f"{n} {cost_text(x)}" for n, x in zip(names, at, strict=False))
+    return VolumeInfo(tuple(names), front.volumes, told)
+
+
+def draw_volume(info: VolumeInfo, ax: Axes) -> Axes:
+    """Draws the hypervolume as steps."""
+    steps = {"drawstyle": "steps-post", "linewidth": 2, "color": VERMILLION}
+    drawing.put_line(ax, "volume", info.line, label="hypervolume", **steps)
+    title = f"Hypervolume of {', '.join(info.objectives)}"
+    drawing.finish_axes(ax, title, "trial", "hypervolume", empty="no completed trial yet")
+    drawing.whole_ticks(ax)
+    return ax
+
+
+def describe_volume(info: VolumeInfo) -> str:
+    """Returns in words what `draw_volume` draws."""
+    text = f"hypervolume of {', '.join(info.objectives)} over {len(info.line)} trials"
+    return f"{text}: {info.line[-1][1]:.4g} up to {info.reference}" if info.line else text
 
 
 class FunnelInfo(NamedTuple):
@@ -152,8 +195,21 @@ PARETO = Plot(
     "Draws score against a cost, and the front of the trials that no other beats in both.",
     size=(6, 3.6),
     title="Pareto",
-    hint="The front: trials that no other beats in both score and cost.",
+    hint="The front: trials that no other beats in both score and cost. The knee is the one "
+    "farthest below the line between its ends, costs by their logarithm.",
     marks=lambda info: [(n, *at) for n, at in zip(info.numbers, info.completed, strict=True)],
+    moves=True,
+)
+HYPERVOLUME = Plot(
+    "hypervolume",
+    volume_info,
+    draw_volume,
+    describe_volume,
+    "Draws what the Pareto front encloses, after each trial.",
+    size=(6, 3),
+    title="Hypervolume",
+    hint="What the front of all objectives encloses, in units of the score times decades of each "
+    "cost, up to its worst values and a tenth of its range beyond.",
     moves=True,
 )
 FIDELITIES = Plot(
