@@ -32,7 +32,8 @@ class InsightsTab(Tab):
         self._learned: dict[str, int] = {}
         self.view = widgets.ToggleButtons(options=list(self._plots), description="View")
         self.view.add_class("nas-view")
-        self.cost = widgets.Dropdown(options=["params", "macs"], **named("Cost", 170))
+        costs = [*dict.fromkeys((*context.search.settings.minimised, "params", "macs"))]
+        self.cost = widgets.Dropdown(options=costs, **named("Cost", 170))
         self._summary, self._about, self._image = (widgets.HTML() for _ in range(3))
         self._summed = 0
         for control in (self.view, self.cost):

@@ -79,16 +79,18 @@ class Plots:
             raise SearchError(f"Expected over to be trials or seconds. Received: {over!r}.")
         return self._draw(scores.SCORES, ax, over=over)
 
-    def pareto(self, cost: str = "params", ax: Axes | None = None) -> Axes:
+    def pareto(self, cost: str | None = None, ax: Axes | None = None) -> Axes:
         """Draws score against a cost, and the front of the trials that no other beats in both.
 
         Args:
-            cost: The name of a cost that trials record: "params", "macs".
+            cost: The name of a cost that trials record: "params", "macs". Default: the second
+                objective of the search; "params" where it has one.
             ax: Where to draw.
 
         Raises:
             SearchError: No completed trial has a cost of that name.
         """
+        cost = cost or self._search.history.front_objectives[1]
         known = cost_names(self._search.history)
         if known and cost not in known:
             raise SearchError(
