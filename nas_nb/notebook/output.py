@@ -30,6 +30,12 @@ def in_notebook() -> bool:
     return hasattr(get_ipython(), "kernel") and not is_headless()
 
 
+def page_runs_cell() -> bool:
+    """Tells whether JupyterLab or Notebook runs the cell: other clients don't say which cell."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and "cellId" in kernel.get_parent("shell").get("metadata", {})
+
+
 def in_colab() -> bool:
     """Tells whether the page is Colab's: what another thread sends to its widgets stays unseen.
 

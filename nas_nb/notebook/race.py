@@ -8,7 +8,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -19,11 +19,19 @@ from IPython.display import DisplayHandle, display
 from matplotlib.ticker import AutoLocator
 
 from nas_nb.notebook import output, tables, wording
-from nas_nb.notebook.output import PANEL_CSS, live_bundle, record_bundle
+from nas_nb.notebook.output import (
+    PANEL_CSS,
+    css_with_keys,
+    no_bundle,
+    panel_bundle,
+    record_bundle,
+    saved_bundle,
+)
+from nas_nb.notebook.panel.touch import Touch, page_fit
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from nas_nb.notebook.plots.figures import Picture
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.plot import Marks, Plot
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve
 from nas_nb.search.runs import Comparison
@@ -68,7 +76,7 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return RaceView().record(self)
+        return record(self)
 
     def _ipython_display_(self) -> None:
         if not output.in_notebook():
@@ -87,19 +95,19 @@ class _Live:
 
     def __init__(self, race: NotebookRace) -> None:
         self._race = race
-        self._view = RaceView()
+        self._view = RaceView(race)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="nas_nb-race", daemon=True)
 
     def __enter__(self) -> None:
-        self._view.show(self._race)
+        self._view.show()
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         while self._thread.is_alive():
             self._thread.join(PERIOD_S)
-        self._view.keep(self._race)
+        self._view.keep()
 
     def _follow(self) -> None:
         seen, pause_s = -1, PERIOD_S
@@ -109,7 +117,7 @@ class _Live:
                 continue
             seen, before_s = now, time.thread_time()
             try:
-                self._view.paint(self._race)
+                self._view.paint()
                 pause_s = min(max(PERIOD_S, (time.thread_time() - before_s) / SHARE), LONGEST_S)
             except Exception as error:  # noqa: BLE001 - the race goes on without its picture
                 self._view.status.value = f"<p>{html.escape(f'No picture: {error!r}')}</p>"
@@ -147,54 +155,80 @@ _HEADER = ("strategy", "mean", "standard error", "best", "seeds", "trials", "sec
 
 
 class RaceView:
-    """One picture and one tree of widgets for one race; one thread at a time may draw."""
+    """The widgets of a race, which stay when it is over."""
 
-    def __init__(self) -> None:
-        trials = Plot("trials", race_info, draw_race, describe_race, "")
-        time = trials._replace(
-            draw=partial(draw_race, over="time"), describe=lambda _: "the same against seconds"
-        )
-        look: dict[str, Any] = {"height": 3.6, "margins": {"top": 0.8}, "white": True}
-        self._picture = Picture(trials, time, **look)
-        self._handle: DisplayHandle | None = None
+    def __init__(self, race: Race) -> None:
+        self._race, self._picture = race, race_picture(white=False)
+        self._handles: list[DisplayHandle] = []
+        self._drawing = threading.RLock()  # a page may be heard in a thread of its own
         self.status, self._image, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._widget = widgets.VBox([self.status, self._image, self._table])
-        self._widget.add_class("nas-panel")
-
-    def show(self, race: Race) -> None:
-        """Shows the race in the running cell."""
-        self.paint(race)
-        bundle = live_bundle(self._widget, self.record(race))
-        self._handle = display(bundle, raw=True, display_id=True)
-
-    def paint(self, race: Race) -> None:
-        """Brings what is shown up to date."""
-        self._picture.draw(race)
-        line = html.escape(status_line(race))
-        self.status.value = (
-            f'<style>{PANEL_CSS}</style><p role="status" aria-live="polite" class="nas-status">'
-            f"{line}</p>"
+        picture = self._picture
+        self.touch = Touch(
+            {
+                "dark": lambda dark: self._change(lambda: picture.theme(dark=dark)),
+                "width": lambda page: self._change(lambda: picture.fit(**page_fit(page))),
+                "zoom": lambda _, box: self._change(lambda: picture.zoom(box)),
+            }
         )
-        self._image.value = self._picture.html()
-        self._table.value = summary_table(race)
+        self._widget = widgets.VBox([self.status, self._image, self._table, self.touch])
+        self._widget.add_class("nas-panel")
+        self.touch.add_class("nas-touch")
 
-    def keep(self, race: Race) -> None:
-        """Replaces what is shown by the record, which needs no kernel, and lets the widgets go."""
-        if self._handle is not None:
-            self._handle.update(self.record(race), raw=True)
-        for one in (self.status, self._image, self._table, self._widget):
-            one.close()
+    def show(self) -> None:
+        """Shows the race in the running cell, and below it the record, which a page hides."""
+        self.paint()
+        bundles = panel_bundle(self._widget), saved_bundle(record(self._race))
+        self._handles = [display(bundle, raw=True, display_id=True) for bundle in bundles]
 
-    def record(self, race: Race) -> dict[str, Any]:
-        """Returns the record as HTML, picture and text."""
-        self._picture.draw(race)
-        parts = [
-            f"<p><strong>{html.escape(status_line(race))}</strong></p>",
-            f"<p>{self._picture.html()}</p>",
-            summary_table(race),
-            f"<p>Journals: {html.escape(race.directory.name)}</p>",
-        ]
-        return record_bundle("\n".join(parts), self._picture.png, repr(race))
+    def keep(self) -> None:
+        """Brings all up to date; where no page runs the cell, only the record stays."""
+        self.paint()
+        panel, saved = self._handles
+        if not output.page_runs_cell():
+            panel.update(no_bundle(), raw=True)
+        saved.update(saved_bundle(record(self._race)), raw=True)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        with self._drawing:
+            change()
+            self.paint()
+
+    def paint(self) -> None:
+        """Brings what is shown up to date."""
+        race = self._race
+        line = html.escape(status_line(race))
+        with self._drawing:
+            self._picture.draw(race)
+            self.status.value = (
+                f'{css_with_keys(PANEL_CSS)}<p role="status" aria-live="polite" '
+                f'class="nas-status">{line}</p>'
+            )
+            self._image.value = self._picture.html()
+            self._table.value = summary_table(race)
+
+
+def race_picture(*, white: bool) -> Picture:
+    """Returns the picture of a race: incumbents against trials, and against seconds."""
+    trials = Plot("trials", race_info, draw_race, describe_race, "", marks=race_marks)
+    time = trials._replace(
+        draw=partial(draw_race, over="time"),
+        describe=lambda _: "the same against seconds",
+        marks=partial(race_marks, over="time"),
+    )
+    return Picture(trials, time, height=3.6, margins={"top": 0.8}, white=white)
+
+
+def record(race: Race) -> dict[str, Any]:
+    """Returns the record of a race as HTML, picture and text."""
+    picture = race_picture(white=True)
+    picture.draw(race)
+    parts = [
+        f"<p><strong>{html.escape(status_line(race))}</strong></p>",
+        f"<p>{picture.html()}</p>",
+        summary_table(race),
+        f"<p>Journals: {html.escape(race.directory.name)}</p>",
+    ]
+    return record_bundle("\n".join(parts), picture.png, repr(race))
 
 
 class ComparisonView(Comparison):  # noqa: D101 - as documented below it
@@ -323,6 +357,19 @@ def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:
         ax.set_visible(bool(lines))
         ax.xaxis.set_major_locator(AutoLocator())
     return ax
+
+
+def race_marks(info: RaceInfo, over: str = "trials") -> Marks:
+    """Returns where a mean changes, and its end, with what the page says of each place."""
+    marks: list[tuple[Any, ...]] = []
+    for line in info.trials if over == "trials" else info.time:
+        for at, (x, mean, high) in enumerate(zip(line.x, line.mean, line.high, strict=True)):
+            if at == 0 or mean != line.mean[at - 1] or at == len(line.x) - 1:
+                error = f" ± {high - mean:.2g}" if high > mean else ""
+                after = f"{x:,.3g} s" if over == "time" else f"trial {math.floor(x) - 1:,}"
+                told = f"{line.label} after {after}: {wording.number_text(mean)}{error}"
+                marks.append((f"{over} {len(marks)}", x, mean, told))
+    return marks
 
 
 def describe_race(info: RaceInfo) -> str:

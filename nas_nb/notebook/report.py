@@ -5,19 +5,18 @@ from __future__ import annotations
 import html
 import json
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
-from matplotlib.figure import Figure
 
 from nas_nb.errors import printable, reason_of
 from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
-from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.diagram import draw_layout
-from nas_nb.notebook.plots.figures import Picture, image, overview
+from nas_nb.notebook.plots.diagram import diagram_image
+from nas_nb.notebook.plots.figures import Picture, overview
 from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
@@ -92,6 +91,7 @@ def text_record(now: Snapshot, status: str) -> str:
     return "\n".join(lines)
 
 
+@lru_cache(maxsize=1)  # a record says it twice, and it takes a while
 def summary_text(now: Snapshot) -> str:
     """Returns why a search ended as it did, in a paragraph; '' while it goes on."""
     if now.state.live or now.history.incumbent is None:
@@ -191,11 +191,7 @@ def _shown(show: Callable[[SearchTrial], str], trial: SearchTrial) -> str:
 
 
 def _diagram(trial: SearchTrial) -> str:
-    layout = trial.architecture.layout()
-    width, height = layout.width + 0.3, layout.height + 0.3
-    figure = Figure(figsize=(width, height), dpi=150)
-    draw_layout(layout, figure.add_axes((0, 0, 1, 1)))
-    return image(drawing.png(figure), f"Diagram of trial {trial.number}.", width, height)
+    return diagram_image(trial.architecture.layout(), f"Diagram of trial {trial.number}.")
 
 
 def _code(trial: SearchTrial) -> str:

@@ -213,8 +213,9 @@ def within_error(history: History) -> int:
     error = None if best is None else score_error(history, best)
     if best is None or best.score is None or error is None:
         return 0
-    scores = (trial.score for trial in history.completed if trial.number != best.number)
-    return sum(score is not None and abs(best.score - score) <= error for score in scores)
+    top = best.score
+    scores = [trial.score for trial in history.completed if trial.score is not None]
+    return len([score for score in scores if abs(top - score) <= error]) - 1
 
 
 def cost_text(cost: float) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.naming import nameless
 
@@ -37,7 +38,8 @@ def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook
     race = notebook.output(RACE.strip())
     expect(race).to_contain_text("Best mean score", timeout=ANSWER_MS)
     expect(race.get_by_role("img")).to_have_attribute("alt", re.compile("Mean score.*local"))
-    expect(race.locator("caption")).to_contain_text("over seeds")
+    expect(race.locator("caption").filter(visible=True)).to_contain_text("over seeds")
+    point_at_a_mean(race)
 
     played = notebook.output(REPLAY)
     expect(played).to_contain_text("12 of 12 trials", timeout=ANSWER_MS)
@@ -56,5 +58,19 @@ def test_a_race_keeps_its_record_and_a_search_of_it_is_played_back(open_notebook
     expect(played.get_by_role("slider")).to_have_count(0)
     saved = notebook.save()
     texts = [str(output) for cell in saved.cells for output in cell.outputs]
-    assert all("widget-view" not in text for text in texts)
+    assert sum("widget-view" in text for text in texts) == 1  # the race, beside its record
+    assert any("nas-record" in text and "over seeds" in text for text in texts)
     assert any("12 of 12 trials" in text for text in texts)
+
+
+def point_at_a_mean(race: Locator) -> None:
+    """The tip says whose mean it is, and after how many trials."""
+    chart, page = race.locator("img.nas-plot").filter(visible=True), race.page
+    chart.scroll_into_view_if_needed()
+    box, marks = chart.bounding_box(), json.loads(chart.get_attribute("data-marks"))
+    _, x, y, words = marks[-1]
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(page.locator(".nas-tip").filter(visible=True)).to_contain_text(
+        re.compile(r"(random|local_search) after .*: 0\."), timeout=ANSWER_MS
+    )
+    assert words

@@ -266,17 +266,16 @@ def test_the_selected_model_is_saved_in_the_folder_or_says_why_not(panel, tmp_pa
     search, trials = panel._search, panel.tabs["Trials"]
     search.directory = tmp_path
     saved = []
-    model = SimpleNamespace(save=saved.append)
-    search.trial = lambda number: SimpleNamespace(model=lambda: model)
+    search.trial = lambda number: SimpleNamespace(save=saved.append)
     trials.save.click()
     assert saved == [tmp_path / "trial-0.keras"]
     assert "trial-0.keras" in trials._refusal.value
-    search.trial = lambda number: SimpleNamespace(model=refuse)
+    search.trial = lambda number: SimpleNamespace(save=refuse)
     trials.save.click()
     assert 'role="alert"' in trials._refusal.value
 
 
-def refuse():
+def refuse(file):
     raise SearchError("Its weights were not kept.")
 
 

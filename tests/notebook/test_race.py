@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import html
+import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -9,11 +12,12 @@ from matplotlib.text import Text
 
 from nas_nb.notebook import output
 from nas_nb.notebook import race as notebook_race
-from nas_nb.notebook.output import WIDGET_VIEW
+from nas_nb.notebook.output import WIDGET_VIEW, no_bundle
 from nas_nb.notebook.race import (
     Line,
     NotebookRace,
     RaceInfo,
+    RaceView,
     describe_race,
     draw_race,
     race,
@@ -69,23 +73,31 @@ def test_drawing_again_adds_nothing(run: NotebookRace):
     assert "local_search" in describe_race(info)
 
 
-def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, monkeypatch):
-    shown: list[dict[str, Any]] = []
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a cell is told to show, and is told later."""
+    told: list[dict[str, Any]] = []
 
     class Handle:
         def update(self, bundle: dict[str, Any], raw: bool) -> None:
-            shown.append(bundle)
+            told.append(bundle)
 
     def display(bundle: dict[str, Any], **_: Any) -> Handle:
-        shown.append(bundle)
+        told.append(bundle)
         return Handle()
 
     monkeypatch.setattr(output, "in_notebook", lambda: True)
     monkeypatch.setattr(notebook_race, "display", display)
+    return told
+
+
+def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, shown):
     given: dict[str, Any] = {"strategies": ["random", "local_search"], "seeds": 1, "max_trials": 3}
     done = race(chain(), table=quality, directory=tmp_path, **given)
-    first, last = shown[0], shown[-1]
-    assert WIDGET_VIEW in first
+    panel, saved, gone, last = shown
+    assert WIDGET_VIEW in panel
+    assert "nas-record" in saved["text/html"]
+    assert gone == no_bundle()  # no page runs the cell
     assert WIDGET_VIEW not in last
     assert "<caption" in last["text/html"]
     assert "random" in last["text/html"]
@@ -93,10 +105,35 @@ def test_the_cell_shows_the_race_and_keeps_a_record_without_widgets(tmp_path, mo
     assert f"Best mean score: {done.winner}" in last["text/html"]
 
 
-def test_the_cell_that_ran_a_race_does_not_show_it_again_and_another_does(tmp_path, monkeypatch):
-    shown: list[dict[str, Any]] = []
-    monkeypatch.setattr(output, "in_notebook", lambda: True)
-    monkeypatch.setattr(notebook_race, "display", lambda bundle, **_: shown.append(bundle))
+def test_a_race_in_a_page_can_be_pointed_at_zoomed_and_follows_the_theme(
+    tmp_path, shown, monkeypatch
+):
+    monkeypatch.setattr(output, "page_runs_cell", lambda: True)
+    given: dict[str, Any] = {"strategies": ["random", "local_search"], "seeds": 2, "max_trials": 4}
+    view = RaceView(race(chain(), table=Benchmark(), directory=tmp_path, **given))
+    assert no_bundle() not in shown
+    view.paint()
+    told = html.unescape(re.search('data-marks="([^"]*)"', view._image.value)[1])
+    marks = json.loads(told)
+    assert all(0 <= share <= 1 for mark in marks for share in mark[1:3])
+    assert {mark[3].split(" after ")[0] for mark in marks} == {"random", "local_search"}
+    assert any(" after trial 3: " in mark[3] for mark in marks)
+    assert any(re.search(r" after [\d.]+ s: ", mark[3]) for mark in marks)
+    assert len({mark[0] for mark in marks}) == len(marks)
+    assert "nas-dark" not in view._image.value
+    whole = view._image.value
+    view.touch._take({"dark": True, "width": [600, 1.0], "select": "trials 0"})
+    assert 'class="nas-plot nas-dark"' in view._image.value
+    assert 'width="566"' in view._image.value
+    view.touch._take({"dark": False, "width": [1200, 1.0]})
+    view.touch._take({"zoom": "trials+trials", "box": [[0.1, 0.3], [0.3, 0.6]]})
+    assert view._image.value != whole
+    view.touch._take({"zoom": "trials+trials", "box": None})
+
+
+def test_the_cell_that_ran_a_race_does_not_show_it_again_and_another_does(
+    tmp_path, shown, monkeypatch
+):
     given: dict[str, Any] = {"strategies": ["random"], "seeds": 1, "max_trials": 2}
     done = race(chain(), table=quality, directory=tmp_path, **given)
     shown.clear()

@@ -8,12 +8,7 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.diagram import draw_layout
-from nas_nb.notebook.plots.figures import ground, image
+from nas_nb.notebook.plots.diagram import diagram_image
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
@@ -21,7 +16,6 @@ if TYPE_CHECKING:
     from nas_nb.space.graph import Layout
 
 _KEPT = 32
-_MARGIN = 0.3
 
 
 class Drawings:
@@ -54,14 +48,9 @@ class Drawings:
     def _draw(self, trial: Trial, other: Trial | None) -> str:
         layouts = [self._layout(each) for each in (trial, other) if each is not None]
         layout, marked = layouts[0], differing(*layouts)
-        width, height = layout.width + _MARGIN, layout.height + _MARGIN
-        dark = self._page["dark"]
-        figure = Figure(figsize=(width, height), dpi=150, facecolor=ground(dark=dark))
-        FigureCanvasAgg(figure)
-        draw_layout(layout, figure.add_axes((0, 0, 1, 1)), marked)
         told = f" Marked: {len(marked)} that trial {other.number} has not." if other else ""
         alt = f"Diagram of trial {trial.number}: {diagram_text(layout)}.{told}"
-        return image(drawing.png(figure), alt, width, height, ' class="nas-dark"' * dark)
+        return diagram_image(layout, alt, marked, dark=self._page["dark"])
 
     def _layout(self, trial: Trial) -> Layout:
         return self._search.space.architecture(trial.values).layout()

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from nas_nb.errors import NasError
 from nas_nb.notebook.tables import ranking
 from nas_nb.notebook.wording import score_text
+from nas_nb.record.trial import TrialStatus
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.workers.control import SearchState
 
@@ -114,12 +115,11 @@ class TrialChooser:
         if trial is None:
             text = "no trial yet"
         else:
-            order = ranking(history)
-            rank = (
-                f", number {order.index(trial) + 1:,} of {len(order):,}" if trial in order else ""
-            )
-            score = f", {history.objective} {score_text(history, trial)}" if rank else ""
-            text = f"trial {trial.number}: {trial.status}{score}{rank}"
+            text = f"trial {trial.number}: {trial.status}"
+            if trial.status is TrialStatus.COMPLETED and trial.score is not None:
+                of = sum(one.score is not None for one in history.completed)
+                text += f", {history.objective} {score_text(history, trial)}"
+                text += f", number {_place(trial, history):,} of {of:,}"
         self._about.value = f"<p>{html.escape(text)}</p>"
 
     def _typed(self) -> None:
@@ -144,6 +144,13 @@ class TrialChooser:
         numbers = [one.number for one in order]
         at = numbers.index(trial.number) + ranks if trial.number in numbers else 0
         self.number.value = str(numbers[min(max(at, 0), len(order) - 1)])
+
+
+def _place(trial: Trial, history: History) -> int:
+    """Returns where a trial stands among the completed ones, the best being 1."""
+    if trial is history.incumbent:
+        return 1
+    return 1 + next(at for at, one in enumerate(ranking(history)) if one.number == trial.number)
 
 
 def number_field(name: str, placeholder: str, width: int) -> Any:

@@ -48,7 +48,7 @@ def _field(limit: Limit) -> Any:
     name = limit.name.replace("_", " ").capitalize()
     field = widgets.Text(
         description=name,
-        placeholder=f"no limit{_EXAMPLES[limit.kind]}",
+        placeholder=f"no limit{', or 5 ms' if 'latency' in name else _EXAMPLES[limit.kind]}",
         tooltip=limit.about,
         style={"description_width": "120px"},
         layout={"width": "250px"},

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 PERIOD_S = 0.1
 """How often it looks for news."""
-FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.8, 0.05
-"""Between two frames of a search that runs: at least; at most; the share of a core they may take.
+FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.8, 0.02
+"""Between two frames of a search that runs: at least; at most; the share of a core that they take.
 
-So what happened shows within a second, at that share where a frame costs up to 40 ms of CPU."""
+So what happened shows within a second."""
 RECORD_S = 10.0
 """What a notebook that is saved now would keep is never older."""
 CLOCK_S = 1.0
@@ -38,7 +38,7 @@ class Painter:
         self._shown: Snapshot | None = None
         self._recorded: Snapshot | None = None
         self._inputs = 0
-        self._due = self._clock_due = 0.0
+        self._due = self._clock_due = self._record_due = 0.0
         self.error: Exception | None = None
         self.panel = Panel(search, self.poke)
 
@@ -116,16 +116,21 @@ class Painter:
         self._clock_due = time.monotonic() + CLOCK_S
 
     def _keep_record(self) -> None:
-        """Brings the record up to date: at a turn, with a new incumbent, and every ten seconds."""
+        """Brings the record up to date: at a turn, with a new incumbent, and every ten seconds.
+
+        A new incumbent waits for as long as the share of the last record asks.
+        """
         shown, kept = self._shown, self._recorded
         if shown is None or shown is kept:
             return
         if kept is not None and kept.state is shown.state:
             best = kept.history.incumbent_path[-1:] != shown.history.incumbent_path[-1:]
-            if not best and shown.taken - kept.taken < RECORD_S:
+            due = best and time.monotonic() >= self._record_due
+            if not due and shown.taken - kept.taken < RECORD_S:
                 return
-        self._recorded = shown
+        self._recorded, before_s = shown, time.thread_time()
         self.panel.refresh(shown)
+        self._record_due = time.monotonic() + (time.thread_time() - before_s) / SHARE
 
     def _follow(self) -> None:
         try:

@@ -28,7 +28,7 @@ from nas_nb.notebook.panel.run_tab import RunTab
 from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import PanelContext, Tab
-from nas_nb.notebook.panel.touch import Touch
+from nas_nb.notebook.panel.touch import WIDEST, Touch, page_fit
 from nas_nb.notebook.panel.trials_tab import TrialsTab
 from nas_nb.notebook.plots.figures import overview
 from nas_nb.notebook.plots.plot import PlotContext
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 TABS: tuple[type[Tab], ...] = (RunTab, TrialsTab, InsightsTab, SteerTab)
 """The panel's places, from left to right."""
-_WIDEST, _NARROWEST, _FRAME, _SHARPEST = 9.6, 4.0, 34, 2.0
-"""Inches of a picture at most and at least; pixels of what stands beside it."""
 
 
 class Panel:
@@ -61,7 +59,7 @@ class Panel:
         self.selection = TrialSelection(self._noticed)
         self.chooser = TrialChooser(search, self.selection)
         self._pictures: dict[str, Any] = {}
-        self._page: dict[str, Any] = {"width": _WIDEST, "sharpness": 1.0, "dark": False}
+        self._page: dict[str, Any] = {"width": WIDEST, "sharpness": 1.0, "dark": False}
         self._record = overview(white=True)
         self._asked: list[Callable[[], None]] = []
         shown = (Drawings(search, self._page), self._pictures, self._page)
@@ -192,9 +190,7 @@ class Panel:
 
     def _fit(self, page: Sequence[float]) -> None:
         """Makes the pictures as wide as the page has room for, and as sharp as its screen."""
-        pixels, ratio = page
-        width = min(max((pixels - _FRAME) / 100, _NARROWEST), _WIDEST)
-        asked = {"width": width, "sharpness": min(max(ratio, 1.0), _SHARPEST)}
+        asked = page_fit(page)
         if asked.items() - self._page.items():
             self._page |= asked
             self._asked += [partial(p.fit, **asked) for p in self._pictures.values()]

@@ -31,9 +31,8 @@ class PanelContext(NamedTuple):
     def plot_context(self, now: Snapshot, cost: str = "params") -> PlotContext:
         """Returns what the plots look at."""
         trial = self.selection.trial(now.history)
-        other = self.selection.compared(now.history)
-        chosen, compared = (None if one is None else one.number for one in (trial, other))
-        return PlotContext(now.history, now.space.domain, chosen, compared, cost)
+        chosen = None if trial is None else trial.number
+        return PlotContext(now.history, now.space.domain, chosen, cost=cost, live=now.state.live)
 
     def picture(self, plot: Plot, **look: Any) -> Picture:
         """Returns the picture of a plot, made when it is first asked for."""

@@ -10,10 +10,10 @@ function nearest(image, event) {
   const box = image.getBoundingClientRect();
   let found = null;
   let least = NEAR ** 2;
-  for (const [trial, x, y] of marksOf(image)) {
+  for (const [trial, x, y, words] of marksOf(image)) {
     const at = [box.left + x * box.width, box.top + y * box.height];
     const far = (at[0] - event.clientX) ** 2 + (at[1] - event.clientY) ** 2;
-    if (far <= least) [least, found] = [far, { trial, at }];
+    if (far <= least) [least, found] = [far, { trial, at, words }];
   }
   return found;
 }
@@ -43,10 +43,10 @@ function render({ model, el }) {
   let told = null; // the trial that the tip tells of, and its chart
 
   const hide = () => { tip.hidden = ring.hidden = true; told = null; };
-  const show = (chart, { trial, at }) => {
+  const show = (chart, { trial, at, words }) => {
     told = { chart, trial };
     const fact = facts.get(trial);
-    const lines = [fact ? fact.text : `trial ${trial}: running`];
+    const lines = [words ?? fact?.text ?? `trial ${trial}: running`];
     const other = facts.get(best);
     if (fact && other && trial !== best) lines.push(...differences(fact.values, other.values));
     tip.textContent = lines.join("\n");
@@ -66,9 +66,9 @@ function render({ model, el }) {
     const here = focus?.mark ?? (by > 0 ? -1 : marks.length);
     const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
     const area = image.getBoundingClientRect();
-    const [trial, x, y] = marks[mark];
+    const [trial, x, y, words] = marks[mark];
     focus = { chart: chartOf(image), mark, trial };
-    show(chartOf(image), { trial, at: [area.left + x * area.width, area.top + y * area.height] });
+    show(chartOf(image), { trial, words, at: [area.left + x * area.width, area.top + y * area.height] });
   }
 
   function follow() {
@@ -77,7 +77,7 @@ function render({ model, el }) {
     if (!mark) return hide();
     const area = image.getBoundingClientRect();
     const at = [area.left + mark[1] * area.width, area.top + mark[2] * area.height];
-    show(told.chart, { trial: told.trial, at });
+    show(told.chart, { trial: told.trial, words: mark[3], at });
   }
 
   function send(message) {

@@ -15,13 +15,24 @@ import traitlets
 from nas_nb.notebook.wording import score_text, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
 _SCRIPT = Path(__file__).with_name("touch.js")
+
+
+WIDEST, _NARROWEST, _BESIDE, _SHARPEST = 9.6, 4.0, 34, 2.0
+"""Inches of a picture at most and at least; pixels of what stands beside it."""
+
+
+def page_fit(page: Sequence[float]) -> dict[str, float]:
+    """Returns the inches and the sharpness of pictures for a page's (pixels, pixel ratio)."""
+    pixels, ratio = page
+    width = min(max((pixels - _BESIDE) / 100, _NARROWEST), WIDEST)
+    return {"width": width, "sharpness": min(max(ratio, 1.0), _SHARPEST)}
 
 
 class Touch(anywidget.AnyWidget):
@@ -35,6 +46,7 @@ class Touch(anywidget.AnyWidget):
         super().__init__()
         self._actions = actions
         self._told: dict[int, Trial] = {}
+        self._finished: tuple[Trial, ...] = ()
         self._facts: dict[int, dict[str, Any]] = {}
         self._best: int | None = None
         self.seen = False
@@ -44,7 +56,7 @@ class Touch(anywidget.AnyWidget):
         """Tells the page about the trials that are new, and which one is the best."""
         history = now.history
         best = history.incumbent
-        changed = [t for t in history.finished if self._told.get(t.number) is not t]
+        changed = self._changed(history.finished)
         self._told |= {trial.number: trial for trial in changed}
         new = {trial.number: _fact(trial, history) for trial in changed}
         self._facts |= new
@@ -53,6 +65,13 @@ class Touch(anywidget.AnyWidget):
             self.send({"facts": new, "best": self._best})
         self.live = now.state.live
         self.beat += 1
+
+    def _changed(self, finished: tuple[Trial, ...]) -> list[Trial]:
+        """Returns the trials that it has not told of; of a tuple that it knows, none."""
+        if finished is self._finished:
+            return []
+        self._finished = finished
+        return [trial for trial in finished if self._told.get(trial.number) is not trial]
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if message.get("here"):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
 
 PAGE = 10
-_MARGINS = {"left": 0.12, "top": 0.8}
+_MARGINS = {"left": 0.15, "top": 0.8}
 _FACTS = ("score", "trial", "params", "seconds", "epochs", "status", "origin")
 _LARGEST_FIRST = ("trial", "seconds", "epochs")
 
@@ -57,9 +57,11 @@ class TrialsTab(Tab):
             control.observe(lambda _: context.on_input(), "value")
         self.other.observe(lambda _: self._compare_with(), "value")
         bar = row(self.save, self.code, self.compare, self.other, self._refusal)
-        shown = sides(widgets.VBox([self._facts, self._curve]), self._diagram, self._two)
-        below = (self._differ, shown, self._code, self.training.widget)
-        self.widget = widgets.VBox([self.board.widget, bar, *below])
+        diagrams = sides(self._diagram, self._two)
+        trial = (bar, self._facts, self._differ, self._curve, diagrams, self._code)
+        detail = widgets.VBox([*trial, self.training.widget])
+        self.widget = sides(self.board.widget, detail)
+        self.widget.add_class("nas-halves")
 
     def paint(self, now: Snapshot) -> None:
         """Shows the page of trials, and the one that is selected."""
@@ -67,7 +69,7 @@ class TrialsTab(Tab):
         one = selection.trial(history)
         two = selection.compared(history) if self.compare.value else None
         # The slow part, after which all is shown together; a diagram takes a model to be built.
-        curve = "" if one is None else self._drawn(now, compared=two is not None)
+        curve = "" if one is None else self._drawn(now, two)
         drawings = self._context.drawings
         diagram, other = self._captioned(one, two), self._captioned(two, one)
         code = drawings.code(one) if one is not None and self.code.value else ""
@@ -87,10 +89,10 @@ class TrialsTab(Tab):
         diagram = self._context.drawings.diagram(trial, other)
         return f'<p class="nas-caption">Trial {trial.number}</p>{diagram}'
 
-    def _drawn(self, now: Snapshot, *, compared: bool) -> str:
-        picture = self._context.picture(CHOSEN_CURVES, width=5.6, height=3.2, margins=_MARGINS)
-        context = self._context.plot_context(now)
-        picture.draw(context if compared else context._replace(other=None))
+    def _drawn(self, now: Snapshot, other: Trial | None) -> str:
+        picture = self._context.picture(CHOSEN_CURVES, width=4.4, height=3.0, margins=_MARGINS)
+        compared = None if other is None else other.number
+        picture.draw(self._context.plot_context(now)._replace(other=compared))
         return picture.html()
 
     def _save(self) -> None:
@@ -101,7 +103,7 @@ class TrialsTab(Tab):
             if trial is None:
                 raise NasError("Expected a completed trial to save. Received: none.")
             file = search.directory / f"trial-{trial.number}.keras"
-            search.trial(trial.number).model().save(file)
+            search.trial(trial.number).save(file)
             self._refusal.value = f"<p>Saved as <code>{html.escape(folder_text(file))}</code></p>"
         except (NasError, OSError) as error:
             self._refusal.value = alert_html(error)
@@ -127,7 +129,8 @@ class Leaderboard:
         self.sort = widgets.Dropdown(options=[*_FACTS, *choices], **named("Sort by", 170))
         self.unfold = widgets.ToggleButton(description="Columns", layout={"width": "110px"})
         offered = [*dict.fromkeys((*COLUMNS, *COSTS, *choices))]
-        self.columns = widgets.SelectMultiple(options=offered, value=COLUMNS, rows=8)
+        shown = [name for name in COLUMNS if name != "configuration"]  # it stands beside the table
+        self.columns = widgets.SelectMultiple(options=offered, value=shown, rows=8)
         self.columns.description = "Columns shown (several with Ctrl)"
         self.columns.style, self.columns.layout.width = {"description_width": "230px"}, "470px"
         self.back, self.forth = _page_button("Previous page"), _page_button("Next page")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from nas_nb.errors import check_type
-from nas_nb.notebook.plots.drawing import BLUE, SKY, VERMILLION, as_text, inks, new_axes
+from nas_nb.notebook.plots.drawing import BLUE, SKY, VERMILLION, as_text, inks, new_axes, png
+from nas_nb.notebook.plots.figures import ground, image
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +37,18 @@ def draw_layout(picture: Layout, ax: Axes | None = None, marked: Collection[int]
     for place, box in enumerate(picture.boxes):
         _draw_box(box, ax, marked=place in marked)
     return as_text(ax)
+
+
+def diagram_image(
+    picture: Layout, alt: str, marked: Collection[int] = (), *, dark: bool | None = None
+) -> str:
+    """Returns the picture as an `<img>`: on white, or on no ground for a light or dark page."""
+    width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
+    face = "white" if dark is None else ground(dark=dark)
+    figure = Figure(figsize=(width, height), dpi=150, facecolor=face)
+    FigureCanvasAgg(figure)
+    draw_layout(picture, figure.add_axes((0, 0, 1, 1)), marked)
+    return image(png(figure), alt, width, height, ' class="nas-dark"' if dark else "")
 
 
 def _draw_box(box: Box, ax: Axes, *, marked: bool) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from nas_nb.errors import SearchError, nearest
 from nas_nb.notebook.plots import importance, lineage, mixing, parallel, pareto, scores, space_map
@@ -124,14 +123,15 @@ for _plot in PLOTS.values():
 
 def cost_names(history: History) -> tuple[str, ...]:
     """Returns the names of the costs that completed trials record, in their order."""
-    return tuple(dict.fromkeys(name for trial in history.completed for name in trial.costs))
+    told = dict.fromkeys(tuple(trial.costs) for trial in history.completed)
+    return tuple(dict.fromkeys(name for names in told for name in names))
 
 
 # Fixed margins: a layout engine would double the cost of every frame, and let the axes jump.
 _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace": 0.2}
 _WIDTH, _INCH = 9.6, 100
-# From the Axes to the names of the scales, in pixels.
-_BELOW, _BESIDE = 27, 45
+# From the Axes to the names of the scales, and the room that these take, in pixels.
+_BELOW, _BESIDE, _LABEL = 27, 55, 16
 _MOST_MARKS = 3000
 _SHARPNESS = 1.5
 
@@ -149,7 +149,7 @@ class Picture:
         margins: Mapping[str, float] | None = None,
         white: bool = False,  # for readers whose pages have any ground; it has no marks
     ) -> None:
-        self._plots, self._white = plots, white
+        self._plots, self._white, self._below = plots, white, below
         self._name = "+".join(plot.name for plot in plots)
         self._zoomed: dict[int, tuple[Any, Any]] = {}
         self._brushed: dict[str, tuple[float, float]] = {}
@@ -165,7 +165,7 @@ class Picture:
         self._sides = names[count]
         self._infos: list[Any] | None = None
         self._ground: Any = None
-        self._ground_key: Any = None
+        self._still: list[Any] = []  # what the ground of each Axes depends on
         self._html = ""
         self.alt = ""
         self.png = b""
@@ -173,7 +173,7 @@ class Picture:
 
     def theme(self, *, dark: bool) -> None:
         """Gives it the colours of a light or a dark page; all is drawn anew."""
-        self._dark, self._ground_key = dark, None
+        self._dark = dark
         self._figure.set_facecolor("white" if self._white else ground(dark=dark))
         for ax in self._axes:
             ax.clear()
@@ -184,6 +184,7 @@ class Picture:
         """Makes the picture so many inches wide, or as wide as it was made: labels stay legible."""
         width = min(width, self._widest)
         self._size, self._infos = (width, self._size[1]), None
+        self._ground, self._still = None, [None] * len(self._axes)
         self._figure.set_dpi(_INCH * sharpness)
         self._figure.set_size_inches(*self._size)
         ratio, margins = self._widest / width, dict(self._margins)
@@ -215,10 +216,8 @@ class Picture:
             told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
         self._render()
-        shown = Image.frombuffer(
-            "RGBA", self._canvas.get_width_height(), self._canvas.buffer_rgba(), "raw"
-        )
-        self.png = encoded(shown.convert("RGB") if self._white else shown)
+        pixels = np.asarray(self._canvas.buffer_rgba())
+        self.png = encoded(pixels[..., :3] if self._white else pixels)
         self._infos, self._html = infos, ""
         return True
 
@@ -263,32 +262,52 @@ class Picture:
         for ax in self._axes:
             for line in ax.lines:
                 line.set_animated(True)
-        key = [_still(ax) for ax in self._axes]
-        if key == self._ground_key:
-            self._canvas.restore_region(self._ground)
-        else:
+        before, self._still = self._still, [_still(ax) for ax in self._axes]
+        if self._ground is None:
             self._draw_all()
+        else:
+            self._canvas.restore_region(self._ground)
+            for place, ax in enumerate(self._axes):
+                if self._still[place] != before[place]:
+                    self._draw_one(place, ax)
+        if before != self._still:
             self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
-            self._ground_key = key
         for ax in self._axes:
             for line in sorted(ax.lines, key=lambda line: line.zorder):
                 ax.draw_artist(line)
+
+    def _draw_one(self, place: int, ax: Axes) -> None:
+        """Draws what stays in one Axes anew."""
+        renderer = self._canvas.get_renderer()
+        pixels, scale = np.asarray(renderer.buffer_rgba()), self._figure.dpi / _INCH
+        rows, columns = slice(None), slice(None)
+        if len(self._axes) > 1 and self._below:
+            cut = len(pixels) - round(self._axes[0].bbox.y0 - (_BELOW + _LABEL) * scale)
+            rows = slice(cut, None) if place else slice(cut)
+        elif len(self._axes) > 1:
+            cut = round(self._axes[1].bbox.x0 - (_BESIDE + _LABEL) * scale)
+            columns = slice(cut, None) if place else slice(cut)
+        ground = np.multiply(self._figure.get_facecolor(), 255).astype(np.uint8)
+        pixels[rows, columns] = ground if self._white else 0
+        as_text(ax)
+        ax.draw(renderer)
 
     def _draw_all(self) -> None:
         for ax in self._axes:
             as_text(ax)
         self._canvas.draw()
 
-    def _marks(self) -> list[list[float]]:
-        """Returns trials with their places in the picture, in shares from its upper left."""
-        found: list[list[float]] = []
+    def _marks(self) -> list[list[Any]]:
+        """Returns the marks with their places in the picture, in shares from its upper left."""
+        found: list[list[Any]] = []
         size = np.array(self._figure.bbox.size)
         for plot, info, ax in zip(self._plots, self._infos or [], self._axes, strict=False):
             marks = list(plot.marks(info))[-_MOST_MARKS:] if plot.marks else []
             if marks:
-                places = ax.transData.transform([(x, y) for _, x, y in marks]) / size
+                places = ax.transData.transform([mark[1:3] for mark in marks]) / size
                 shares = np.round(np.abs([0, 1] - places), 4).tolist()
-                found += [[mark[0], *share] for mark, share in zip(marks, shares, strict=True)]
+                both = zip(marks, shares, strict=True)
+                found += [[mark[0], *share, *mark[3:]] for mark, share in both]
         return found
 
 

@@ -44,7 +44,9 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
     known = [t for t in history.completed if t.score is not None and cost in t.costs]
     scale = scale_of([t.score or 0.0 for t in known], history.direction)
     points = {t.number: (t.costs[cost], t.score or 0.0) for t in known}
-    shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
+    shown = points
+    if scale.limit is not None:
+        shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
     whole = ParetoFront(known, ("score", cost), history.direction)
     front = sorted((shown[t.number], t.number) for t in whole.trials if t.number in shown)
     knee = None if whole.knee is None else whole.knee.number

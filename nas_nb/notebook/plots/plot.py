@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.space.domain import Domain
 
-Marks = Sequence[tuple[int, float, float]]
-"""Trials with their places."""
+Marks = Sequence[tuple[Any, ...]]
+"""(trial, x, y) of each mark; of one that is no trial (its name, x, y, what it is)."""
 
 
 class PlotContext(NamedTuple):
@@ -26,6 +26,7 @@ class PlotContext(NamedTuple):
         other: The trial to compare it with, or None.
         cost: The cost that scores are set against.
         over: What scores stand over: "trials", or "seconds" of training.
+        live: Whether trials may be running: then their names stay between two of them.
         brushed: The part of an axis that a trial has to be in to be lit, by the axis's name.
     """
 
@@ -35,6 +36,7 @@ class PlotContext(NamedTuple):
     other: int | None = None
     cost: str = "params"
     over: str = "trials"
+    live: bool = False
     brushed: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
 
@@ -52,7 +54,7 @@ class Plot(NamedTuple):
         hint: How to read it, shown above it in the panel.
         height: Its height in the panel, in inches.
         margins: Where its Axes end in the panel, in shares of the picture, where not as usual.
-        marks: Where trials stand in it, in data coordinates; None where no mark is a trial.
+        marks: What can be pointed at, in data coordinates; None for nothing.
         brush: Names the axis that a place is nearest to; None where a drag zooms.
         moves: Whether all that changes with a trial are lines, moved and not drawn anew.
     """

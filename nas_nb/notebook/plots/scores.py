@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +37,7 @@ _DOT_STYLE = {"linestyle": "none", "marker": "o", "markersize": 5.5}
 _MANY = 500
 _CLOCK = ("pause", "resume")
 OVER = ("trials", "seconds")
+_NOWHERE: Points = ((math.nan, math.nan),)
 
 
 class ScoresInfo(NamedTuple):
@@ -52,6 +53,7 @@ class ScoresInfo(NamedTuple):
     steered: tuple[tuple[float, str], ...] = ()
     chosen: Points = ()
     over: str = "trials"
+    live: bool = False
 
 
 def scores_info(context: PlotContext) -> ScoresInfo:
@@ -59,8 +61,10 @@ def scores_info(context: PlotContext) -> ScoresInfo:
     history = context.history
     known = scored_trials(history)
     scale = scale_of([score for _, score in known], history.direction)
-    off = [(number, scale.edge) for number, score in known if scale.beyond(score)]
-    on = [(number, score) for number, score in known if not scale.beyond(score)]
+    off, on = [], known
+    if scale.limit is not None:
+        off = [(number, scale.edge) for number, score in known if scale.beyond(score)]
+        on = [(number, score) for number, score in known if not scale.beyond(score)]
     failed = [t.number for t in history.finished if t.status is TrialStatus.FAILED]
     running, line, steered = _so_far(history), _incumbent_line(history, scale), _steered(history)
     at = _seconds(history) if context.over == "seconds" else None
@@ -75,6 +79,7 @@ def scores_info(context: PlotContext) -> ScoresInfo:
         tuple(steered if at is None else ((at(place), what) for place, what in steered)),
         _placed([point for point in on if point[0] == context.chosen], at),
         context.over,
+        context.live and bool(on),
     )
 
 
@@ -101,7 +106,7 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     put("incumbent", info.incumbent, label="incumbent", **line)
     put("completed", info.completed, color=BLUE, alpha=0.75, label="trial", **dots)
     hollow = {**_DOT_STYLE, "color": BLUE, "mfc": colors.ground}
-    put("running", info.running, label="running", **hollow)
+    put("running", info.running or _NOWHERE * info.live, label="running", **hollow)
     edge_style = {**dots, "marker": edge_marker, "transform": ax.get_xaxis_transform()}
     put("off scale", at_edge, color=SKY, label="far worse", **edge_style)
     cross = {**dots, "marker": "x", "mew": 1.8, "transform": ax.get_xaxis_transform()}
@@ -194,6 +199,7 @@ class CurvesInfo(NamedTuple):
     objective: str
     curves: tuple[Curve, ...]
     others: Points = ()
+    live: bool = False
 
     def of(self, role: str) -> Curve | None:
         """Returns the curve shown for a reason, or None."""
@@ -212,9 +218,9 @@ def curves_info(context: PlotContext) -> CurvesInfo:
     others: list[tuple[float, float]] = []
     for trial in history.completed[-_MOST_OTHERS:]:
         if trial.number not in numbers:
-            curve = _curve("", trial, history.objective)
-            others += [*(curve.validation or curve.train), (math.nan, math.nan)]
-    return _info(history, **shown)._replace(others=tuple(others))
+            others += _thin_curve(trial, history.objective)
+    live = context.live and bool(shown)
+    return _info(history, **shown)._replace(others=tuple(others), live=live)
 
 
 def chosen_curves_info(context: PlotContext) -> CurvesInfo:
@@ -240,13 +246,12 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         solid = {"color": color, "linewidth": 2, "marker": dots, "markersize": 4}
         dashed = {"color": color, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.85}
         name = "training" if role == explained else "_"
+        stays = _NOWHERE if info.live and role == "running" else ()
         drawing.put_line(ax, f"{role}, training", known.train, label=name, **dashed)
-        label = (
-            f"trial {known.trial}"
-            if role in ("chosen", "other")
-            else f"{role}: trial {known.trial}"
-        )
-        drawing.put_line(ax, role, known.validation, label=label, **solid)
+        # One that changes with each trial would have all that stays drawn anew.
+        label = {"running": role, "best": f"best: trial {known.trial}"}.get(role)
+        label = label or f"trial {known.trial}"
+        drawing.put_line(ax, role, known.validation or stays, label=label, **solid)
     drawing.finish_axes(ax, "Learning curves", "epoch", info.objective.removeprefix("val_"))
     drawing.whole_ticks(ax)
     return ax
@@ -270,6 +275,13 @@ def _curve(role: str, trial: Trial, objective: str) -> Curve:
         for name in (train, f"val_{train}")
     )
     return Curve(role, trial.number, *parts)
+
+
+@lru_cache(maxsize=2 * _MOST_OTHERS)
+def _thin_curve(trial: Trial, objective: str) -> Points:
+    """Returns the curve of a trial that is over, with the gap behind it."""
+    curve = _curve("", trial, objective)
+    return (*(curve.validation or curve.train), (math.nan, math.nan))
 
 
 def _ends(info: CurvesInfo) -> list[tuple[int, float, float]]:

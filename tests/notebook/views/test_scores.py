@@ -118,7 +118,7 @@ def test_the_legend_names_only_what_is_drawn():
         "trial",
     ]
     shown = labels(draw_curves(curves_info(plot_context(history_of(0.5, RUNNING))), axes()))
-    assert shown == ["best: trial 0", "running: trial 1", "training"]
+    assert shown == ["best: trial 0", "running", "training"]
 
 
 def test_the_axes_say_what_they_measure():
