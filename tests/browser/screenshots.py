@@ -2,10 +2,10 @@
 
     python -m tests.browser.screenshots FOLDER [docs]
 
-A search is run and steered in a real JupyterLab, and each tab, the search played back and a race of
-strategies are photographed in the light and the dark theme, narrow (800 px) and wide. With a second
-folder, only the three that README and docs/steering.md show are taken, and are written there with
-fewer colours.
+A search is run and steered in a real JupyterLab and a real Notebook, and each place, the search
+played back and a race of strategies are photographed in the light and the dark theme, narrow
+(800 px) and wide (1280 px). With a second folder, only the three that README and docs/steering.md
+show are taken, and are written there with fewer colours.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ FOR_PAGES = {
     "insights-light-wide": "panel-insights",
     "steer-light-wide": "panel-steer",
 }
-WIDTHS = {"narrow": 800, "wide": 1160}
+WIDTHS = {"narrow": 800, "wide": 1280}
+FRONT_ENDS = ("lab", "notebook")
 LIMIT_MS = 600_000
 
 
@@ -77,7 +78,7 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
     nbformat.write(
         notebook_of(MAKE, "search.panel()", STEER, PLOT, REPLAY, RACE), server.files / "panel.ipynb"
     )
-    page = browser.new_page(viewport={"width": 1160, "height": 2400}, device_scale_factor=1)
+    page = browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=1)
     notebook = NotebookPage(page, server, "panel.ipynb", folder)
     notebook.run_through("search.panel()", LIMIT_MS)
     panel = notebook.output("search.panel()")
@@ -176,17 +177,23 @@ def shrink(folder: Path, docs: Path) -> None:
             small.save(docs / f"{name}.png", optimize=True)
 
 
+def chromium() -> str:
+    """Returns where the browser is."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
-    home = Path(tempfile.mkdtemp(prefix="nas-nb-screenshots-"))
-    with sync_playwright() as playwright, JupyterServer(home) as server:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        photograph(browser, server, folder, set(FOR_PAGES) if len(sys.argv) > 2 else set())
-        browser.close()
-    shutil.rmtree(home, ignore_errors=True)
-    if len(sys.argv) > 2:
-        shrink(folder, Path(sys.argv[2]))
+    docs = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    for front_end in FRONT_ENDS[: 1 if docs else None]:
+        home = Path(tempfile.mkdtemp(prefix="nas-nb-screenshots-"))
+        with sync_playwright() as playwright, JupyterServer(home, front_end) as server:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_OPTIONS)
+            photograph(browser, server, folder / front_end, set(FOR_PAGES) if docs else set())
+            browser.close()
+        shutil.rmtree(home, ignore_errors=True)
+    if docs is not None:
+        shrink(folder / "lab", docs)
 
 
 if __name__ == "__main__":
