@@ -124,6 +124,21 @@ def test_the_record_follows_a_turn_a_new_incumbent_and_the_clock(search, painter
     assert told(state=SearchState.FINISHED)
 
 
+def test_the_record_catches_up_while_nothing_happens(search, painter, asked):
+    search.state = SearchState.RUNNING
+    add_trial(search.history, 0.9)
+    painter.paint_once()
+    add_trial(search.history, 0.1)
+    painter.paint_once()
+    asked.clear()
+    painter.paint_once()
+    assert "refresh" not in asked
+    for one in (painter._shown, painter._recorded):
+        one.taken -= 10
+    painter.paint_once()
+    assert "refresh" in asked
+
+
 def test_the_panel_stays_and_what_is_saved_below_it_says_that_its_kernel_is_gone(search, painter):
     handle = Handle()
     painter.panel._records.append(handle)

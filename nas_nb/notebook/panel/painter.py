@@ -26,7 +26,7 @@ CLOCK_S = 1.0
 
 
 class Painter:
-    """Brings a panel up to date with its search: by a thread of its own while the search lives."""
+    """Brings a panel up to date with its search: by a thread of its own, where there may be one."""
 
     # While nothing runs no thread waits: a click paints in its own callback. A lock keeps the two
     # apart, so that widgets and figure have one writer.
@@ -126,7 +126,8 @@ class Painter:
         if kept is not None and kept.state is shown.state:
             best = kept.history.incumbent_path[-1:] != shown.history.incumbent_path[-1:]
             due = best and time.monotonic() >= self._record_due
-            if not due and shown.taken - kept.taken < RECORD_S:
+            # By the clock: an epoch may last minutes, with no frame that could bring it up to date.
+            if not due and time.time() - kept.taken < RECORD_S:
                 return
         self._recorded, before_s = shown, time.thread_time()
         self.panel.refresh(shown)
@@ -144,7 +145,7 @@ class Painter:
             self.panel.complain(error)
 
     def _paint_and_end(self, *, poked: bool) -> bool:
-        """Paints; returns True, and lets the thread go, when the search had ended before it."""
+        """Paints; returns True, as the thread's last act, when the search had ended before."""
         with self._painting:
             ended = not self._search.state.live
             if ended or poked:
@@ -153,5 +154,5 @@ class Painter:
                 self.paint_due()
             if ended:
                 self._thread = None
-                self.paint_once()  # what was clicked until now has found the thread alive
+                self.paint_once()  # for what was clicked while there was a thread to paint it
             return ended
