@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 import nas_nb
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
@@ -30,6 +34,7 @@ exclude_patterns = ["tutorials/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"nas_nb {release}"
 html_copy_source = False
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
@@ -110,6 +115,14 @@ def _as_rest(
     lines[:] = turned
 
 
+def _as_mathml(writer: HTML5Translator, node: nodes.Element) -> None:
+    """Writes a formula as MathML, which browsers show by themselves: MathJax is another host's."""
+    formula = tex2mathml(node.astext())
+    block = isinstance(node, nodes.math_block)
+    writer.body.append(f"<div>{formula}</div>" if block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
     """Brings the tutorials into the source folder, and sees to links between the two."""
     for path in TUTORIALS:
@@ -117,6 +130,7 @@ def setup(app: Sphinx) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", path.read_text(encoding="utf-8"))
         copy.write_text(text, encoding="utf-8")
+    app.add_html_math_renderer("mathml", (_as_mathml, None), (_as_mathml, None))
     app.connect("source-read", _on_page)
     app.connect("include-read", _on_include)
     app.connect("autodoc-process-docstring", _as_rest, priority=900)  # after napoleon
