@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,41 +61,88 @@ def test_each_format_computes_what_the_model_does(tmp_path: Path, file: str, mak
     assert ("one sample at a time" in repr(saved)) == single
 
 
-READERS = {
-    "model.keras": "import keras; out = keras.models.load_model(file)(x, training=False).numpy()",
-    "model": "import tensorflow as tf; made = tf.saved_model.load(file); "
-    "out = made.serve(x).numpy()",
-    "model.tflite": "import tensorflow as tf; i = tf.lite.Interpreter(file); "
-    "d = i.get_input_details()[0]['index']; i.resize_tensor_input(d, x.shape); "
-    "i.allocate_tensors(); i.set_tensor(d, x); i.invoke(); "
-    "out = i.get_tensor(i.get_output_details()[0]['index'])",
+READER = """
+import json, sys
+import numpy as np
+
+def keras_file(file, x):
+    import keras
+    return keras.models.load_model(file)(x, training=False).numpy()
+
+def saved_model(file, x):
+    import tensorflow as tf
+    return tf.saved_model.load(file).serve(x).numpy()
+
+def litert(file, x):
+    import tensorflow as tf
+    made = tf.lite.Interpreter(file)
+    given, got = made.get_input_details()[0], made.get_output_details()[0]
+    rows = []
+    for row in x:  # recurrent nets take one sample at a time
+        made.resize_tensor_input(given["index"], (1, *x.shape[1:]))
+        made.allocate_tensors()
+        made.set_tensor(given["index"], row[None])
+        made.invoke()
+        rows.append(made.get_tensor(got["index"]))
+    return np.concatenate(rows)
+
+def onnx(file, x):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+readers = {".keras": keras_file, "": saved_model, ".tflite": litert, ".onnx": onnx}
+for suffix, file, samples, out in json.load(open("files.json")):
+    np.save(out, readers[suffix](file, np.load(samples)))
+assert not [name for name in sys.modules if name.startswith("nas_nb")]
+"""
+
+SMALLEST: dict[str, tuple[Any, dict[str, Any]]] = {
+    "image": (datasets.images, {"stages": 1, "blocks": 1, "widths": 4, "augmentations": "flip"}),
+    "text": (datasets.texts, {"embeddings": 4, "widths": 4, "blocks": 1, "heads": 1}),
+    "tabular": (datasets.table, {"depths": 1, "widths": 4}),
+    "timeseries": (datasets.forecast, {"depths": 1, "widths": 4}),
+    "macro": (datasets.images, {"layers": 1, "width": 4, "stages": 1}),
+    "nasbench101_cell": (datasets.images, {"width": 4, "stages": 1, "nodes": 3}),
+    "nasbench201_cell": (datasets.images, {"width": 4, "stages": 1, "nodes": 2}),
+    "darts_cell": (datasets.images, {"layers": 1, "width": 2, "nodes": 1}),
 }
 
 
-def test_a_trial_is_read_by_a_process_without_this_package(tmp_path: Path) -> None:
-    data = datasets.images()
-    space = nas.spaces.image(families="vgg", stages=1, blocks=1, widths=4, augmentations="flip")
-    search = nas.Search(space, data, strategy="random", max_trials=1, epochs=1, directory=tmp_path)
-    best = search.run().best
-    x = np.asarray(data.x_test[:8], "float32")
-    np.save(tmp_path / "x.npy", x)
-    files = [file for file in FORMATS if file != "model.onnx"]
-    script = f"import sys, numpy as np; x = np.load({str(tmp_path / 'x.npy')!r})\n"
-    for number, file in enumerate(files):
-        assert best.save(tmp_path / file).difference <= 1e-5
-        script += f"file = {str(tmp_path / file)!r}; {READERS[file]}\n"
-        script += f"np.save({str(tmp_path / f'out_{number}.npy')!r}, out)\n"
-    script += "assert not [name for name in sys.modules if name.startswith('nas_nb')]\n"
+def members() -> Iterator[tuple[str, keras.Model, Any, tuple[str, ...]]]:
+    """The smallest net of each ready space; of one with families one each, as `.keras` alone."""
+    extras = [".onnx"] if find_spec("tf2onnx") and find_spec("onnxruntime") else []
+    for name, (make, options) in SMALLEST.items():
+        data = make()
+        space = getattr(nas.spaces, name)(**options).for_data(data.spec)
+        family = next((p for p in space.domain.parameters if p.name == "family"), None)
+        for number, chosen in enumerate(family.choices if family else [None]):
+            values = {} if chosen is None else {"family": chosen}
+            model = space.build_values(space.domain.complete(values))
+            suffixes = (".keras", *((), ("", ".tflite", *extras))[number == 0])
+            yield f"{name}-{number}", model, data.x_test[:3], suffixes
+
+
+def test_every_ready_space_is_read_by_one_process_without_this_package(tmp_path: Path) -> None:
+    assert {*SMALLEST} == {*nas.spaces.__all__}
+    asked, expected = [], {}
+    with seeded(0):
+        for name, model, samples, suffixes in members():
+            np.save(tmp_path / f"{name}.npy", samples)
+            for suffix in suffixes:
+                file, out = f"{name}{suffix}", f"{name}{suffix}.out.npy"
+                assert save_model(model, tmp_path / file, samples).difference <= 1e-5
+                asked.append((suffix, file, f"{name}.npy", out))
+                expected[out] = np.asarray(model(samples, training=False))
+    (tmp_path / "files.json").write_text(json.dumps(asked))
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
+        [sys.executable, "-W", "ignore", "-c", READER],
         capture_output=True, text=True, check=False, cwd=tmp_path, env=clean,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    expected = best.predict(x, classes=False)
-    for number in range(len(files)):
-        made = np.load(tmp_path / f"out_{number}.npy")
-        assert relative_difference(expected, made) <= 1e-5, files[number]
+    for out, outputs in expected.items():
+        assert relative_difference(outputs, np.load(tmp_path / out)) <= 1e-5, out
 
 
 @pytest.mark.parametrize("trained", [False, True])
