@@ -156,10 +156,18 @@ def _write_saved_model(
     archive.write_out(str(file), verbose=False)
 
     def load() -> npt.NDArray[Any]:
+        # What it was saved with: the model itself takes the whole numbers of tokens, too.
+        kinds = keras.tree.map_structure(lambda one: one.dtype, _signature(model))
+        given = keras.tree.map_structure(tf.convert_to_tensor, samples)
         loaded = tf.saved_model.load(str(file))
-        return _outputs(loaded.serve(keras.tree.map_structure(tf.convert_to_tensor, samples)))
+        return _outputs(loaded.serve(keras.tree.map_structure(_as_kind, given, kinds)))
 
     return "", load
+
+
+def _as_kind(tensor: Any, kind: Any) -> Any:
+    """Returns a tensor of another type; texts are of one already."""
+    return tensor if tensor.dtype == kind else keras.ops.cast(tensor, kind.name)
 
 
 def _write_litert(

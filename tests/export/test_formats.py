@@ -71,7 +71,7 @@ def keras_file(file, x):
 
 def saved_model(file, x):
     import tensorflow as tf
-    return tf.saved_model.load(file).serve(x).numpy()
+    return tf.saved_model.load(file).serve(x.astype("float32")).numpy()
 
 def litert(file, x):
     import tensorflow as tf
@@ -81,7 +81,7 @@ def litert(file, x):
     for row in x:  # recurrent nets take one sample at a time
         made.resize_tensor_input(given["index"], (1, *x.shape[1:]))
         made.allocate_tensors()
-        made.set_tensor(given["index"], row[None])
+        made.set_tensor(given["index"], row[None].astype(given["dtype"]))
         made.invoke()
         rows.append(made.get_tensor(got["index"]))
     return np.concatenate(rows)
@@ -89,7 +89,7 @@ def litert(file, x):
 def onnx(file, x):
     import onnxruntime
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: x})[0]
+    return session.run(None, {session.get_inputs()[0].name: x.astype("float32")})[0]
 
 readers = {".keras": keras_file, "": saved_model, ".tflite": litert, ".onnx": onnx}
 for suffix, file, samples, out in json.load(open("files.json")):
