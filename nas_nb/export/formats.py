@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -87,8 +89,7 @@ def save_model(
             f"backend {keras.backend.backend()!r}. Save a '.keras', and convert it there."
         )
     _check_place(file, folder=not suffix)
-    with quiet_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converters; what matters is compared below
+    with _quiet():
         note, load = _WRITERS[suffix](model, file, samples, quantize)
         made = load()
         expected = _outputs(model(samples, training=False))
@@ -101,6 +102,20 @@ def save_model(
         )
     parts = [file] if suffix else [part for part in file.rglob("*") if part.is_file()]
     return SavedFile(file, sum(part.stat().st_size for part in parts), difference, note)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides what the converters say: what matters is compared."""
+    told = logging.getLogger("absl")
+    level = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        with quiet_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        told.setLevel(level)
 
 
 def relative_difference(expected: npt.NDArray[Any], made: npt.NDArray[Any]) -> float:
