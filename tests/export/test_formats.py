@@ -124,6 +124,7 @@ def members() -> Iterator[tuple[str, keras.Model, Any, tuple[str, ...]]]:
             yield f"{name}-{number}", model, data.x_test[:3], suffixes
 
 
+@pytest.mark.timeout(600)  # two dozen files, each written, read here, and read there
 def test_every_ready_space_is_read_by_one_process_without_this_package(tmp_path: Path) -> None:
     assert {*SMALLEST} == {*nas.spaces.__all__}
     asked, expected = [], {}
