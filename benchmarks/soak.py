@@ -1,13 +1,15 @@
 """Does a search keep its promises when its kernels are killed, paused, stopped and fed rubbish?
 
 Run it with `python -m benchmarks.soak --trials 500`; a short form of it is a test. The
-journals are checked here line by line, without nas_nb's own reader.
+journals are checked here line by line, without nas_nb's own reader. With `--workers 2` it is the
+workers of one kernel that are killed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,43 @@ def run_soak(folder: Path, trials: int, kills: int, seed: int = 0) -> Soak:
     _check_journal(_events(damaged), trials, soak)
     _check_checkpoints(damaged, soak)
     _check_same(_events(damaged), _events(calm), soak)
+    return soak
+
+
+def run_worker_soak(folder: Path, trials: int, kills: int, workers: int, seed: int = 0) -> Soak:
+    """Runs the search of `soak_worker` in one kernel, kills its workers, and checks its journal.
+
+    Args:
+        folder: Where the search is.
+        trials: Trials of the search.
+        kills: How many worker processes to kill.
+        workers: How many there are.
+        seed: Decides when.
+    """
+    from benchmarks.soak_worker import make_search
+
+    soak, chance = Soak(), random.Random(seed)
+    search = make_search(folder, trials, workers).start()
+    while search.state.live and soak.kills < kills:
+        if search.state == "paused":
+            search.resume()  # ten failures in a row pause it
+        busy = [worker for worker in search.workers if worker.trial is not None]
+        due = len(search.history.finished) >= trials * (soak.kills + 1) / (kills + 1)
+        if due and busy:
+            time.sleep(chance.uniform(0.0, 0.5))
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(busy).process_id or 0, signal.SIGKILL)
+                soak.kills += 1
+        time.sleep(0.02)
+    while search.state.live:
+        if search.state == "paused":
+            search.resume()
+        time.sleep(0.1)
+    search.wait()
+    _check_journal(_events(folder), trials, soak)
+    _check_checkpoints(folder, soak)
+    blamed = [t.number for t in search.history if "ended its worker" in str(t.reason)]
+    soak.check(not blamed, f"No trial is blamed for a kill: {blamed}")
     return soak
 
 
@@ -183,10 +223,16 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, help="kill so many workers of one kernel in turn")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        soak = run_soak(Path(folder), given.trials, given.kills, given.seed)
-    print(f"{soak.kills} kernels killed; in the journal: {dict(soak.counts)}")
+    with tempfile.TemporaryDirectory() as made:
+        folder, amount = Path(made), (given.trials, given.kills)
+        if given.workers:
+            soak = run_worker_soak(folder / "search", *amount, given.workers, given.seed)
+        else:
+            soak = run_soak(folder, *amount, given.seed)
+    victims = "workers" if given.workers else "kernels"
+    print(f"{soak.kills} {victims} killed; in the journal: {dict(soak.counts)}")
     print("\n".join(soak.broken) or "Every promise was kept.")
     sys.exit(bool(soak.broken))
 

@@ -45,7 +45,7 @@ def build(hp: kt.HyperParameters) -> keras.Model:
     return model
 
 
-def make_search(folder: Path, trials: int) -> Search:
+def make_search(folder: Path, trials: int, workers: int | str = "kernel") -> Search:
     """The search that every kernel of a soak test opens."""
     options = {"population": 8, "sample": 4}
     return Search(
@@ -56,6 +56,7 @@ def make_search(folder: Path, trials: int) -> Search:
         max_trials=trials,
         epochs=EPOCHS,
         seed=0,
+        workers=workers,
         directory=folder,
     )
 

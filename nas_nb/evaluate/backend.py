@@ -130,6 +130,24 @@ def container_bytes() -> int | None:
     return min(within, default=None)
 
 
+def share_gpus() -> str | None:
+    """Lets TensorFlow take a GPU's memory as it needs it; returns why it can't, or None."""
+    # By default it takes all of it at its first operation, and leaves none to other processes.
+    if not on_tensorflow():
+        return None
+    import tensorflow as tf
+
+    try:
+        for card in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(card, True)
+    except RuntimeError:
+        return (
+            "TensorFlow was used before the search began, and has taken the memory of the GPU: "
+            "other processes have none of it. Restart the kernel and start the search first."
+        )
+    return None
+
+
 def device_bytes() -> int:
     """Returns the memory for tensors: of the smallest GPU, else of the container or machine."""
     on_host = container_bytes() or int(psutil.virtual_memory().total)

@@ -131,7 +131,13 @@ _KINDS: dict[LimitKind, tuple[type, str]] = {
     LimitKind.DURATION: (str, "TIME"),
     LimitKind.BYTES: (str, "BYTES"),
 }
-_SETTINGS: dict[str, tuple[type, str, str]] = {
+
+
+def _workers(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
+_SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     **{limit.name.replace("_", "-"): (*_KINDS[limit.kind], limit.about) for limit in LIMITS},
     "epochs": (int, "N", "epochs per trial"),
     "batch-size": (int, "N", "samples a batch"),
@@ -141,6 +147,7 @@ _SETTINGS: dict[str, tuple[type, str, str]] = {
     "patience": (int, "N", "epochs without improvement after which a trial ends"),
     "min-delta": (float, "X", "what counts as improvement"),
     "seed": (int, "N", "decides all that is drawn"),
+    "workers": (_workers, "N", "processes that train so many trials at once; auto: as many as fit"),
 }
 
 

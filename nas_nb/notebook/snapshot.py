@@ -26,6 +26,7 @@ class Snapshot:
             self.strategy_reason, self.elapsed_s = search.strategy_reason, search.elapsed_s
             if search.history.version == self.history.version:
                 break
+        self.workers, self.about_workers = search.workers, search.about_workers
         self.taken = time.time()
 
     @property

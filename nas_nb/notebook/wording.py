@@ -55,6 +55,17 @@ def epoch_text(now: Snapshot) -> str:
     return f"epoch {epoch}{'' if granted is None else f' of {granted}'}"
 
 
+def workers_text(now: Snapshot) -> str:
+    """Returns what each worker process does: 'worker 0: trial 12, 0.41 GB'; '' without any."""
+    told = []
+    for worker in now.workers:
+        does = "starts" if not worker.ready else "waits"
+        does = does if worker.trial is None else f"trial {worker.trial}"
+        memory = "" if worker.memory_bytes is None else f", {worker.memory_bytes / 1e9:.2f} GB"
+        told.append(f"worker {worker.number}: {does}{memory}")
+    return f"{now.about_workers}. {'; '.join(told)}." if told else ""
+
+
 def _preparation(now: Snapshot) -> str:
     """Returns which epoch a strategy trains before it proposes; '' when it doesn't."""
     events = now.history.prepared
@@ -137,8 +148,8 @@ def values_text(values: Values) -> str:
 
 
 def _state(now: Snapshot) -> str:
-    running = now.history.running
-    trial = f" trial {running.number}" if running is not None else ""
+    pending = now.history.pending
+    trial = f" {trials_text(pending)}" if pending else ""
     reason = (now.reason or "").removesuffix(".")
     if now.state is SearchState.NEW:
         return "Ready to start."

@@ -152,11 +152,12 @@ class StrategyOracle(JournalOracle):
         self.reason = made.reason
         return {"status": KT_STATUS.STOPPED, "values": None}
 
-    def create_trial(self, tuner_id: str) -> kt_trial.Trial:
+    def create_trial(self, tuner_id: str, worker: int = 0) -> kt_trial.Trial:
         """Hands out the next trial: one that was cut off, or else a new one.
 
         Args:
             tuner_id: Who asks. What it was working on counts as cut off.
+            worker: Who will evaluate it, for the journal.
 
         Returns:
             KerasTuner's trial. Its status is `STOPPED` when there is nothing left to do: `reason`
@@ -175,7 +176,7 @@ class StrategyOracle(JournalOracle):
             if number is None:
                 self._release_project()
                 return kt_trial.Trial(self.get_space(), status=KT_STATUS.STOPPED)
-            trial = self._start(number)
+            trial = self._start(number, worker)
             self.ongoing_trials[tuner_id] = trial
             self._warn_of_cost()
             return trial
@@ -221,10 +222,10 @@ class StrategyOracle(JournalOracle):
             self._recorder.propose(number, made, self._strategy.name)
         return made
 
-    def _start(self, number: int) -> kt_trial.Trial:
+    def _start(self, number: int, worker: int) -> kt_trial.Trial:
         """Begins an attempt, and returns KerasTuner's trial."""
         from_epoch = self._start_of(self.history[number]) if self._start_of else 0
-        trial = self._recorder.start(number, from_epoch)
+        trial = self._recorder.start(number, from_epoch, worker)
         started = running_trial(trial, self.get_space(), self.history, from_epoch)
         if started.trial_id not in self.trials:
             self.start_order.append(started.trial_id)

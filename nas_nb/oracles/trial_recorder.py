@@ -77,7 +77,7 @@ class TrialRecorder:
             **{name: field for name, field in more.items() if field is not None},
         )
 
-    def start(self, number: int, from_epoch: int = 0) -> Trial:
+    def start(self, number: int, from_epoch: int = 0, worker: int = 0) -> Trial:
         """Writes down that the next attempt at a trial begins, and returns the trial."""
         self._steps[number] = []
         trial = self.history[number]
@@ -88,6 +88,7 @@ class TrialRecorder:
             seed=trial_seed(self.seed, self.history.root_of(number)),
             epochs=trial.fidelity.get("epochs", self.epochs),
             from_epoch=from_epoch,
+            **({"worker": worker} if worker else {}),
         )
         return self.history[number]
 
@@ -119,6 +120,7 @@ class TrialRecorder:
             reason=None if completed else failure_sentence(outcome.reason),
             duration_s=now - (trial.started or now) if took_s is None else took_s,
             checkpoint=outcome.checkpoint,
+            **({} if outcome.exit_code is None else {"exit_code": outcome.exit_code}),
         )
 
 

@@ -39,14 +39,14 @@ class EventKind(StrEnum):
     TRIAL_STARTED = "trial_started"
     """An attempt at a trial began: trial [, attempt (1-based), seed, epochs (granted, or null),
     from_epoch (epochs of the attempt before, or of the parent, that count on; 0 when it starts
-    afresh)]."""
+    afresh), worker (which one, from 0; left out for the first, and for the kernel's own)]."""
     TRIAL_BUILT = "trial_built"
     """The model exists: trial, costs ({"params": 1234, ...}) [, note (e.g. why the slow path)]."""
     EPOCH_ENDED = "epoch_ended"
     """One epoch was trained: trial, epoch (1-based), logs ({name: number}) [, duration_s]."""
     TRIAL_ENDED = "trial_ended"
     """An attempt ended: trial, status (completed, failed or stopped) [, score, reason,
-    duration_s (of this attempt), checkpoint]."""
+    duration_s (of this attempt), checkpoint, exit_code (of the worker process that was lost)]."""
     STEERED = "steered"
     """Somebody steered: action [, detail]; see `nas_nb.record.events.SteerAction`."""
     SEARCH_CLOSED = "search_closed"
@@ -88,6 +88,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "seed": (int, NoneType),
         "epochs": _MAYBE_NUMBER,
         "from_epoch": (int, NoneType),
+        "worker": (int, NoneType),
     },
     EventKind.TRIAL_BUILT: {"trial": (int,), "costs": (dict,), "note": _MAYBE_TEXT},
     EventKind.EPOCH_ENDED: {
@@ -103,6 +104,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "reason": _MAYBE_TEXT,
         "duration_s": _MAYBE_NUMBER,
         "checkpoint": _MAYBE_TEXT,
+        "exit_code": (int, NoneType),
     },
     EventKind.STEERED: {"action": (str,), "detail": _MAYBE_DICT},
     EventKind.SEARCH_CLOSED: {"state": (str,), "reason": _MAYBE_TEXT},
@@ -116,6 +118,8 @@ _RANGES = {
     "epochs": (0, 1e12),
     "epoch": (-1e12, 1e12),
     "attempt": (0, 1e12),
+    "worker": (0, 1e12),
+    "exit_code": (-1e12, 1e12),
     "steps_per_epoch": (0, 1e12),
 }
 _LAST_TIME = 1e11

@@ -239,6 +239,13 @@ class History:
             return self._trial(next(reversed(running))) if running else None
 
     @property
+    def pending(self) -> tuple[Trial, ...]:
+        """The trials that are being trained, by number: several where there are workers."""
+        return self._snapshot(
+            "pending", lambda: tuple(map(self._trial, sorted(self._state.running)))
+        )
+
+    @property
     def incumbent(self) -> Trial | None:
         """The best completed trial; of equal scores the smallest model, of these the first."""
         with self._lock:
@@ -278,7 +285,10 @@ class History:
 
     @property
     def busy_s(self) -> float:
-        """Seconds spent on trials: ended attempts, and the ended epochs of the others."""
+        """Seconds spent on trials: ended attempts, and the ended epochs of the others.
+
+        What several trials take at once counts once: each has its share.
+        """
         return self._state.busy_s
 
     def has_tried(self, values: Mapping[str, Any]) -> bool:

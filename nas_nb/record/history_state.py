@@ -118,9 +118,7 @@ class HistoryState:
     def _open(self, event: Event) -> None:
         for number in self.running if not self.paused else ():
             # The session before has no end: its kernel died, and maybe of this trial.
-            draft = self.drafts[number]
-            draft.deaths = draft.deaths + 1 if draft.died_at == len(draft.curve) else 1
-            draft.died_at = len(draft.curve)
+            self._count_death(self.drafts[number])
         self.paused = False
         self._cut_off()
         self.objective, self.direction = event["objective"], event["direction"]
@@ -128,6 +126,10 @@ class HistoryState:
         self.failures = (0, None)
         self.opened.append(freeze(event))
         self.steering_before = len(self.steering)
+
+    def _count_death(self, draft: TrialDraft) -> None:
+        draft.deaths = draft.deaths + 1 if draft.died_at == len(draft.curve) else 1
+        draft.died_at = len(draft.curve)
 
     def _prepare(self, event: Event) -> None:
         if event["what"] == PRIOR:
@@ -154,6 +156,7 @@ class HistoryState:
         draft = self._entry(event)
         draft.attempt = event.get("attempt") or draft.attempt + 1
         draft.seed = event.get("seed")
+        draft.worker = event.get("worker") or 0
         draft.epochs_granted = event.get("epochs")
         draft.last_epoch = event.get("from_epoch") or 0
         self._forget_epochs(draft, draft.last_epoch)
@@ -188,7 +191,7 @@ class HistoryState:
         draft.curve.append(event["logs"])
         draft.last_epoch = event["epoch"]
         draft.duration_s += duration_s
-        self.busy_s += duration_s
+        self.busy_s += duration_s / self._together
         executions = self._granted(draft, "executions_per_trial", 1)
         self.epochs_spent += executions
         self.epochs_counted += executions
@@ -201,12 +204,19 @@ class HistoryState:
         duration_s = event.get("duration_s")
         if duration_s is not None:
             # The epochs of this attempt are in the sum already.
-            self.busy_s += duration_s - draft.duration_s
+            self.busy_s += (duration_s - draft.duration_s) / self._together
             draft.duration_s = duration_s
+        if event.get("exit_code") is not None:
+            self._count_death(draft)
         self.running.pop(draft.number, None)
         self.steering_queue.ended(draft)
         if draft.status != TrialStatus.STOPPED:
             self._finish(draft)
+
+    @property
+    def _together(self) -> int:
+        """How many trials run at once: the time that passes is shared among them."""
+        return max(1, len(self.running))
 
     def _finish(self, draft: TrialDraft) -> None:
         number, score = draft.number, draft.score

@@ -74,7 +74,9 @@ class Trial:
     ancestors: tuple[int, ...] = ()
     """The trials that its values were changed from, which says nothing of weights."""
     deaths: int = 0
-    """Kernels that died in a row while they had it at the same epoch."""
+    """Kernels and worker processes that died in a row while they had it at the same epoch."""
+    worker: int = 0
+    """Which worker has its last attempt, from 0; the kernel's own is 0, too."""
 
     @property
     def epochs(self) -> int:
@@ -103,6 +105,8 @@ class Outcome:
     """None for what the journal says already."""
     reason: str | None = None
     """A sentence, or a stack trace that ends in the cause."""
+    exit_code: int | None = None
+    """How its worker process ended, negative for a signal; None where it did not."""
 
 
 class Curve(Sequence[dict[str, float]]):
@@ -220,6 +224,7 @@ class TrialDraft:
     how: str = ""
     ancestors: tuple[int, ...] = ()
     deaths: int = 0
+    worker: int = 0
     died_at: int | None = None
     inherited: int = 0
     """How many epochs of the curve its parent trained."""

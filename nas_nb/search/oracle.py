@@ -66,7 +66,7 @@ class SearchOracle(StrategyOracle):
 
     def start_again(self, number: int) -> None:
         """Begins another attempt at a running trial, from its first epoch."""
-        self._recorder.start(number)
+        self._recorder.start(number, worker=self.history[number].worker)
 
     def _add(self, number: int) -> Proposal | Exhausted:
         while True:

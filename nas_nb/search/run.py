@@ -7,28 +7,35 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import JournalError, JournalWriteError, SearchError
+from nas_nb.errors import JournalError, JournalWriteError, SearchError, tell
+from nas_nb.evaluate.backend import share_gpus
 from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.folder import check_own_files, check_same_search
+from nas_nb.search.folder import check_own_files, check_same_search, recorded_versions
 from nas_nb.search.oracle import LOCK_TIMEOUT_S, SearchOracle, SteeringState
 from nas_nb.search.settings import with_changes
 from nas_nb.search.tuner import SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
+from nas_nb.workers.capacity import KERNEL, capacity, recycle_bytes
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.control import Control, SearchState
-from nas_nb.workers.trial_evaluation import TrialFiles
+from nas_nb.workers.thread_worker import KernelWorker
+from nas_nb.workers.trial_evaluation import SearchFiles
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
     from nas_nb.record.history import History
     from nas_nb.search.settings import Settings
     from nas_nb.strategy.base import Strategy
+    from nas_nb.workers.capacity import Capacity
+    from nas_nb.workers.local_process import LocalProcesses
+    from nas_nb.workers.messages import Workers
 
 
 class Run:
@@ -39,23 +46,31 @@ class Run:
         reason: Why it ended, as a sentence; None while it is live.
         error: The error that ended it, if it failed.
         control: Pause and stop.
+        workers: Who evaluates the trials; None before.
         ended: Set when the run is over and nothing more will be written.
     """
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.journal = _open_journal(project)
+        self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
+        self._capacity, self._starter = self._processes()
+        try:
+            self.journal = _open_journal(project)
+        except BaseException:
+            if self._starter is not None:
+                self._starter.close()
+            raise
         self.journal.on_blocked = self._on_blocked
         spent_s = self.journal.history.busy_s
         limit_s = project.settings.budget.max_time_s
         self.control = Control(self._on_paused, limit_s, spent_s)
-        self.control.stopped_trial = _last_stopped(self.journal.history)
+        self.control.stopped_trials = _last_stopped(self.journal.history)
+        self.workers: Workers | None = None
         self.state = SearchState.RUNNING
         self.reason: str | None = None
         self.error: Exception | None = None
         self.ended = threading.Event()
         self._closed = False
-        self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
         atexit.register(self._shut_down)
 
     @property
@@ -115,11 +130,14 @@ class Run:
             prepare=self._prepare,
         )
         project = self.project
-        tuner = SearchTuner(oracle, lambda: project.settings, self.control, files, project.folder)
         finished, left = None, None
         try:
             if its.prior is not None:
                 its.prior.record(self.journal)
+            self.workers = self._employ(files)
+            tuner = SearchTuner(
+                oracle, lambda: project.settings, self.control, files, project.folder, self.workers
+            )
             self._prepare(its.strategy)
             register_choices(
                 value for parameter in domain.parameters for value in parameter.choices
@@ -131,18 +149,56 @@ class Run:
                 raise
         finally:
             oracle.close()
+            if self.workers is not None:
+                self.workers.close()
         if finished is not None:
             return SearchState.FINISHED, "; ".join(filter(None, (finished, left)))
         why = None if self.control.patient else self.control.pause_reason
         return SearchState.STOPPED, "; ".join(filter(None, (why or "stopped by its user", left)))
 
-    def _files(self) -> TrialFiles:
+    def _files(self) -> SearchFiles:
         history, folder, its = self.journal.history, self.project.folder, self.project.settings
         checkpoints = CheckpointStore(folder / "checkpoints", history)
         inherited = its.strategy.inherits
         states = TrainingStateStore(folder / "states", history, its.fidelity, inherited=inherited)
         states.remove_unneeded()  # so that what may be inherited is a function of the journal
-        return TrialFiles(checkpoints, states)
+        return SearchFiles(checkpoints, states)
+
+    def _processes(self) -> tuple[Capacity | None, LocalProcesses | None]:
+        """Prepares worker processes, so that nothing has begun where they can't be had."""
+        its = self.project.settings
+        if its.workers == KERNEL:
+            return None, None
+        from nas_nb.workers.local_process import LocalProcesses
+        from nas_nb.workers.parcel import Parcel
+
+        found = capacity(its.workers)
+        most = its.budget.max_trials
+        if most is not None:  # more would have nothing to do
+            left = max(1, most - len(self.project.history.finished))
+            found = replace(found, count=min(found.count, left))
+        parcel = Parcel(
+            its.space,
+            its.data,
+            its.seed,
+            str(its.objective.direction),
+            self.project.folder,
+            self._keras_settings,
+            recorded_versions(),
+        )
+        return found, LocalProcesses(parcel, found)
+
+    def _employ(self, files: SearchFiles) -> Workers:
+        """Starts those who evaluate the trials."""
+        project = self.project
+        if self._capacity is None or self._starter is None:
+            if trouble := share_gpus():
+                tell(trouble)
+            return KernelWorker(lambda: project.settings.fidelity_cache, files)
+        from nas_nb.workers.worker_pool import WorkerPool
+
+        count, about = self._capacity.count, str(self._capacity)
+        return WorkerPool(count, self._starter, self.control, files, recycle_bytes(count), about)
 
     def _prepare(self, strategy: Strategy) -> None:
         its = self.project.settings
@@ -272,10 +328,10 @@ def _exit_error(error: BaseException, reason: str) -> SearchError:
     return explained
 
 
-def _last_stopped(history: History) -> int | None:
+def _last_stopped(history: History) -> set[int]:
     """The trial that was asked to end last: a kernel may have died before it did."""
     asked = [e["detail"]["trial"] for e in history.steering if e["action"] == "stop_trial"]
-    return asked[-1] if asked else None
+    return set(asked[-1:])
 
 
 def _open_journal(project: Project) -> RetryingJournal:

@@ -39,6 +39,7 @@ from nas_nb.search.settings import (
 from nas_nb.search.steering import Steering
 from nas_nb.search.tracking import export_trials, log_trials
 from nas_nb.search.trials import SearchTrial
+from nas_nb.workers.capacity import KERNEL
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
     from nas_nb.workers.control import SearchState
+    from nas_nb.workers.messages import WorkerStatus
 
 
 _INTERNAL = ("listener", "project", "settings")
@@ -88,6 +90,8 @@ class Search:
         min_delta: By how much the objective has to be better to count as improvement.
         prune: Whether a trial ends early whose learning curve can't reach the best ones.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
+        workers: Who evaluates the trials: "kernel", this process; a number of processes of this
+            machine, so many trials at once; or "auto", as many as its cores and memory allow.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
         prior: Another search of the same space and objective, or its folder: its completed trials
@@ -117,6 +121,7 @@ class Search:
         min_delta: float = 0.0,
         prune: bool = False,
         seed: int = 0,
+        workers: int | str = KERNEL,
         directory: str | Path | None = None,
         name: str | None = None,
         prior: Search | str | Path | None = None,
@@ -149,6 +154,7 @@ class Search:
                 prune,
             ),
             seed=seed,
+            workers=workers,
         )
         folder = choose_folder(directory, settings.name)
         history = read_history(folder)
@@ -266,6 +272,20 @@ class Search:
     def history(self) -> History:
         """What has happened so far; it grows while the search runs."""
         return self.project.history
+
+    @property
+    def workers(self) -> list[WorkerStatus]:
+        """What each worker process does, with its memory; empty where the kernel is the worker."""
+        run = self.project.run
+        if run is None or not run.state.live or run.workers is None:
+            return []
+        return run.workers.status()
+
+    @property
+    def about_workers(self) -> str:
+        """How many worker processes there are, and why; "" where the kernel is the worker."""
+        run = self.project.run
+        return "" if run is None or run.workers is None else run.workers.about
 
     @property
     def trials(self) -> pd.DataFrame:

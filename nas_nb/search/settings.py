@@ -19,6 +19,7 @@ from nas_nb.search.objective import as_objective, split_objectives
 from nas_nb.search.oracle import active_steering
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.registry import STRATEGIES, make_strategy, named_options, why_unknown
+from nas_nb.workers.capacity import KERNEL, check_workers
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
 _GRANTS = tuple(field.name for field in fields(Fidelity))
-_CHOSEN = ("strategy", "strategy_options", "objective", "seed")
+_CHOSEN = ("strategy", "strategy_options", "objective", "seed", "workers")
 _LIMITED = tuple(limit.name for limit in LIMITS)
 CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
 
@@ -50,6 +51,7 @@ class Settings:
     seed: int  # decides proposals, initial weights and orders of samples
     minimised: tuple[str, ...] = ()  # costs beside the objective, where there are several
     prior: Prior | None = field(default=None, compare=False)
+    workers: Any = KERNEL  # who evaluates the trials
     # What data and code were when the search was made.
     identity: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -60,6 +62,8 @@ class Settings:
                 "Expected prune=False for several objectives: pruning ends what can't reach the "
                 "best scores, and small models may be worth less. Received: prune=True."
             )
+        if self.workers is not KERNEL:
+            check_workers(self.workers)
         if not self.identity:
             identity = search_identity(self.space, self.data, self.strategy)
             object.__setattr__(self, "identity", identity)

@@ -138,16 +138,19 @@ class Steering:
         if self.queued:
             self._write(SteerAction.UNQUEUE, {})
 
-    def stop_trial(self) -> None:
-        """Ends the running trial within a batch or a second; the search goes on with the next.
+    def stop_trial(self, trial: int | None = None) -> None:
+        """Ends a running trial within a batch or a second; the search goes on with the next.
 
         With an epoch or more it is completed, with its best epoch so far; else it has failed. In
         a paused search that happens on `resume`.
 
+        Args:
+            trial: Its number, where workers train several at once; default: the latest.
+
         Raises:
-            SearchError: No trial runs.
+            SearchError: No trial runs, or not that one.
         """
-        number = self._running("stop")
+        number = self._running("stop", trial)
         self._write(SteerAction.STOP_TRIAL, {"trial": number})
         self._project.live_run("stop").control.stop_trial(number)
 
@@ -231,14 +234,19 @@ class Steering:
         self.rules.added(new).narrow(self._project.settings.space.domain)
         self._write(SteerAction.RESTRICT, new.to_json())
 
-    def _running(self, action: str) -> int:
-        trial = self._project.history.running
+    def _running(self, action: str, number: int | None) -> int:
+        trial, pending = self._project.history.running, self._project.history.pending
         if trial is None or not self._project.state.live:
             raise SearchError(
                 f"There is no trial to {action}: the search '{self._project.settings.name}' is "
                 f"{self._project.state}, and none runs."
             )
-        return trial.number
+        running = [one.number for one in pending]
+        if number is not None and number not in running:
+            raise SearchError(
+                f"Expected a trial that runs, one of {running}. Received: trial={number!r}."
+            )
+        return trial.number if number is None else number
 
     def _write(self, action: SteerAction, detail: dict[str, Any]) -> None:
         self._project.write(action, detail)

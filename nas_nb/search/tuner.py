@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from nas_nb.record.events import EventKind
 from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS
 from nas_nb.workers.control import TrialControl, TrialStoppedError
-from nas_nb.workers.thread_worker import ThreadWorker
-from nas_nb.workers.trial_evaluation import TrialFiles, TrialTask, evaluate_trial
+from nas_nb.workers.messages import Job
+from nas_nb.workers.trial_evaluation import SearchFiles, TrialTask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     from nas_nb.search.oracle import SearchOracle
     from nas_nb.search.settings import Settings
     from nas_nb.workers.control import Control
+    from nas_nb.workers.messages import Workers
     from nas_nb.workers.trial_evaluation import ReportEvent
 
 FAILURES_BEFORE_PAUSE = 10
-DEATHS_BEFORE_FAILURE = 2
+DEATHS_BEFORE_FAILURE = {"kernel": 2, "worker": 3}
 
 
 class SearchTuner(kt.Tuner):  # type: ignore[misc]
-    """A KerasTuner tuner whose only memory is the journal, and whose worker is this thread."""
+    """A KerasTuner tuner whose only memory is the journal, and whose trials are its workers'."""
 
     oracle: SearchOracle
 
@@ -40,15 +42,18 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         oracle: SearchOracle,
         settings: Callable[[], Settings],
         control: Control,
-        files: TrialFiles,
+        files: SearchFiles,
         folder: Path,
+        workers: Workers,
     ) -> None:
         self._settings = settings
         self.control = control
         self.files = files
         self._memory_limit = self.settings.budget.max_memory_bytes
         self._memory = MemoryWatch(self._memory_limit)
-        self._worker = ThreadWorker()
+        self._workers = workers
+        self._running: dict[int, Any] = {}
+        self._planned: dict[int, int] = {}  # the last epoch of each that runs
         super().__init__(
             oracle, self.settings.space, directory=str(folder.parent), project_name=folder.name
         )
@@ -74,25 +79,72 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
     def search(self) -> str | None:
         """Runs trials until the budget or the space is spent, or the control says so."""
-        try:
-            return self._search()
-        finally:
-            self._worker.close()
+        cut, exhausted = False, None
+        while True:
+            begins = not cut and exhausted is None and self._has_room()
+            if begins or not self._running:
+                if cut or self._is_over():
+                    begins = False
+                    if not self._running:
+                        return None if self.control.stop_requested else self._spent()
+                elif begins and self.oracle.adopt_steering():
+                    continue  # preparing a strategy may have taken all the time that was left
+            if begins:
+                exhausted = self._begin_trial()
+                if exhausted is None:
+                    continue
+            if exhausted is not None and not self._running:
+                return exhausted
+            ended = self._workers.wait()
+            if ended is not None:
+                # What has ended may be worth promoting: then there is something to propose again.
+                exhausted = None
+                cut = self._end_trial(*ended) or cut
 
-    def _search(self) -> str | None:
-        while not self._is_over():
-            if self.oracle.adopt_steering():
-                continue  # preparing a strategy may have taken all the time that was left
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status != "RUNNING":
-                return self.oracle.reason or "nothing is left to propose"
-            outcome = self.run_trial(trial)
-            self.oracle.end_trial(trial, outcome)
-            if outcome.status is TrialStatus.STOPPED:
-                break
-            self.files.checkpoints.remove_unneeded()
-            self.files.states.remove_unneeded()
-        return None if self.control.stop_requested else self._spent()
+    def _has_room(self) -> bool:
+        """Whether a worker is free, and the budget allows a trial more than those that run."""
+        if self._workers.free is None or not self._running:
+            return self._workers.free is not None
+        most, ended = self.settings.budget.max_trials, len(self.history.finished)
+        if most is not None and ended + len(self._running) >= most:
+            return False
+        return self._epochs_left() > 0
+
+    def _begin_trial(self) -> str | None:
+        """Gives a worker the next trial; returns why there is none."""
+        worker = self._workers.free
+        assert worker is not None
+        who = f"{self.tuner_id}-{worker}" if worker else self.tuner_id
+        trial = self.oracle.create_trial(who, worker)
+        if trial.status != "RUNNING":
+            return self.oracle.reason or "nothing is left to propose"
+        number = int(trial.trial_id)
+        self._running[number] = trial
+        deaths, place = self.history[number].deaths, self._workers.place
+        if deaths >= DEATHS_BEFORE_FAILURE[place]:
+            reason = f"It ended its {place} {deaths} times: out of memory, or a crash in a library."
+            self._end_trial(number, Outcome(TrialStatus.FAILED, duration_s=0.0, reason=reason))
+            return None
+        limit_s = self.settings.budget.max_time_per_trial_s
+
+        def last_epoch(done: int) -> int:
+            return self._last_epoch(number, done)
+
+        control = TrialControl(self.control, number, limit_s, last_epoch)
+        self._workers.submit(
+            worker, Job(self._task(number), control, self._report(number, control))
+        )
+        return None
+
+    def _end_trial(self, number: int, outcome: Outcome) -> bool:
+        """Writes down how a trial ended; returns whether it was cut off with the search."""
+        self.oracle.end_trial(self._running.pop(number), outcome)
+        self._planned.pop(number, None)
+        if outcome.status is TrialStatus.STOPPED and outcome.exit_code is None:
+            return True
+        self.files.checkpoints.remove_unneeded()
+        self.files.states.remove_unneeded()
+        return False
 
     def _is_over(self) -> bool:
         count, reason = self.history.failures_in_a_row
@@ -104,32 +156,12 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         warning = self._memory.warning()
         if warning is not None:
             self.control.pause(warning)
+        if self._running and self.control.pause_requested:
+            return True  # the workers pause first
         return self.control.checkpoint() or self._spent() is not None
 
     def _spent(self) -> str | None:
         return self.settings.budget.spent(self.history, self.control.elapsed_s)
-
-    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> Outcome:
-        """Lets the worker evaluate one candidate."""
-        number = int(trial.trial_id)
-        deaths = self.history[number].deaths
-        if deaths >= DEATHS_BEFORE_FAILURE:
-            reason = f"It ended its kernel {deaths} times: out of memory, or a crash in a library."
-            return Outcome(TrialStatus.FAILED, duration_s=0.0, reason=reason)
-        limit_s = self.settings.budget.max_time_per_trial_s
-
-        def last_epoch(done: int) -> int:
-            return self._last_epoch(number, done)
-
-        control = TrialControl(self.control, number, limit_s, last_epoch)
-        cache = self.settings.fidelity_cache
-        task, report = self._task(number), self._report(number, control)
-        if limit_s is None:
-            return evaluate_trial(task, cache, self.files, report, control)
-        # Code of the user's may never come back: somebody else has to watch the time.
-        return self._worker.evaluate(
-            lambda: evaluate_trial(task, cache, self.files, report, control), control
-        )
 
     def _task(self, number: int) -> TrialTask:
         its, trial = self.settings, self.history[number]
@@ -159,10 +191,22 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
     def _last_epoch(self, number: int, done: int) -> int:
         granted = self.settings.fidelity.granted(self.history[number].fidelity)
-        left = self.settings.budget.epochs_left(self.history)
+        left = self._epochs_left(number)
         most = min(left, granted.epochs * granted.executions_per_trial)
         most //= granted.executions_per_trial
-        return int(min(granted.epochs, done + most))
+        self._planned[number] = last = int(min(granted.epochs, done + most))
+        return last
+
+    def _epochs_left(self, number: int | None = None) -> float:
+        """The epochs of the budget that no trial but `number` is going to train."""
+        left = self.settings.budget.epochs_left(self.history)
+        if math.isinf(left):
+            return left
+        for other in self._running.keys() - {number}:
+            trial = self.history[other]
+            executions = self.settings.fidelity.granted(trial.fidelity).executions_per_trial
+            left -= max(0, self._planned.get(other, 0) - trial.epochs) * executions
+        return max(0, left)
 
     def _report(self, number: int, control: TrialControl) -> ReportEvent:
         def report(kind: str, /, **fields: Any) -> None:

@@ -480,6 +480,16 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+def liars(history: History, domain: Domain, trials: Sequence[Trial]) -> list[Trial]:
+    """Returns the pending trials, as if each had the mean score of those that are known."""
+    # The constant liar, CL-mean: Ginsbourger, Le Riche & Carraro, Kriging Is Well-Suited to
+    # Parallelize Optimization, 2010, section 4.2. With one worker nothing is pending.
+    pending = [trial for trial in history.pending if domain.contains(trial.values)]
+    known = [trial.score for trial in trials if trial.score is not None] if pending else []
+    mean = sum(known) / len(known) if known else None
+    return [dataclasses.replace(trial, score=mean) for trial in pending if mean is not None]
+
+
 def best_of(trials: Sequence[Trial], count: int, direction: str) -> list[Trial]:
     """Returns the best trials, the best first, and of equals the earlier ones: top_k."""
     sign = -1.0 if direction == "max" else 1.0

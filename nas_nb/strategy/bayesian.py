@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_nb.record.trial import plain_values
 from nas_nb.space.parameter import holds
-from nas_nb.strategy.base import Candidate, Strategy, option, sample_new, single_blas_thread
+from nas_nb.strategy.base import Candidate, Strategy, liars, option, sample_new, single_blas_thread
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -65,6 +65,7 @@ class BayesianOptimization(Strategy):
         if len(seen) < self.initial_design(history):
             return sample_new(self.domain, history, rng)
         # Algorithm 1: x_t = argmax mu_t-1(x) + sqrt(beta_t) sigma_t-1(x), here of negated scores.
+        seen += liars(history, self.domain, seen)
         values = self._legal(self._lowest(seen, history.direction, rng))
         if history.has_tried(values):
             return sample_new(self.domain, history, rng)

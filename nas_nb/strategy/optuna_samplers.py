@@ -20,6 +20,7 @@ from nas_nb.space.parameter import is_next_active
 from nas_nb.strategy.base import (
     Candidate,
     Strategy,
+    liars,
     new_mutant,
     option,
     sample_new,
@@ -174,6 +175,7 @@ def told_trials(
     """Returns what the history holds as Optuna's trials, by number."""
     sign = 1.0 if history.direction == "max" else -1.0
     chosen = select_informative(history.completed, sign, window)
+    chosen += liars(history, translation.domain, chosen)
     told = []
     for trial in sorted(chosen, key=lambda trial: trial.number):
         asked = [trial.score] + ([trial.costs.get(cost)] if cost else [])

@@ -19,6 +19,7 @@ from nas_nb.strategy.base import (
     Strategy,
     best_of,
     is_continuation,
+    liars,
     option,
     sample_new,
     single_blas_thread,
@@ -53,8 +54,7 @@ class Predictor(Strategy):
     """Predicts the scores of architectures near the best, and proposes the most promising.
 
     Use it when a trial takes more than a second and the budget is tens or hundreds of trials: it
-    needs the fewest. Don't use it for thousands of cheap trials, where evolution is as good, or
-    when many trials run at once.
+    needs the fewest. Don't use it for thousands of cheap trials, where evolution is as good.
 
     The surrogate is a Gaussian process that learns how much each choice matters; what the space
     knows about an architecture without a model (`features`) enters linearly. Candidates are mutants
@@ -73,12 +73,16 @@ class Predictor(Strategy):
     to enlarge its hypervolume (`hypervolume_improvement`); what they cost is predicted from the
     choices. Promotions to higher rungs go by the score alone.
 
+    What runs at the same time counts with the mean score until it ends, so that workers are not
+    sent to the same place: the constant liar.
+
     Papers: White, Neiswanger & Savani, BANANAS: Bayesian Optimization with Neural Architectures for
     Neural Architecture Search, AAAI 2021, Algorithm 1; Rasmussen & Williams, Gaussian Processes for
     Machine Learning, 2006, chapters 2 and 5; Hvarfner et al., piBO: Augmenting Acquisition
     Functions with User Beliefs for Bayesian Optimization, ICLR 2022 (section 3); Snoek, Larochelle
     & Adams, Practical Bayesian Optimization of Machine Learning Algorithms, NeurIPS 2012 (section
-    3.2).
+    3.2); Ginsbourger, Le Riche & Carraro, Kriging Is Well-Suited to Parallelize Optimization, 2010
+    (section 4.2).
     """
 
     name: ClassVar[str] = "predictor"
@@ -290,7 +294,8 @@ class PredictorState:
         """Returns mean and deviation of points' scores, and the best score; larger is better."""
         sign = 1.0 if history.direction == "max" else -1.0
         with single_blas_thread():
-            model = self._learner.learn(history.finished, self.best(history), sign)
+            best, lies = self.best(history), liars(history, self.domain, history.completed)
+            model = self._learner.learn(history.finished, best, sign, lies)
             return *model.predict(points), model.best
 
     def front(self, history: History) -> list[Trial]:

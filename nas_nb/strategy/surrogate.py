@@ -88,8 +88,14 @@ class SurrogateFitter:
         self.window = window
         self._grounds: list[FitState] = []
 
-    def learn(self, trials: Sequence[Trial], best: Sequence[Trial], sign: float) -> Surrogate:
-        """Returns the surrogate of the trials."""
+    def learn(
+        self,
+        trials: Sequence[Trial],
+        best: Sequence[Trial],
+        sign: float,
+        pending: Sequence[Trial] = (),
+    ) -> Surrogate:
+        """Returns the surrogate of the trials; what is `pending` has the mean of their scores."""
         moment = len(trials) - len(trials) % min(max(len(trials) // 10, 1), _MOMENTS)
         ground = self._ground(trials, moment, best, sign)
         new = [trial for trial in trials[moment:] if self.coder.knows(trial.values)]
@@ -97,7 +103,8 @@ class SurrogateFitter:
         if not any(trial.status is TrialStatus.COMPLETED for trial in shown):
             shown += best
         scores, highest = _scores(shown, sign)
-        since = shown[len(ground.shown) :]
+        since = [*shown[len(ground.shown) :], *pending]
+        scores = np.append(scores, np.zeros(len(pending)))  # they are standardised
         sight, seen, factor = ground.sight, ground.seen, ground.factor
         if since:
             points = sight.points([trial.values for trial in since])

@@ -21,16 +21,19 @@ from nas_nb.errors import SearchError, reason_of
 from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.private_imports import global_state
 from nas_nb.record.files import leads_out, write_whole
+from nas_nb.record.history import History
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
     import keras
 
     from nas_nb.evaluate.fidelity import Fidelity
-    from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial
+    from nas_nb.record.trial import Outcome, Trial
 
 KEPT_CHECKPOINTS = 5
+BestWeights = tuple[tuple[float, float, str], ...]
+"""(loss, params, file) of the trials that keep their weights, the best first."""
+
 _FILE = re.compile(r"(?:partial_(?:[0-9a-f]{8}_)?)?trial_(\d{6,})\.(?:weights\.h5|npz)")
 _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
@@ -118,7 +121,7 @@ class CheckpointStore:
         self.folder = folder
         self.kept = kept
         self._files = _Folder(folder)
-        self._sign = -1.0 if history.direction == "max" else 1.0
+        self._sign = _sign(history.direction)
         # (loss, params, file): the best first, as `History.rank` has it.
         self._best: list[tuple[float, float, str]] = []
         self._fallen: list[str] = []
@@ -129,6 +132,25 @@ class CheckpointStore:
         here = [file.name for file in _files(folder)]
         wanted = {name for *_, name in self._best}
         self._fallen = [name for name in here if name not in wanted and _is_ours(name, history)]
+
+    @classmethod
+    def told(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
+        """Returns the folder as a worker has it that knows no history: `best` is as of now."""
+        store = cls(folder, History())
+        store._sign = _sign(direction)
+        store._best = [*best]
+        return store
+
+    @property
+    def best(self) -> BestWeights:
+        """The trials that keep their weights."""
+        return tuple(self._best)
+
+    def enter(self, outcome: Outcome) -> None:
+        """Takes the weights into account that a worker wrote."""
+        if outcome.checkpoint is not None and outcome.score is not None:
+            params = outcome.costs.get("params", math.inf)
+            self._enter(outcome.score, params, outcome.checkpoint)
 
     def is_wanted(self, score: float) -> bool:
         """Whether a trial with this score may be among the best that keep their weights."""
@@ -162,6 +184,11 @@ class CheckpointStore:
         bisect.insort(self._best, (self._sign * score, params, name))
         self._fallen += [fallen for *_, fallen in self._best[self.kept :]]
         del self._best[self.kept :]
+
+
+def _sign(direction: str) -> float:
+    """Returns what makes a loss of a score."""
+    return -1.0 if direction == "max" else 1.0
 
 
 def _is_ours(name: str, history: History) -> bool:
@@ -294,25 +321,26 @@ KEPT_FULL_STATES = 5
 """How many of those that were trained in full do."""
 
 
-class TrainingStateStore:
-    """The folder with the states of trials, one NumPy archive of plain arrays each."""
+class StateFolder:
+    """The folder with the states of trials, one NumPy archive of plain arrays each.
 
-    # A state is kept as long as it may be needed: of a trial that is not finished; of the parent
-    # of such a trial; and of completed trials that no finished trial has continued: the best
-    # `KEPT_STATES` of each low fidelity, which may be promoted, and the best `KEPT_FULL_STATES` of
-    # the others. A state that is missing costs time and nothing else: the trial is trained again,
-    # and comes out the same.
+    A worker that knows no history keeps the state of a trial that reaches the `bar`; None for any.
+    """
 
-    def __init__(
-        self, folder: Path, history: History, full: Fidelity, *, inherited: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, direction: str = "max", bar: float | None = None) -> None:
         self.folder = folder
         self._files = _Folder(folder)
-        self._history = history
-        self._full = full
-        self._inherited = inherited
-        self._children: dict[int, list[int]] = {}
-        self._read = 0
+        self._sign = _sign(direction)
+        self._bar = bar
+
+    def is_wanted(self, number: int, score: float) -> bool:
+        """Whether the state of a trial that completes with this score may be needed."""
+        bar = self.bar_of(number)
+        return bar is None or self._sign * score <= self._sign * bar
+
+    def bar_of(self, number: int) -> float | None:
+        """Returns the score that a trial's state is kept from; None for any."""
+        return self._bar
 
     def epochs_of(self, number: int) -> int:
         """Returns after how many epochs a trial's state was kept; 0 if there is none to read."""
@@ -353,6 +381,32 @@ class TrainingStateStore:
         """Returns which files could not be removed, once, as a clause for a note."""
         return self._files.trouble()
 
+    def _file(self, number: int) -> Path:
+        file = self.folder / _state_name(number)
+        if leads_out(file, self.folder.parent):
+            raise OSError(f"{file} is a link that leads out of the project")
+        return file
+
+
+class TrainingStateStore(StateFolder):
+    """The folder of states, and by the history which of them are kept."""
+
+    # A state is kept as long as it may be needed: of a trial that is not finished; of the parent
+    # of such a trial; and of completed trials that no finished trial has continued: the best
+    # `KEPT_STATES` of each low fidelity, which may be promoted, and the best `KEPT_FULL_STATES` of
+    # the others. A state that is missing costs time and nothing else: the trial is trained again,
+    # and comes out the same.
+
+    def __init__(
+        self, folder: Path, history: History, full: Fidelity, *, inherited: bool = False
+    ) -> None:
+        super().__init__(folder, history.direction)
+        self._history = history
+        self._full = full
+        self._inherited = inherited
+        self._children: dict[int, list[int]] = {}
+        self._read = 0
+
     def start_of(self, trial: Trial) -> int:
         """Returns how many epochs of a trial need not be trained again: its own or its parent's."""
         own = self.epochs_of(trial.number)
@@ -374,26 +428,29 @@ class TrainingStateStore:
         same = parent.values == trial.values and _apart(parent) == _apart(trial)
         return parent if same else None
 
-    def is_wanted(self, number: int, score: float) -> bool:
-        """Whether the state of a trial that completes with this score may be needed."""
+    def bar_of(self, number: int) -> float | None:
+        """Returns the score that a trial's state is kept from; None for any."""
         self._see_children()
         trial = self._history[number]
         if self._is_continued(trial):
-            return False
-        better = sum(
-            self._history.is_better(other.score, score)
+            return -self._sign * math.inf
+        losses = sorted(
+            self._sign * other.score
             for _, other in self._kept()
-            if other.number != trial.number and _fidelity(other) == _fidelity(trial)
+            if other.number != trial.number
+            and other.score is not None
+            and _fidelity(other) == _fidelity(trial)
         )
-        return better < self._room_for(trial)
+        room = self._room_for(trial)
+        return self._sign * losses[room - 1] if len(losses) >= room else None
 
     def remove_unneeded(self) -> None:
         """Removes the files that are no longer needed."""
         self._see_children()
         groups: dict[Any, list[Trial]] = {}
         for file, trial in self._kept():
-            if file.name.startswith("partial_"):
-                self._files.remove(file.name)  # its kernel died while it wrote
+            if file.name.startswith("partial_") and trial.status is not TrialStatus.RUNNING:
+                self._files.remove(file.name)  # who wrote it has died
             elif trial.status not in _FINISHED or self._is_awaited(trial):
                 continue
             elif trial.status is TrialStatus.FAILED or self._is_continued(trial):
@@ -437,12 +494,6 @@ class TrainingStateStore:
             number = _number(file.name)
             if number is not None and _attempts(self._history, number):
                 yield file, self._history[number]
-
-    def _file(self, number: int) -> Path:
-        file = self.folder / _state_name(number)
-        if leads_out(file, self.folder.parent):
-            raise OSError(f"{file} is a link that leads out of the project")
-        return file
 
 
 def _state_name(number: int) -> str:

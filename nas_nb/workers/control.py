@@ -23,8 +23,8 @@ class Control:
         self._clock = Stopwatch()
         self.limit_s = limit_s
         self.pause_reason: str | None = None
-        self.stopped_trial: int | None = None
-        """The trial that was asked to end, while the search goes on."""
+        self.stopped_trials: set[int] = set()
+        """The trials that were asked to end, while the search goes on."""
         self.patient = True
         """Whether somebody can resume: else a pause that has a reason is a stop."""
         self.on_checkpoint: Callable[[], None] = lambda: None
@@ -50,7 +50,7 @@ class Control:
 
     def stop_trial(self, number: int) -> None:
         """Asks one trial to end at its next checkpoint, and no other."""
-        self.stopped_trial = number
+        self.stopped_trials.add(number)
 
     @property
     def pause_requested(self) -> bool:
@@ -164,7 +164,7 @@ class TrialControl:
     @property
     def is_stopped(self) -> bool:
         """Whether the user asked for the end of this trial, and of no other."""
-        return self._control.stopped_trial == self._number
+        return self._number in self._control.stopped_trials
 
     def checkpoint(self) -> bool:
         """Waits while paused; returns True when the training has to end."""

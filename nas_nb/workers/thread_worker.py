@@ -1,4 +1,4 @@
-"""A thread of this kernel that evaluates trials, and is left behind where it can't be ended."""
+"""The kernel as the worker; a thread of it, which is left behind where it can't be ended."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 from nas_nb.evaluate.global_state import KerasSettings, abandon_seeds
 from nas_nb.record.trial import Outcome, TrialStatus
+from nas_nb.workers.trial_evaluation import evaluate_trial
 
 if TYPE_CHECKING:
+    from nas_nb.evaluate.fidelity import FidelityCache
     from nas_nb.workers.control import TrialControl
+    from nas_nb.workers.messages import Job, WorkerStatus
+    from nas_nb.workers.trial_evaluation import TrialFiles
 
 GRACE_S = 5.0
 """Seconds that a trial has for its end, once it has to end: a first trace needs some."""
@@ -35,6 +39,50 @@ class _Job:
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             self.error = error
         self.done.set()
+
+
+class KernelWorker:
+    """The kernel as the one worker: it evaluates a trial while it is waited for."""
+
+    place, about = "kernel", ""
+
+    def __init__(self, space_and_data: Callable[[], FidelityCache], files: TrialFiles) -> None:
+        self._space_and_data = space_and_data
+        self._files = files
+        self._thread = ThreadWorker()
+        self._job: Job | None = None
+
+    @property
+    def free(self) -> int | None:
+        """The number of the worker, unless it has a trial."""
+        return 0 if self._job is None else None
+
+    def submit(self, worker: int, job: Job) -> None:
+        """Gives it a trial."""
+        self._job = job
+
+    def wait(self) -> tuple[int, Outcome] | None:
+        """Evaluates the trial, and returns its number and how it ended."""
+        job, self._job = self._job, None
+        if job is None:
+            return None
+        cache, control = self._space_and_data(), job.control
+
+        def evaluate() -> Outcome:
+            return evaluate_trial(job.task, cache, self._files, job.report, control)
+
+        # Code of the user's may never come back: then somebody else has to watch the time.
+        limited = control.limit_s is not None
+        outcome = self._thread.evaluate(evaluate, control) if limited else evaluate()
+        return job.task.number, outcome
+
+    def status(self) -> list[WorkerStatus]:
+        """Returns nothing: there is no process."""
+        return []
+
+    def close(self) -> None:
+        """Lets its thread end."""
+        self._thread.close()
 
 
 class ThreadWorker:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from nas_nb.evaluate.fidelity import Fidelity, FidelityCache
     from nas_nb.record.trial import Trial
     from nas_nb.space.search_space import SearchSpace
-    from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
+    from nas_nb.workers.checkpoints import CheckpointStore, StateFolder, TrainingStateStore
     from nas_nb.workers.control import TrialControl
 
 
@@ -71,12 +71,19 @@ class TrialFiles:
     """Where a worker finds and leaves the files of trials."""
 
     checkpoints: CheckpointStore
-    states: TrainingStateStore
+    states: StateFolder
 
     def trouble(self) -> str | None:
         """Returns which files could not be removed since somebody asked, as a clause, or None."""
         told = (self.checkpoints.trouble(), self.states.trouble())
         return "; ".join(filter(None, told)) or None
+
+
+@dataclass(frozen=True)
+class SearchFiles(TrialFiles):
+    """The same for a search, which decides by its history what is kept."""
+
+    states: TrainingStateStore
 
 
 class ReportEvent(Protocol):
@@ -417,7 +424,7 @@ class StateCheckpointer:
         number: int,
         candidate: TrialModels,
         best: BestEpoch,
-        states: TrainingStateStore,
+        states: StateFolder,
         last_epoch: Callable[[], int],
     ) -> None:
         self._failure: str | None = None

@@ -33,3 +33,22 @@ def test_what_the_container_gives_counts(monkeypatch: Any, tmp_path: Path) -> No
 def test_the_smallest_gpu_counts_where_it_has_less(monkeypatch: Any) -> None:
     monkeypatch.setattr(backend, "_gpus_bytes", lambda: (3_000, 2_000))
     assert backend.device_bytes() == 2_000
+
+
+@pytest.mark.tensorflow
+def test_the_memory_of_gpus_is_taken_as_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    grown: list[tuple[str, bool]] = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["one", "two"])
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda card, on: grown.append((card, on))
+    )
+    assert backend.share_gpus() is None
+    assert grown == [("one", True), ("two", True)]
+
+    def too_late(card: str, on: bool) -> None:
+        raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", too_late)
+    assert "before the search began" in str(backend.share_gpus())

@@ -130,7 +130,10 @@ class FakeSearch:
             prior=None,
             data=SimpleNamespace(task=Task.MULTICLASS),
             seed=0,
+            workers="kernel",
         )
+        self.workers: list[Any] = []
+        self.about_workers = ""
         self.space = FakeSpace()
         self.data = SimpleNamespace(
             name="digits", describe=lambda: "digits: 10 train / 5 validation / 5 test"

@@ -27,6 +27,7 @@ GIVEN = {
     "min_delta": 0.001,
     "prune": True,
     "seed": 4,
+    "workers": 2,
     "directory": "run",
 }
 

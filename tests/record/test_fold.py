@@ -86,6 +86,36 @@ def test_a_new_session_finds_the_trial_that_its_kernel_cut_off_stopped() -> None
     assert journal.history.busy_s == 2.0
 
 
+def test_seconds_of_trials_that_run_at_once_count_once() -> None:
+    journal = opened()
+    start(journal)
+    start(journal)
+    assert numbers(journal.history.pending) == [0, 1]
+    for number in (0, 1):
+        journal.append("epoch_ended", trial=number, epoch=1, logs={"loss": 1.0}, duration_s=2.0)
+    end(journal, 0, score=0.5, duration_s=3.0)
+    assert journal.history.busy_s == 2.5
+    assert journal.history[0].duration_s == 3.0
+    end(journal, 1, score=0.5, duration_s=4.0)
+    assert journal.history.busy_s == 4.5
+    assert journal.history.pending == ()
+
+
+def test_the_workers_that_a_trial_ended_are_counted_while_it_gets_no_further() -> None:
+    journal = opened()
+    start(journal)
+    deaths = []
+    for epoch, exit_code in ((0, -9), (0, 1), (1, -9), (1, None)):
+        if epoch > journal.history[0].epochs:
+            journal.append("epoch_ended", trial=0, epoch=epoch, logs={"loss": 1.0})
+        more = {} if exit_code is None else {"exit_code": exit_code}
+        end(journal, 0, "stopped", **more)
+        deaths.append(journal.history[0].deaths)
+        journal.append("trial_started", trial=0, worker=2, from_epoch=epoch)
+    assert deaths == [1, 2, 1, 1]
+    assert journal.history[0].worker == 2
+
+
 def test_a_failed_trial_may_be_tried_again() -> None:
     journal = opened()
     fail(journal, "out of memory")

@@ -19,6 +19,7 @@ from nas_nb.search.folder import is_chosen
 from nas_nb.search.objective import as_objective
 from nas_nb.space.domain import size_text
 from nas_nb.strategy.registry import STRATEGIES
+from nas_nb.workers.capacity import KERNEL
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.settings_form import SettingsForm
@@ -107,6 +108,8 @@ def code_arguments(now: Snapshot) -> dict[str, Any]:
         found["seed"] = settings.seed
     if settings.prior is not None:
         found["prior"] = folder_text(settings.prior.folder)
+    if isinstance(settings.workers, int | str) and settings.workers != KERNEL:
+        found["workers"] = settings.workers
     return found | ({"directory": folder_text(now.directory)} if is_chosen(now.directory) else {})
 
 

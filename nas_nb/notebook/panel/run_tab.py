@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from nas_nb.notebook import tables
+from nas_nb.notebook import tables, wording
 from nas_nb.notebook.log import log_html
 from nas_nb.notebook.panel.inputs import named, sides
 from nas_nb.notebook.panel.tabs import Tab
@@ -31,6 +32,7 @@ class RunTab(Tab):
         self.picture.fit(context.page["width"], context.page["sharpness"])
         self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
         self._best: int | None = None
+        self._workers = widgets.HTML()
         parts = (widgets.HTML() for _ in range(5))
         self._image, self._fidelity_image, self._incumbent, self._diagram, self._log = parts
         self._incumbent.add_class("nas-side-by-side")
@@ -39,7 +41,7 @@ class RunTab(Tab):
             control.observe(lambda _: context.on_input(), "value")
         card = sides(self._incumbent, self._diagram)
         self.widget = widgets.VBox(
-            [self.over, self._image, self._fidelity_image, card, self.log, self._log]
+            [self.over, self._workers, self._image, self._fidelity_image, card, self.log, self._log]
         )
 
     def paint(self, now: Snapshot) -> None:
@@ -53,6 +55,7 @@ class RunTab(Tab):
         self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
         fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
         self._image.value, self._fidelity_image.value = self.picture.html(), fidelities
+        self._workers.value = html.escape(wording.workers_text(now))
         self._incumbent.value, self._diagram.value, self._log.value = incumbent, diagram, log
 
     def _drawn_fidelities(self, now: Snapshot) -> str:

@@ -13,7 +13,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nas_nb.errors import SearchError, nearest
-from nas_nb.notebook.plots import importance, lineage, mixing, parallel, pareto, scores, space_map
+from nas_nb.notebook.plots import (
+    importance,
+    lineage,
+    mixing,
+    parallel,
+    pareto,
+    scores,
+    space_map,
+    timeline,
+)
 from nas_nb.notebook.plots.drawing import as_text, encoded, new_axes
 from nas_nb.notebook.plots.plot import Plot, PlotContext
 
@@ -39,6 +48,7 @@ PLOTS: dict[str, Plot] = {
         importance.EFFECTS,
         lineage.LINEAGE,
         mixing.MIXING,
+        timeline.TIMELINE,
     )
 }
 """All pictures of a search, by name."""

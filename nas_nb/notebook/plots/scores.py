@@ -158,11 +158,10 @@ def _incumbent_line(history: History, scale: ScoreScale) -> Points:
 
 
 def _so_far(history: History) -> Points:
-    trial = history.running
-    if trial is None or not trial.curve:
-        return ()
-    score = trial.curve[-1].get(history.objective)
-    return ((trial.number, score),) if score is not None and math.isfinite(score) else ()
+    last = ((t.number, t.curve[-1].get(history.objective)) for t in history.pending if t.curve)
+    return tuple(
+        (number, score) for number, score in last if score is not None and math.isfinite(score)
+    )
 
 
 def _steered(history: History) -> tuple[tuple[float, str], ...]:

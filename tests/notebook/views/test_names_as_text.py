@@ -62,6 +62,10 @@ def proxies() -> ProxyTable:
     return ProxyTable(ProxyRanks(NAME, f"val_{NAME}", 6, named))
 
 
+NAMELESS = ("fidelities", "timeline")
+"""Pictures of numbers alone."""
+
+
 def shown(ax: Axes) -> list[Text]:
     """All texts of a picture, once it is drawn."""
     ax.figure.canvas.draw()
@@ -86,13 +90,13 @@ def test_in_every_picture_of_a_search(name: str, history: History) -> None:
     picture = Picture(PLOTS[name])
     assert picture.draw(context)
     (ax,) = picture._axes
-    assert has_the_name(ax) or name == "fidelities"
+    assert has_the_name(ax) or name in NAMELESS
 
 
 @pytest.mark.parametrize("name", [name for name, plot in PLOTS.items() if plot.size])
 def test_in_every_picture_that_a_search_can_be_asked_for(name: str, history: History) -> None:
     search: Any = SimpleNamespace(history=history, space=SimpleNamespace(domain=DOMAIN))
-    assert has_the_name(getattr(Plots(search), name)()) or name == "fidelities"
+    assert has_the_name(getattr(Plots(search), name)()) or name in NAMELESS
 
 
 @pytest.mark.parametrize("over", ["trials", "time"])

@@ -1,0 +1,166 @@
+"""What worker processes gain over the kernel, and what they cost.
+
+    python -m benchmarks.bench_workers [throughput] [overhead] [many] [--rounds N]
+
+throughput: the same trials in the kernel with all cores, with two workers, with four, in turn:
+trials a second of the part in which all work, and the time from `start()` to the first finished
+trial. Wanted on two cores: two workers at least 1.6 times the kernel, four not over 10 % slower.
+overhead: what a trial of one worker takes beyond its training. Wanted: at most 20 ms.
+many: 1,000 workers that only sleep, by recorded durations: the share of their time that they have
+no trial. Wanted: below 5 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import nas_nb as nas
+from nas_nb.search.search import Search
+from nas_nb.workers import local_process
+
+SPACES: dict[str, dict[str, Any]] = {
+    "digits": {
+        "layers": ["Conv2D", "Dense"],
+        "units": [16, 32],
+        "activations": ["relu"],
+        "depth": [1, 2],
+        "learning_rate": [0.001, 0.002, 0.005, 0.01],
+    },
+    "mnist": {
+        "layers": ["Dense"],
+        "units": [64, 128, 256],
+        "activations": ["relu", "tanh"],
+        "depth": [1, 2],
+        "learning_rate": [0.001, 0.002, 0.005],
+    },
+}
+TRIALS, EPOCHS = 24, 8
+SKIPPED = 6
+"""Trials at the start that don't count: they trace, and wait for workers to be there."""
+
+
+def timed(data: str, workers: int | str, trials: int = TRIALS) -> tuple[float, float, Search]:
+    """Returns trials a second, and seconds to the first finished trial."""
+    with tempfile.TemporaryDirectory() as folder:
+        search = nas.Search(
+            SPACES[data],
+            data,
+            strategy="random",
+            max_trials=trials,
+            epochs=EPOCHS,
+            workers=workers,
+            directory=Path(folder) / "search",
+        )
+        began = time.monotonic()
+        search.start()
+        while not search.history.finished and search.state.live:
+            time.sleep(0.01)
+        first_s = time.monotonic() - began
+        search.wait()
+    ends = sorted(trial.ended or 0.0 for trial in search.history)
+    return (trials - SKIPPED) / (ends[-1] - ends[SKIPPED - 1]), first_s, search
+
+
+def throughput(rounds: int) -> None:
+    """Prints trials a second by kernel, two and four workers."""
+    for data in SPACES:
+        found: dict[int | str, list[float]] = {"kernel": [], 2: [], 4: []}
+        firsts: dict[int | str, list[float]] = {"kernel": [], 2: [], 4: []}
+        for _ in range(rounds):
+            for workers, rates in found.items():
+                rate, first_s, _ = timed(data, workers)
+                rates.append(rate)
+                firsts[workers].append(first_s)
+        kernel = statistics.median(found["kernel"])
+        for workers, rates in found.items():
+            rate = statistics.median(rates)
+            first = ", ".join(f"{one:.1f}" for one in firsts[workers])
+            print(
+                f"{data}: workers={workers}: {rate:.2f} trials/s, {rate / kernel:.2f}x the kernel; "
+                f"first trial after {first} s"
+            )
+
+
+def overhead() -> None:
+    """Prints the gap between the trials of one worker, and of the kernel."""
+    for workers in ("kernel", 1):
+        *_, search = timed("digits", workers, 30)
+        trials = sorted(search.history, key=lambda trial: trial.number)[SKIPPED:]
+        own = [(t.ended or 0.0) - (t.started or 0.0) - t.duration_s for t in trials]
+        between = [(b.started or 0.0) - (a.ended or 0.0) for a, b in pairwise(trials)]
+        total = statistics.median(own) + statistics.median(between)
+        print(f"workers={workers}: {1000 * total:.1f} ms a trial beyond its training")
+
+
+def many(count: int = 1000, trials: int = 10_000) -> None:
+    """Prints how idle so many workers are that only sleep: 2 to 20 seconds a trial, as recorded."""
+    from tests.workers.sleeping import SleepingLink, SleepingWorkers
+
+    chance = random.Random(0)
+    made = SleepingWorkers(lambda _: SleepingLink(epoch_s=chance.uniform(1.0, 10.0)))
+    space = {f"c{n}": list(range(10)) for n in range(6)}
+
+    def build(hp: Any) -> Any:
+        import keras
+
+        units = sum(hp.Choice(name, values) for name, values in space.items())
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(1 + units)])
+        model.add(keras.layers.Dense(10, "softmax"))
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    with tempfile.TemporaryDirectory() as folder:
+        with (
+            mock.patch.object(local_process, "LocalProcesses", return_value=made),
+            mock.patch("nas_nb.workers.capacity.free_bytes", return_value=10**15),
+        ):
+            search = nas.Search(
+                build,
+                nas.load("digits", limit=200),
+                strategy="evolution",
+                max_trials=trials,
+                epochs=2,
+                workers=count,
+                directory=Path(folder) / "search",
+            )
+            search.start()
+            search.wait()
+        ends = sorted(trial.ended or 0.0 for trial in search.history)
+        starts = sorted(trial.started or 0.0 for trial in search.history)
+        # While there are trials for all: from the last worker's first one to the first one's last.
+        begin, end = starts[count - 1], starts[-1]
+        busy = sum(
+            max(0.0, min(t.ended or 0.0, end) - max(t.started or 0.0, begin))
+            for t in search.history
+        )
+        print(
+            f"{count} workers, {trials} trials in {ends[-1] - starts[0]:.0f} s: idle for "
+            f"{1 - busy / (count * (end - begin)):.1%}"
+        )
+
+
+def main() -> None:
+    """Runs what is asked for, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", choices=["throughput", "overhead", "many", []])
+    parser.add_argument("--rounds", type=int, default=1)
+    given = parser.parse_args()
+    what = given.what or ["throughput", "overhead", "many"]
+    if "throughput" in what:
+        throughput(given.rounds)
+    if "overhead" in what:
+        overhead()
+    if "many" in what:
+        many()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""What a search and its workers say to each other: one small protocol for all kinds of workers.
+
+A search gives a worker an `Assignment`, and may ask it to pause, to stop, or to train longer. The
+worker reports what happens as events of the journal, and ends with an `Outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from nas_nb.record.trial import Outcome
+    from nas_nb.workers.checkpoints import BestWeights
+    from nas_nb.workers.control import TrialControl
+    from nas_nb.workers.trial_evaluation import ReportEvent, TrialTask
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial that a worker is given, and what the search wants of it meanwhile."""
+
+    task: TrialTask
+    control: TrialControl
+    report: ReportEvent
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """A worker as it is shown."""
+
+    number: int
+    trial: int | None  # None while it waits, or starts
+    ready: bool
+    process_id: int | None
+    memory_bytes: int | None
+
+
+class Workers(Protocol):
+    """Who evaluates the trials of a search: the kernel itself, or processes."""
+
+    place: str
+    """What a trial ends that crashes: "kernel" or "worker"."""
+    about: str
+    """How many processes there are, and why; "" for the kernel."""
+
+    @property
+    def free(self) -> int | None:
+        """The number of a worker that waits for a trial, from 0; None while there is none."""
+
+    def submit(self, worker: int, job: Job) -> None:
+        """Gives a free worker a trial."""
+
+    def wait(self) -> tuple[int, Outcome] | None:
+        """Waits for news: the number of a trial that ended, and how; None if it was other news."""
+
+    def status(self) -> list[WorkerStatus]:
+        """Returns what each process does; from any thread."""
+
+    def close(self) -> None:
+        """Ends all workers, whatever they do."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """To a worker: the trial to evaluate."""
+
+    task: TrialTask
+    last_epoch: int  # to train to
+    best_weights: BestWeights  # as of now
+    state_bar: float | None  # the score that its state is kept from; None for any
+
+
+@dataclass(frozen=True)
+class Grant:
+    """To a worker: the epoch to train to, where that has changed."""
+
+    last_epoch: int
+
+
+class Request(StrEnum):
+    """To a worker: what is asked of it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    """End the trial, which goes on later."""
+    STOP_TRIAL = "stop_trial"
+    """End the trial with what it has."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From a worker: it waits for a trial."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """From a worker: it can't evaluate trials of this search, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """From a worker: an event of its trial, for the journal."""
+
+    kind: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Paused:
+    """From a worker: its trial waits now."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """From a worker: its trial has ended."""
+
+    outcome: Outcome
+
+
+class Link(Protocol):
+    """The way to one worker."""
+
+    def waitables(self) -> Sequence[Any]:
+        """What `multiprocessing.connection.wait` can wait for."""
+
+    def send(self, message: Any) -> None:
+        """Sends a message; one to a worker that is lost is dropped."""
+
+    def receive(self) -> list[Any]:
+        """Returns the messages that have come."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, negative for a signal; None while it lives."""
+
+    @property
+    def process_id(self) -> int | None:
+        """Its process on this machine, or None."""
+
+    def kill(self) -> None:
+        """Ends the process at once."""

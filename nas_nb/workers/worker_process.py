@@ -1,0 +1,148 @@
+"""What a worker process does: it evaluates one trial after the other, and listens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from nas_nb.evaluate.backend import on_tensorflow, share_gpus
+from nas_nb.evaluate.fidelity import FidelityCache
+from nas_nb.evaluate.trainer import register_choices
+from nas_nb.workers.checkpoints import CheckpointStore, StateFolder
+from nas_nb.workers.control import Control, TrialControl
+from nas_nb.workers.messages import (
+    Assignment,
+    Ended,
+    Grant,
+    Paused,
+    Ready,
+    Refused,
+    Report,
+    Request,
+)
+from nas_nb.workers.parcel import Parcel
+from nas_nb.workers.trial_evaluation import TrialFiles, evaluate_trial
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+def serve(connection: Connection, parcel_file: Path, threads: int | None, gpu: str | None) -> None:
+    """Evaluates trials until the search that sends them is gone, or has enough."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the kernel's to answer
+    try:
+        _use_device(threads, gpu)
+        parcel = Parcel.read(parcel_file)
+        worker = _Worker(connection, parcel)
+    except BaseException as error:  # noqa: BLE001 - the search says it in a sentence
+        with suppress(OSError):
+            connection.send(Refused(f"{type(error).__name__}: {error}"))
+        return
+    other = _other_version(parcel.versions)
+    if other:
+        connection.send(Refused(other))
+        return
+    connection.send(Ready())
+    worker.work()
+
+
+def _use_device(threads: int | None, gpu: str | None) -> None:
+    """Takes the worker's share of cores and cards; has to come before the first operation."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    if not on_tensorflow():
+        return
+    import tensorflow as tf
+
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    share_gpus()
+
+
+def _other_version(wanted: dict[str, str]) -> str | None:
+    """Returns in which package the worker differs from the kernel, or None."""
+    own = {name: version(name) for name in wanted if name != "python"}
+    found = [f"{n} {own[n]}, the kernel {wanted[n]}" for n in own if own[n] != wanted[n]]
+    return f"it has {'; '.join(found)}" if found else None
+
+
+class _Worker:
+    """One process: its main thread evaluates, another listens."""
+
+    def __init__(self, connection: Connection, parcel: Parcel) -> None:
+        self._connection = connection
+        self._parcel = parcel
+        self._cache = FidelityCache(parcel.space, parcel.data, parcel.seed)
+        self._tasks: SimpleQueue[Assignment] = SimpleQueue()
+        self._control = Control(self._on_paused)
+        self._number = -1
+        self._last_epoch = 0
+        register_choices(c for p in parcel.space.domain.parameters for c in p.choices)
+
+    def work(self) -> None:
+        """Evaluates what it is given, until the process is ended."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        with self._parcel.keras_settings.kept():
+            while True:
+                self._evaluate(self._tasks.get())
+
+    def _evaluate(self, assignment: Assignment) -> None:
+        task, parcel = assignment.task, self._parcel
+        best, bar = assignment.best_weights, assignment.state_bar
+        files = TrialFiles(
+            CheckpointStore.told(parcel.folder / "checkpoints", parcel.direction, best),
+            StateFolder(parcel.folder / "states", parcel.direction, bar),
+        )
+        limit_s = task.limits.get("time_per_trial_s")
+        control = TrialControl(self._control, task.number, limit_s, lambda _: self._last_epoch)
+        outcome = evaluate_trial(task, self._cache, files, self._report, control)
+        self._send(Ended(outcome))
+
+    def _report(self, kind: str, /, **fields: Any) -> None:
+        self._send(Report(kind, fields))
+
+    def _on_paused(self, waits: bool) -> None:
+        if waits:
+            self._send(Paused())
+
+    def _send(self, message: Any) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:  # the search is gone
+            os._exit(0)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            if isinstance(message, Assignment):
+                self._begin(message)
+            elif isinstance(message, Grant):
+                self._last_epoch = message.last_epoch
+            else:
+                self._obey(message)
+
+    def _begin(self, assignment: Assignment) -> None:
+        # A control of its own: what the trial before it was asked counts no more.
+        self._control = Control(self._on_paused)
+        self._number, self._last_epoch = assignment.task.number, assignment.last_epoch
+        self._tasks.put(assignment)
+
+    def _obey(self, request: Request) -> None:
+        if request is Request.PAUSE:
+            self._control.pause()
+        elif request is Request.RESUME:
+            self._control.resume()
+        elif request is Request.STOP:
+            self._control.stop()
+        elif request is Request.STOP_TRIAL:
+            self._control.stop_trial(self._number)
