@@ -5,11 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from nas_nb.data.dataset import Data
 from nas_nb.errors import SearchError
 from nas_nb.explain.mistakes import as_shares, measure_mistakes
+from nas_nb.notebook.explanation import mistakes_html
+from nas_nb.notebook.plots.mistakes import draw_mistakes, draw_worst
 from tests.search.tiny import tiny_data, tiny_search, unbuildable
+from tests.space.ready import datasets
 
 
 class Told:
@@ -81,6 +85,33 @@ def test_quantities_have_residuals():
     np.testing.assert_allclose(found.residuals[0], y)
     assert found.classes == ()
     assert "off by" in found.text
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "columns"),
+    [
+        (datasets.images, "image", ()),
+        (datasets.series, "series", ()),
+        (datasets.texts, "text", ("text",)),
+        (datasets.table, "table", ("age", "home town")),
+    ],
+)
+def test_the_worst_rows_are_pictures_or_as_the_user_had_them(make, kind, columns):
+    data = make()
+    rows = len(data.x_val)
+    outputs = np.eye(max(2, len(data.classes)))[(data.y_val + 1).astype(int) % 2]
+    outputs = outputs if kind in ("image", "series") else np.zeros((rows, 1))
+    found = measure_mistakes(Told(data, outputs))
+    assert (found.kind, found.columns) == (kind, columns)
+    assert len(found.rows) == (len(found.worst) if columns else 0)
+    figure = Figure()
+    draw_worst(found, figure) if not columns else draw_mistakes(found, figure)
+    assert figure.axes
+    html = mistakes_html(found)
+    assert "Worst mistakes" in html
+    for cell in found.rows[0] if columns else ():
+        assert cell in html
+    assert ("the worst" in html) == (not columns)
 
 
 def test_several_labels_are_judged_label_by_label():
