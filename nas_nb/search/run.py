@@ -43,7 +43,7 @@ class Run:
 
     Attributes:
         state: What the run is doing.
-        reason: Why it ended, as a sentence; None while it is live.
+        reason: Why it ended or pauses, as a sentence; else None.
         error: The error that ended it, if it failed.
         control: Pause and stop.
         workers: Who evaluates the trials; None before.
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._keras_settings = KerasSettings.current()  # the user's, for the worker's thread
+        self._keras_settings = KerasSettings.current()  # the user's, for the search's thread
         self._capacity, self._starter = self._processes()
         try:
             self.journal = _open_journal(project)
@@ -143,7 +143,7 @@ class Run:
                 value for parameter in domain.parameters for value in parameter.choices
             )
             finished = tuner.search()
-            left = files.trouble()  # no later trial has a row for it
+            left = files.trouble()  # there is no later trial whose row could say it
         except JournalWriteError:
             if not self.control.stop_requested:
                 raise
@@ -207,7 +207,7 @@ class Run:
     def _on_paused(self, waits: bool) -> None:
         self.reason = self.control.pause_reason if waits else None
         detail = {"reason": self.reason} if self.reason else {}
-        # Where the journal can't be written the search waits for just that.
+        # A search whose journal can't be written waits for that alone, not for memory.
         with suppress(JournalWriteError):
             self.journal.append_now("steered", action="pause" if waits else "resume", detail=detail)
         self.state = SearchState.PAUSED if waits else SearchState.RUNNING
@@ -218,7 +218,7 @@ class Run:
         return not self.control.stop_requested
 
     def _shut_down(self) -> None:
-        """Closes the journal: a kernel that is shut down in order did not die of its trial."""
+        """Closes the journal: a kernel that is shut down was not ended by its trial."""
         with suppress(JournalError):
             reason = "its kernel was shut down"
             self.journal.append_now("search_closed", state="stopped", reason=reason)
@@ -242,7 +242,7 @@ class Project:
     """One search of this kernel in one folder: a cell that runs again makes no second one.
 
     Attributes:
-        steering: What the threads share that steer and that propose.
+        steering: Shared by the threads that steer and the one that proposes.
         run: The latest run, or None.
         lock: Held while a run begins, and while settings change.
     """
@@ -287,7 +287,7 @@ class Project:
         if self.run is None or not self.run.state.live:
             raise SearchError(
                 f"There is nothing to {action}: the search '{self.settings.name}' is {self.state}. "
-                "Only a search that runs or is paused can be steered."
+                "Only a search that runs or is paused can do that."
             )
         return self.run
 
@@ -329,7 +329,7 @@ def _exit_error(error: BaseException, reason: str) -> SearchError:
 
 
 def _last_stopped(history: History) -> set[int]:
-    """The trial that was asked to end last: a kernel may have died before it did."""
+    """The trial that was last asked to end: a kernel may have died before it did."""
     asked = [e["detail"]["trial"] for e in history.steering if e["action"] == "stop_trial"]
     return set(asked[-1:])
 
@@ -355,11 +355,11 @@ class RetryingJournal(Journal):
 
     def __init__(self) -> None:
         super().__init__()
-        # It returns, maybe after long, whether another try makes sense; without it none does.
+        # Returns True where another try makes sense, maybe after long; None: never try again.
         self.on_blocked: Callable[[JournalWriteError], bool] | None = None
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:
-        """Writes one event, however long that takes. Arguments and result as `Journal.append`."""
+        """Writes one event as `Journal.append`, and tries again while `on_blocked` says so."""
         while True:
             try:
                 return self.append_now(kind, **fields)
