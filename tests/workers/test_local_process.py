@@ -34,7 +34,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k not in _TIMES} for line in lines]
 
 
-def eventually(fact: Any, seconds: float = 240) -> bool:
+def eventually(fact: Any, seconds: float = 600) -> bool:
     """Waits for worker processes, whose first start takes long on a busy machine."""
     from tests.search.tiny import eventually as within_a_minute
 
@@ -64,6 +64,7 @@ def build_of_a_cell() -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a busy machine loads the libraries of the first worker slowly
 def test_one_worker_writes_the_journal_that_the_kernel_writes(tmp_path: Path) -> None:
     build = build_of_a_cell()
     for name, workers in (("kernel", "kernel"), ("process", 1)):
@@ -78,6 +79,7 @@ def test_one_worker_writes_the_journal_that_the_kernel_writes(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a busy machine loads the libraries of the first worker slowly
 def test_a_killed_worker_a_pause_and_a_stop_lose_nothing(tmp_path: Path) -> None:
     search = tiny_search(tmp_path / "run", workers=2, max_trials=3, epochs=LONG).start()
     assert eventually(lambda: [t.epochs > 2 for t in search.history.pending] == [True, True])
