@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -32,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("tensorflow"):
             item.add_marker(skip)
+
+
+def pytest_runtest_makereport(call: pytest.CallInfo[Any]) -> None:
+    """Ends the search that a failed test has left running, or every later one would be refused."""
+    session = sys.modules.get("nas_nb.search.session")
+    running = None if session is None or call.excinfo is None else session.current_search()
+    if running is not None and running.state.live:
+        with suppress(Exception):  # the test's own failure is what is told
+            running.stop()
+            running.wait(60)
 
 
 @pytest.fixture(scope="session")
