@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from nas_nb.workers.local_process import LocalProcesses
     from nas_nb.workers.messages import Workers
 
+_SHUT_DOWN = "its kernel was shut down"
+_SHUT_DOWN_S = 3.0
+"""Seconds that a kernel's end waits for a batch to end: Jupyter kills a kernel after five."""
+
 
 class Run:
     """Opens the project's journal, works until the end, and closes it.
@@ -153,8 +157,7 @@ class Run:
                 self.workers.close()
         if finished is not None:
             return SearchState.FINISHED, "; ".join(filter(None, (finished, left)))
-        why = None if self.control.patient else self.control.pause_reason
-        return SearchState.STOPPED, "; ".join(filter(None, (why or "stopped by its user", left)))
+        return SearchState.STOPPED, "; ".join(filter(None, (self.control.stop_reason, left)))
 
     def _files(self) -> SearchFiles:
         history, folder, its = self.journal.history, self.project.folder, self.project.settings
@@ -218,14 +221,16 @@ class Run:
         return not self.control.stop_requested
 
     def _shut_down(self) -> None:
-        """Closes the journal: a kernel that is shut down was not ended by its trial."""
+        """Ends the run with its kernel: one that is shut down was not ended by its trial."""
+        # TensorFlow aborts where Python ends under a thread of its own, so that one ends first.
+        self.control.stop(_SHUT_DOWN)
+        if self.ended.wait(_SHUT_DOWN_S):
+            return
         with suppress(JournalError):
-            reason = "its kernel was shut down"
-            self.journal.append_now("search_closed", state="stopped", reason=reason)
+            self.journal.append_now("search_closed", state="stopped", reason=_SHUT_DOWN)
         self.journal.close()
 
     def _close(self, state: SearchState, reason: str | None) -> None:
-        atexit.unregister(self._shut_down)
         self.control.end()
         try:
             self.journal.append_now("search_closed", state=state.value, reason=reason)
@@ -234,6 +239,7 @@ class Run:
         with self.project.steering.guard:
             self.journal.close()
             self._closed = True
+        atexit.unregister(self._shut_down)  # not before: the kernel may end in between
         self.reason = reason
         self.state = state
 

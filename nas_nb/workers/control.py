@@ -23,6 +23,7 @@ class Control:
         self._clock = Stopwatch()
         self.limit_s = limit_s
         self.pause_reason: str | None = None
+        self.stop_reason = "stopped by its user"
         self.stopped_trials: set[int] = set()
         """The trials that were asked to end, while the search goes on."""
         self.patient = True
@@ -35,7 +36,7 @@ class Control:
         """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
         self.pause_reason = reason
         if reason is not None and not self.patient:
-            self._stop.set()
+            self.stop(reason)
             return
         self._go.clear()
 
@@ -43,8 +44,10 @@ class Control:
         """Lets the worker go on."""
         self._go.set()
 
-    def stop(self) -> None:
+    def stop(self, reason: str | None = None) -> None:
         """Asks the worker to end at its next checkpoint, also when it waits."""
+        if not self._stop.is_set():
+            self.stop_reason = reason or self.stop_reason
         self._stop.set()
         self._go.set()
 

@@ -99,18 +99,28 @@ def test_a_trial_of_which_one_kernel_died_is_tried_again(tmp_path: Path):
 
 
 SHUT_DOWN = """
-import sys
+import sys, time
 from pathlib import Path
 from tests.search.tiny import LONG, eventually, tiny_search
-search = tiny_search(Path(sys.argv[1]), epochs=LONG).start()
-assert eventually(lambda: search.history.epochs_spent > 0)
+stuck = []
+def is_stuck(history, rng):
+    stuck.append(True)
+    time.sleep(1000)
+strategy = is_stuck if sys.argv[2] == "is_stuck" else sys.argv[2]
+search = tiny_search(Path(sys.argv[1]), epochs=LONG, strategy=strategy).start()
+assert eventually(lambda: search.history.epochs_spent > 0 or stuck)
 """
 
 
-def test_a_kernel_that_is_shut_down_closes_its_journal(tmp_path: Path, root: Path):
-    command = [sys.executable, "-c", SHUT_DOWN, str(tmp_path)]
+@pytest.mark.parametrize("strategy", ["random", "is_stuck"])
+def test_a_kernel_that_is_shut_down_closes_its_journal(strategy: str, tmp_path: Path, root: Path):
+    command = [sys.executable, "-c", SHUT_DOWN, str(tmp_path), strategy]
     subprocess.run(command, cwd=root, check=True, timeout=300)
-    assert kinds(tmp_path)[-1] == "search_closed"
+    closed = json.loads((tmp_path / JOURNAL_FILE).read_text().splitlines()[-1])
+    assert closed["event"] == "search_closed", kinds(tmp_path)
+    assert (closed["state"], closed["reason"]) == ("stopped", "its kernel was shut down")
+    ended = {trial.status for trial in read_history(tmp_path / JOURNAL_FILE)}
+    assert not ended & {"completed", "failed"}
 
 
 def exits(history: Any, rng: Any) -> None:
