@@ -101,6 +101,10 @@ def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
         ax.add_line(line)
     if not points:
         style["label"] = f"_{style['label']}"
+    shown = (points, style)
+    if getattr(line, "_nas_nb_shown", None) == shown:
+        return line  # most lines of a frame stay as they are
+    line._nas_nb_shown = shown  # type: ignore[attr-defined]
     line.set(data=tuple(zip(*points, strict=True)) or ([], []), **style)
     return line
 

@@ -283,7 +283,8 @@ class Picture:
         if before != self._still:
             self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
         for ax in self._axes:
-            for line in sorted(ax.lines, key=lambda line: line.zorder):
+            moving = [line for line in ax.lines if np.size(line.get_xdata())]
+            for line in sorted(moving, key=lambda line: line.zorder):
                 ax.draw_artist(line)
 
     def _draw_one(self, place: int, ax: Axes) -> None:

@@ -25,7 +25,7 @@ from nas_nb.notebook.plots.plot import Plot
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -66,7 +66,8 @@ def scores_info(context: PlotContext) -> ScoresInfo:
         off = [(number, scale.edge) for number, score in known if scale.beyond(score)]
         on = [(number, score) for number, score in known if not scale.beyond(score)]
     failed = [t.number for t in history.finished if t.status is TrialStatus.FAILED]
-    running, line, steered = _so_far(history), _incumbent_line(history, scale), _steered(history)
+    line, steered = _incumbent_line(history, scale), _steered(history)
+    running = _within([score for _, score in on], _so_far(history), history.direction)
     at = _seconds(history) if context.over == "seconds" else None
     return ScoresInfo(
         history.objective,
@@ -81,6 +82,16 @@ def scores_info(context: PlotContext) -> ScoresInfo:
         context.over,
         context.live and bool(on),
     )
+
+
+def _within(known: Sequence[float], points: Points, direction: str) -> Points:
+    """Puts scores so far that are worse than all known ones, as most are at first, beside these."""
+    # A scale that followed them would be drawn anew twice a trial, and move all other marks.
+    if not known:
+        return points
+    if direction == "max":
+        return tuple((place, max(score, min(known))) for place, score in points)
+    return tuple((place, min(score, max(known))) for place, score in points)
 
 
 def _placed(points: Iterable[tuple[float, float]], at: Callable[[float], float] | None) -> Points:

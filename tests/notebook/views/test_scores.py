@@ -62,6 +62,15 @@ def test_accuracies_never_leave_the_scale():
     assert scores_info(plot_context(history_of(0.97, 0.98, 0.96, 0.97, 0.10))).off_scale == ()
 
 
+def test_a_running_trial_far_below_waits_at_the_edge_and_moves_no_other_mark():
+    before = draw_scores(scores_info(plot_context(history_of(0.90, 0.95))), axes())
+    info = scores_info(plot_context(history_of(0.90, 0.95, RUNNING)))
+    assert info.running == ((2, 0.90),)
+    assert draw_scores(info, axes()).get_ylim() == before.get_ylim()
+    better = scores_info(plot_context(history_of(0.3, 0.4, RUNNING)))
+    assert better.running == ((2, 0.5),)
+
+
 def test_infinite_scores_are_not_drawn():
     info = scores_info(
         plot_context(history_of(1.0, math.inf, direction="min", objective="val_loss"))
