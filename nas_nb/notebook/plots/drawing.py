@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 import numpy as np
@@ -90,6 +91,7 @@ _TITLE: dict[str, Any] = {
 _OURS = "nas_nb: "
 _MOST_STEPS = 5
 """Of the vertical scale: each costs a rule and a label at every draw."""
+_SHOWN: WeakKeyDictionary[Line2D, tuple[Points, dict[str, Any]]] = WeakKeyDictionary()
 
 
 def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
@@ -102,9 +104,9 @@ def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
     if not points:
         style["label"] = f"_{style['label']}"
     shown = (points, style)
-    if getattr(line, "_nas_nb_shown", None) == shown:
+    if _SHOWN.get(line) == shown:
         return line  # most lines of a frame stay as they are
-    line._nas_nb_shown = shown  # type: ignore[attr-defined]
+    _SHOWN[line] = shown
     line.set(data=tuple(zip(*points, strict=True)) or ([], []), **style)
     return line
 
