@@ -134,7 +134,8 @@ class Clock:
 class SleepingLink:
     """A worker that only sleeps."""
 
-    exit_code = process_id = None
+    exit_code = process_id = memory_bytes = None
+    how_it_ended = ""
 
     def __init__(self, clock: Clock, epoch_s: float) -> None:
         self._clock, self._epoch_s = clock, epoch_s
@@ -171,10 +172,12 @@ class SleepingLink:
 class SleepingWorkers:
     """Starts them, each with epochs of its own length."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._clock, self._chance = Clock(), chance
+    about, recycle_bytes = "sleeping", None
 
-    def start(self, number: int) -> SleepingLink:
+    def __init__(self, chance: random.Random, count: int) -> None:
+        self._clock, self._chance, self.places = Clock(), chance, range(count)
+
+    def start(self, number: int, place: int) -> SleepingLink:
         return SleepingLink(self._clock, self._chance.uniform(1.0, 10.0))
 
     def close(self) -> None:
@@ -183,7 +186,7 @@ class SleepingWorkers:
 
 def many(count: int = 1000, trials: int = 10_000) -> None:
     """Prints how idle so many workers are that only sleep: 2 to 20 seconds a trial."""
-    made = SleepingWorkers(random.Random(0))
+    made = SleepingWorkers(random.Random(0), count)
     space = {f"c{n}": list(range(10)) for n in range(6)}
 
     def build(hp: Any) -> Any:

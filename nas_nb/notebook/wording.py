@@ -62,8 +62,10 @@ def workers_text(now: Snapshot) -> str:
         does = "starts" if not worker.ready else "waits"
         does = does if worker.trial is None else f"trial {worker.trial}"
         memory = "" if worker.memory_bytes is None else f", {worker.memory_bytes / 1e9:.2f} GB"
-        told.append(f"worker {worker.number}: {does}{memory}")
-    return f"{now.about_workers}. {'; '.join(told)}." if told else ""
+        where = f" at {worker.place}" if worker.place else ""
+        told.append(f"worker {worker.number}{where}: {does}{memory}")
+    none = "none has joined yet" if now.about_workers and now.state.live else ""
+    return f"{now.about_workers}. {'; '.join(told) or none}." if told or none else ""
 
 
 def _preparation(now: Snapshot) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import JournalError, JournalWriteError, SearchError, tell
+from nas_nb.errors import JournalError, JournalWriteError, SearchError, shown, tell
 from nas_nb.evaluate.backend import share_gpus
 from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.evaluate.trainer import register_choices
@@ -22,7 +22,7 @@ from nas_nb.search.oracle import LOCK_TIMEOUT_S, SearchOracle, SteeringState
 from nas_nb.search.settings import with_changes
 from nas_nb.search.tuner import SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.workers.capacity import KERNEL, capacity, recycle_bytes
+from nas_nb.workers.capacity import KERNEL, capacity, is_dask
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.control import Control, SearchState
 from nas_nb.workers.thread_worker import KernelWorker
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.search.settings import Settings
     from nas_nb.strategy.base import Strategy
-    from nas_nb.workers.capacity import Capacity
-    from nas_nb.workers.local_process import LocalProcesses
-    from nas_nb.workers.messages import Workers
+    from nas_nb.workers.messages import Starter, Workers
 
 _SHUT_DOWN = "its kernel was shut down"
 _SHUT_DOWN_S = 3.0
@@ -57,7 +55,7 @@ class Run:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._keras_settings = KerasSettings.current()  # the user's, for the search's thread
-        self._capacity, self._starter = self._processes()
+        self._starter = self._processes()
         try:
             self.journal = _open_journal(project)
         except BaseException:
@@ -167,19 +165,28 @@ class Run:
         states.remove_unneeded()  # so that what may be inherited is a function of the journal
         return SearchFiles(checkpoints, states)
 
-    def _processes(self) -> tuple[Capacity | None, LocalProcesses | None]:
+    def resize(self, workers: int | str) -> None:
+        """Lets another number of local processes work, from now on.
+
+        Raises:
+            SearchError: The search has none, or there is no memory for so many.
+        """
+        local = getattr(self._starter, "resize", None)
+        if local is None or is_dask(workers) or workers == KERNEL:
+            raise SearchError(
+                "Expected a search with local worker processes and another number of them: what "
+                "else evaluates trials is chosen before it runs, and a Dask cluster grows by "
+                f"cluster.scale(n). Received: workers={shown(workers)}. Stop the search first."
+            )
+        local(workers)
+
+    def _processes(self) -> Starter | None:
         """Prepares worker processes, so that nothing has begun where they can't be had."""
         its = self.project.settings
         if its.workers == KERNEL:
-            return None, None
-        from nas_nb.workers.local_process import LocalProcesses
+            return None
         from nas_nb.workers.parcel import Parcel
 
-        found = capacity(its.workers)
-        most = its.budget.max_trials
-        if most is not None:  # more would have nothing to do
-            left = max(1, most - len(self.project.history.finished))
-            found = replace(found, count=min(found.count, left))
         parcel = Parcel(
             its.space,
             its.data,
@@ -189,19 +196,29 @@ class Run:
             self._keras_settings,
             recorded_versions(),
         )
-        return found, LocalProcesses(parcel, found)
+        if is_dask(its.workers):
+            from nas_nb.workers.dask_cluster import DaskWorkers
+
+            return DaskWorkers(its.workers, parcel)
+        from nas_nb.workers.local_process import LocalProcesses
+
+        found = capacity(its.workers)
+        most = its.budget.max_trials
+        if most is not None:  # more would have nothing to do
+            left = max(1, most - len(self.project.history.finished))
+            found = replace(found, count=min(found.count, left))
+        return LocalProcesses(parcel, found)
 
     def _employ(self, files: SearchFiles) -> Workers:
         """Starts those who evaluate the trials."""
         project = self.project
-        if self._capacity is None or self._starter is None:
+        if self._starter is None:
             if trouble := share_gpus():
                 tell(trouble)
             return KernelWorker(lambda: project.settings.fidelity_cache, files)
         from nas_nb.workers.worker_pool import WorkerPool
 
-        count, about = self._capacity.count, str(self._capacity)
-        return WorkerPool(count, self._starter, self.control, files, recycle_bytes(count), about)
+        return WorkerPool(self._starter, self.control, files)
 
     def _prepare(self, strategy: Strategy) -> None:
         its = self.project.settings
@@ -307,6 +324,8 @@ class Project:
         with self.lock:
             new = with_changes(self.settings, changes)
             check_same_search(self.history, new.opening(), self.folder)
+            if "workers" in changes and self.run is not None and self.run.state.live:
+                self.run.resize(new.workers)
             self.settings = new
             if self.run is not None:
                 self.run.control.limit_s = new.budget.max_time_s

@@ -44,6 +44,7 @@ from nas_nb.workers.capacity import KERNEL
 if TYPE_CHECKING:
     import keras_tuner as kt
     import pandas as pd
+    from distributed import Client
 
     from nas_nb.data.dataset import Data
     from nas_nb.record.history import History
@@ -91,7 +92,8 @@ class Search:
         prune: Whether a trial ends early whose learning curve can't reach the best ones.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
         workers: Who evaluates the trials: "kernel", this process; a number of processes of this
-            machine, so many trials at once; or "auto", as many as its cores and memory allow.
+            machine, so many trials at once; "auto", as many as its cores and memory allow; or a
+            `distributed.Client`, or the address of its scheduler: the workers of a Dask cluster.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
         prior: Another search of the same space and objective, or its folder: its completed trials
@@ -121,7 +123,7 @@ class Search:
         min_delta: float = 0.0,
         prune: bool = False,
         seed: int = 0,
-        workers: int | str = KERNEL,
+        workers: int | str | Client = KERNEL,
         directory: str | Path | None = None,
         name: str | None = None,
         prior: Search | str | Path | None = None,
@@ -531,18 +533,18 @@ class Search:
             self.listener.on_settled()
 
     def configure(self, **changes: Any) -> None:
-        """Changes the strategy or the budget of a search that is not running.
+        """Changes the strategy or the budget of a search that is not running, or its workers.
 
         Args:
             **changes: As for the constructor: `strategy`, `strategy_options` and every limit
                 (None lifts it); before the first start also `objective`, `epochs`, `batch_size`,
-                `seed` and `directory`.
+                `seed` and `directory`. `workers=n` alone may change while n processes work.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
         """
         with self.project.lock:
-            if self.state.live:
+            if self.state.live and changes.keys() != {"workers"}:
                 raise SearchError(
                     f"The search '{self.name}' is {self.state}: stop it first, or change its "
                     "strategy or budget with `search.steer`."

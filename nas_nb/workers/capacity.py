@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ WORKER_BYTES = 400 * 10**6
 SERVER_BYTES = 350 * 10**6
 """What the process takes that has the libraries loaded, and that workers are forked from."""
 
+_DASK_PROTOCOLS = ("tcp", "tls", "ucx", "ws", "wss", "inproc")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
@@ -42,31 +44,40 @@ class Capacity:
 
 def check_workers(workers: Any) -> None:
     """Raises a `SearchError` for what can't be meant by `workers`."""
-    if isinstance(workers, str) and workers in (KERNEL, AUTO):
+    if is_dask(workers) or (isinstance(workers, str) and workers in (KERNEL, AUTO)):
         return
     if isinstance(workers, bool) or not isinstance(workers, int):
         raise SearchError(
-            "Expected `workers` to be 'kernel', 'auto' or a number of processes. "
-            f"Received: workers={shown(workers)}."
+            "Expected `workers` to be 'kernel', 'auto', a number of processes, a Dask client or "
+            f"the address of its scheduler ('tcp://...'). Received: workers={shown(workers)}."
         )
     check_whole("", "workers", workers, 1, error=SearchError)
 
 
-def capacity(workers: int | str) -> Capacity:
-    """Returns how many local processes `workers` are.
+def is_dask(workers: Any) -> bool:
+    """Whether workers of a Dask cluster are meant: a client, or a scheduler's address."""
+    if isinstance(workers, str):
+        return workers.partition("://")[0] in _DASK_PROTOCOLS
+    client = getattr(sys.modules.get("distributed"), "Client", None)
+    return client is not None and isinstance(workers, client)
+
+
+def capacity(workers: int | str, running: int = 0) -> Capacity:
+    """Returns how many local processes `workers` are, where some run already.
 
     Raises:
         SearchError: There is no memory for so many.
     """
     own, free = cores(), free_bytes()
-    fits = max(0, (free - SERVER_BYTES) // WORKER_BYTES)
+    server = 0 if running else SERVER_BYTES
+    fits = running + max(0, (free - server) // WORKER_BYTES)
     if workers == AUTO:
         count = max(1, min(own, fits))
         said = f"auto: {own} core{'' if own == 1 else 's'}, {free / 1e9:.1f} GB free"
         return Capacity(count, max(1, own // count), said)
     count = int(workers)
     if count > max(1, fits):
-        need = SERVER_BYTES + count * WORKER_BYTES
+        need = server + (count - running) * WORKER_BYTES
         raise SearchError(
             f"Expected {need / 1e9:.1f} GB of free memory for workers={count}. Received: "
             f"{free / 1e9:.1f} GB. Take workers={max(1, fits)}, or 'auto'."

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from nas_nb.evaluate.fidelity import Fidelity
     from nas_nb.record.trial import Outcome, Trial
+    from nas_nb.workers.trial_evaluation import TrialTask
 
 KEPT_CHECKPOINTS = 5
 BestWeights = tuple[tuple[float, float, str], ...]
@@ -184,6 +185,34 @@ class CheckpointStore:
         bisect.insort(self._best, (self._sign * score, params, name))
         self._fallen += [fallen for *_, fallen in self._best[self.kept :]]
         del self._best[self.kept :]
+
+
+def files_for(project: Path, task: TrialTask) -> dict[str, bytes]:
+    """Returns the files that a worker without the project's folder needs for a trial."""
+    trials = [task.trial, *([task.parent] if task.parent is not None else [])]
+    names = [f"states/{_state_name(trial.number)}" for trial in trials]
+    if task.parent is not None and task.parent.checkpoint:
+        names.append(f"checkpoints/{task.parent.checkpoint}")
+    files = {name: project / name for name in names}
+    return {
+        n: f.read_bytes() for n, f in files.items() if f.is_file() and not leads_out(f, project)
+    }
+
+
+def take_file(project: Path, name: str, data: bytes | None) -> None:
+    """Writes, or removes, a file of a trial as a worker without the project's folder has it.
+
+    Raises:
+        OSError: It can't be written, or is no file of a trial.
+    """
+    folder, _, file = name.partition("/")
+    if folder not in ("checkpoints", "states") or not _FILE.fullmatch(file):
+        raise OSError(f"{name} is no file of a trial")
+    files = _Folder(project / folder)
+    if data is None:
+        files.remove(file)
+    else:
+        files.write(file, memoryview(data), sync=folder == "checkpoints")
 
 
 def _sign(direction: str) -> float:

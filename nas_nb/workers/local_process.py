@@ -7,45 +7,92 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import spawn
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+from filelock import FileLock, Timeout
+
 from nas_nb.evaluate.backend import on_tensorflow
-from nas_nb.workers.capacity import Capacity, gpus
+from nas_nb.workers.capacity import Capacity, capacity, gpus, recycle_bytes
+from nas_nb.workers.messages import ended_how
 from nas_nb.workers.start import start
 
 if TYPE_CHECKING:
     from nas_nb.workers.parcel import Parcel
 
 _STARTING = threading.Lock()
+_PREFIX = "nas_nb-workers-"
+_BEGINS_S = 60.0
+"""Seconds in which a new folder's lock may not be held yet."""
 
 
 class LocalProcesses:
     """Starts worker processes that share one file of space and data."""
 
     def __init__(self, parcel: Parcel, capacity: Capacity) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="nas_nb-workers-"))  # its owner's alone
+        _remove_left_folders()
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))  # its owner's alone
+        # Held as long as this kernel lives, whatever its thread that closes this.
+        self._lock = FileLock(self._folder / "lock", thread_local=False)
+        self._lock.acquire()
         self._parcel = self._folder / "parcel"
         self._cards = gpus()
-        # A single worker keeps TensorFlow's defaults, and so computes what the kernel would.
-        self._threads = capacity.threads if capacity.count > 1 else None
+        self._capacity = capacity
         try:
             parcel.write(self._parcel)
         except BaseException:
             self.close()
             raise
 
-    def start(self, number: int) -> LocalLink:
+    @property
+    def about(self) -> str:
+        """How many there are, and why."""
+        return str(self._capacity)
+
+    @property
+    def recycle_bytes(self) -> int:
+        """The share of a process of the memory."""
+        return recycle_bytes(self._capacity.count)
+
+    @property
+    def places(self) -> Collection[int]:
+        """As many as there are to be, from 0."""
+        return range(self._capacity.count)
+
+    def resize(self, workers: int | str) -> None:
+        """Lets so many work; those that there are keep their threads.
+
+        Raises:
+            SearchError: There is no memory for so many.
+        """
+        self._capacity = capacity(workers, running=self._capacity.count)
+
+    def start(self, number: int, place: int) -> LocalLink:
         """Starts a process, which says that it is ready some time later."""
         card = self._cards[number % len(self._cards)] if self._cards else None
-        return LocalLink(number, (self._parcel, self._threads, card))
+        # A single worker keeps TensorFlow's defaults, and so computes what the kernel would.
+        threads = self._capacity.threads if self._capacity.count > 1 else None
+        return LocalLink(number, (self._parcel, threads, card))
 
     def close(self) -> None:
         """Removes the file; the processes that have read it keep their pages."""
+        self._lock.release()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _remove_left_folders() -> None:
+    """Removes what kernels left that were killed: nobody holds the lock."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
+        with suppress(OSError, Timeout):
+            if time.time() - lock.stat().st_mtime < _BEGINS_S:
+                continue
+            with FileLock(lock, timeout=0):
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 class LocalLink:
@@ -88,9 +135,22 @@ class LocalLink:
         return int(self._process.exitcode)
 
     @property
+    def how_it_ended(self) -> str:
+        """How the process ended, as a clause."""
+        return ended_how(self.exit_code or 0)
+
+    @property
     def process_id(self) -> int | None:
         """Its process."""
         return int(self._process.pid)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What the process takes now."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return None
 
     def kill(self) -> None:
         """Ends the process at once; what it has said can still be received."""

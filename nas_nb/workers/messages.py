@@ -6,7 +6,7 @@ worker reports what happens as events of the journal, and ends with an `Outcome`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,8 +34,9 @@ class WorkerStatus:
     number: int
     trial: int | None  # None while it waits, or starts
     ready: bool
-    process_id: int | None
+    process_id: int | None  # on its machine
     memory_bytes: int | None
+    place: str = ""  # of a Dask worker, its address
 
 
 class Workers(Protocol):
@@ -43,8 +44,10 @@ class Workers(Protocol):
 
     place: str
     """What a trial ends that crashes: "kernel" or "worker"."""
-    about: str
-    """How many processes there are, and why; "" for the kernel."""
+
+    @property
+    def about(self) -> str:
+        """How many processes there are, and why; "" for the kernel."""
 
     @property
     def free(self) -> int | None:
@@ -140,8 +143,47 @@ class Link(Protocol):
         """How the process ended, negative for a signal; None while it lives."""
 
     @property
+    def how_it_ended(self) -> str:
+        """The same as a clause: "was ended by signal 9"."""
+
+    @property
     def process_id(self) -> int | None:
-        """Its process on this machine, or None."""
+        """Its process on its machine, or None."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What its process takes, as last measured, or None."""
 
     def kill(self) -> None:
         """Ends the process at once."""
+
+
+class Starter(Protocol):
+    """Says where workers are wanted, and starts their processes."""
+
+    @property
+    def about(self) -> str:
+        """How many there are, and why."""
+
+    @property
+    def recycle_bytes(self) -> int | None:
+        """The memory at which a process is replaced after its trial; None: never."""
+
+    @property
+    def places(self) -> Collection[Hashable]:
+        """Where a worker is wanted now: one joins at a new place, and leaves one that is gone.
+
+        Raises:
+            SearchError: No worker can be had any more.
+        """
+
+    def start(self, number: int, place: Any) -> Link:
+        """Starts the process of a worker."""
+
+    def close(self) -> None:
+        """Removes what the processes needed to start."""
+
+
+def ended_how(exit_code: int) -> str:
+    """Returns how a process ended, as a clause."""
+    return f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended ({exit_code})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,20 @@ class Parcel:
     data: Data
     seed: int
     direction: str
-    folder: Path  # of the project
+    folder: Path  # of the project; a relative one is beside the file
     keras_settings: KerasSettings
     versions: dict[str, str]  # which the worker has to have, too
 
     def write(self, file: Path) -> None:
         """Writes it to a file.
+
+        Raises:
+            SearchError: Space or data hold what can't be sent to another process.
+        """
+        write_whole(file, self.parts(), sync=False)
+
+    def parts(self) -> list[bytes | memoryview]:
+        """Returns what such a file holds; arrays are not copied.
 
         Raises:
             SearchError: Space or data hold what can't be sent to another process.
@@ -58,7 +66,7 @@ class Parcel:
             gap = -at % _ALIGNED
             parts += [bytes(gap), part]
             at += gap + part.nbytes
-        write_whole(file, parts, sync=False)
+        return parts
 
     @staticmethod
     def read(file: Path) -> Parcel:
@@ -80,4 +88,4 @@ class Parcel:
             at += size
         parcel = pickle.loads(told, buffers=buffers)
         assert isinstance(parcel, Parcel)
-        return parcel
+        return replace(parcel, folder=file.parent / parcel.folder)

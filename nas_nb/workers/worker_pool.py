@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any, Protocol
-
-import psutil
+from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError
 from nas_nb.record.trial import Outcome, TrialStatus
@@ -26,7 +26,7 @@ from nas_nb.workers.messages import (
 
 if TYPE_CHECKING:
     from nas_nb.workers.control import Control
-    from nas_nb.workers.messages import Job, Link
+    from nas_nb.workers.messages import Job, Link, Starter
     from nas_nb.workers.trial_evaluation import TrialFiles
 
 POLL_S = 0.05
@@ -37,21 +37,12 @@ STARTS = 3
 _MEASURED_EVERY_S = 2.0
 
 
-class Starter(Protocol):
-    """Makes links to new processes."""
-
-    def start(self, number: int) -> Link:
-        """Starts the process of a worker."""
-
-    def close(self) -> None:
-        """Removes what the processes needed to start."""
-
-
 @dataclass
 class _Worker:
     """One worker: its process, which may change, and its trial."""
 
     number: int
+    place: Hashable
     link: Link
     ready: bool = False
     paused: bool = False
@@ -69,38 +60,33 @@ class WorkerPool:
 
     place = "worker"
 
-    def __init__(
-        self,
-        count: int,
-        starter: Starter,
-        control: Control,
-        files: TrialFiles,
-        recycle_bytes: int | None = None,
-        about: str = "",
-    ) -> None:
-        self.about = about
+    def __init__(self, starter: Starter, control: Control, files: TrialFiles) -> None:
         self._starter = starter
         self._control = control
         self._files = files
-        self._recycle_bytes = recycle_bytes
         self._starts_failed = 0
         self._ended: deque[tuple[int, Outcome]] = deque()
         self._followed_at = self._measured_at = 0.0
-        self._workers: list[_Worker] = []
+        self._workers: dict[int, _Worker] = {}
+        self._places: Collection[Hashable] = ()
         try:
-            for number in range(count):
-                self._workers.append(_Worker(number, starter.start(number)))
+            self._let_join_and_leave()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def about(self) -> str:
+        """How many processes there are, and why."""
+        return self._starter.about
 
     @property
     def free(self) -> int | None:
         """The first worker that waits for a trial, once all that ended were taken."""
         if self._ended:
             return None
-        free = (w.number for w in self._workers if w.ready and w.job is None)
-        return next(free, None)
+        waiting = (w for w in self._workers.values() if w.ready and w.job is None)
+        return next((w.number for w in waiting if w.place in self._places), None)
 
     def status(self) -> list[WorkerStatus]:
         """Returns what each worker does."""
@@ -111,8 +97,9 @@ class WorkerPool:
                 worker.ready,
                 worker.link.process_id,
                 worker.memory_bytes,
+                worker.place if isinstance(worker.place, str) else "",
             )
-            for worker in self._workers
+            for worker in [*self._workers.values()]
         ]
 
     def submit(self, worker: int, job: Job) -> None:
@@ -128,16 +115,34 @@ class WorkerPool:
         """Waits for news: a trial that ended, a worker that got ready, or nothing for a moment."""
         if not self._ended:
             self._follow()
-            watched = {one: worker for worker in self._workers for one in worker.link.waitables()}
+            workers = self._workers.values()
+            watched = {one: worker for worker in workers for one in worker.link.waitables()}
             for one in wait([*watched], POLL_S):
                 self._take(watched[one])
         return self._ended.popleft() if self._ended else None
 
     def close(self) -> None:
         """Ends all processes, whatever they do."""
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.link.kill()
         self._starter.close()
+
+    def _let_join_and_leave(self) -> None:
+        """Starts a worker at each new place; one whose place is gone leaves after its trial."""
+        self._places = places = self._starter.places
+        for worker in [*self._workers.values()]:
+            if worker.place not in places:
+                self._take(worker)
+                if worker.job is None and worker.number in self._workers:
+                    worker.link.kill()
+                    self._remove(worker)
+        known = {worker.place for worker in self._workers.values()}
+        numbers = (number for number in count() if number not in self._workers)
+        for place in places:
+            if place not in known:
+                number = next(numbers)
+                link = self._starter.start(number, place)
+                self._workers = {**self._workers, number: _Worker(number, place, link)}
 
     def _follow(self) -> None:
         """Passes on what is asked of the search and of its trials."""
@@ -146,15 +151,16 @@ class WorkerPool:
         if now - self._followed_at < POLL_S:
             return
         self._followed_at = now
-        busy = [worker for worker in self._workers if worker.job is not None]
+        self._let_join_and_leave()
+        busy = [worker for worker in self._workers.values() if worker.job is not None]
         for worker in busy:
             self._relay(worker, now)
         if self._pauses and all(worker.paused for worker in busy):
             self._control.wait()
         if now - self._measured_at > _MEASURED_EVERY_S:
             self._measured_at = now
-            for worker in self._workers:
-                worker.memory_bytes = _memory_of(worker.link.process_id)
+            for worker in self._workers.values():
+                worker.memory_bytes = worker.link.memory_bytes
 
     @property
     def _pauses(self) -> bool:
@@ -197,7 +203,7 @@ class WorkerPool:
         for message in link.receive():
             self._hear(worker, message)
         if worker.link is link and link.exit_code is not None:
-            self._replace(worker, link.exit_code)
+            self._replace(worker, link.exit_code, link.how_it_ended)
 
     def _hear(self, worker: _Worker, message: Any) -> None:
         if isinstance(message, Report) and worker.job is not None:
@@ -225,21 +231,19 @@ class WorkerPool:
 
     def _recycle(self, worker: _Worker) -> None:
         """Replaces a worker that has grown too large, now that it has no trial."""
-        if self._recycle_bytes is None:
-            return
-        worker.memory_bytes = _memory_of(worker.link.process_id)
-        if (worker.memory_bytes or 0) > self._recycle_bytes:
+        most = self._starter.recycle_bytes
+        if most is not None and (worker.link.memory_bytes or 0) > most:
             worker.link.kill()
             self._restart(worker)
 
-    def _replace(self, worker: _Worker, exit_code: int) -> None:
+    def _replace(self, worker: _Worker, exit_code: int, how: str) -> None:
         """Puts a new process in the place of a lost one; its trial is cut off."""
-        if not worker.ready:
+        if not worker.ready and worker.place in self._places:
             self._starts_failed += 1
             if self._starts_failed >= STARTS:
                 raise SearchError(
                     f"Expected worker processes that start. Received: {self._starts_failed} in a "
-                    f"row were not ready before their end; the last {_how(exit_code)}. Take fewer "
+                    f"row were not ready before their end; the last {how}. Take fewer "
                     "workers, which need less memory, or workers='kernel'."
                 )
         if worker.job is not None:
@@ -249,7 +253,7 @@ class WorkerPool:
                 status = TrialStatus.FAILED if limited else TrialStatus.STOPPED
                 outcome = Outcome(status, duration_s=took_s, reason=worker.overdue)
             else:
-                reason = f"its worker process {_how(exit_code)}"
+                reason = f"its worker process {how}"
                 status = TrialStatus.STOPPED
                 outcome = Outcome(status, duration_s=took_s, reason=reason, exit_code=exit_code)
             self._end(worker, outcome)
@@ -257,11 +261,14 @@ class WorkerPool:
 
     def _restart(self, worker: _Worker) -> None:
         worker.ready, worker.overdue, worker.memory_bytes = False, None, None
-        worker.link = self._starter.start(worker.number)
+        if worker.place in self._places:
+            worker.link = self._starter.start(worker.number, worker.place)
+        else:
+            self._remove(worker)
 
-
-def _how(exit_code: int) -> str:
-    return f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended ({exit_code})"
+    def _remove(self, worker: _Worker) -> None:
+        # A dict of its own: another thread may be reading the one before.
+        self._workers = {n: w for n, w in self._workers.items() if w is not worker}
 
 
 def _overdue(job: Job) -> str:
@@ -271,12 +278,3 @@ def _overdue(job: Job) -> str:
     if job.control.is_stopped:
         return f"It was stopped by the user and {ended}."
     return f"cut off: it {ended}"
-
-
-def _memory_of(process_id: int | None) -> int | None:
-    if process_id is None:
-        return None
-    try:
-        return int(psutil.Process(process_id).memory_info().rss)
-    except psutil.Error:
-        return None

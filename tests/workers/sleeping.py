@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from nas_nb.workers.messages import (
     Ready,
     Report,
     Request,
+    ended_how,
 )
 
 
@@ -29,6 +30,8 @@ def score_of(trial: Trial) -> float:
 class SleepingLink:
     """One of them. It can be killed as a process can."""
 
+    memory_bytes: int | None = None
+
     def __init__(self, epoch_s: float = 0.0, greeting: Any = None) -> None:
         self._ours, self._theirs = multiprocessing.Pipe()
         self._epoch_s = epoch_s
@@ -37,6 +40,10 @@ class SleepingLink:
         self.assigned: list[Assignment] = []
         self.process_id: int | None = None
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def how_it_ended(self) -> str:
+        return ended_how(self._code or 0)
 
     def waitables(self) -> Sequence[Any]:
         return [] if self._ours.closed else [self._ours]
@@ -111,10 +118,16 @@ class SleepingWorkers:
 
     def __init__(self, make: Callable[[int], SleepingLink] = lambda _: SleepingLink()) -> None:
         self._make = make
+        self.about = "sleeping"
+        self.recycle_bytes: int | None = None
+        self.places: Collection[int] = ()
         self.links: list[SleepingLink] = []
         self.closed = False
 
-    def start(self, number: int) -> SleepingLink:
+    def resize(self, workers: int) -> None:
+        self.places = range(workers)
+
+    def start(self, number: int, place: int) -> SleepingLink:
         link = self._make(number)
         self.links.append(link)
         return link

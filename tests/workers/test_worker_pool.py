@@ -12,8 +12,10 @@ import pytest
 from nas_nb.errors import SearchError
 from nas_nb.search.search import Search
 from nas_nb.workers import local_process, worker_pool
+from nas_nb.workers.capacity import Capacity
 from nas_nb.workers.control import SearchState
 from nas_nb.workers.messages import Refused
+from nas_nb.workers.parcel import Parcel
 from tests.search.tiny import LONG, eventually, tiny_search
 from tests.workers.sleeping import SleepingLink, SleepingWorkers, score_of
 
@@ -26,7 +28,12 @@ def employ(monkeypatch: pytest.MonkeyPatch) -> Employ:
 
     def replaced(make: Callable[[int], SleepingLink] | None = None) -> SleepingWorkers:
         made = SleepingWorkers(make) if make else SleepingWorkers()
-        monkeypatch.setattr(local_process, "LocalProcesses", lambda *_: made)
+
+        def employed(_: Parcel, capacity: Capacity) -> SleepingWorkers:
+            made.resize(capacity.count)
+            return made
+
+        monkeypatch.setattr(local_process, "LocalProcesses", employed)
         return made
 
     return replaced
@@ -226,14 +233,38 @@ def test_a_trial_that_does_not_end_is_ended_with_its_process(
 
 
 def test_a_worker_that_has_grown_is_replaced_after_its_trial(
-    employ: Employ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    employ: Employ, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(worker_pool, "_memory_of", lambda _: 10**15)
-    workers = employ()
+    class Grown(SleepingLink):
+        memory_bytes = 10**10
+
+    workers = employ(lambda _: Grown())
+    workers.recycle_bytes = 10**9
     assert (
         statuses(tiny_search(tmp_path / "run", workers=1, max_trials=3).run()) == ["completed"] * 3
     )
     assert len(workers.links) == 4
+
+
+def test_workers_join_and_leave_while_the_search_runs(employ: Employ, tmp_path: Path) -> None:
+    employ(slow)
+    search = tiny_search(tmp_path / "run", workers=1, max_trials=6, epochs=LONG).start()
+    assert eventually(lambda: len(search.history.pending) == 1)
+    with pytest.raises(SearchError, match=r"another number of them.*Received: workers='kernel'"):
+        search.configure(workers="kernel")
+    search.configure(workers=3)
+    assert eventually(lambda: len(search.history.pending) == 3)
+    assert [worker.number for worker in search.workers] == [0, 1, 2]
+    search.configure(workers=1)
+    search.steer.stop_trial(1)
+    search.steer.stop_trial(2)
+    assert eventually(lambda: [worker.number for worker in search.workers] == [0])
+    assert statuses(search) == ["running", "completed", "completed"]
+    search.steer.stop_trial(0)
+    assert eventually(lambda: [trial.worker for trial in search.history.pending] == [0])
+    assert len(search.history) == 4
+    search.stop()
+    search.wait()
 
 
 def test_a_worker_of_another_version_is_refused_before_a_trial_begins(

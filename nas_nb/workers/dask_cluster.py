@@ -1,0 +1,348 @@
+"""The workers of a Dask cluster: which there are now, and the way from the kernel to each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from nas_nb.errors import SearchError, reason_of, shown, tell
+from nas_nb.workers.checkpoints import files_for, take_file
+from nas_nb.workers.messages import Assignment, Ended, Ready, ended_how
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from nas_nb.record.trial import Outcome
+    from nas_nb.workers.parcel import Parcel
+
+ANSWERS_S = 10.0
+"""Seconds in which a scheduler has to answer."""
+_ASKED_EVERY_S = 1.0
+_LOST = 255
+_KERNEL_INSTEAD = "or search with workers='kernel'."
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """In the place of a last message: why none comes."""
+
+    how: str
+
+
+class DaskWorkers:
+    """The workers of a cluster: each trains one trial at a time, in a child process."""
+
+    recycle_bytes = None  # a child has the memory of its machine, which the kernel does not know
+
+    def __init__(self, workers: Client | str, parcel: Parcel) -> None:
+        self._parts = replace(parcel, folder=Path()).parts()
+        self._project, self._versions = parcel.folder, parcel.versions
+        self._own = isinstance(workers, str)
+        self._client = _connected(workers)
+        self._topic = f"nas_nb-{uuid4().hex}"
+        self._count = count()
+        self._links: dict[str, DaskLink] = {}
+        self._parcel: Future | None = None
+        self._hears = False
+        self._asked_at = 0.0
+        self._known: set[str] = set()
+        self._left_out: set[str] = set()
+        try:
+            self._refuse_other_versions()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def about(self) -> str:
+        """Which cluster it is, and how many workers it has now."""
+        of = f"the Dask cluster at {self._address}"
+        return f"{len(self._known)} worker{'' if len(self._known) == 1 else 's'} of {of}"
+
+    @property
+    def places(self) -> Collection[str]:
+        """The addresses of its workers, asked once a second."""
+        now = time.monotonic()
+        if now - self._asked_at > _ASKED_EVERY_S:
+            self._asked_at = now
+            self._known = self._addresses()
+            for link in self._links.values():
+                if link.address not in self._known:
+                    link.lose(f"is gone with its Dask worker {link.address}")
+            for key in [key for key, link in self._links.items() if link.exit_code is not None]:
+                self._links.pop(key).kill()
+        return self._known
+
+    def start(self, number: int, place: str) -> DaskLink:
+        """Starts a task on a worker, which says that it is ready some time later."""
+        from nas_nb.workers.dask_task import host_process
+
+        key = f"{self._topic}-{next(self._count)}"
+        link = DaskLink(place, self._client, self._project)
+        self._links[key] = link
+        try:
+            if not self._hears:
+                self._client.subscribe_topic(self._topic, self._hear)
+                self._hears = True
+            if self._parcel is None or self._parcel.status not in ("pending", "finished"):
+                # Once from here: workers give it to each other.
+                self._parcel = self._client.scatter(b"".join(self._parts), hash=False)
+            given = (host_process, key, self._topic, self._parcel, number)
+            link.open(key, lambda: self._client.submit(*given, key=key, workers=[place]))
+        except Exception as error:  # noqa: BLE001 - a cluster ends at any moment, in many ways
+            link.lose(f"could not be started: {reason_of(error)}")
+        return link
+
+    def close(self) -> None:
+        """Leaves the cluster to its owner."""
+        for link in self._links.values():
+            link.kill()
+        with suppress(Exception):
+            if self._hears:
+                self._client.unsubscribe_topic(self._topic)
+            if self._own:
+                self._client.close()
+
+    @property
+    def _address(self) -> str:
+        scheduler = self._client.scheduler
+        return "" if scheduler is None else str(scheduler.address)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        key, process_id, memory_bytes, said = event[1]
+        link = self._links.get(key)
+        if link is not None:
+            link.process_id, link.memory_bytes = process_id, memory_bytes
+            link.hear(pickle.loads(said))
+
+    def _addresses(self) -> set[str]:
+        if self._client.status in ("closing", "closed"):
+            raise SearchError(
+                "Expected a Dask client that is connected. Received: one that was closed, or has "
+                "lost its scheduler. Nothing was lost: search on with another client, "
+                "`nas.open(folder, workers=client)`."
+            )
+        if self._client.status != "running":
+            self._hears = False  # a scheduler that was restarted knows nothing of this search
+            return set()
+        try:
+            found = set(self._client.nthreads(callback_timeout=ANSWERS_S))
+        except Exception:  # noqa: BLE001 - no answer: the client says why, the next time
+            return self._known
+        for address in found - self._known - self._left_out:
+            self._leave_out_other_versions(address)
+        return found - self._left_out
+
+    def _refuse_other_versions(self) -> None:
+        """Raises a SearchError where a worker can't train what the kernel would."""
+        for address, why in self._differences(None).items():
+            raise SearchError(
+                f"Expected Dask workers with the kernel's versions. Received: {address}: {why}. "
+                f"Install the same there, {_KERNEL_INSTEAD}"
+            )
+        self._known = self._addresses()
+
+    def _leave_out_other_versions(self, address: str) -> None:
+        for why in self._differences([address]).values():
+            self._left_out.add(address)
+            tell(f"The Dask worker {address} gets no trials: {why}.")
+
+    def _differences(self, addresses: list[str] | None) -> dict[str, str]:
+        """Returns by address in what workers differ from the kernel."""
+        asked = _question([*self._versions])
+        found = self._client.run(asked, workers=addresses, on_error="return")
+        return {address: why for address, own in found.items() if (why := self._difference(own))}
+
+    def _difference(self, own: Any) -> str | None:
+        if not isinstance(own, dict):
+            return f"it can't be asked for its versions ({reason_of(own)})"
+        other = [name for name, version in self._versions.items() if own[name] != version]
+        told = [f"{name} {own[name]}, the kernel {self._versions[name]}" for name in other]
+        return f"it has {'; '.join(told)}" if told else None
+
+
+def _question(names: list[str]) -> Callable[[], dict[str, str]]:
+    """Returns a function that travels whole: a worker may have another nas_nb, or none."""
+
+    def versions() -> dict[str, str]:
+        import platform
+        from importlib.metadata import PackageNotFoundError, version
+
+        found = {}
+        for name in names:
+            try:
+                found[name] = version(name) if name != "python" else platform.python_version()
+            except PackageNotFoundError:
+                found[name] = "missing"
+        if "python" in found:
+            found["python"] = ".".join(found["python"].split(".")[:2])
+        return found
+
+    return versions
+
+
+def _connected(workers: Client | str) -> Client:
+    """Returns a client that is connected, or raises a SearchError."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise SearchError(
+            "Expected Dask for workers of a cluster. Received: none. Install it: "
+            'pip install "nas_nb[dask]".'
+        ) from error
+    if isinstance(workers, str):
+        try:
+            return distributed.Client(workers, timeout=ANSWERS_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise SearchError(
+                f"Expected the address of a Dask scheduler. Received: workers={shown(workers)}, "
+                f"where nobody answers ({reason_of(error)}). Start one there, {_KERNEL_INSTEAD}"
+            ) from error
+    if workers.asynchronous or workers.status != "running":
+        what = "an asynchronous one" if workers.asynchronous else f"one that is {workers.status}"
+        raise SearchError(
+            f"Expected a Dask client that is connected. Received: {what}. Make a new one, "
+            "`Client(...)`."
+        )
+    return workers
+
+
+def _failure(task: Future) -> str:
+    if task.status == "error":
+        return f"could not be run by Dask ({reason_of(task.exception())})"
+    return f"was lost by Dask ({task.status})"
+
+
+class DaskLink:
+    """The way to the child process of one Dask worker."""
+
+    def __init__(self, address: str, client: Client, project: Path) -> None:
+        self.address = address
+        self.process_id: int | None = None
+        self.memory_bytes: int | None = None
+        self.how_it_ended = ""
+        self.exit_code: int | None = None
+        self._client = client
+        self._project = project
+        self._heard: deque[Any] = deque()
+        self._bell, self._rope = multiprocessing.Pipe(duplex=False)
+        self._is_ready = False
+        self._task: Future | None = None
+        self._asked: Any = None  # Dask's queues, to the worker and of files from it
+        self._files: Any = None
+        self._ends: list[Callable[[], Any]] = []
+        self._trouble: list[str] = []
+
+    def open(self, key: str, begin: Callable[[], Future]) -> None:
+        """Begins the task that it talks to."""
+        from distributed import Queue
+
+        self._asked, self._files = Queue(key, self._client), Queue(f"{key}-files", self._client)
+        self._ends = [self._asked.close, self._files.close]
+        self._task = begin()
+        self._ends.append(self._task.cancel)
+        self._task.add_done_callback(self._on_done)
+
+    def waitables(self) -> Sequence[Any]:
+        """What `multiprocessing.connection.wait` can wait for."""
+        return [self._bell]
+
+    def hear(self, message: Any) -> None:
+        """Takes a message, in a thread of Dask's."""
+        self._heard.append(message)
+        if not self._bell.poll():
+            self._rope.send_bytes(b"!")
+
+    def lose(self, how: str) -> None:
+        """Takes it that no message will come any more."""
+        self.hear(_Lost(how))
+
+    def send(self, message: Any) -> None:
+        """Sends a message; one to a worker that is lost is dropped."""
+        from nas_nb.workers.dask_task import FileSent
+
+        sent = [message]
+        if isinstance(message, Assignment):
+            self._trouble = []
+            files = files_for(self._project, message.task)
+            sent = [*(FileSent(name, data) for name, data in files.items()), message]
+        for one in map(pickle.dumps, sent):
+            self._reach(partial(self._asked.put, one, callback_timeout=ANSWERS_S))
+
+    def receive(self) -> list[Any]:
+        """Returns the messages that have come."""
+        while self._bell.poll():
+            self._bell.recv_bytes()
+        messages = []
+        while self._heard and self.exit_code is None:
+            messages += self._take(self._heard.popleft())
+        return messages
+
+    def kill(self) -> None:
+        """Ends the process, as soon as its Dask worker hears of it."""
+        if self.exit_code is None:
+            self.exit_code, self.how_it_ended = -9, ended_how(-9)
+        ends, self._ends = self._ends, []
+        if self._client.status == "running":
+            for end in ends:
+                self._reach(end)
+
+    def _take(self, message: Any) -> list[Any]:
+        """Returns what the search is to know of a message, and does the rest."""
+        from nas_nb.workers.dask_task import FileKept, FileRemoved, Gone
+
+        if isinstance(message, Ready) and self._is_ready:
+            # A worker of the same address runs the task anew: the one before has vanished.
+            self.kill()
+            message = _Lost(f"is gone with its Dask worker {self.address}")
+        self._is_ready |= isinstance(message, Ready)
+        if isinstance(message, _Lost):
+            self.exit_code, self.how_it_ended = _LOST, message.how
+        elif isinstance(message, Gone):
+            self.exit_code, self.how_it_ended = message.exit_code, ended_how(message.exit_code)
+        elif isinstance(message, FileKept | FileRemoved):
+            self._take_file(message.name, kept=isinstance(message, FileKept))
+        elif isinstance(message, Ended):
+            return [Ended(self._with_trouble(message.outcome))]
+        else:
+            return [message]
+        return []
+
+    def _take_file(self, name: str, *, kept: bool) -> None:
+        data = None
+        if kept:
+            data = self._reach(partial(self._files.get, callback_timeout=ANSWERS_S))
+        try:
+            if data is not None or not kept:
+                take_file(self._project, name, data)
+        except OSError as error:
+            self._trouble.append(f"{name} could not be kept: {reason_of(error)}")
+
+    def _with_trouble(self, outcome: Outcome) -> Outcome:
+        if not self._trouble:
+            return outcome
+        there = outcome.checkpoint and (self._project / "checkpoints" / outcome.checkpoint).exists()
+        note = "; ".join(filter(None, (outcome.note, *self._trouble)))
+        return replace(outcome, note=note, checkpoint=outcome.checkpoint if there else None)
+
+    def _reach(self, ask: Callable[[], Any]) -> Any:
+        """Asks the scheduler; where that fails the worker counts as lost."""
+        try:
+            return ask()
+        except Exception as error:  # noqa: BLE001 - a cluster ends at any moment, in many ways
+            self.lose(f"can't be reached ({reason_of(error)})")
+            return None
+
+    def _on_done(self, task: Future) -> None:
+        if task.status != "finished":  # else it has said how its process ended
+            self.lose(_failure(task))
