@@ -63,7 +63,8 @@ def test_post_build_adds_the_package_without_its_dependencies(build_pack, root):
 
 def test_requirements_are_those_of_the_package(root, project):
     binder = requirements((root / "binder" / "requirements.txt").read_text().splitlines())
-    package = requirements(project["dependencies"])
+    cluster = project["optional-dependencies"]["dask"]  # for the notebook on workers
+    package = requirements([*project["dependencies"], *cluster])
     shared = package.keys() - NOT_ON_BINDER
     assert binder.keys() == shared | ONLY_ON_BINDER
     assert {name: str(binder[name]) for name in shared} == {

@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import keras
+import keras_tuner as kt
 import numpy as np
 import pytest
 from keras import layers
@@ -25,9 +26,12 @@ from nas_nb.record.trial import Trial
 from nas_nb.workers.checkpoints import (
     CheckpointStore,
     TrainingStateStore,
+    files_for,
     foreign_files,
     load_checkpoint,
+    take_file,
 )
+from nas_nb.workers.trial_evaluation import TrialTask
 
 
 def small_model(units: int = 2) -> keras.Model:
@@ -412,3 +416,33 @@ def test_a_full_disk_keeps_what_was_there_and_leaves_no_half_file(
         assert seen.value.errno == errno.ENOSPC
     assert sorted(tiny_disk.rglob("*")) == before
     assert states.epochs_of(0) == 3
+
+
+def test_files_of_a_trial_travel_to_a_worker_without_the_folder_and_back(
+    states: TrainingStateStore, checkpoints: CheckpointStore, tmp_path: Path
+) -> None:
+    states.write(0, STATE)
+    states.write(1, STATE)
+    name = checkpoints.save(small_model(), small_model().get_weights(), 0, 0.5)
+    parent, trial = Trial(0, {}, "test", checkpoint=name), Trial(1, {}, "test")
+    task = TrialTask(trial, Fidelity(), kt.Objective("loss", "min"), parent)
+    files = files_for(tmp_path, task)
+    assert sorted(files) == [
+        "checkpoints/trial_000000.weights.h5",
+        "states/trial_000000.npz",
+        "states/trial_000001.npz",
+    ]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file, data in files.items():
+        take_file(elsewhere, file, data)
+    assert files_for(elsewhere, task) == files
+    take_file(elsewhere, "states/trial_000001.npz", None)
+    assert "states/trial_000001.npz" not in files_for(elsewhere, task)
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "states/../journal.jsonl", "states/x", "states"])
+def test_a_worker_can_not_write_another_file_of_the_project(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="is no file of a trial"):
+        take_file(tmp_path, name, b"")
+    assert list(tmp_path.iterdir()) == []

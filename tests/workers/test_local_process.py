@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import types
 from multiprocessing import spawn
 from pathlib import Path
@@ -20,8 +21,9 @@ from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.search.search import Search
 from nas_nb.search.settings import as_space
 from nas_nb.workers import capacity
+from nas_nb.workers.capacity import Capacity
 from nas_nb.workers.control import SearchState
-from nas_nb.workers.local_process import _script_left_out
+from nas_nb.workers.local_process import LocalProcesses, _script_left_out
 from nas_nb.workers.parcel import Parcel
 from tests.search.tiny import CHOICES, LONG, tiny_data, tiny_search
 
@@ -145,6 +147,23 @@ def test_what_cannot_be_sent_is_told_before_anything_is_written(tmp_path: Path) 
 def test_workers_that_make_no_sense_are_refused(given: Any, tmp_path: Path) -> None:
     with pytest.raises(SearchError, match=r"Expected `workers` to be .*Received: workers="):
         tiny_search(tmp_path / "run", workers=given)
+
+
+def test_what_a_killed_kernel_left_is_removed_and_what_a_living_one_has_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    living = LocalProcesses(parcel(tmp_path, tiny_data()), Capacity(1, 1))
+    for left in ("nas_nb-workers-left", "others"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "lock").touch()
+    here = {folder.name for folder in tmp_path.iterdir()}
+    for lock in tmp_path.glob("*/lock"):
+        os.utime(lock, (0, 0))
+    LocalProcesses(parcel(tmp_path, tiny_data()), Capacity(1, 1)).close()
+    assert {folder.name for folder in tmp_path.iterdir()} == here - {"nas_nb-workers-left"}
+    living.close()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["others"]
 
 
 def test_more_workers_than_the_memory_holds_are_refused(

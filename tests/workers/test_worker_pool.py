@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from nas_nb.errors import SearchError
+from nas_nb.search.race import Race
 from nas_nb.search.search import Search
 from nas_nb.workers import local_process, worker_pool
 from nas_nb.workers.capacity import Capacity
 from nas_nb.workers.control import SearchState
 from nas_nb.workers.messages import Refused
 from nas_nb.workers.parcel import Parcel
-from tests.search.tiny import LONG, eventually, tiny_search
+from tests.search.tiny import CHOICES, LONG, eventually, tiny_data, tiny_search
 from tests.workers.sleeping import SleepingLink, SleepingWorkers, score_of
 
 Employ = Callable[..., SleepingWorkers]
@@ -246,6 +247,31 @@ def test_a_worker_that_has_grown_is_replaced_after_its_trial(
     assert len(workers.links) == 4
 
 
+def test_several_objectives_and_a_prior_go_with_several_workers(
+    employ: Employ, tmp_path: Path
+) -> None:
+    employ()
+    two = {"objective": ["val_accuracy", "params"], "strategy": "nsga2", "workers": 3}
+    first = tiny_search(tmp_path / "first", max_trials=6, **two).run()
+    second = tiny_search(tmp_path / "second", max_trials=5, prior=first, **two).run()
+    assert statuses(second) == ["completed"] * 5
+    assert len(second.history.prior) == 6
+    assert {t.key for t in second.history}.isdisjoint(t.key for t in first.history)
+    assert second.pareto_front()
+
+
+def test_the_runs_of_a_race_have_the_workers_that_it_is_given(
+    employ: Employ, tmp_path: Path
+) -> None:
+    workers = employ()
+    asked: dict[str, Any] = {"strategies": ["random", "evolution"], "seeds": 1, "max_trials": 4}
+    race = Race(CHOICES, tiny_data(), directory=tmp_path, epochs=1, workers=2, **asked).run()
+    assert len(workers.links) == 4
+    histories = [*race.histories.values()]
+    assert [len(history.completed) for history in histories] == [4, 4]
+    assert all({trial.worker for trial in history} == {0, 1} for history in histories)
+
+
 def test_workers_join_and_leave_while_the_search_runs(employ: Employ, tmp_path: Path) -> None:
     employ(slow)
     search = tiny_search(tmp_path / "run", workers=1, max_trials=6, epochs=LONG).start()
@@ -261,8 +287,8 @@ def test_workers_join_and_leave_while_the_search_runs(employ: Employ, tmp_path: 
     assert eventually(lambda: [worker.number for worker in search.workers] == [0])
     assert statuses(search) == ["running", "completed", "completed"]
     search.steer.stop_trial(0)
-    assert eventually(lambda: [trial.worker for trial in search.history.pending] == [0])
-    assert len(search.history) == 4
+    assert eventually(lambda: len(search.history) == 4)
+    assert eventually(lambda: [t.worker for t in search.history.pending] == [0])
     search.stop()
     search.wait()
 
