@@ -1,1 +1,1 @@
-"""WHERE trials run: in the kernel's own thread; (later) processes and Dask."""
+"""WHERE trials run: in the kernel's own thread, in processes, on a Dask cluster."""

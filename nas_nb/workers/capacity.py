@@ -1,4 +1,7 @@
-"""How many worker processes this machine has cores and memory for; which GPU each gets."""
+"""How many worker processes this machine has cores and memory for; which GPU each gets.
+
+A Dask worker imports this, and loads no Keras for it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from typing import Any
 import psutil
 
 from nas_nb.errors import SearchError, check_whole, shown
-from nas_nb.evaluate.backend import WARN_AT, container_bytes
 
 KERNEL = "kernel"
 AUTO = "auto"
@@ -99,6 +101,8 @@ def cores() -> int:
 
 def free_bytes() -> int:
     """Returns the memory that is free: of the machine, or of what its container gives."""
+    from nas_nb.evaluate.backend import container_bytes
+
     free = int(psutil.virtual_memory().available)
     given = container_bytes()
     return free if given is None else min(free, given - int(psutil.Process().memory_info().rss))
@@ -106,6 +110,8 @@ def free_bytes() -> int:
 
 def recycle_bytes(count: int) -> int:
     """Returns the memory at which a worker is replaced: its share, the kernel's left out."""
+    from nas_nb.evaluate.backend import WARN_AT, container_bytes
+
     whole = container_bytes() or int(psutil.virtual_memory().total)
     return int(WARN_AT * whole / (count + 1))
 

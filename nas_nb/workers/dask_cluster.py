@@ -269,15 +269,12 @@ class DaskLink:
 
     def send(self, message: Any) -> None:
         """Sends a message; one to a worker that is lost is dropped."""
-        from nas_nb.workers.dask_task import FileSent
-
-        sent = [message]
+        sent = {"": pickle.dumps(message)}
         if isinstance(message, Assignment):
             self._trouble = []
-            files = files_for(self._project, message.task)
-            sent = [*(FileSent(name, data) for name, data in files.items()), message]
-        for one in map(pickle.dumps, sent):
-            self._reach(partial(self._asked.put, one, callback_timeout=ANSWERS_S))
+            sent = {**files_for(self._project, message.task), **sent}
+        for item in sent.items():
+            self._reach(partial(self._asked.put, item, callback_timeout=ANSWERS_S))
 
     def receive(self) -> list[Any]:
         """Returns the messages that have come."""

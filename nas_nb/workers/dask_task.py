@@ -29,14 +29,6 @@ _FOLDERS = ("checkpoints", "states")
 
 
 @dataclass(frozen=True)
-class FileSent:
-    """To a worker: a file that the next trial needs."""
-
-    name: str  # in the project's folder
-    data: bytes
-
-
-@dataclass(frozen=True)
 class FileKept:
     """From a worker: a file of its trial, whose content is the next in the queue of files."""
 
@@ -111,7 +103,7 @@ class _Host:
             self._child.kill()
             self._child.receive()
             self._send(Gone(self._child.exit_code or 0))
-            self._asked.put(pickle.dumps(None))  # the thread that listens ends
+            self._asked.put(("", b""))  # the thread that listens ends
             self._asked.close()
             self._files.close()
 
@@ -121,24 +113,25 @@ class _Host:
         return task is not None and task.state not in ("cancelled", "released")
 
     def _listen(self) -> None:
+        """Takes what the kernel sends: files that the next trial needs, and messages."""
         while True:
             try:
-                message = pickle.loads(self._asked.get())
+                name, data = self._asked.get()
             except Exception:  # noqa: BLE001 - the scheduler is gone, and this worker with it
                 return
-            if message is None:
-                return
-            if isinstance(message, FileSent):
-                self._write(message)
+            if name:
+                self._write(name, data)
+            elif data:
+                self._child.pass_on(data)  # to read it would load Keras here, too
             else:
-                self._child.send(message)
+                return
 
-    def _write(self, sent: FileSent) -> None:
-        file = self._folder / sent.name
+    def _write(self, name: str, data: bytes) -> None:
+        file = self._folder / name
         with suppress(OSError):  # without it the trial starts anew, and says so
             file.parent.mkdir(exist_ok=True)
-            write_whole(file, [sent.data], sync=False)
-            self._known[sent.name] = file.stat().st_mtime_ns
+            write_whole(file, [data], sync=False)
+            self._known[name] = file.stat().st_mtime_ns
 
     def _send(self, message: Any) -> None:
         told = (self._child.process_id, self._child.memory_bytes, pickle.dumps(message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from filelock import FileLock, Timeout
 
-from nas_nb.evaluate.backend import on_tensorflow
 from nas_nb.workers.capacity import Capacity, capacity, gpus, recycle_bytes
 from nas_nb.workers.messages import ended_how
 from nas_nb.workers.start import start
@@ -117,6 +117,11 @@ class LocalLink:
         with suppress(OSError, ValueError):
             self._connection.send(message)
 
+    def pass_on(self, pickled: bytes) -> None:
+        """Sends a message that was pickled elsewhere."""
+        with suppress(OSError, ValueError):
+            self._connection.send_bytes(pickled)
+
     def receive(self) -> list[Any]:
         """Returns the messages that have come, also the last ones of a process that is gone."""
         messages = []
@@ -161,11 +166,19 @@ class LocalLink:
 def _context() -> Any:
     # A fork of a process that has run nothing is safe, and takes a tenth of the time of a new one.
     # What else Keras runs on has threads as soon as it is imported.
-    if not sys.platform.startswith("linux") or not on_tensorflow():
+    if not sys.platform.startswith("linux") or not _on_tensorflow():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nas_nb.workers.start", "nas_nb.workers.worker_process"])
     return context
+
+
+def _on_tensorflow() -> bool:
+    if "keras" not in sys.modules:  # a Dask worker: its child loads it, and it does not
+        return os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    from nas_nb.evaluate.backend import on_tensorflow
+
+    return on_tensorflow()
 
 
 @contextmanager
