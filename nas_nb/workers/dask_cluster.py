@@ -105,8 +105,9 @@ class DaskWorkers:
 
     def close(self) -> None:
         """Leaves the cluster to its owner."""
-        for link in self._links.values():
-            link.kill()
+        while self._links:
+            self._links.popitem()[1].kill()
+        self._parcel = None  # the cluster forgets the data
         with suppress(Exception):
             if self._hears:
                 self._client.unsubscribe_topic(self._topic)
