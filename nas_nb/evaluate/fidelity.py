@@ -1,4 +1,4 @@
-"""`Fidelity`: epochs, data share, resolution, executions; space and data at a fidelity."""
+"""`Fidelity`: epochs, data share, executions; space and data at a fidelity."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from nas_nb.errors import (
     LARGEST,
-    DataError,
     NasError,
-    SpaceError,
     check_type,
     check_whole,
     shown,
 )
-from nas_nb.evaluate.costs import without_weights
-from nas_nb.evaluate.global_state import seeded
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -35,7 +30,6 @@ class Fidelity:
     epochs: int = 10  # in all, those of a continued trial included
     batch_size: int = 32  # the last batch may be smaller
     data_fraction: float = 1.0  # of the training samples, above 0 to 1
-    resolution: float = 1.0  # of height and width, above 0 to 1
     executions_per_trial: int = 1  # trainings from different seeds
     patience: int | None = None  # epochs without improvement; None for no such end
     min_delta: float = 0.0  # the least improvement that counts
@@ -46,10 +40,9 @@ class Fidelity:
             check_whole("", name, getattr(self, name), 1)
         if self.patience is not None:
             check_whole("", "patience", self.patience, 1)
-        for name in ("data_fraction", "resolution"):
-            _check_number(
-                name, getattr(self, name), "above 0 and at most 1", 0 < _of(self, name) <= 1
-            )
+        fraction = self.data_fraction
+        legal = 0 < _of(self, "data_fraction") <= 1
+        _check_number("data_fraction", fraction, "above 0 and at most 1", legal)
         _check_number("min_delta", self.min_delta, "0 or more", _of(self, "min_delta") >= 0)
 
         check_type("prune", self.prune, bool, "True or False")
@@ -62,7 +55,7 @@ class Fidelity:
         """Whether it is less than `full` in something, so that the trial may be promoted."""
         return any(
             getattr(self, name) < getattr(full, name)
-            for name in ("epochs", "data_fraction", "resolution", "executions_per_trial")
+            for name in ("epochs", "data_fraction", "executions_per_trial")
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -120,84 +113,26 @@ def nested_order(data: Data, seed: int) -> npt.NDArray[np.intp]:
     return np.lexsort((rng.permutation(len(labels)), places))
 
 
-_ROWS = 1024
-SMALLEST = 4
-"""Rows and columns that an image has at least: less holds no picture."""
-
-
-def smaller_images(data: Data, resolution: float) -> Data:
-    """Returns the data with every image made smaller, in all three parts."""
-    if resolution >= 1:
-        return data
-    if len(data.spec.input_shape) != 3:
-        raise DataError(
-            "Expected images, samples of shape (height, width, channels), for a resolution below "
-            f"1. Received: samples of shape {data.spec.input_shape} and "
-            f"resolution={resolution:g}. For other data `data_fraction` and `epochs` make trials "
-            "cheaper."
-        )
-    return replace(
-        data,
-        x_train=scaled_images(data.x_train, resolution),
-        x_val=scaled_images(data.x_val, resolution),
-        x_test=scaled_images(data.x_test, resolution),
-    )
-
-
-def scaled_images(images: npt.NDArray[Any], resolution: float) -> npt.NDArray[Any]:
-    """Averages over what falls into a new pixel, so that small structures don't flicker."""
-    size = [min(side, max(SMALLEST, round(resolution * side))) for side in images.shape[1:3]]
-    scaled = np.empty((len(images), *size, images.shape[-1]), images.dtype)
-    whole = images.dtype.kind in "iu"
-    for first in range(0, len(images), _ROWS):
-        some = images[first : first + _ROWS].astype("float32")
-        small = keras.ops.image.resize(some, size, antialias=True, data_format="channels_last")
-        numbers = keras.ops.convert_to_numpy(small)
-        scaled[first : first + _ROWS] = np.rint(numbers) if whole else numbers
-    return scaled
-
-
 KEPT_FIDELITIES = 4
 """How many fidelities keep their copy of the data in memory."""
 
 
 class FidelityCache:
-    """Makes space and data for a fidelity, once for all trials that share it."""
+    """Gives space and data at a fidelity; makes the data once for all trials that share it."""
 
     def __init__(self, space: SearchSpace, data: Data, seed: int) -> None:
         self._space = space
         self._data = data
         self._seed = seed
         self._lock = threading.Lock()
-        self._made: dict[tuple[float, float], tuple[SearchSpace, Data]] = {}
+        self._made: dict[float, Data] = {}
 
     def of(self, fidelity: Fidelity) -> tuple[SearchSpace, Data]:
-        """Returns the space and the data of a fidelity; raises for a resolution that can't be."""
-        key = fidelity.data_fraction, fidelity.resolution
+        """Returns the space and the data of a fidelity."""
+        fraction = fidelity.data_fraction
         with self._lock:
-            made = self._made.pop(key, None) or self._make(*key)
-            self._made[key] = made
+            made = self._made.pop(fraction, None) or subset(self._data, fraction, self._seed)
+            self._made[fraction] = made
             while len(self._made) > KEPT_FIDELITIES:
                 del self._made[next(iter(self._made))]
-            return made
-
-    def _make(self, fraction: float, resolution: float) -> tuple[SearchSpace, Data]:
-        small = smaller_images(self._data, resolution)
-        space = self._space if small is self._data else self._for_smaller(small, resolution)
-        return space, subset(small, fraction, self._seed)
-
-    def _for_smaller(self, small: Data, resolution: float) -> SearchSpace:
-        space = self._space.for_data(small.spec)
-        shape = small.spec.input_shape
-        with seeded(0), without_weights():
-            model = space.build_values(space.domain.complete({}))
-        takes = tuple(model.input_shape[1:]) if hasattr(model, "input_shape") else shape
-        fits = all(side in (None, wanted) for side, wanted in zip(takes, shape, strict=True))
-        if not fits or space.domain.to_json() != self._space.domain.to_json():
-            raise SpaceError(
-                f"Expected a space that builds its models for the images it is given, of {shape} "
-                f"at resolution={resolution:g}. Received: models for {takes}. Take a space that "
-                "is bound to the data (a dict, or one of nas.spaces), or leave the input's height "
-                "and width None."
-            )
-        return space
+            return self._space, made

@@ -142,7 +142,6 @@ _SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "epochs": (int, "N", "epochs per trial"),
     "batch-size": (int, "N", "samples a batch"),
     "data-fraction": (float, "SHARE", "of the training samples that trials are trained on"),
-    "resolution": (float, "SHARE", "of an image's height and width"),
     "executions-per-trial": (int, "N", "trainings of each candidate, whose mean is its score"),
     "patience": (int, "N", "epochs without improvement after which a trial ends"),
     "min-delta": (float, "X", "what counts as improvement"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Trial, Value, Values
 
 FRONT = ("macs", "latency_s", "front")
-# Only where a trial, or the search, has something to say of them.
+# Only where a trial, or the search, has something to say of them; resolution: in old journals.
 GRANTS = ("data_fraction", "resolution", "executions_per_trial", "spread", "parent")
 FIRST = ("score", "status", "epochs", "params", "duration_s")
 LAST = ("reason", "origin", "note")

@@ -156,6 +156,8 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     if not history.opened:
         return
     earlier = history.opened[-1]
+    for said in (earlier, *({"fidelity": trial.fidelity} for trial in history)):
+        check_no_smaller_images(said, folder)
     fields = ["space", "objective", "direction", "minimised", "seed", "fidelity"]
     if not earlier.get("identity"):
         fields.insert(1, "data")
@@ -168,6 +170,17 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
         found = search_differences(history, opening)
     if found:
         raise _other_search(history, folder, f"other data or code: {'; '.join(found)}")
+
+
+def check_no_smaller_images(said: Mapping[str, Any], folder: Path) -> None:
+    """Refuses a search with `resolution`, a fidelity that was withdrawn: nothing can compare."""
+    if "resolution" in (said.get("fidelity") or {}):
+        raise SearchError(
+            f"The search in {folder} trained on smaller images (resolution="
+            f"{said['fidelity']['resolution']!r}), which was withdrawn: it can be read and no "
+            f"longer go on. See it with nas.replay({str(folder)!r}), or begin another search on "
+            "images that were made smaller beforehand."
+        )
 
 
 def _other_search(history: History, folder: Path, difference: str) -> SearchError:
@@ -220,6 +233,7 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
     # What code asked for then: `Search` finds out itself what steering has made of it.
     asked = {**opening, **(opening.get("given") or {})}
     _check_given(opening, asked, given, folder)
+    check_no_smaller_images(opening, folder)
     found = {"directory": folder, "name": opening.get("search"), "seed": opening["seed"]}
     with interpreting("an objective", number, path):
         found["objective"] = _objective(opening)

@@ -82,8 +82,6 @@ class Search:
         batch_size: Samples a batch, 1 or more.
         data_fraction: Share of the training samples that trials are trained on, above 0 to 1; every
             class keeps its share. Validation and test are on all of theirs.
-        resolution: Share of an image's height and width, above 0 to 1: images are made smaller,
-            and candidates are built for the smaller ones.
         executions_per_trial: Trainings of a candidate from different seeds, 1 or more; the score is
             their mean, and `trials` shows their spread.
         patience: Epochs without improvement after which a trial ends early, 1 or more; default:
@@ -117,7 +115,6 @@ class Search:
         epochs: int = 10,
         batch_size: int = 32,
         data_fraction: float = 1.0,
-        resolution: float = 1.0,
         executions_per_trial: int = 1,
         patience: int | None = None,
         min_delta: float = 0.0,
@@ -149,7 +146,6 @@ class Search:
                 epochs,
                 batch_size,
                 data_fraction,
-                resolution,
                 executions_per_trial,
                 patience,
                 min_delta,

@@ -67,8 +67,6 @@ class Settings:
         if not self.identity:
             identity = search_identity(self.space, self.data, self.strategy)
             object.__setattr__(self, "identity", identity)
-        if self.fidelity.resolution < 1:
-            self.fidelity_cache.of(self.fidelity)  # refused now, where it makes no sense
 
     @property
     def steps_per_epoch(self) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas_nb.errors import NasError, SearchError, printable, reason_of
-from nas_nb.evaluate.fidelity import Fidelity, scaled_images
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.formats import build_optimizer
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.data.dataset import Data
+    from nas_nb.evaluate.fidelity import Fidelity
     from nas_nb.export.formats import SavedFile
     from nas_nb.export.training_script import TrainingPlan
     from nas_nb.record.history import History
@@ -121,21 +120,16 @@ class SearchTrial:
     @property
     def space(self) -> SearchSpace:
         """The search space, bound to `data`."""
-        return self._space_and_data[0]
+        return self._settings.space
 
     @property
     def data(self) -> Data:
-        """What it was trained on; at a lower resolution the smaller images."""
-        return self._space_and_data[1]
+        """The data of the search; of its training rows a trial may have got a share."""
+        return self._settings.data
 
     @property
     def _granted(self) -> Fidelity:
         return self._settings.fidelity.granted(self.record.fidelity)
-
-    @property
-    def _space_and_data(self) -> tuple[SearchSpace, Data]:
-        # At a lower resolution it was built for smaller images. The share was of the training.
-        return self._settings.fidelity_cache.of(replace(self._granted, data_fraction=1.0))
 
     @property
     def architecture(self) -> Architecture:
@@ -335,9 +329,6 @@ class SearchTrial:
         """
         model, whole = self._trained, self._settings.data
         numbers = model_input(x, whole)
-        resolution = self._granted.resolution
-        if resolution < 1:
-            numbers = scaled_images(numbers, resolution)
         outputs = np.asarray(model.predict(numbers, verbose=0))
         if whole.task.has_quantities:
             return in_own_units(outputs, x, whole)

@@ -367,8 +367,7 @@ class Proposal:
         values: The architecture's choices.
         fidelity: What differs from the search's own grant: "epochs" (in all, those of the
             parent that is continued included), "data_fraction" (of the training samples, above 0 to
-            1), "resolution" (of images, above 0 to 1), "executions_per_trial" (trainings from
-            different seeds).
+            1), "executions_per_trial" (trainings from different seeds).
         parent: The trial whose weights it starts from, or None. With the same values it is
             continued, optimizer's state included; with others it inherits what overlaps.
 
@@ -418,7 +417,7 @@ class RandomSubstitute(Proposal):
 
 
 WHOLE_FIDELITIES = ("epochs", "executions_per_trial")
-SHARE_FIDELITIES = ("data_fraction", "resolution")
+SHARE_FIDELITIES = ("data_fraction",)
 
 _MUTATIONS = 64
 

@@ -219,7 +219,7 @@ def _point(answer: object, name: str, domain: Domain, history: History) -> dict[
 
 def _told(trial: Trial | Proposal, history: History) -> tuple[dict[str, Any], int | None]:
     """What a trial is granted in all, and the trial of another architecture it starts from."""
-    usual = {"data_fraction": 1, "resolution": 1, "executions_per_trial": 1, **history.granted}
+    usual = {"data_fraction": 1, "executions_per_trial": 1, **history.granted}
     granted = {
         name: trial.fidelity.get(name, usual.get(name))
         for name in (*WHOLE_FIDELITIES, *SHARE_FIDELITIES)

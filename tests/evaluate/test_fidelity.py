@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nas_nb.data.dataset import Data
-from nas_nb.errors import DataError, NasError
-from nas_nb.evaluate.fidelity import Fidelity, nested_order, smaller_images, subset
+from nas_nb.errors import NasError
+from nas_nb.evaluate.fidelity import Fidelity, nested_order, subset
 
 
 def labelled(count: int = 200) -> Data:
@@ -52,7 +52,6 @@ def test_the_smallest_part_has_every_class_and_samples_keep_their_labels() -> No
 def test_all_of_it_is_the_data_itself() -> None:
     whole = labelled()
     assert subset(whole, 1.0, seed=0) is whole
-    assert smaller_images(whole, 1.0) is whole
 
 
 def test_quantities_are_drawn_at_random() -> None:
@@ -61,43 +60,12 @@ def test_quantities_are_drawn_at_random() -> None:
     assert len(subset(data, 0.25, seed=0).x_train) == 15
 
 
-def pictures(dtype: str = "float32") -> Data:
-    rng = np.random.default_rng(0)
-    values = rng.random((40, 8, 12, 1)) * (255 if dtype == "uint8" else 1)
-    parts = {"train": slice(20), "val": slice(20, 30), "test": slice(30, 40)}
-    fields = {f"x_{name}": values[rows].astype(dtype) for name, rows in parts.items()}
-    labels = np.arange(40) % 2
-    fields |= {f"y_{name}": labels[rows] for name, rows in parts.items()}
-    return Data(name="pictures", task="binary", classes=("a", "b"), **fields)
-
-
-def test_images_are_averaged_down_in_all_parts_and_keep_their_type() -> None:
-    for dtype in ("float32", "uint8"):
-        whole = pictures(dtype)
-        half = smaller_images(whole, 0.5)
-        assert half.spec.input_shape == (4, 6, 1)
-        assert half.x_train.dtype == whole.x_train.dtype
-        assert len(half.x_val) == len(half.x_test) == 10
-        assert np.array_equal(half.y_train, whole.y_train)
-        means = whole.x_train.astype(float).mean(axis=(1, 2, 3))
-        assert np.allclose(half.x_train.astype(float).mean(axis=(1, 2, 3)), means, rtol=0.15)
-
-
-def test_an_image_has_four_rows_at_least() -> None:
-    assert smaller_images(pictures(), 0.01).spec.input_shape == (4, 4, 1)
-
-
-def test_what_is_no_image_has_no_resolution() -> None:
-    with pytest.raises(DataError, match=r"samples of shape \(2,\) and resolution=0.5"):
-        smaller_images(labelled(), 0.5)
-
-
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"data_fraction": 0}, "above 0 and at most 1"),
         ({"data_fraction": 1.5}, "above 0 and at most 1"),
-        ({"resolution": "half"}, "above 0 and at most 1"),
+        ({"data_fraction": "half"}, "above 0 and at most 1"),
         ({"executions_per_trial": 0}, "1 or more"),
         ({"patience": 0}, "1 or more"),
         ({"min_delta": -1}, "0 or more"),

@@ -13,7 +13,7 @@ from nas_nb.notebook.report import Report
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial, tell
-from tests.notebook.test_panel import TITLES, shown
+from tests.notebook.panel.test_panel import TITLES, shown
 
 # Whatever names how many trials ended, or which of them is the best, in any view.
 COUNTS = (

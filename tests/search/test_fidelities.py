@@ -4,25 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
 import nas_nb as nas
-from nas_nb.data.dataset import Data
-from nas_nb.errors import NasError, SearchError, SpaceError
-from nas_nb.search.search import Search
+from nas_nb.errors import SearchError
 from nas_nb.strategy.base import Proposal
 from tests.search.test_continuation import VALUES, search_of
 from tests.search.tiny import CHOICES, said, tiny_data, tiny_search
-
-IMAGES = {"layers": ["Conv2D"], "units": [2], "activations": ["relu"], "depth": [1]}
-
-
-def pictures() -> Data:
-    rng = np.random.default_rng(0)
-    x = rng.random((60, 8, 8, 1)).astype("float32")
-    return Data.from_arrays(x, np.where(x.mean(axis=(1, 2, 3)) > 0.5, "light", "dark"), seed=0)
 
 
 def test_a_grant_of_the_search_is_shown_kept_and_needed_to_go_on(tmp_path: Path):
@@ -78,48 +67,6 @@ def test_patience_ends_a_trial_as_keras_would_and_says_so(tmp_path: Path):
     assert said(trial) == f"ended at epoch {trial.epochs}: no better for 2 epochs"
     scores = [logs["val_accuracy"] for logs in trial.curve]
     assert max(scores[-2:]) <= max(scores[:-2]) + 0.01
-
-
-def test_smaller_images_make_smaller_candidates_and_the_best_takes_them(tmp_path: Path):
-    search = Search(
-        IMAGES, pictures(), max_trials=1, epochs=1, resolution=0.5, directory=tmp_path
-    ).run()
-    assert search.best.model().input_shape == (None, 4, 4, 1)
-    assert set(search.best.evaluate()) == {"accuracy", "loss"}
-    assert search.trials["resolution"][0] == 0.5
-
-
-def flexible(hp: Any) -> keras.Model:
-    inputs = keras.Input((None, None, 1))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(hp.Int("units", 2, 3), 3)(inputs))
-    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(x))
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def fixed(hp: Any) -> keras.Model:
-    inputs = keras.Input((8, 8, 1))
-    x = layers.Flatten()(layers.Conv2D(hp.Int("units", 2, 3), 3)(inputs))
-    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(x))
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def test_models_of_the_users_own_are_asked_whether_they_take_smaller_images(tmp_path: Path):
-    given: dict[str, Any] = {"max_trials": 1, "epochs": 1, "strategy": "random"}
-    half = Search(flexible, pictures(), resolution=0.5, directory=tmp_path, **given).run()
-    assert half.history[0].status == "completed"
-    with pytest.raises(SpaceError, match=r"models for \(8, 8, 1\)"):
-        Search(fixed, pictures(), resolution=0.5, **given)
-
-
-def test_a_resolution_that_makes_no_sense_is_refused_or_a_row_with_its_reason(tmp_path: Path):
-    with pytest.raises(NasError, match="Expected images"):
-        tiny_search(tmp_path / "never", resolution=0.5)
-    low = Proposal(VALUES, {"resolution": 0.5})
-    search = search_of(tmp_path, low, epochs=1).run()
-    assert search.trials["status"][0] == "failed"
-    assert "Expected images" in search.trials["reason"][0]
 
 
 def test_a_trial_that_cannot_win_is_ended_and_says_what_it_could_not_reach(tmp_path: Path):

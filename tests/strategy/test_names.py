@@ -23,7 +23,7 @@ def marked(name: str) -> Any:
     return pytest.param(name, marks=pytest.mark.tensorflow) if own else name
 
 
-@pytest.mark.parametrize("name", map(marked, STRATEGIES))
+@pytest.mark.parametrize("name", [marked(name) for name in STRATEGIES])
 def test_every_name_makes_its_strategy_bound_to_the_space(name: str) -> None:
     made = make_strategy(name, chain())
     assert type(made) is STRATEGIES[name]

@@ -35,7 +35,7 @@ class Twice(Strategy):
         ({"epochs": 0}, "1 or more"),
         ({"epochs": 1.5}, "whole number"),
         ({"data_fraction": 0.0}, "above 0"),
-        ({"resolution": 2.0}, "at most 1"),
+        ({"data_fraction": 2.0}, "at most 1"),
         ({"data_fraction": "0.5"}, "a number above 0"),
         (3, r"to be a dict.*Received: 3 \(of type int\)"),
         ({"epoch": 3}, "one of epochs"),

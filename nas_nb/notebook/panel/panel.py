@@ -23,11 +23,9 @@ from nas_nb.notebook.output import PANEL_CSS, css_with_keys, no_bundle, panel_bu
 from nas_nb.notebook.panel.configure_tab import SettingsView
 from nas_nb.notebook.panel.drawings import Drawings
 from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection, row
-from nas_nb.notebook.panel.insights_tab import InsightsTab
-from nas_nb.notebook.panel.run_tab import RunTab
 from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.steer_tab import SteerTab
-from nas_nb.notebook.panel.tabs import PanelContext, Tab
+from nas_nb.notebook.panel.tabs import InsightsTab, PanelContext, RunTab, Tab
 from nas_nb.notebook.panel.touch import WIDEST, Touch, page_fit
 from nas_nb.notebook.panel.trials_tab import TrialsTab
 from nas_nb.notebook.plots.figures import overview

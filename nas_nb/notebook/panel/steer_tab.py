@@ -13,8 +13,7 @@ import numpy as np
 
 from nas_nb.errors import NasError, SearchError, StrategyError
 from nas_nb.notebook.panel.inputs import alert_html, named, row
-from nas_nb.notebook.panel.limit_fields import LimitFields
-from nas_nb.notebook.panel.settings_form import OptionsForm, strategies_offered
+from nas_nb.notebook.panel.settings_form import LimitFields, OptionsForm, strategies_offered
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import budget_text, by_number, score_text, value_text

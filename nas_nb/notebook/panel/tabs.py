@@ -1,12 +1,22 @@
-"""`Tab`: one place of the panel; `PanelContext`: what all of them work with."""
+"""`Tab`, one place of the panel; the places Run and Insights, which show plots."""
 
 from __future__ import annotations
 
+import html
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from nas_nb.notebook.plots.figures import Picture
+import ipywidgets as widgets
+
+from nas_nb.explain.prediction import ENOUGH
+from nas_nb.notebook import tables, wording
+from nas_nb.notebook.log import log_html
+from nas_nb.notebook.panel.inputs import named, row, sides
+from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, cost_names, overview
+from nas_nb.notebook.plots.pareto import FIDELITIES
 from nas_nb.notebook.plots.plot import PlotContext
+from nas_nb.notebook.plots.scores import OVER
+from nas_nb.notebook.report import summary_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +25,7 @@ if TYPE_CHECKING:
     from nas_nb.notebook.panel.inputs import TrialSelection
     from nas_nb.notebook.plots.plot import Plot
     from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.record.history import History
     from nas_nb.search.search import Search
 
 
@@ -61,3 +72,118 @@ class Tab(ABC):
     @abstractmethod
     def paint(self, now: Snapshot) -> None:
         """Brings it up to date. Called by the painter, and only while it is the one in view."""
+
+
+class RunTab(Tab):
+    """Scores and learning curves, the incumbent, and the log."""
+
+    title = "Run"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        self.picture = context.pictures[OVERVIEW] = overview(white=False)
+        self.picture.fit(context.page["width"], context.page["sharpness"])
+        self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
+        self._best: int | None = None
+        self._workers = widgets.HTML()
+        parts = (widgets.HTML() for _ in range(5))
+        self._image, self._fidelity_image, self._incumbent, self._diagram, self._log = parts
+        self._incumbent.add_class("nas-side-by-side")
+        self.log = widgets.ToggleButton(description="Log", layout={"width": "80px"})
+        for control in (self.log, self.over):
+            control.observe(lambda _: context.on_input(), "value")
+        card = sides(self._incumbent, self._diagram)
+        self.widget = widgets.VBox(
+            [self.over, self._workers, self._image, self._fidelity_image, card, self.log, self._log]
+        )
+
+    def paint(self, now: Snapshot) -> None:
+        """Brings pictures, tables and log up to date."""
+        history = now.history
+        incumbent = tables.incumbent_table(history)
+        log = log_html(history) if self.log.value else ""
+        # The slow part, before any is shown.
+        # A ring that follows the best would say nothing.
+        chosen, over = self._context.selection.chosen, self.over.value
+        self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
+        fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
+        self._image.value, self._fidelity_image.value = self.picture.html(), fidelities
+        self._workers.value = html.escape(wording.workers_text(now))
+        self._incumbent.value, self._diagram.value, self._log.value = incumbent, diagram, log
+
+    def _drawn_fidelities(self, now: Snapshot) -> str:
+        if not _several_fidelities(now.history):
+            return ""
+        picture = self._context.picture(FIDELITIES)
+        picture.draw(self._context.plot_context(now))
+        return picture.html()
+
+    def _drawn_diagram(self, now: Snapshot) -> str:
+        """Returns the incumbent's diagram once it has been one for two frames: it takes a model."""
+        trial, before = now.history.incumbent, self._best
+        self._best = None if trial is None else trial.number
+        if trial is None or (now.state.live and trial.number != before):
+            return ""
+        return self._context.drawings.diagram(trial)
+
+
+def _several_fidelities(history: History) -> bool:
+    return len({trial.epochs_granted for trial in history.completed}) > 1
+
+
+_DEAR = ("importance", "effects")
+
+
+class InsightsTab(Tab):
+    """The plots that have a title, with the selected trial marked."""
+
+    title = "Insights"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__(context)
+        self._plots = {plot.title: plot for plot in PLOTS.values() if plot.title}
+        self._learned: dict[str, int] = {}
+        self.view = widgets.ToggleButtons(options=list(self._plots), description="View")
+        self.view.add_class("nas-view")
+        costs = [*dict.fromkeys((*context.search.settings.minimised, "params", "macs"))]
+        self.cost = widgets.Dropdown(options=costs, **named("Cost", 170))
+        self._summary, self._about, self._image = (widgets.HTML() for _ in range(3))
+        self._summed = 0
+        for control in (self.view, self.cost):
+            control.observe(lambda _: context.on_input(), "value")
+        self.widget = widgets.VBox(
+            [self._summary, row(self.view, self.cost), self._about, self._image]
+        )
+
+    def paint(self, now: Snapshot) -> None:
+        """Draws the plot in view, if it would look different."""
+        plot = self._plots[self.view.value]
+        self._summarise(now)
+        self._offer_costs(now)
+        picture, count = self._context.picture(plot), len(now.history.completed)
+        # What is dear to compute is so when there are a tenth more trials, and at the end.
+        known = self._learned.get(plot.name, 0)
+        grown = count > 1.1 * known or count < ENOUGH or not now.state.live
+        if plot.name not in _DEAR or grown or picture.stale:
+            picture.draw(self._context.plot_context(now, self.cost.value))
+            self._learned[plot.name] = known = count
+        basis = "" if known == count else f" Learned from the first {known} of {count} trials."
+        self.cost.layout.display = "" if plot.name == "pareto" else "none"
+        self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'
+        self._image.value = picture.html()
+
+    def _summarise(self, now: Snapshot) -> None:
+        """Says above the plots why the search ended as it did, once it has."""
+        if now.state.live:
+            self._summary.value, self._summed = "", 0
+        elif now.history.version != self._summed:
+            self._summed = now.history.version
+            told = html.escape(summary_text(now))
+            self._summary.value = f'<p class="nas-about">{told}</p>' if told else ""
+
+    def _offer_costs(self, now: Snapshot) -> None:
+        known: list[Any] = [*dict.fromkeys((*self.cost.options, *cost_names(now.history)))]
+        if known != list(self.cost.options):
+            value = self.cost.value
+            self.cost.options = known
+            self.cost.value = value

@@ -10,7 +10,7 @@ import pytest
 from keras import layers, regularizers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import assert_same, by_engine, images, vectors
+from tests.evaluate.compiled.paths import assert_same, by_engine, images, vectors
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,7 @@ from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.trainer import register_choices
-from tests.evaluate.engine.paths import by_engine, vectors
+from tests.evaluate.compiled.paths import by_engine, vectors
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import assert_same, images
+from tests.evaluate.compiled.paths import assert_same, images
 
 pytestmark = pytest.mark.tensorflow
 

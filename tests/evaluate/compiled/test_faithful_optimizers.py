@@ -11,7 +11,7 @@ import pytest
 from keras import layers, optimizers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import assert_same, by_engine, images
+from tests.evaluate.compiled.paths import assert_same, by_engine, images
 
 pytestmark = pytest.mark.tensorflow
 

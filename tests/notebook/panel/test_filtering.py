@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.errors import NasError
-from nas_nb.notebook.panel.trial_filter import matching
+from nas_nb.notebook.panel.trials_tab import matching
 from tests.notebook.fakes import FAILED, add_trial, history_of
 
 

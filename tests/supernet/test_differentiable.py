@@ -14,7 +14,7 @@ from nas_nb.strategy.weight_sharing import MixingWeights
 from nas_nb.supernet.choices import Noise, Path
 from nas_nb.supernet.differentiable import DartsConfig, DifferentiableSupernet
 from nas_nb.supernet.layers import CallContext
-from tests.evaluate.supernet.made import stripes
+from tests.supernet.made import stripes
 
 pytestmark = pytest.mark.tensorflow
 

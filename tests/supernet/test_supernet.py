@@ -14,8 +14,8 @@ from nas_nb.space.search_space import SearchSpace
 from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.supernet.supernet import Supernet
-from tests.evaluate.supernet.extraction import inherited_model
-from tests.evaluate.supernet.made import stripes
+from tests.supernet.extraction import inherited_model
+from tests.supernet.made import stripes
 
 pytestmark = pytest.mark.tensorflow
 

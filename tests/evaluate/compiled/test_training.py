@@ -14,7 +14,7 @@ from nas_nb.evaluate.compiled import training
 from nas_nb.evaluate.compiled.program import device_set
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
 from nas_nb.evaluate.compiled.training import Schedule, train_compiled
-from tests.evaluate.engine.paths import BATCH, Free, by_engine, images
+from tests.evaluate.compiled.paths import BATCH, Free, by_engine, images
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import by_engine, by_fit, vectors
+from tests.evaluate.compiled.paths import by_engine, by_fit, vectors
 
 pytestmark = pytest.mark.tensorflow
 

@@ -11,7 +11,7 @@ import pytest
 from nas_nb import spaces
 from nas_nb.data.dataset import DataSpec
 from nas_nb.space.search_space import SearchSpace
-from tests.evaluate.engine.paths import ROWS, assert_same
+from tests.evaluate.compiled.paths import ROWS, assert_same
 from tests.space.test_all import DIGITS, WINDOWS, WORDS
 from tests.space.test_all import ROWS as TABLE
 

@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import assert_same, by_engine, vectors
+from tests.evaluate.compiled.paths import assert_same, by_engine, vectors
 
 pytestmark = pytest.mark.tensorflow
 

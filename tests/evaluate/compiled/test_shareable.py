@@ -10,7 +10,7 @@ from keras import layers
 
 from nas_nb.evaluate.compiled.signature import signature
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import assert_same, by_engine, by_fit, vectors
+from tests.evaluate.compiled.paths import assert_same, by_engine, by_fit, vectors
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers, optimizers
 
 from nas_nb.evaluate.compiled.trace_cache import TraceCache
-from tests.evaluate.engine.paths import by_engine, vectors
+from tests.evaluate.compiled.paths import by_engine, vectors
 
 pytestmark = pytest.mark.tensorflow
 
