@@ -1,18 +1,48 @@
-"""The one adapter: any strategy as a KerasTuner oracle."""
+"""The one adapter: any strategy as a KerasTuner oracle, whose only memory is the journal."""
 
 from __future__ import annotations
 
+import math
+import random
+import sys
+import threading
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras_tuner as kt
 from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError, check_whole
-from nas_nb.oracles.journal_oracle import JournalOracle
-from nas_nb.oracles.trial_recorder import KT_STATUS, running_trial
-from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
+from nas_nb.oracles.project_journal import (
+    check_same_build,
+    check_same_project,
+    check_same_space,
+    project_file,
+    read_project,
+    record_space,
+    recorded_space,
+    unknown_space,
+    write_project,
+)
+from nas_nb.oracles.trial_recorder import (
+    KT_OF_OURS,
+    KT_STATUS,
+    TrialRecorder,
+    past_trials,
+    running_trial,
+    trial_id,
+)
+from nas_nb.private_imports import kt_oracle
+from nas_nb.record.journal import Journal
+from nas_nb.record.trial import Outcome, TrialStatus
+from nas_nb.space.hyperparameters import (
+    from_hyperparameters,
+    to_hyperparameters,
+)
 from nas_nb.strategy.base import (
     Proposal,
     SpaceExhausted,
@@ -25,10 +55,7 @@ from nas_nb.strategy.multi_objective import untold
 from nas_nb.strategy.registry import StrategyLike, make_strategy
 
 if TYPE_CHECKING:
-    import keras_tuner as kt
-
     from nas_nb.record.history import History
-    from nas_nb.record.journal import Journal
     from nas_nb.record.trial import Trial
 
 
@@ -39,7 +66,7 @@ class Exhausted:
     reason: str
 
 
-class StrategyOracle(JournalOracle):
+class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     """Lets a strategy propose to any `kt.Tuner`, or to a plain create, update, end loop.
 
     Trials that the journal holds unfinished are handed out first, so that a search goes on where
@@ -69,6 +96,13 @@ class StrategyOracle(JournalOracle):
         StrategyError: An argument makes no sense, or there are several objectives.
     """
 
+    # Without a journal of its own a tuner's project folder gets one, when the first trial is asked
+    # for; a loop without a tuner keeps it in memory. KerasTuner's lock stays held when a method
+    # under it raises, so this class has its own.
+
+    objective: kt.Objective
+    hyperparameters: kt.HyperParameters
+
     def __init__(
         self,
         strategy: StrategyLike,
@@ -89,13 +123,37 @@ class StrategyOracle(JournalOracle):
             check_whole(owner, "seed", seed, 0, error=StrategyError)
         if hyperparameters is None and made.domain is not None:
             hyperparameters = to_hyperparameters(made.domain)
-        super().__init__(journal, seed, epochs, objective, max_trials, hyperparameters)
+        self._owns_journal = journal is None
+        self._file: Path | None = None
+        self._writing = False
+        self._asked = (seed, objective)
+        self._given = {p.name for p in hyperparameters.space} if hyperparameters else set()
+        journal = Journal.in_memory() if journal is None else journal
+        known = known_seed(seed, journal.history)
+        named = one_objective(objective, journal.history)
+        # For none given, and 0 counts as that, KerasTuner would draw from the user's `random`.
+        super().__init__(named, max_trials, hyperparameters, seed=known or 1)
+        self.seed = known
+        self.verbose = 0
+        self._recorder = TrialRecorder(journal, self.seed, epochs)
+        self._guard = threading.RLock()
+        self._restore()
         self.error: Exception | None = None
         self.reason: str | None = None
         self._start_of = start_of
         self._warned = False
         self._strategy: Strategy = made
         self._parameters: int = len(self.hyperparameters.space)
+
+    @property
+    def journal(self) -> Journal:
+        """Where everything is written down."""
+        return self._recorder.journal
+
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.journal.history
 
     @property
     def strategy(self) -> Strategy:
@@ -232,6 +290,147 @@ class StrategyOracle(JournalOracle):
         self.trials[started.trial_id] = started
         return started
 
+    def update_trial(
+        self, trial_id: str, metrics: Mapping[str, float], step: float = 0
+    ) -> kt_trial.Trial:
+        """Takes what a trial measured: an epoch, unless the tuner writes the epochs itself."""
+        self._check_objective_found(metrics)
+        with self._guard:
+            trial = self.trials[trial_id]
+            for name, value in metrics.items():
+                if not trial.metrics.exists(name):
+                    known = self.objective.direction if name == self.objective.name else None
+                    trial.metrics.register(name, direction=known)
+                trial.metrics.update(name, value, step=step)
+            self._recorder.measure(int(trial_id), metrics, step)
+            return trial
+
+    def end_trial(self, trial: kt_trial.Trial, outcome: Outcome | None = None) -> None:
+        """Writes down how a trial ended."""
+        with self._guard:
+            mine = self.trials[trial.trial_id]
+            mine.hyperparameters = trial.hyperparameters
+            self.update_space(mine.hyperparameters)
+            self._record_space()
+            if outcome is None:
+                outcome = self._stock_outcome(mine, trial)
+            elif outcome.status is TrialStatus.COMPLETED:
+                outcome = self._scored(outcome)
+                mine.best_step = outcome.epoch
+            mine.status, mine.score = KT_OF_OURS[outcome.status], outcome.score
+            mine.message = outcome.reason or trial.message
+            if mine.status != KT_STATUS.STOPPED:
+                self.end_order.append(mine.trial_id)
+            self._recorder.end(int(mine.trial_id), outcome)
+            for tuner_id in [who for who, one in self.ongoing_trials.items() if one is mine]:
+                del self.ongoing_trials[tuner_id]
+
+    def _stock_outcome(self, mine: kt_trial.Trial, trial: kt_trial.Trial) -> Outcome:
+        """Returns how a trial of a tuner of KerasTuner's ended."""
+        if trial.status not in (KT_STATUS.COMPLETED, KT_STATUS.RUNNING):
+            stopped = trial.status == KT_STATUS.STOPPED
+            status = TrialStatus.STOPPED if stopped else TrialStatus.FAILED
+            return Outcome(status, reason=trial.message)
+        name = self.objective.name
+        if not mine.metrics.exists(name):
+            return Outcome(TrialStatus.FAILED, reason=f"It ended without a value of {name}.")
+        self.score_trial(mine)
+        return self._scored(Outcome(TrialStatus.COMPLETED, score=float(mine.score)))
+
+    def _scored(self, outcome: Outcome) -> Outcome:
+        """Returns the outcome of a completed trial; one without a finite score has failed."""
+        if outcome.score is not None and math.isfinite(outcome.score):
+            return outcome
+        reason = f"{self.objective.name} is {outcome.score}, not a finite number."
+        return replace(outcome, status=TrialStatus.FAILED, score=None, reason=reason)
+
+    def get_best_trials(self, num_trials: int = 1) -> list[kt_trial.Trial]:
+        """Returns KerasTuner's trials, the best first; of equal scores the smaller model first."""
+        best = nsmallest(num_trials, self.history.completed, key=self.history.rank)
+        return [self.trials[trial_id(trial.number)] for trial in best]
+
+    def save(self) -> None:
+        """Does nothing: the journal is the record."""
+
+    def _save_trial(self, trial: kt_trial.Trial) -> None:
+        """Does nothing: the journal is the record."""
+
+    def reload(self) -> None:
+        """Takes trials and space from the journal of the tuner's project, and not its lock."""
+        if self._file is not None and self._file.is_file():
+            self._take(read_project(self._file))
+        if not self.hyperparameters.space:
+            raise unknown_space()
+        # KerasTuner tells an oracle nothing of its tuner, which is who calls this.
+        tuner = sys._getframe(1).f_locals.get("self")  # noqa: SLF001
+        if (
+            self._file is not None
+            and self.history.finished
+            and getattr(tuner, "hypermodel", None) is not None
+        ):
+            known = (self.hyperparameters, self._given, self.history)
+            new_entries = self.tune_new_entries
+            check_same_build(tuner, *known, self._file, new_entries=new_entries)
+
+    def close(self) -> None:
+        """Lets KerasTuner forget this oracle, which its module would keep alive for ever."""
+        kt_oracle.LOCKS.pop(self, None)
+        kt_oracle.THREADS.pop(self, None)
+        if self._owns_journal:
+            self.journal.close()
+
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Learns where the tuner's project is; the tuner may still empty that folder."""
+        super()._set_project_dir(directory, project_name)
+        if self._owns_journal and not self.history.opened:
+            self._file = project_file(directory, project_name)
+
+    def _open_project(self) -> None:
+        """Opens the journal of the tuner's project to write, if there is a tuner."""
+        if self._file is None or self._writing:
+            return
+        journal = write_project(self._file)
+        try:
+            self._take(journal)
+        except StrategyError:
+            journal.close()
+            raise
+        self._writing = True
+
+    def _release_project(self) -> None:
+        """Lets others write the tuner's project, until the next trial is asked for."""
+        if self._writing and not self.ongoing_trials:
+            self.journal.close()
+            self._writing = False
+
+    def _take(self, journal: Journal) -> None:
+        """Goes on with what a project's journal holds."""
+        assert self._file is not None
+        past, (seed, objective) = journal.history, self._asked
+        if past.opened:
+            mine = (self.objective.name, self.objective.direction)
+            check_same_project(past, None if objective is None else mine, seed, self._file)
+            self.seed, self.objective = past.seed, kt.Objective(past.objective, past.direction)
+        if (known := recorded_space(past)) is not None:
+            check_same_space(self.hyperparameters, known, self._file)
+            self.hyperparameters = known
+        self._recorder = TrialRecorder(journal, self.seed, self._recorder.epochs)
+        self._restore()
+
+    def _record_space(self) -> None:
+        """Writes the space of a tuner's project down, as far as it is known by now."""
+        if self._writing:
+            record_space(self.journal, "space", self.hyperparameters)
+
+    def _restore(self) -> None:
+        """Shows KerasTuner the trials that the journal holds."""
+        for done in past_trials(self.history.finished, self.hyperparameters):
+            if done.trial_id in self.trials:
+                continue
+            self.trials[done.trial_id] = done
+            self.start_order.append(done.trial_id)
+            self.end_order.append(done.trial_id)
+
 
 def oracle(
     strategy: StrategyLike,
@@ -284,3 +483,22 @@ def oracle(
     refuse_without_data(made)
     refuse_without_epochs(made)
     return StrategyOracle(made, objective, max_trials, hyperparameters, seed)
+
+
+def one_objective(objective: Any, history: History) -> Any:
+    """Returns the objective as KerasTuner takes it: one, and by default that of the journal."""
+    if isinstance(objective, list) or hasattr(objective, "objectives"):
+        raise StrategyError(
+            "Expected one objective, a metric's name or a kt.Objective. Received: several "
+            f"({objective}). Choose the one to compare trials by."
+        )
+    if objective is None and history.opened:
+        return kt.Objective(history.objective, history.direction)
+    return objective
+
+
+def known_seed(seed: int | None, history: History) -> int:
+    """Returns the seed that was given, or that of the journal, or a random one."""
+    if seed is None:
+        return history.seed if history.opened else random.randrange(2**31)
+    return seed
