@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,7 +100,7 @@ class ParetoFront:
         if self.given:
             return {name: self.given[name] for name in self.objectives}
         members = [*zip(*(self._scaled(point) for _, point in self._members), strict=True)]
-        every = [*zip(*(self._scaled(point) for _, point in self._entered), strict=True)]
+        every = [*zip(*self._scaled_all, strict=True)]
         found = {}
         for name, front, whole in zip(self.objectives, members, every, strict=False):
             spread = max(front) - min(front) or max(whole) - min(front) or 1.0
@@ -119,7 +120,7 @@ class ParetoFront:
             return ()
         named = zip(self.objectives, self.reference.values(), strict=True)
         reference = self._scaled([self._sign * x if name == SCORE else x for name, x in named])
-        grown = hypervolumes([self._scaled(point) for _, point in self._entered], reference)
+        grown = hypervolumes(self._scaled_all, reference)
         numbers = (trial.number for trial, _ in self._entered)
         return tuple(zip(numbers, grown, strict=True))
 
@@ -135,14 +136,17 @@ class ParetoFront:
     @cached_property
     def _entered(self) -> list[tuple[Trial, Point]]:
         """The trials that have all objectives, with these: less is better."""
-        found = []
-        for trial in self.completed:
-            numbers = [trial.score if n == SCORE else trial.costs.get(n) for n in self.objectives]
-            known = [number for number in numbers if number is not None and math.isfinite(number)]
-            if len(known) == len(numbers):
-                named = zip(self.objectives, known, strict=True)
-                found.append((trial, tuple(self._sign * x if n == SCORE else x for n, x in named)))
-        return found
+        sign = self._sign
+        columns = [
+            [None if trial.score is None else sign * trial.score for trial in self.completed]
+            if name == SCORE
+            else [trial.costs.get(name) for trial in self.completed]
+            for name in self.objectives
+        ]
+        rows = zip(self.completed, zip(*columns, strict=True), strict=True)
+        if all(map(_all_finite, columns)):
+            return list(rows)
+        return [(trial, point) for trial, point in rows if _all_finite(point)]
 
     @cached_property
     def _members(self) -> list[tuple[Trial, Point]]:
@@ -151,13 +155,21 @@ class ParetoFront:
     @cached_property
     def _least(self) -> list[float]:
         """The smallest cost above 0 of each objective, which a cost of 0 is taken for."""
-        columns = zip(*(point for _, point in self._entered), strict=True)
-        return [min((x for x in column if x > 0), default=1.0) for column in columns]
+        columns = [*zip(*(point for _, point in self._entered), strict=True)]
+        return [min(filter((0.0).__lt__, map(float, column)), default=1.0) for column in columns]
+
+    @cached_property
+    def _scaled_all(self) -> list[Point]:
+        return [self._scaled(point) for _, point in self._entered]
 
     def _scaled(self, point: Sequence[float]) -> Point:
         """The point with costs in decades."""
         named = zip(self.objectives, point, self._least, strict=True)
-        return tuple(x if n == SCORE else math.log10(max(x, least)) for n, x, least in named)
+        return tuple([x if n == SCORE else math.log10(max(x, least)) for n, x, least in named])
+
+
+def _all_finite(numbers: Sequence[float | None]) -> bool:
+    return None not in numbers and all(map(math.isfinite, numbers))  # type: ignore[arg-type]
 
 
 def non_dominated(points: Sequence[Point]) -> list[int]:
@@ -166,6 +178,14 @@ def non_dominated(points: Sequence[Point]) -> list[int]:
     # earlier points can dominate later ones: O(n log n + n * size of the front).
     order = sorted(range(len(points)), key=points.__getitem__)
     kept: list[int] = []
+    if points and len(points[0]) == 2:  # the latest of them has the smallest second number
+        latest = points[order[0]]
+        for position in order:
+            point = points[position]
+            if point[1] < latest[1] or point == latest:
+                kept.append(position)
+                latest = point
+        return kept
     for position in order:
         point = points[position]
         if not any(_dominates(points[other], point) for other in reversed(kept)):
@@ -174,7 +194,7 @@ def non_dominated(points: Sequence[Point]) -> list[int]:
 
 
 def _dominates(a: Point, b: Point) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+    return a != b and all(map(operator.le, a, b))
 
 
 def hypervolumes(points: Sequence[Point], reference: Point) -> list[float]:

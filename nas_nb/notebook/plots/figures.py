@@ -6,6 +6,7 @@ import base64
 import html
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,8 +134,7 @@ for _plot in PLOTS.values():
 
 def cost_names(history: History) -> tuple[str, ...]:
     """Returns the names of the costs that completed trials record, in their order."""
-    told = dict.fromkeys(tuple(trial.costs) for trial in history.completed)
-    return tuple(dict.fromkeys(name for names in told for name in names))
+    return tuple(dict.fromkeys(chain.from_iterable(t.costs for t in history.completed)))
 
 
 # Fixed margins: a layout engine would double the cost of every frame, and let the axes jump.

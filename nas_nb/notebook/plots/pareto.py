@@ -42,9 +42,9 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
     """Returns what `draw_pareto` draws; nothing, if no trial has a cost of that name."""
     history, cost, chosen = context.history, context.cost, context.chosen
     known = [t for t in history.completed if t.score is not None and cost in t.costs]
-    scale = scale_of([t.score or 0.0 for t in known], history.direction)
-    points = {t.number: (t.costs[cost], t.score or 0.0) for t in known}
-    shown = points
+    costs, scores = [t.costs[cost] for t in known], [t.score or 0.0 for t in known]
+    points = dict(zip((t.number for t in known), zip(costs, scores, strict=True), strict=True))
+    shown, scale = points, scale_of(scores, history.direction)
     if scale.limit is not None:
         shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
     whole = ParetoFront(known, ("score", cost), history.direction)
