@@ -170,7 +170,7 @@ def _gpus_bytes() -> tuple[int, ...]:
 
 
 EPOCH = "epoch_of_nas_nb"
-"""The name under which the engine traces."""
+"""The name under which the compiled epoch is traced."""
 KERAS_STEPS = ("one_step_on_", "multi_step_on_")
 """How the names begin under which `model.fit` and `model.evaluate` trace."""
 

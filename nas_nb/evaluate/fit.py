@@ -126,7 +126,7 @@ class NoControl:
         return False
 
 
-# What the engine computes in place of these; a model with its own has to be asked itself.
+# What the compiled epoch computes in place of these; a model with its own has to be asked itself.
 _REPLACED = (
     "fit", "train_step", "test_step", "evaluate", "make_train_function", "make_test_function",
     "compute_metrics", "get_metrics_result", "reset_metrics",
@@ -144,7 +144,7 @@ MEMORY_SHARE = 0.25
 def fit_reason(
     model: keras.Model, arrays: Iterable[Any] = (), callbacks: Iterable[Any] = ()
 ) -> str | None:
-    """Says why a training can't be done by the engine."""
+    """Says why a training can't be done by the compiled epoch."""
     if not on_tensorflow():
         return f"the compiled epoch is TensorFlow's, and Keras runs on {backend()}"
     return _reason_of_model(model) or _reason_of_callbacks(callbacks) or _reason_of_data(arrays)

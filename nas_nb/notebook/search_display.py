@@ -205,7 +205,7 @@ class SearchDisplay(SearchListener):
         """Shows the settings as they are now."""
         if self.painter is not None:
             self.painter.panel.controls.sync()
-            self.painter.poke()
+            self.painter.request_paint()
 
     def on_wait(self, wait: Callable[[float | None], None], timeout: float | None) -> None:
         """Waits; in a terminal with one line that is kept up to date."""

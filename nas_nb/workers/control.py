@@ -1,4 +1,4 @@
-"""`SearchState`; pause, resume, stop, deadline: flags that a worker obeys."""
+"""`SearchState`; pause, resume, stop, deadline: flags that the search's thread obeys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Control:
-    """Pause, resume and stop, felt by the worker at its next checkpoint (one batch away)."""
+    """Pause, resume and stop, heeded by the search's thread at its next checkpoint (a batch away)."""
 
     def __init__(
         self, on_paused: Callable[[bool], None], limit_s: float | None = None, before_s: float = 0.0
@@ -29,11 +29,11 @@ class Control:
         self.patient = True
         """Whether somebody can resume: else a pause that has a reason is a stop."""
         self.on_checkpoint: Callable[[], None] = lambda: None
-        """Called by the worker at each checkpoint: where the search has the kernel's main thread,
+        """Called at each checkpoint: where the search has the kernel's main thread,
         what follows it has no other time."""
 
     def pause(self, reason: str | None = None) -> None:
-        """Asks the worker to wait at its next checkpoint; without a reason it was the user."""
+        """Asks the search to wait at its next checkpoint; without a reason its user did."""
         self.pause_reason = reason
         if reason is not None and not self.patient:
             self.stop(reason)
@@ -41,11 +41,11 @@ class Control:
         self._go.clear()
 
     def resume(self) -> None:
-        """Lets the worker go on."""
+        """Lets the search go on."""
         self._go.set()
 
     def stop(self, reason: str | None = None) -> None:
-        """Asks the worker to end at its next checkpoint, also when it waits."""
+        """Asks the search to end at its next checkpoint, also when it waits."""
         if not self._stop.is_set():
             self.stop_reason = reason or self.stop_reason
         self._stop.set()
@@ -57,7 +57,7 @@ class Control:
 
     @property
     def pause_requested(self) -> bool:
-        """Whether the worker waits, or will at its next checkpoint."""
+        """Whether the search waits, or will at its next checkpoint."""
         return not self._go.is_set()
 
     @property
@@ -76,7 +76,7 @@ class Control:
         return self.limit_s is not None and self.elapsed_s >= self.limit_s
 
     def checkpoint(self) -> bool:
-        """Waits while paused; returns True when the worker has to end. Called by the worker."""
+        """Waits while paused; returns True when training has to end."""
         self.follow()
         if not self._go.is_set() and not self._stop.is_set():
             self.wait()
@@ -88,7 +88,7 @@ class Control:
             self.on_checkpoint()
 
     def wait(self) -> None:
-        """Waits until `resume` or `stop`. Called by the worker."""
+        """Waits until `resume` or `stop`."""
         if self._stop.is_set():
             return
         self._clock.hold()
@@ -99,7 +99,7 @@ class Control:
             self._on_paused(False)
 
     def end(self) -> None:
-        """Stops the clock for good. Called by the worker, last."""
+        """Stops the clock for good."""
         self._clock.hold()
 
 
@@ -202,5 +202,5 @@ class SearchState(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether a worker is at work on the search."""
+        """Whether the search has a thread that works on it."""
         return self in (SearchState.RUNNING, SearchState.PAUSED)

@@ -1,1 +1,1 @@
-"""The engine: whole epochs inside one compiled function, shared by the candidates of a topology."""
+"""The compiled epoch: a whole one in one function, shared by the candidates of a topology."""

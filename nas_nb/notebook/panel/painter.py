@@ -1,4 +1,4 @@
-"""The painter: the one that writes what a panel shows, and what is saved beside it."""
+"""`Painter`: writes what a panel shows, and what is saved beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nas_nb.search.search import Search
 
 PERIOD_S = 0.1
-"""How often it looks for news."""
+"""How often it looks for changes."""
 FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.8, 0.02
 """Between two frames of a search that runs: at least; at most; the share of a core that they take.
 
@@ -40,7 +40,7 @@ class Painter:
         self._inputs = 0
         self._due = self._clock_due = self._record_due = 0.0
         self.error: Exception | None = None
-        self.panel = Panel(search, self.poke)
+        self.panel = Panel(search, self.request_paint)
 
     def start(self) -> None:
         """Starts the thread that paints until the search's end, if none does."""
@@ -50,7 +50,7 @@ class Painter:
                 self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
                 self._thread.start()
 
-    def poke(self) -> None:
+    def request_paint(self) -> None:
         """Asks for a repaint soon: by the thread, or here and now if there is none."""
         if self._thread is None:
             self.paint_once()
@@ -77,7 +77,7 @@ class Painter:
     def settle(self, limit_s: float = 10.0) -> None:
         """Waits for the last paint after the search's end, so that it is in the saved notebook."""
         deadline = time.monotonic() + limit_s
-        while self._thread is not None and not self._resting() and time.monotonic() < deadline:
+        while self._thread is not None and not self._shows_pause() and time.monotonic() < deadline:
             self._wake.set()
             time.sleep(0.02)
         if self._thread is None and self.error is None:
@@ -86,7 +86,7 @@ class Painter:
             error, self.error = self.error, None
             warnings.warn(f"The panel could not be drawn: {error!r}.", RuntimeWarning, stacklevel=3)
 
-    def _resting(self) -> bool:
+    def _shows_pause(self) -> bool:
         """Whether a paused search is painted as paused."""
         paused = self._search.state is SearchState.PAUSED
         return paused and self._shown is not None and self._shown.state is SearchState.PAUSED
@@ -95,20 +95,20 @@ class Painter:
         with self._painting:
             shown, history = self._shown, self._search.history
             asked = shown is None or self._inputs != self.panel.inputs
-            turned = shown is None or shown.state is not self._search.state
-            news = shown is None or shown.history.version != history.version
-            if asked or turned or (news and (at_once or time.monotonic() >= self._due)):
-                self._frame(turned=turned)
+            state_changed = shown is None or shown.state is not self._search.state
+            changed = shown is None or shown.history.version != history.version
+            if asked or state_changed or (changed and (at_once or time.monotonic() >= self._due)):
+                self._frame(state_changed=state_changed)
             elif shown is not None and shown.state.live and time.monotonic() >= self._clock_due:
                 self.panel.paint_clock(shown)
                 self._clock_due = time.monotonic() + CLOCK_S
             self._keep_record()
 
-    def _frame(self, *, turned: bool) -> None:
+    def _frame(self, *, state_changed: bool) -> None:
         before_s = time.thread_time()
         self._inputs = self.panel.inputs
         self._shown = self.panel.paint()
-        if turned and self._shown.state is SearchState.RUNNING:
+        if state_changed and self._shown.state is SearchState.RUNNING:
             self.panel.on_start()
         cost_s = time.thread_time() - before_s
         pause_s = min(max(FRAME_S, cost_s / SHARE), FRAME_LONGEST_S)
@@ -116,10 +116,8 @@ class Painter:
         self._clock_due = time.monotonic() + CLOCK_S
 
     def _keep_record(self) -> None:
-        """Brings the record up to date: at a turn, with a new incumbent, and every ten seconds.
-
-        A new incumbent waits for as long as the share of the last record asks.
-        """
+        """Brings the record up to date: with a new state or incumbent, and every ten seconds."""
+        # A new incumbent waits for as long as the share of the last record asks.
         shown, kept = self._shown, self._recorded
         if shown is None or shown is kept:
             return
@@ -136,19 +134,19 @@ class Painter:
     def _follow(self) -> None:
         try:
             while True:
-                poked = self._wake.wait(PERIOD_S)
+                requested = self._wake.wait(PERIOD_S)
                 self._wake.clear()
-                if self._paint_and_end(poked=poked):
+                if self._paint_and_end(requested=requested):
                     return
         except Exception as error:  # noqa: BLE001 - the search goes on; whoever waits is told
             self.error, self._thread = error, None
             self.panel.complain(error)
 
-    def _paint_and_end(self, *, poked: bool) -> bool:
+    def _paint_and_end(self, *, requested: bool) -> bool:
         """Paints; returns True, as the thread's last act, when the search had ended before."""
         with self._painting:
             ended = not self._search.state.live
-            if ended or poked:
+            if ended or requested:
                 self.paint_once()
             else:
                 self.paint_due()
