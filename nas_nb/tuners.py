@@ -45,12 +45,12 @@ SAVED_EVERY_S = 1.0
 
 
 class Tuner(kt.Tuner):  # type: ignore[misc]
-    """A `kt.Tuner` that trains by the compiled epoch, and keeps KerasTuner's files without its cost.
+    """A `kt.Tuner` that trains by compiled epochs, and keeps KerasTuner's files at less cost.
 
     It takes what `kt.Tuner` takes and proposes what `kt.Tuner` proposes. It differs in three ways:
-    a trial's model is trained by the compiled epoch where it can be (see `evaluate.fit`); the best epoch's
-    weights are written once, at the end of a training; `oracle.json`, which holds all trials'
-    hashes, is written at most once a second, and whole or not at all. Where a trial took a slower
+    a trial's model is trained by compiled epochs where it can be (see `evaluate.fit`); the best
+    epoch's weights are written once, at the end of a training; `oracle.json`, which holds all
+    trials' hashes, is written at most once a second, and whole or not at all. Where a trial took a slower
     path, its `message` says why, and `results_summary` shows it.
 
     And it trains for the epochs that an oracle asks for: the value "tuner/epochs" of a trial comes

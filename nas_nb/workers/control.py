@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Control:
-    """Pause, resume and stop, heeded by the search's thread at its next checkpoint (a batch away)."""
+    """Pause, resume and stop, which the search's thread heeds at its next checkpoint: a batch."""
 
     def __init__(
         self, on_paused: Callable[[bool], None], limit_s: float | None = None, before_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Training by the compiled epoch: epochs one after the other, with callbacks, reports and control."""
+"""Training by compiled epochs, one after the other, with callbacks, reports and control."""
 
 from __future__ import annotations
 
