@@ -50,8 +50,8 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
     It takes what `kt.Tuner` takes and proposes what `kt.Tuner` proposes. It differs in three ways:
     a trial's model is trained by compiled epochs where it can be (see `evaluate.fit`); the best
     epoch's weights are written once, at the end of a training; `oracle.json`, which holds all
-    trials' hashes, is written at most once a second, and whole or not at all. Where a trial took a slower
-    path, its `message` says why, and `results_summary` shows it.
+    trials' hashes, is written at most once a second, and whole or not at all. Where a trial took a
+    slower path, its `message` says why, and `results_summary` shows it.
 
     And it trains for the epochs that an oracle asks for: the value "tuner/epochs" of a trial comes
     before the `epochs` of `search`, and a trial that goes on with another begins with its best
