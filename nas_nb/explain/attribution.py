@@ -15,7 +15,7 @@ from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.backend import gradients, require_tensorflow
 from nas_nb.evaluate.global_state import isolated_seeds
 from nas_nb.explain.mistakes import as_shares, sample_kind
-from nas_nb.export.prediction import model_input
+from nas_nb.export.raw_input import model_input
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

@@ -29,9 +29,18 @@ from nas_nb.notebook.output import (
 )
 from nas_nb.notebook.panel.touch import Touch, page_fit
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from nas_nb.notebook.plots.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Marks,
+    Plot,
+)
 from nas_nb.notebook.plots.figures import Picture
-from nas_nb.notebook.plots.plot import Marks, Plot
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve
 from nas_nb.search.runs import Comparison

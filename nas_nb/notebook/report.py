@@ -16,8 +16,8 @@ from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.diagram import diagram_image
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import Picture, overview
-from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
 from nas_nb.search.folder import missing_arguments

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         Explanation,
         NeighbourTable,
         PredictionView,
+        ProxyTable,
     )
     from nas_nb.notebook.panel.painter import Painter
     from nas_nb.notebook.plots.figures import Plots
-    from nas_nb.notebook.proxies import ProxyTable
     from nas_nb.notebook.report import Report
     from nas_nb.search.run import Run
     from nas_nb.search.trials import SearchTrial
@@ -90,7 +90,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
         Raises:
             SearchError: Fewer than 5 such trials have completed.
         """
-        from nas_nb.notebook.proxies import proxy_table
+        from nas_nb.notebook.explanation import proxy_table
 
         return proxy_table(self, most)
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.wording import (
     by_number,
     number_text,
     score_text,
+    steering_text,
     value_text,
     values_text,
 )

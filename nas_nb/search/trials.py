@@ -12,8 +12,13 @@ from nas_nb.errors import NasError, SearchError, printable, reason_of
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.formats import build_optimizer
-from nas_nb.export.prediction import class_names, in_own_units, model_input
-from nas_nb.export.raw_input import raw_samples, with_raw_input
+from nas_nb.export.raw_input import (
+    class_names,
+    in_own_units,
+    model_input,
+    raw_samples,
+    with_raw_input,
+)
 from nas_nb.record.trial import TrialStatus, changed_values
 from nas_nb.record.trial_facts import origin_text
 from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
     from nas_nb.evaluate.fidelity import Fidelity
     from nas_nb.export.formats import SavedFile
-    from nas_nb.export.training_script import TrainingPlan
+    from nas_nb.export.keras_source import TrainingPlan
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.search.settings import Settings
@@ -179,8 +184,7 @@ class SearchTrial:
                 same weights, with the samples in the same order. It reads the data with `nas.load`
                 where that knows it, else from a file that it tells how to write.
         """
-        from nas_nb.export.keras_source import keras_source
-        from nas_nb.export.training_script import training_script
+        from nas_nb.export.keras_source import keras_source, training_script
 
         model = self.untrained_model()
         if training:
@@ -189,7 +193,7 @@ class SearchTrial:
         return keras_source(with_raw_input(model, self.data) if raw else model)
 
     def _training_plan(self, model: keras.Model, source: str) -> TrainingPlan:
-        from nas_nb.export.training_script import TrainingPlan
+        from nas_nb.export.keras_source import TrainingPlan
 
         made: dict[str, Any] = {}
         exec(source, made)

@@ -14,7 +14,7 @@ from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.notebook.panel.drawings import Drawings
 from nas_nb.notebook.panel.inputs import TrialSelection
 from nas_nb.notebook.panel.tabs import PanelContext
-from nas_nb.notebook.plots.plot import PlotContext
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget
 from nas_nb.search.objective import split_objectives

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.notebook.log import steering_text
+from nas_nb.notebook.wording import steering_text
 from nas_nb.record.events import SteerAction
 
 DEEDS = {

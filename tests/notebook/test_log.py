@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.notebook.log import log_html, log_lines
+from nas_nb.notebook.wording import log_html, log_lines
 from tests.notebook.fakes import FAILED, add_trial, history_of, tell
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import nas_nb as nas
 from nas_nb.errors import NasError
+from nas_nb.notebook.replay import Playback
 from nas_nb.record.journal import Journal, read_history
-from nas_nb.search.replay import Playback
 from tests.record.logbook import everything
 from tests.search.tiny import tiny_data, tiny_search
 

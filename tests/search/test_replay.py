@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from nas_nb.errors import SearchError
+from nas_nb.notebook.replay import Playback
 from nas_nb.record.history import fold
 from nas_nb.record.journal import read_events
 from nas_nb.search.race import Race
-from nas_nb.search.replay import Playback
 from tests.record.logbook import everything
 from tests.strategy.worlds import quality, twelve
 

@@ -28,8 +28,8 @@ from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import InsightsTab, PanelContext, RunTab, Tab
 from nas_nb.notebook.panel.touch import WIDEST, Touch, page_fit
 from nas_nb.notebook.panel.trials_tab import TrialsTab
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import overview
-from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.report import saved_record
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.space.domain import size_text

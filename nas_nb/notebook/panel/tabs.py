@@ -10,20 +10,20 @@ import ipywidgets as widgets
 
 from nas_nb.explain.prediction import ENOUGH
 from nas_nb.notebook import tables, wording
-from nas_nb.notebook.log import log_html
 from nas_nb.notebook.panel.inputs import named, row, sides
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, cost_names, overview
 from nas_nb.notebook.plots.pareto import FIDELITIES
-from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.notebook.plots.scores import OVER
 from nas_nb.notebook.report import summary_text
+from nas_nb.notebook.wording import log_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nas_nb.notebook.panel.drawings import Drawings
     from nas_nb.notebook.panel.inputs import TrialSelection
-    from nas_nb.notebook.plots.plot import Plot
+    from nas_nb.notebook.plots.drawing import Plot
     from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History
     from nas_nb.search.search import Search

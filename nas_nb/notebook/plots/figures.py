@@ -24,8 +24,7 @@ from nas_nb.notebook.plots import (
     space_map,
     timeline,
 )
-from nas_nb.notebook.plots.drawing import as_text, encoded, new_axes
-from nas_nb.notebook.plots.plot import Plot, PlotContext
+from nas_nb.notebook.plots.drawing import Plot, PlotContext, as_text, encoded, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

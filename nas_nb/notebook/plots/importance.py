@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.explain.importance import ChoiceImportance, choice_importance
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, VERMILLION
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import BLUE, GREEN, GREY, VERMILLION, Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
 
 MOST_BARS = 14
 _MOST_BOXES = 24

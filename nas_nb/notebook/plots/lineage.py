@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import BLUE, Plot
 from nas_nb.record.trial_facts import LineageStep, ancestry, ancestry_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
 
 _MOST = 10
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
     from nas_nb.record.events import Event
     from nas_nb.record.history import History
 

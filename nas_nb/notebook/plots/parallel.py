@@ -9,14 +9,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import goodness, scored_trials
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import Plot, goodness, scored_trials
 from nas_nb.space.encoding import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.space.domain import Domain
     from nas_nb.space.parameter import Parameter

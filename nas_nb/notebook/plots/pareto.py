@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, VERMILLION, Points, scale_of
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import BLUE, VERMILLION, Plot, Points, scale_of
 from nas_nb.record.pareto import ParetoFront
 from nas_nb.record.trial_facts import cost_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
 
 _DOTS = {"linestyle": "none", "marker": "o"}
 _MANY = 500

@@ -7,7 +7,6 @@ from functools import lru_cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from nas_nb.notebook.log import steering_text
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import (
     BLUE,
@@ -16,12 +15,13 @@ from nas_nb.notebook.plots.drawing import (
     PURPLE,
     SKY,
     VERMILLION,
+    Plot,
     Points,
     ScoreScale,
     scale_of,
     scored_trials,
 )
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.wording import steering_text
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 

@@ -9,14 +9,12 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.explain.embedding import embedding_of
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import goodness, scored_trials
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import Plot, goodness, scored_trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.drawing import Points
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext, Points
     from nas_nb.record.history import History
     from nas_nb.space.domain import Domain
 

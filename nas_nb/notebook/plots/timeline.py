@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.plots import drawing
-from nas_nb.notebook.plots.drawing import BLUE, GREY, SKY
-from nas_nb.notebook.plots.plot import Plot
+from nas_nb.notebook.plots.drawing import BLUE, GREY, SKY, Plot
 from nas_nb.record.trial import TrialStatus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nas_nb.notebook.plots.plot import PlotContext
+    from nas_nb.notebook.plots.drawing import PlotContext
     from nas_nb.record.trial import Trial
 
 _MOST = 500

@@ -7,8 +7,8 @@ import copy
 import pytest
 from matplotlib.figure import Figure
 
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import PLOTS
-from nas_nb.notebook.plots.plot import PlotContext
 from nas_nb.record.history import History
 from tests.notebook.fakes import DOMAIN, FAILED, RUNNING, add_trial, history_of, tell
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nas_nb.errors import SearchError
 from nas_nb.notebook.plots import drawing, figures
-from nas_nb.notebook.plots.plot import PlotContext
+from nas_nb.notebook.plots.drawing import PlotContext
 from tests.notebook.fakes import DOMAIN, FakeSearch
 
 

@@ -14,10 +14,10 @@ from matplotlib.text import Text
 
 from nas_nb.evaluate.proxy_scores import ProxyScore, rank_proxies
 from nas_nb.explain.proxy_ranking import ProxyRanks
+from nas_nb.notebook.explanation import ProxyTable
 from nas_nb.notebook.plots.diagram import draw_layout
+from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import PLOTS, Picture, Plots
-from nas_nb.notebook.plots.plot import PlotContext
-from nas_nb.notebook.proxies import ProxyTable
 from nas_nb.notebook.race import NotebookRace, race
 from nas_nb.record.history import History
 from nas_nb.space.domain import Domain
