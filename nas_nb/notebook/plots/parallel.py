@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200
 MOST_AXES = 14
+# Of the texts at an axis, in points; a letter's width in shares of the size; what stays free.
+_LARGEST, _SMALLEST, _LETTER, _GAP, _POINTS = 8.0, 5.5, 0.62, 4.0, 72
 
 
 class DrawnAxis(NamedTuple):
@@ -115,8 +117,9 @@ def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
         points = list(enumerate(info.chosen.places))
         look: dict[str, Any] = {"color": colors.strong, "linewidth": 2.5, "zorder": 4}
         drawing.mark_ours(ax, *ax.plot(*zip(*points, strict=True), **look))
+    size, letters = _text_fit(info, ax)
     for place, axis in enumerate(info.axes):
-        _draw_axis(place, axis, ax)
+        _draw_axis(place, axis, ax, size, letters if axis is not info.axes[-1] else _LETTERS)
     for place, low, high in info.brushed:
         box = Rectangle((place - 0.08, low), 0.16, high - low, color=drawing.ORANGE, alpha=0.45)
         drawing.mark_ours(ax, ax.add_patch(box))
@@ -151,13 +154,24 @@ def _told(info: ParallelInfo, strand: ParallelLine) -> str:
     return ", ".join(parts)
 
 
-def _draw_axis(place: int, axis: DrawnAxis, ax: Axes) -> None:
+def _text_fit(info: ParallelInfo, ax: Axes) -> tuple[float, int]:
+    """Returns the size in points, and the letters, with which no text reaches the next axis."""
+    room = ax.bbox.width / ax.figure.dpi * _POINTS / len(info.axes) - _GAP
+    # The last one, of the score, has the margin beside it.
+    choices = info.axes[:-1] or info.axes
+    longest = max(len(text) for axis in choices for _, text in (*axis.ticks, (0, "none")))
+    size = min(max(room / (_LETTER * longest), _SMALLEST), _LARGEST)
+    return size, max(int(room / (_LETTER * size)), 2)
+
+
+def _draw_axis(place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int) -> None:
     bottom, colors = ABSENT if axis.conditional else 0, drawing.inks(ax)
     (line,) = ax.plot([place, place], [bottom, 1], color=colors.quiet, linewidth=1, zorder=3)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
     box = {"facecolor": colors.ground, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-    style: dict[str, Any] = {"fontsize": 8, "va": "center", "color": colors.ink, "zorder": 5}
-    texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in ticks]
+    style: dict[str, Any] = {"fontsize": size, "va": "center", "color": colors.ink, "zorder": 5}
+    shown = [(at, _cut(text, letters)) for at, text in ticks]
+    texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in shown]
     drawing.mark_ours(ax, line, *texts)
 
 
@@ -165,7 +179,7 @@ def _brush(info: ParallelInfo, place: float) -> str:
     return info.axes[min(max(round(place), 0), len(info.axes) - 1)].name
 
 
-_LISTED = 12
+_LISTED, _LETTERS = 12, 14
 ABSENT = -0.2
 """Where an architecture stands that does not make the choice."""
 
@@ -214,7 +228,11 @@ def _length(parameter: Parameter) -> float:
 
 def _short(value: Value) -> str:
     text = f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
-    return text if len(text) <= 14 else f"{text[:13]}…"
+    return _cut(text, _LETTERS)
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 PARALLEL = Plot(

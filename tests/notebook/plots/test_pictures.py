@@ -66,6 +66,17 @@ def test_of_parallel_lines_the_best_is_drawn_last_and_the_chosen_one_is_never_le
     assert info.strands[-1].good == 1.0
 
 
+def test_texts_at_a_narrow_axis_end_before_the_next_one():
+    ax = Figure(figsize=(3, 3)).add_subplot()
+    draw_parallel(parallel_info(plot_context(history_of(0.5, 0.9))), ax)
+    ax.figure.canvas.draw()
+    texts = [text for text in ax.texts if text.get_text() in ("Conv2D", "Dense", "none", "2e+03")]
+    assert len(texts) > 4
+    for text in texts:
+        following = ax.transData.transform((int(text.get_position()[0]) + 1, 0))[0]
+        assert text.get_window_extent().x1 <= following
+
+
 def test_trials_keep_their_place_on_the_map_when_others_come():
     history = history_of()
     add_trial(history, 0.5, depth=1, layer_1="Dense", units_1=10)
