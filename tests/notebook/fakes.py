@@ -11,9 +11,9 @@ from typing import Any
 from nas_nb.data.task import Task
 from nas_nb.errors import SearchError
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.notebook.panel.drawings import Drawings
 from nas_nb.notebook.panel.inputs import TrialSelection
 from nas_nb.notebook.panel.tabs import PanelContext
+from nas_nb.notebook.plots.diagram import Drawings
 from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.notebook.panel.drawings import copyable
+from nas_nb.notebook.plots.diagram import copyable
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.folder import is_chosen

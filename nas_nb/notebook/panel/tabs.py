@@ -21,8 +21,8 @@ from nas_nb.notebook.wording import log_html
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nas_nb.notebook.panel.drawings import Drawings
     from nas_nb.notebook.panel.inputs import TrialSelection
+    from nas_nb.notebook.plots.diagram import Drawings
     from nas_nb.notebook.plots.drawing import Plot
     from nas_nb.notebook.snapshot import Snapshot
     from nas_nb.record.history import History

@@ -3,8 +3,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from nas_nb.notebook.panel.drawings import differing
-from nas_nb.notebook.plots.diagram import draw_layout
+from nas_nb.notebook.plots.diagram import differing, draw_layout
 from nas_nb.space.graph import chain_graph, lay_out
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 
