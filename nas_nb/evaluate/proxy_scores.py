@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.stats import kendalltau
 
-from nas_nb.errors import MeasureError, nearest
+from nas_nb.errors import MeasureError
 from nas_nb.evaluate import costs
 from nas_nb.evaluate.proxies import grad_norm, jacob_cov, naswot, snip, synflow, zen
 
@@ -48,17 +48,6 @@ PROXIES: dict[str, Proxy] = {
     "zen": zen,
 }
 """The proxies by name, the two baselines first."""
-
-
-def get_proxy(name: str) -> Proxy:
-    """Returns the proxy of this name."""
-    if name not in PROXIES:
-        raise MeasureError(
-            f"Expected one of the proxies {', '.join(PROXIES)}. Received: {name!r}."
-            + nearest(str(name), PROXIES)
-        )
-    return PROXIES[name]
-
 
 FEWEST_CANDIDATES = 5
 """With fewer candidates than this an order says nothing."""

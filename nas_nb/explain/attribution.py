@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from nas_nb.search.trials import SearchTrial
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Predict = Callable[[Array], Array]
-"""From samples, (samples, ...), to outputs, (samples, outputs)."""
 
 MOST_SAMPLES = 16
 _STEPS, _MOST_STEPS, _COMPLETE = 64, 1024, 0.01

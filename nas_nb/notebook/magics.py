@@ -240,9 +240,6 @@ def _in_magics(advice: str) -> str:
 
 Act = Callable[["Search", Sequence[str]], None]
 
-OF_CHOICES = ("pin", "without", "at_least", "at_most", "queue")
-"""The actions whose words are choices of the space: `units=64`."""
-
 
 def steer_line(search: Search, action: str, words: Sequence[str]) -> None:
     """Does what a line asks for, and says what is left of the space and waits."""

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxy_scores import PROXIES, get_proxy
+from nas_nb.evaluate.proxy_scores import PROXIES
 from tests.evaluate.proxies.nets import NETS, batch
 
 
@@ -110,9 +110,3 @@ def test_a_subclassed_model_gets_a_score_or_a_sentence(name: str):
     else:
         with pytest.raises(MeasureError, match=r"keras\.Model\(inputs, outputs\)"):
             PROXIES[name](model, x, y)
-
-
-def test_a_proxy_is_found_by_name_and_a_slip_is_answered_with_the_nearest():
-    assert get_proxy("snip") is PROXIES["snip"]
-    with pytest.raises(MeasureError, match="Did you mean 'synflow'"):
-        get_proxy("synflo")
