@@ -20,7 +20,7 @@ import numpy as np
 from nas_nb.errors import SpaceError
 from nas_nb.space.search_space import Architecture, SearchSpace
 from nas_nb.spaces import nasbench101_counting
-from tests.space.test_all import SPACES
+from tests.spaces.test_all import SPACES
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "nasbench201_cell": {"cells": 5, "width": 16},

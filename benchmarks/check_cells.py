@@ -32,8 +32,8 @@ from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench101_net import OPERATIONS, Cell, canonical, pruned
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.nasbench201_net import from_string
-from tests.space.nasbench101.test_cell import LISTED, LISTED_PARAMS
-from tests.space.test_darts import DARTS_V2
+from tests.spaces.nasbench101.test_cell import LISTED, LISTED_PARAMS
+from tests.spaces.test_darts import DARTS_V2
 
 Row = dict[str, str]
 

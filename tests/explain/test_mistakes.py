@@ -13,7 +13,7 @@ from nas_nb.explain.mistakes import as_shares, measure_mistakes
 from nas_nb.notebook.explanation import mistakes_html
 from nas_nb.notebook.plots.predictions import draw_mistakes, draw_worst
 from tests.search.tiny import tiny_data, tiny_search, unbuildable
-from tests.space.ready import datasets
+from tests.spaces.ready import datasets
 
 
 class Told:

@@ -19,7 +19,7 @@ import nas_nb as nas
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.export import formats
 from nas_nb.export.formats import ExportError, relative_difference, save_model
-from tests.space.ready import datasets
+from tests.spaces.ready import datasets
 
 pytestmark = pytest.mark.tensorflow
 

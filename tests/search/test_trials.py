@@ -11,7 +11,7 @@ import nas_nb as nas
 from nas_nb.errors import DataError, NasError, SearchError
 from nas_nb.search.search import Search
 from tests.search.tiny import tiny_data, tiny_search, unbuildable
-from tests.space.ready import datasets
+from tests.spaces.ready import datasets
 
 
 def best_of(space: nas.SearchSpace, data: nas.Data, directory: Path) -> Any:

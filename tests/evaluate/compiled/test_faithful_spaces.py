@@ -12,8 +12,8 @@ from nas_nb import spaces
 from nas_nb.data.dataset import DataSpec
 from nas_nb.space.search_space import SearchSpace
 from tests.evaluate.compiled.paths import ROWS, assert_same
-from tests.space.test_all import DIGITS, WINDOWS, WORDS
-from tests.space.test_all import ROWS as TABLE
+from tests.spaces.test_all import DIGITS, WINDOWS, WORDS
+from tests.spaces.test_all import ROWS as TABLE
 
 pytestmark = pytest.mark.tensorflow
 

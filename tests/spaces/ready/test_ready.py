@@ -12,7 +12,7 @@ from nas_nb.evaluate.global_state import seeded
 from nas_nb.export.keras_source import keras_source
 from nas_nb.space.domain import Domain
 from nas_nb.space.search_space import SearchSpace
-from tests.space.ready import datasets
+from tests.spaces.ready import datasets
 
 SMALL = {
     "image": {"stages": (1, 2), "widths": (4, 8), "kernel_sizes": 3, "blocks": 1},

@@ -3,7 +3,7 @@
 A space joins by a line in `SPACES`, and in `SMALL` a version that can be listed. Before a release
 200 architectures of each space are built and trained, which takes about a quarter of an hour:
 
-    NAS_NB_SAMPLES=200 python -m pytest tests/space/test_all.py --timeout=0
+    NAS_NB_SAMPLES=200 python -m pytest tests/spaces/test_all.py --timeout=0
 
 (of one space with ``-k darts_cell``, say).
 """

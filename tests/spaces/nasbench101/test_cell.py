@@ -11,7 +11,7 @@ from nas_nb.export.keras_source import keras_source
 from nas_nb.spaces import nasbench101_net
 from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench101_net import Cell, from_text
-from tests.space.nasbench101.test_form import TEXT
+from tests.spaces.nasbench101.test_form import TEXT
 
 PUBLISHED = nasbench101_cell(cells=3, width=128).for_data(
     DataSpec((32, 32, 3), Task.MULTICLASS, 10)

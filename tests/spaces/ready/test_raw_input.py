@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import nas_nb as nas
 from nas_nb.errors import SpaceError
-from tests.space.ready import datasets
+from tests.spaces.ready import datasets
 
 pytestmark = pytest.mark.tensorflow
 
