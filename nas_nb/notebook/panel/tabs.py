@@ -163,10 +163,12 @@ class InsightsTab(Tab):
         picture, count = self._context.picture(plot), len(now.history.completed)
         # What is dear to compute is so when there are a tenth more trials, and at the end.
         known = self._learned.get(plot.name, 0)
-        grown = count > 1.1 * known or count < ENOUGH or not now.state.live
-        if plot.name not in _DEAR or grown or picture.stale:
+        ended = not now.state.live and count != known
+        grown = count > 1.1 * known or count < ENOUGH or ended
+        if plot.name not in _DEAR or grown:
             picture.draw(self._context.plot_context(now, self.cost.value))
             self._learned[plot.name] = known = count
+        picture.draw_again()
         basis = "" if known == count else f" Learned from the first {known} of {count} trials."
         self.cost.layout.display = "" if plot.name == "pareto" else "none"
         self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'

@@ -172,7 +172,8 @@ class Picture:
         self._widest, self._margins = width, {**_MARGINS, **(margins or {})}
         names = {1: ("",), 2: ("Above: ", "Below: ") if below else ("Left: ", "Right: ")}
         self._sides = names[count]
-        self._infos: list[Any] | None = None
+        self._infos: list[Any] | None = None  # None: in another size or theme all is drawn anew
+        self._shown: list[Any] = []
         self._ground: Any = None
         self._still: list[Any] = []  # what the ground of each Axes depends on
         self._html = ""
@@ -205,11 +206,6 @@ class Picture:
             ax.xaxis.set_label_coords(0.5, -_BELOW * sharpness / ax.bbox.height)
             ax.yaxis.set_label_coords(-_BESIDE * sharpness / ax.bbox.width, 0.5)
 
-    @property
-    def stale(self) -> bool:
-        """Whether it has to be drawn whatever happened: first, or in another size or theme."""
-        return self._infos is None
-
     def draw(self, context: Any) -> bool:
         """Draws what the context of its plots tells; returns False if that looks as it did."""
         if self._brushed:
@@ -217,6 +213,15 @@ class Picture:
         infos = [plot.info(context) for plot in self._plots]
         if infos == self._infos:
             return False
+        self._show(infos)
+        return True
+
+    def draw_again(self) -> None:
+        """Draws what it showed last, if it has another size or theme by now."""
+        if self._infos is None:
+            self._show(self._shown)
+
+    def _show(self, infos: list[Any]) -> None:
         told = []
         for plot, info, ax, side in zip(self._plots, infos, self._axes, self._sides, strict=True):
             plot.draw(info, ax)
@@ -227,8 +232,7 @@ class Picture:
         self._render()
         pixels = np.asarray(self._canvas.buffer_rgba())
         self.png = encoded(pixels[..., :3] if self._white else pixels)
-        self._infos, self._html = infos, ""
-        return True
+        self._infos, self._shown, self._html = infos, infos, ""
 
     def zoom(self, box: Sequence[Sequence[float]] | None) -> None:
         """Shows a part of an Axes from the next drawing on, or brushes it; None shows all again."""

@@ -92,6 +92,20 @@ def test_every_view_is_drawn_though_another_has_learned_from_the_same_trials(pan
     assert "nas-dark" in painted(panel, "Insights")._image.value
 
 
+def test_another_theme_or_size_computes_no_importance_anew(panel):
+    for n in range(40):
+        add_trial(panel._search.history, 0.5 + 0.3 * (n % 2))
+    insights = panel.tabs["Insights"]
+    insights.view.value = "Importance"
+    assert "nas-dark" not in painted(panel, "Insights")._image.value
+    picture = panel._pictures["importance"]
+    picture._plots = tuple(plot._replace(info=None) for plot in picture._plots)
+    panel.touch._take({"dark": True})
+    panel.touch._take({"width": [600, 1.0]})
+    panel.paint()
+    assert "nas-dark" in painted(panel, "Insights")._image.value
+
+
 def test_importance_says_from_how_many_trials_it_learned():
     search = FakeSearch(*[0.5 + 0.3 * (n % 2) for n in range(40)], state=SearchState.RUNNING)
     panel = Panel(search, lambda: None)
