@@ -381,7 +381,7 @@ def draw_proxies(found: ProxyRanks, ax: Axes) -> Axes:
     colors = [drawing.GREY if rank.name in BASELINES else drawing.BLUE for rank in found.ranks]
     bars = ax.barh(rows, taus, color=colors, alpha=0.85, height=0.7)
     luck = chance_tau(found.candidates)
-    band = ax.axvspan(-luck, luck, color=drawing.inks(ax).rule, zorder=0)
+    band = ax.axvspan(-luck, luck, color=drawing.theme_colors(ax).rule, zorder=0)
     drawing.mark_ours(ax, *bars, band)
     ax.set_yticks(rows, [_label(found, place) for place in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)

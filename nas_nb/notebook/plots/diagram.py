@@ -15,7 +15,15 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from nas_nb.errors import check_type
-from nas_nb.notebook.plots.drawing import BLUE, SKY, VERMILLION, as_text, inks, new_axes, png
+from nas_nb.notebook.plots.drawing import (
+    BLUE,
+    SKY,
+    VERMILLION,
+    as_text,
+    new_axes,
+    png,
+    theme_colors,
+)
 from nas_nb.notebook.plots.figures import ground, image
 
 if TYPE_CHECKING:
@@ -59,8 +67,8 @@ def diagram_image(
 
 
 def _draw_box(box: Box, ax: Axes, *, marked: bool) -> None:
-    colors, corner = inks(ax), (box.x - box.width / 2, box.y - box.height / 2)
-    fill, letters = _ENDS.get(box.kind, (colors.ground, colors.ink))
+    colors, corner = theme_colors(ax), (box.x - box.width / 2, box.y - box.height / 2)
+    fill, letters = _ENDS.get(box.kind, (colors.ground, colors.text))
     edge = {"edgecolor": VERMILLION, "linewidth": 2.5} if marked else {"edgecolor": colors.quiet}
     style: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.06", "linewidth": 0.8, **edge}
     ax.add_patch(FancyBboxPatch(corner, box.width, box.height, facecolor=fill, **style))
@@ -78,14 +86,14 @@ def _draw_arrow(arrow: Arrow, ax: Axes) -> None:
     way = Path(
         [(arrow.x1, arrow.y1), bent, (arrow.x2, arrow.y2)], [Path.MOVETO, Path.CURVE3, Path.CURVE3]
     )
-    colors = inks(ax)
+    colors = theme_colors(ax)
     look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "color": colors.quiet}
     ax.add_patch(FancyArrowPatch(path=way, linewidth=1, **look))
     if arrow.label:
         box = {"facecolor": colors.ground, "edgecolor": "none", "pad": 1}
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _SIZE - 1}
         place = (middle[0] + arrow.bend, middle[1])
-        ax.text(*place, arrow.label, color=colors.ink, bbox=box, **style)
+        ax.text(*place, arrow.label, color=colors.text, bbox=box, **style)
 
 
 _KEPT = 32

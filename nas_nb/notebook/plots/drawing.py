@@ -41,13 +41,13 @@ Points = tuple[tuple[float, float], ...]
 BLUE, VERMILLION, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#808080"
 ORANGE, GREEN, PURPLE = "#E69F00", "#009E73", "#CC79A7"
 SCALE = "viridis"
-"""The colours of scores: as dark as bad, and readable without seeing colours."""
+"""The colours of scores: the darker the worse, and readable without seeing colours."""
 
 
-class Inks(NamedTuple):
+class ThemeColors(NamedTuple):
     """The colours of all that is not data, and the ends of the scale that its ground hides."""
 
-    ink: str
+    text: str
     strong: str
     quiet: str
     rule: str
@@ -55,11 +55,11 @@ class Inks(NamedTuple):
     ends: tuple[float, float]
 
 
-LIGHT = Inks("#333333", "black", "#595959", "#E4E4E4", "white", (0.0, 0.92))
-DARK = Inks("#D4D4D4", "white", "#A6A6A6", "#3C3C3C", "#1F1F1F", (0.16, 1.0))
+LIGHT = ThemeColors("#333333", "black", "#595959", "#E4E4E4", "white", (0.0, 0.92))
+DARK = ThemeColors("#D4D4D4", "white", "#A6A6A6", "#3C3C3C", "#1F1F1F", (0.16, 1.0))
 
 
-def inks(ax: Axes) -> Inks:
+def theme_colors(ax: Axes) -> ThemeColors:
     """Returns the colours for the ground of an Axes' figure; one without any is light."""
     red, green, blue, alpha = to_rgba(ax.figure.get_facecolor())
     dark = red + green + blue < 1.5 and (red, alpha) != (0, 0)
@@ -68,7 +68,7 @@ def inks(ax: Axes) -> Inks:
 
 def score_colors(ax: Axes, good: Sequence[float] | np.ndarray) -> np.ndarray:
     """Returns the colour of each goodness, which `score_key` explains."""
-    low, high = inks(ax).ends
+    low, high = theme_colors(ax).ends
     return np.asarray(mpl.colormaps[SCALE](low + (high - low) * np.asarray(good)))
 
 
@@ -128,9 +128,9 @@ def remove_ours(ax: Axes) -> None:
 
 
 def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
-    """Names the axes, keeps ink for the data, and fits scale and legend to what is drawn."""
+    """Names the axes, and fits scale and legend to what is drawn."""
     if style_axes(ax, title):
-        ax.grid(visible=True, axis="y", color=inks(ax).rule, linewidth=0.8)
+        ax.grid(visible=True, axis="y", color=theme_colors(ax).rule, linewidth=0.8)
         ax.set_axisbelow(True)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
@@ -158,11 +158,11 @@ def style_axes(ax: Axes, title: str) -> bool:
     if ax.get_title(loc="left") == title:
         return False  # to style ticks again costs more than to draw the data
     # With a height of its own: else every draw measures all ticks to find one.
-    colors = inks(ax)
-    ax.set_title(title, pad=22, color=colors.ink, **_TITLE)
-    ax.tick_params(which="both", labelsize=9, colors=colors.ink, length=3)
+    colors = theme_colors(ax)
+    ax.set_title(title, pad=22, color=colors.text, **_TITLE)
+    ax.tick_params(which="both", labelsize=9, colors=colors.text, length=3)
     for label in (ax.xaxis.label, ax.yaxis.label):
-        label.set(fontsize=10, color=colors.ink)
+        label.set(fontsize=10, color=colors.text)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(colors.quiet)
     return True
@@ -173,7 +173,7 @@ def say_empty(ax: Axes, words: str) -> None:
     shown = next((text for text in ax.texts if text.get_gid() == "empty"), None)
     if shown is None:
         shown = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
-        shown.set(gid="empty", color=inks(ax).quiet)
+        shown.set(gid="empty", color=theme_colors(ax).quiet)
     shown.set(text=words, visible=bool(words))
     if words:
         ax.set(xticks=[], yticks=[], ylabel="")
@@ -212,7 +212,7 @@ def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
     if handles:
         order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
         shown = ([handles[place] for place in order], [labels[place] for place in order])
-        color = inks(ax).ink
+        color = theme_colors(ax).text
         ax.legend(*shown, labelcolor=color, **_LEGEND).set_gid(told)
         rows = -(-len(handles) // _NAMES_A_ROW)
         ax.set_title(ax.get_title(loc="left"), pad=8 + 14 * rows, color=color, **_TITLE)
@@ -224,7 +224,7 @@ def score_key(ax: Axes, low: str, high: str = "better") -> None:
     ramp.imshow(score_colors(ax, np.linspace(0, 1, 64))[None, :], aspect="auto")
     ramp.set_axis_off()
     style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "va": "center"}
-    style["color"] = inks(ax).ink
+    style["color"] = theme_colors(ax).text
     worse = ax.text(0.79, 1.049, low, ha="right", **style)
     better = ax.text(0.93, 1.049, high, ha="left", **style)
     mark_ours(ax, ramp, worse, better)

@@ -83,7 +83,7 @@ def _begin(info: ImportanceInfo, ax: Axes, title: str) -> bool:
 def _end(ax: Axes, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.grid(visible=True, axis="x", color=drawing.inks(ax).rule, linewidth=0.8)
+    ax.grid(visible=True, axis="x", color=drawing.theme_colors(ax).rule, linewidth=0.8)
     ax.set_axisbelow(True)
 
 

@@ -50,7 +50,7 @@ def draw_lineage(info: LineageInfo, ax: Axes) -> Axes:
         style: dict[str, Any] = {
             "textcoords": "offset points",
             "fontsize": 8,
-            "color": drawing.inks(ax).ink,
+            "color": drawing.theme_colors(ax).text,
             "va": "center",
         }
         drawing.mark_ours(ax, ax.annotate(label, (scores[row], row), (8, 0), **style))

@@ -105,7 +105,7 @@ def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
     drawing.say_empty(ax, "" if info.strands else "no completed trial yet")
     if not info.strands:
         return ax
-    colors = drawing.inks(ax)
+    colors = drawing.theme_colors(ax)
     for lit in (False, True):
         strands = [strand for strand in info.strands if strand.lit is lit]
         shades = drawing.score_colors(ax, [strand.good for strand in strands])
@@ -165,11 +165,11 @@ def _text_fit(info: ParallelInfo, ax: Axes) -> tuple[float, int]:
 
 
 def _draw_axis(place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int) -> None:
-    bottom, colors = ABSENT if axis.conditional else 0, drawing.inks(ax)
+    bottom, colors = ABSENT if axis.conditional else 0, drawing.theme_colors(ax)
     (line,) = ax.plot([place, place], [bottom, 1], color=colors.quiet, linewidth=1, zorder=3)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
     box = {"facecolor": colors.ground, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-    style: dict[str, Any] = {"fontsize": size, "va": "center", "color": colors.ink, "zorder": 5}
+    style: dict[str, Any] = {"fontsize": size, "va": "center", "color": colors.text, "zorder": 5}
     shown = [(at, _cut(text, letters)) for at, text in ticks]
     texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in shown]
     drawing.mark_ours(ax, line, *texts)

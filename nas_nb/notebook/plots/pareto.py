@@ -75,7 +75,7 @@ def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
     drawing.put_line(ax, "knee", info.knee, label="knee", **star)
     ring = {**_DOTS, "markersize": 12, "mfc": "none", "mew": 2, "zorder": 4}
     drawing.put_line(
-        ax, "chosen", info.chosen, color=drawing.inks(ax).strong, label="selected", **ring
+        ax, "chosen", info.chosen, color=drawing.theme_colors(ax).strong, label="selected", **ring
     )
     costs = [cost for cost, _ in info.completed if cost > 0]
     wide = len(costs) == len(info.completed) > 0 and max(costs) > _WIDE * min(costs)

@@ -124,7 +124,7 @@ def _confusion(found: Mistakes, ax: Axes) -> Axes:
         number = found.confusion[true, said]
         dark = wrong[true, said] > 0.6 * wrong.max() > 0
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
-        color = "white" if dark else drawing.inks(ax).ink
+        color = "white" if dark else drawing.theme_colors(ax).text
         drawing.mark_ours(ax, ax.text(said, true, str(number), color=color, **style))
     turned = 45 if max(map(len, names)) > 3 else 0
     ax.set_xticks(range(count), names, rotation=turned)

@@ -107,7 +107,7 @@ def _seconds(history: History) -> Callable[[float], float]:
 def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     """Draws score per trial and the incumbent's step line, or moves what an earlier call drew."""
     size = 5.5 if len(info.completed) < _MANY else 2.5
-    colors, put = drawing.inks(ax), partial(drawing.put_line, ax)
+    colors, put = drawing.theme_colors(ax), partial(drawing.put_line, ax)
     # Thousands of dots without edges take half the time.
     dots = {**_DOT_STYLE, "markersize": size, "mew": 1.0 if size > 3 else 0.0}
     edge_marker = "v" if not info.off_scale or info.off_scale[0][1] == 0 else "^"

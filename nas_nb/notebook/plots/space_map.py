@@ -65,7 +65,7 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     """Draws the landmarks in grey and the trials in colours, in place of an earlier drawing."""
     drawing.remove_ours(ax)
     drawing.style_axes(ax, "Explored part of the space")
-    colors = drawing.inks(ax)
+    colors = drawing.theme_colors(ax)
     quiet = ax.scatter(*_columns(info.landmarks), s=14, color=colors.rule, linewidths=0, zorder=1)
     drawing.mark_ours(ax, quiet)
     if info.spots:

@@ -64,7 +64,7 @@ def draw_timeline(info: TimelineInfo, ax: Axes) -> Axes:
         left=[span.begin for span in info.spans],
         height=0.7,
         color=colors,
-        edgecolor=drawing.inks(ax).ground,
+        edgecolor=drawing.theme_colors(ax).ground,
         linewidth=0.8,
     )
     drawing.mark_ours(ax, *bars)

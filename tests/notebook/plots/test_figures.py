@@ -77,6 +77,6 @@ def test_a_picture_is_as_sharp_as_its_screen():
 
 
 def test_the_colours_of_what_is_no_data_follow_the_ground():
-    assert drawing.inks(Figure(facecolor="none").add_subplot()) is drawing.LIGHT
-    assert drawing.inks(Figure().add_subplot()) is drawing.LIGHT
-    assert drawing.inks(Figure(facecolor="#111111").add_subplot()) is drawing.DARK
+    assert drawing.theme_colors(Figure(facecolor="none").add_subplot()) is drawing.LIGHT
+    assert drawing.theme_colors(Figure().add_subplot()) is drawing.LIGHT
+    assert drawing.theme_colors(Figure(facecolor="#111111").add_subplot()) is drawing.DARK
