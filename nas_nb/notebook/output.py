@@ -124,7 +124,7 @@ _TAKE_TURNS = """
 .jp-OutputArea-child:not(:has(.nas-panel)):has(+ .jp-OutputArea-child .nas-record) {
   display: none; }
 """
-# A page in a dark theme makes white ground dark and dark lines light. Where a page drops these rules,
+# A page in a dark theme makes white ground dark, dark lines light. Where a page drops these rules,
 # pictures stay on white, and readable.
 _IN_THEME = """
 [data-jp-theme-light="true"] .nas-static img { mix-blend-mode: multiply; }
