@@ -4,7 +4,7 @@
 
 The search runs in a kernel of its own, as in a notebook: a dictionary on the digits with
 `strategy="evolution"`, and the panel shown. A file counts when one of its functions is called, in
-the worker thread, the painter thread or the main thread. Importing a module does not count.
+the search's thread, the painter thread or the main thread. Importing a module does not count.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ class SteeringState:
         self._strategies: dict[str, Strategy] = {}
 
     def remember(self, strategy: Strategy) -> dict[str, Any]:
-        """Keeps a strategy for the worker, and returns what the journal says about it."""
+        """Keeps a strategy for the search's thread, and returns what the journal says about it."""
         said = {"strategy": strategy.name, "options": strategy.options}
         self._strategies[_key(strategy.name, strategy.options)] = strategy
         code = strategy_identity(strategy)
