@@ -42,7 +42,7 @@ class Recipe:
         batch_size: Samples a step.
         later: The value whose architectures are trained after the others of each seed: those
             without it are a smaller space of their own, which is packed where it alone is complete.
-        best: So many of the best are trained from ten more seeds.
+        best: So many of the best are trained from ten more seeds, after each whole seed.
         seeds: From so many seeds every architecture is trained.
     """
 
@@ -146,11 +146,11 @@ class Table:
         classes = said[:, 0] > 0.5 if said.shape[1] == 1 else said.argmax(1)
         return int((classes == self.data.y_test.reshape(-1)).sum())
 
-    def best(self) -> list[int]:
-        """Returns the architectures with the highest mean validation accuracy of all seeds."""
+    def best(self, seeds: int) -> list[int]:
+        """Returns the architectures with the highest mean validation accuracy of these seeds."""
         right = defaultdict(list)
         for (point, seed), run in self.runs.items():
-            if seed < self.recipe.seeds:
+            if seed < seeds:
                 right[point].append(run["right"][-1])
         order = sorted(right, key=lambda point: (-fmean(right[point]), point))
         return order[: self.recipe.best]
@@ -165,9 +165,9 @@ class Table:
         """Yields what a whole table needs, in the order in which it is trained."""
         for seed in range(self.recipe.seeds):
             yield from ((point, seed) for part in self.parts() for point in part)
-        best = self.best()
-        for seed in range(self.recipe.seeds, self.recipe.seeds + MORE_SEEDS):
-            yield from ((point, seed) for point in best)
+            more = range(seed + 1, seed + 1 + MORE_SEEDS)
+            best = self.best(seed + 1)
+            yield from ((point, further) for further in more for point in best)
 
     def packed(self) -> bytes:
         """Returns the table of what is complete: the space, else its part, for whole seeds."""
@@ -179,9 +179,10 @@ class Table:
         else:
             raise SystemExit("No seed is complete yet.")
         chosen = {(point, seed) for point in points for seed in range(seeds)}
-        more = range(seeds, self.complete(self.best(), seeds + MORE_SEEDS))
-        if seeds == self.recipe.seeds:
-            chosen |= {(point, seed) for point in self.best() for seed in more}
+        if len(points) == len(self.points):
+            best = self.best(seeds)
+            more = range(seeds, self.complete(best, seeds + MORE_SEEDS))
+            chosen |= {(point, seed) for point in best for seed in more}
         choices = dict(self.recipe.choices)
         if len(points) < len(self.points):
             choices["units"] = [units for units in choices["units"] if units != self.recipe.later]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import hashlib
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from nbclient import NotebookClient
 
 import nas_nb
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
     from sphinx.application import Sphinx
+    from sphinx.config import Config
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 TUTORIALS = sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("zh/*.ipynb")])
+EXECUTED = HERE.parent / "build" / "notebooks"
+AT_ONCE = 2  # notebooks that run beside each other
 REPOSITORY = "https://github.com/nas-nb/nas_nb/blob/main/"
 
 project = "nas_nb"
@@ -38,12 +48,7 @@ html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-# Notebooks run once and again only after a change; a build without TensorFlow's minutes takes
-# `-D nb_execution_mode=off`.
-nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
-nb_execution_timeout = 600
-nb_execution_raise_on_error = True
+nb_execution_mode = "off"  # `_bring_tutorials` runs them: two at once, a translation never
 nb_output_stderr = "remove"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else the pages would ask a CDN for widgets
 suppress_warnings = ["mystnb.unknown_mime_type"]  # a panel has its picture and text beside it
@@ -123,14 +128,54 @@ def _as_mathml(writer: HTML5Translator, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _kept(notebook: NotebookNode) -> Path:
+    """Returns where the outputs of such cells are kept: elsewhere after a change of the package."""
+    package = sorted((HERE.parent / "nas_nb").rglob("*.py"))
+    parts = [*(cell.source.encode() for cell in _code(notebook)), *map(Path.read_bytes, package)]
+    return EXECUTED / f"{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}.ipynb"
+
+
+async def _run(notebooks: dict[Path, NotebookNode]) -> None:
+    """Runs those whose outputs are not kept, each in a kernel and a folder of its own."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def run(kept: Path, notebook: NotebookNode) -> None:
+        async with turns:
+            with tempfile.TemporaryDirectory() as folder:
+                resources = {"metadata": {"path": folder}}
+                await NotebookClient(notebook, timeout=600, resources=resources).async_execute()
+        nbformat.write(notebook, kept)
+
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    await asyncio.gather(*(run(*one) for one in notebooks.items() if not one[0].exists()))
+
+
+def _bring_tutorials(app: Sphinx, config: Config) -> None:
+    """Writes the tutorials into the source folder, with their outputs where these are wanted."""
+    notebooks = {path: nbformat.read(path, as_version=4) for path in TUTORIALS}
+    if config.run_tutorials:
+        asyncio.run(_run({_kept(one): copy.deepcopy(one) for one in notebooks.values()}))
+    for path, notebook in notebooks.items():
+        if config.run_tutorials:
+            executed = nbformat.read(_kept(notebook), as_version=4)
+            notebook.metadata = executed.metadata
+            for cell, run in zip(_code(notebook), _code(executed), strict=True):
+                cell.outputs, cell.execution_count = run.outputs, run.execution_count
+        copied = HERE / "tutorials" / path.relative_to(NOTEBOOKS)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", nbformat.writes(notebook))
+        copied.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Brings the tutorials into the source folder, and sees to links between the two."""
-    for path in TUTORIALS:
-        copy = HERE / "tutorials" / path.relative_to(NOTEBOOKS)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", path.read_text(encoding="utf-8"))
-        copy.write_text(text, encoding="utf-8")
+    app.add_config_value("run_tutorials", True, "env")
     app.add_html_math_renderer("mathml", (_as_mathml, None), (_as_mathml, None))
+    app.connect("config-inited", _bring_tutorials)
     app.connect("source-read", _on_page)
     app.connect("include-read", _on_include)
     app.connect("autodoc-process-docstring", _as_rest, priority=900)  # after napoleon

@@ -48,7 +48,7 @@ def test_the_site_builds_without_a_warning_and_asks_no_other_host(
 ) -> None:
     # The notebooks have tests of their own: here their pages are made from the cells as they are.
     pages = ["-d", str(tmp_path / "doctrees"), "docs", str(tmp_path / "site")]
-    options = ["-q", "-W", "--keep-going", "-D", "nb_execution_mode=off", *pages]
+    options = ["-q", "-W", "--keep-going", "-D", "run_tutorials=0", *pages]
     built = subprocess.run(
         [sys.executable, "-m", "sphinx", *options],
         cwd=root,

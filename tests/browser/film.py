@@ -25,6 +25,7 @@ LOAD = "import nas_nb as nas"
 SIZE = (980, 820)
 FRAME_MS, LAST_MS = 700, 3500
 RING = (213, 94, 0)
+GREYS = (0, 33, 66, 97, 140, 190, 255)
 SEARCH = """search = nas.Search(
     {"layers": ["Conv2D", "Dense"], "units": [16, 32, 64], "activations": ["relu", "tanh"]},
     "digits", strategy="evolution", strategy_options={"population": 12}, max_trials=200, epochs=8,
@@ -70,7 +71,9 @@ class Film:
         sheet = Image.new("RGB", (245, 205 * len(some)))
         for place, frame in enumerate(some):
             sheet.paste(frame, (0, 205 * place))
-        ImageDraw.Draw(sheet).rectangle((0, 0, 245, 40), fill=RING)
+        # What is thin, as text and the ring, is mixed away in small frames: it gets its share here.
+        for place, colour in enumerate([RING, *((grey, grey, grey) for grey in GREYS)]):
+            ImageDraw.Draw(sheet).rectangle((0, 40 * place, 245, 40 * place + 39), fill=colour)
         palette = sheet.quantize(96, dither=Image.Dither.NONE)
         first, *rest = (f.quantize(palette=palette, dither=Image.Dither.NONE) for f in self._frames)
         more = {"duration": self._lasting_ms, "loop": 0, "optimize": True}
