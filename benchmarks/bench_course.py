@@ -94,9 +94,18 @@ def describe(bench: Benchmark) -> None:
             f"{q} % {np.quantile(final[:, -1], q / 100):.4f}" for q in (0, 10, 50, 90, 99, 100)
         )
     )
-    spread = np.nanstd(table.scores[:, :, -1], axis=0, ddof=1) if counts.min() > 1 else None
-    if spread is not None:
-        print(f"standard deviation between seeds: median {np.median(spread):.4f}")
+    several = counts > 1
+    if several.any():
+        spread = np.nanstd(table.scores[:, several, -1], axis=0, ddof=1)
+        print(
+            f"standard deviation between seeds: median {np.median(spread):.4f}, of {several.sum()} "
+            f"architectures with {counts[several].min()} to {counts.max()} seeds"
+        )
+    best = bench.ranked(1)[0].measured
+    print(
+        f"best: {best.score:.4f} ± {best.standard_error:.4f} of {best.seeds} seeds; "
+        f"{(final[:, -1] >= best.score - 0.01).sum()} architectures are within 0.01 of it"
+    )
     tau = [kendalltau(final[:, k], final[:, -1]).statistic for k in (0, 1, 2, 5, 8)]
     print("Kendall's tau of epochs 1, 2, 3, 6, 9 with 12:", *(f"{one:.2f}" for one in tau))
     tested = kendalltau(final[:, -1], np.nanmean(table.test, axis=0)).statistic

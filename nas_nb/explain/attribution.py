@@ -15,7 +15,7 @@ from nas_nb.errors import SearchError, nearest
 from nas_nb.evaluate.backend import gradients, require_tensorflow
 from nas_nb.evaluate.global_state import isolated_seeds
 from nas_nb.explain.mistakes import as_shares, sample_kind
-from nas_nb.export.raw_input import model_input
+from nas_nb.export.raw_input import model_input, model_outputs
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -102,7 +102,7 @@ class _Asked(NamedTuple):
 
     def outputs(self, x: Array) -> Array:
         """Returns probabilities, or quantities, (samples, outputs); two for a single sigmoid."""
-        out = np.asarray(self.model.predict(x, verbose=0, batch_size=_BATCH), dtype=float)
+        out = model_outputs(self.model, x).astype(float)
         told: Array = _outputs(out.reshape(len(x), -1), self.model, self.data)
         return told
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nas_nb.errors import SearchError
+from nas_nb.export.raw_input import model_outputs
 from nas_nb.record.trial_facts import score_error
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def bootstrap_error(trial: SearchTrial) -> float:
     """
     name = trial.objective.removeprefix("val_")
     model, (x, y) = trial.model(), trial.data.part("val")
-    rows = _row_losses(model, name, np.asarray(y), np.asarray(model.predict(x, verbose=0)))
+    rows = _row_losses(model, name, np.asarray(y), model_outputs(model, np.asarray(x)))
     rng = np.random.default_rng(0)
     picked = rows[rng.integers(len(rows), size=(_RESAMPLES, len(rows)))].mean(1)
     rooted = name in ("rmse", "root_mean_squared_error")

@@ -9,7 +9,7 @@ import numpy as np
 from nas_nb.data.preprocessing import Vocabulary
 from nas_nb.data.task import Task
 from nas_nb.errors import SearchError, nearest
-from nas_nb.export.raw_input import raw_samples
+from nas_nb.export.raw_input import model_outputs, raw_samples
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -100,9 +100,8 @@ def measure_mistakes(trial: SearchTrial, part: str = "val") -> Mistakes:
             f"{nearest(str(part), _PARTS)}"
         )
     model, data = trial.model(), trial.data
-    x, y = data.part(part)
-    outputs = np.asarray(model.predict(x, verbose=0), dtype=float)
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = (np.asarray(one) for one in data.part(part))
+    outputs = model_outputs(model, x).astype(float)
     if data.task.has_quantities:
         found = _of_quantities(part, x, y.astype(float).reshape(outputs.shape), outputs)
     elif data.task == Task.MULTILABEL:

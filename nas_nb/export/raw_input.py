@@ -69,6 +69,13 @@ def _or_raw(data: Data) -> str:
     return ", or a data frame with the columns of the data" if isinstance(data.raw, Table) else ""
 
 
+def model_outputs(model: keras.Model, x: Array, batch_size: int = 256) -> Array:
+    """Returns a model's outputs; TensorFlow warns of `predict`, which is traced for each model."""
+    starts = range(0, len(x), batch_size)
+    parts = [model(x[start : start + batch_size], training=False) for start in starts]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+
+
 def in_own_units(outputs: Array, x: Any, data: Data) -> Array:
     """Returns predicted quantities in the units of the data frame that was given, if one was."""
     if isinstance(data.raw, Standardization) and hasattr(x, "columns"):

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nas_nb.errors import NasError, SearchError, printable, reason_of
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
@@ -16,6 +14,7 @@ from nas_nb.export.raw_input import (
     class_names,
     in_own_units,
     model_input,
+    model_outputs,
     raw_samples,
     with_raw_input,
 )
@@ -333,7 +332,7 @@ class SearchTrial:
         """
         model, whole = self._trained, self._settings.data
         numbers = model_input(x, whole)
-        outputs = np.asarray(model.predict(numbers, verbose=0))
+        outputs = model_outputs(model, numbers)
         if whole.task.has_quantities:
             return in_own_units(outputs, x, whole)
         return class_names(outputs, whole, model) if classes else outputs

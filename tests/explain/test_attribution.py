@@ -10,6 +10,7 @@ import pytest
 from nas_nb.data.dataset import Data
 from nas_nb.errors import DataError, SearchError
 from nas_nb.explain.attribution import METHODS, explain_prediction
+from nas_nb.export.raw_input import model_outputs
 from nas_nb.notebook import search_display  # noqa: F401 - it says what explains
 from tests.search.tiny import tiny_search
 
@@ -93,6 +94,15 @@ def texts() -> Trained:
 @pytest.fixture(scope="module")
 def halves():
     return images()
+
+
+def test_a_model_is_asked_without_its_predict_which_tensorflow_warns_of():
+    trial = images()
+    outputs = model_outputs(trial.model(), np.repeat(trial.data.x_train, 4, axis=0))
+    explain_prediction(trial, trial.data.x_test[:1], "occlusion")
+    assert trial.model().predict_function is None
+    expected = trial.model().predict(trial.data.x_train, verbose=0)
+    np.testing.assert_allclose(outputs, np.repeat(expected, 4, axis=0), rtol=1e-5)
 
 
 def test_integrated_gradients_sum_to_what_they_explain(halves):
