@@ -157,11 +157,12 @@ async def _run(notebooks: dict[Path, NotebookNode]) -> None:
 def _bring_tutorials(app: Sphinx, config: Config) -> None:
     """Writes the tutorials into the source folder, with their outputs where these are wanted."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in TUTORIALS}
+    kept = {path: _kept(notebook) for path, notebook in notebooks.items()}
     if config.run_tutorials:
-        asyncio.run(_run({_kept(one): copy.deepcopy(one) for one in notebooks.values()}))
+        asyncio.run(_run({kept[path]: copy.deepcopy(one) for path, one in notebooks.items()}))
     for path, notebook in notebooks.items():
         if config.run_tutorials:
-            executed = nbformat.read(_kept(notebook), as_version=4)
+            executed = nbformat.read(kept[path], as_version=4)
             notebook.metadata = executed.metadata
             for cell, run in zip(_code(notebook), _code(executed), strict=True):
                 cell.outputs, cell.execution_count = run.outputs, run.execution_count
