@@ -89,6 +89,9 @@ def _for_nbgrader(cells: list[Cell]) -> list[Cell]:
         if cell.cell_type == "markdown":
             made.append(nbformat.v4.new_markdown_cell(cell.source))
             continue
+        if told["role"] == "own":  # nbgrader puts every cell back that it has marked as given
+            made.append(nbformat.v4.new_code_cell(cell.source))
+            continue
         text = _HIDDEN.format(cell.source) if told.get("hidden") else cell.source
         role = told["role"]
         marks = {"schema_version": 3, "grade_id": told.get("name", f"given-{number}")}
@@ -108,7 +111,7 @@ def _for_otter(name: str, cells: list[Cell]) -> Iterator[Cell]:
         told = cell.metadata["course"]
         if cell.cell_type == "markdown":
             yield new_markdown_cell(cell.source)
-        elif told["role"] == "given":
+        elif told["role"] in ("given", "own"):
             yield new_code_cell(cell.source)
         elif told["role"] == "solution":
             tests = list(takewhile(_is_test, cells[place + 1 :]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from nas_nb.strategy.function import (
     answer_difference,
     call_propose,
     check_answer,
+    own_line,
     repeated_trial,
 )
 
@@ -232,11 +232,10 @@ class _Asked:
             raise _NotPassed("runs", f"proposal {len(history)}: {error}") from None
         except Exception as error:
             notes = " ".join(getattr(error, "__notes__", ()))
-            where = traceback.extract_tb(error.__traceback__)[-1]
             raise _NotPassed(
                 "runs",
-                f"proposal {len(history)} raised {type(error).__name__}: {error} (line "
-                f"{where.lineno}, `{where.line}`). {notes}".strip(),
+                f"proposal {len(history)} raised {type(error).__name__}: {error}"
+                f"{own_line(error)}. {notes}".strip(),
             ) from error
 
 

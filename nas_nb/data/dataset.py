@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
@@ -29,12 +29,21 @@ from nas_nb.data.readers import (
     frame_parts,
     label_array,
     label_parts,
+    named_classes,
     plain_array,
     row_count,
     series_parts,
     text_parts,
 )
-from nas_nb.data.task import Array, Task, check_labels, check_measures, read_task, to_task
+from nas_nb.data.task import (
+    Array,
+    Task,
+    check_labels,
+    check_measures,
+    class_values,
+    read_task,
+    to_task,
+)
 from nas_nb.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -74,6 +83,9 @@ class Data:
     own."""
     metrics: tuple[Any, ...] = ()
     """Metrics to measure beside the task's own, likewise: ("f1_score",)."""
+    class_values: Array | None = None
+    """(classes,) the classes as the labels came, by number: what a prediction returns; None where
+    these are their names."""
     recipe: dict[str, Any] | None = field(default=None)
     """How it was made, as JSON: {"load": {"name": "digits", "limit": 240, ...}}, or the name of the
     constructor with its arguments but for the rows; None where it was made by `Data` itself."""
@@ -136,6 +148,7 @@ class Data:
                 rows = rows.astype(np.float32)
             fields = {f"x_{part}": rows[at] for part, (at, _) in parts.items()}
         fields |= {f"y_{part}": numbers for part, (_, numbers) in parts.items()}
+        options.setdefault("class_values", class_values(labels, kind))
         return cls(name=name, task=kind, classes=classes, **fields, **options)
 
     @classmethod
@@ -148,8 +161,8 @@ class Data:
         """
         if not hasattr(frame, "columns"):
             raise DataError(
-                f"Expected a pandas data frame. Received: {type(frame).__name__}. Arrays go "
-                "through nas.Data.from_arrays(x, y)."
+                f"Expected a pandas data frame. Received: {type(frame).__name__}. Read a file by "
+                "pd.read_csv(path); arrays go through nas.Data.from_arrays(x, y)."
             )
         wanted = list(target) if isinstance(target, list | tuple) else [target]
         known = [str(column) for column in frame.columns]
@@ -162,7 +175,9 @@ class Data:
                 )
         labels = frame[wanted if isinstance(target, list | tuple) else target]
         options["recipe"] = _recipe("from_frame", target=target, **options)
-        return cls.from_arrays(frame.drop(columns=wanted), labels, **options)
+        made = cls.from_arrays(frame.drop(columns=wanted), labels, **options)
+        several = made.classes and len(made.classes) == len(wanted) > 1
+        return replace(made, classes=tuple(map(str, wanted))) if several else made
 
     @classmethod
     def from_texts(
@@ -188,6 +203,7 @@ class Data:
         kind = read_task(labels, task)
         parts, classes = label_parts(labels, kind, shares)
         fields = text_parts(texts, parts, vocabulary, length)
+        options["class_values"] = class_values(labels, kind)
         return cls(name=name, task=kind, classes=classes, **fields, **options)
 
     @classmethod
@@ -216,10 +232,18 @@ class Data:
 
     @classmethod
     def from_dataset(cls, dataset: Iterable[Any], **options: Any) -> Self:
-        """Reads a ``tf.data.Dataset`` of (x, y) to its end and splits it into the three parts."""
+        """Reads a ``tf.data.Dataset`` of (x, y) to its end and splits it into the three parts.
+
+        Where it has `class_names`, as Keras gives those that it reads from folders, these are the
+        names of the classes.
+        """
         x, y = collect(dataset)
         y = decoded(y)
         options["recipe"] = _recipe("from_dataset", **options)
+        named, task = named_classes(y, getattr(dataset, "class_names", None))
+        if named is not None:
+            y = named
+            options.setdefault("task", task)
         if x.dtype.kind in "OSU":
             return cls.from_texts(decoded(x).reshape(len(x)).tolist(), y, **options)
         return cls.from_arrays(x, y, **options)

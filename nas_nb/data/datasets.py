@@ -348,6 +348,7 @@ def _of_keras(name: str) -> Data:
         y_test=y_test,
         task=Task.MULTICLASS,
         classes=CLASSES[name],
+        class_values=np.arange(10) if name == "mnist" else None,
         source="keras.datasets",
     )
 
@@ -408,7 +409,7 @@ def table(name: str, *, scaled: bool) -> Data:
     raw = Data.from_arrays(bunch.data, bunch.target, name=name, source="scikit-learn")
     arrays: dict[str, Any] = {}
     if not raw.task.has_quantities:
-        arrays["classes"] = tuple(map(str, bunch.target_names))
+        arrays |= {"classes": tuple(map(str, bunch.target_names)), "class_values": None}
     for part in PARTS if scaled else ():
         x, y = raw.part(part)
         arrays[f"x_{part}"] = _standardised(x, raw.x_train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import DataError, can_iterate, check_whole
+from nas_nb.errors import DataError, can_iterate, check_whole, shown, tell
 
 if TYPE_CHECKING:
     from nas_nb.data.task import Array
@@ -62,11 +63,17 @@ class Table:
             ]
         )
 
+    def gaps(self, numbers: Array) -> list[str]:
+        """Returns the columns with a number that is not finite."""
+        names = [column.name for column in self.columns for _ in range(column.width)]
+        wrong = ~np.isfinite(numbers).all(axis=0)
+        return list(dict.fromkeys(np.array(names, dtype=object)[wrong].tolist()))
+
     def numbers(self, columns: Mapping[str, Any]) -> Array:
         """Returns the samples of a data frame or of such columns: (samples, features), float32."""
         if hasattr(columns, "columns"):
-            columns = frame_columns(columns)
-        named = {str(name): np.asarray(values) for name, values in columns.items()}
+            columns = frame_columns(columns, learn=False)
+        named = {str(name): np.atleast_1d(values) for name, values in columns.items()}
         missing = [column.name for column in self.columns if column.name not in named]
         if missing:
             raise DataError(
@@ -93,7 +100,7 @@ def _column(name: str, values: Array, *, impute: bool) -> Column:
 
 def _numbers(column: Column, values: Array) -> Array:
     if not column.categories:
-        numbers = values.astype(np.float32)[:, np.newaxis]
+        numbers = _as_numbers(column.name, values)[:, np.newaxis]
         if column.fill is None:
             return numbers
         gaps = np.isnan(numbers)
@@ -103,6 +110,18 @@ def _numbers(column: Column, values: Array) -> Array:
     for row, value in zip(rows, values.tolist(), strict=True):
         row[0 if is_missing(value) else place.get(str(value), 0)] = 1
     return rows
+
+
+def _as_numbers(name: str, values: Array) -> Array:
+    try:
+        return values.astype(np.float32)
+    except (TypeError, ValueError):
+        texts = [value for value in values.tolist() if not is_missing(value)]
+        wrong = next((text for text in texts if not _is_float(str(text))), texts[0])
+        raise DataError(
+            f"Expected numbers in the column '{name}', as in the training rows. Received: "
+            f"{shown(wrong)}. {_remedy(f'frame[{name!r}]', [], [str(wrong)])}."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -256,8 +275,13 @@ def is_missing(value: object) -> bool:
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
-def frame_columns(frame: Any) -> dict[str, Array]:
-    """Returns columns by name: numbers with NaN for gaps, or categories with None for gaps."""
+def frame_columns(frame: Any, *, learn: bool = True) -> dict[str, Array]:
+    """Returns columns by name: numbers with NaN for gaps, or categories with None for gaps.
+
+    Args:
+        frame: A pandas data frame.
+        learn: Whether a table is to be learned from it, so that text is judged, too.
+    """
     pairs = [(str(name), values) for name, values in frame.items()]
     names = [name for name, _ in pairs]
     for name in names:
@@ -266,10 +290,10 @@ def frame_columns(frame: Any) -> dict[str, Array]:
                 f"Expected columns of different names. Received: {names.count(name)} called "
                 f"'{name}'. Rename them: frame.columns = [...]."
             )
-    return {name: column_values(name, values) for name, values in pairs}
+    return {name: column_values(name, values, learn=learn) for name, values in pairs}
 
 
-def column_values(name: str, given: Any) -> Array:
+def column_values(name: str, given: Any, *, learn: bool = True) -> Array:
     """Returns one column as numbers, or as objects where it holds categories."""
     if str(getattr(given, "dtype", "")) == "category":
         return _categories(given.astype(object))
@@ -288,7 +312,16 @@ def column_values(name: str, given: Any) -> Array:
         return values.astype(bool) if whole else _categories(values.tolist())
     if present and all(isinstance(value, _NUMBERS) for value in present):
         return np.array([math.nan if is_missing(v) else float(v) for v in values.tolist()])
-    _check_text(name, present)
+    if learn:
+        code = f"frame['{name}']"
+        judge_text(
+            f"the column '{name}'",
+            code,
+            [str(value) for value in present],
+            most=MOST_CATEGORIES,
+            instead=f"categories, {code}.astype('category')",
+            read=f"its {MOST_CATEGORIES} most frequent ones are categories, any other is 'other'",
+        )
     return _categories(values.tolist())
 
 
@@ -315,28 +348,75 @@ def _check_kinds(name: str, present: list[Any]) -> None:
             raise _no_column(name, "complex numbers", "Take real and imaginary part.")
 
 
-def _check_text(name: str, present: list[Any]) -> None:
-    """Refuses numbers that are written as text, or stand beside text, where they are many."""
-    kinds = {str(value): value for value in present}
-    if len(kinds) <= MOST_CATEGORIES:
-        return
-    others = [text for text in kinds if not _reads_as_number(text)]
-    if len(others) <= 0.1 * len(kinds):
-        but = f", but for {others[0]!r}" if others else ""
-        raise _no_column(
-            name,
-            f"{len(kinds):,} numbers written as text{but}",
-            f"Make numbers of them, pd.to_numeric(frame['{name}'], errors='coerce'), or "
-            f"categories, frame['{name}'].astype('category').",
-        )
+_NUMBER = re.compile(
+    r"\(?[-+]?\s*[€$£¥]?\s*[-+]?"
+    r"(\d+(['’., \u00a0\u202f]\d{3})*([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?"
+    r"\s*[%€$£¥]?\)?",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3(\d{4}|\d\d))([ T]\d\d?:.*)?", re.DOTALL
+)
+_LONGEST = 40  # longer text is no number that somebody wrote
 
 
-def _reads_as_number(text: str) -> bool:
+def judge_text(
+    where: str, code: str, texts: list[str], *, most: int, instead: str, read: str
+) -> None:
+    """Refuses text that stands for many numbers or dates, and tells where it may mislead.
+
+    Args:
+        where: What holds the text, in words, e.g. "y".
+        code: The same as an expression.
+        texts: The values that are there.
+        most: So many kinds of text are names without a doubt.
+        instead: How to say that they are names all the same.
+        read: What becomes of text.
+    """
+    kinds = list(dict.fromkeys(texts))
+    short = [text.strip() for text in kinds if len(text) <= _LONGEST]
+    dates = [text for text in short if _DATE.fullmatch(text)]
+    found = dates or [text for text in short if _is_number(text)]
+    others = [text for text in kinds if text.strip() not in set(found)]
+    if len(found) > 2 and len(others) <= max(1, 0.1 * len(kinds)):
+        odd = [text for text in found if not _is_float(text)]
+        but = f", but for {shown(others[0])}" if others else ""
+        what = f"{len(kinds):,} {'dates' if dates else 'numbers'} written as text{but}"
+        what += f" (e.g. {(odd or found)[0]!r})"
+        remedy = _remedy(code, dates, odd)
+        if len(kinds) > most:
+            raise DataError(
+                f"Expected numbers or names in {where}. Received: {what}. {remedy}, or {instead}."
+            )
+        if odd or others:
+            tell(
+                f"{where.replace('the ', 'The ', 1)} holds {what}: {read}. {remedy}, or {instead}."
+            )
+    elif len(kinds) > max(most, len(texts) / 2):
+        kept = f"{len(kinds):,} different texts in {len(texts):,} rows"
+        tell(f"{where.replace('the ', 'The ', 1)} holds {kept}: {read}.")
+
+
+def _remedy(code: str, dates: list[str], odd: list[str]) -> str:
+    if dates:
+        return f"Make numbers of them, e.g. pd.to_datetime({code}).map(pd.Timestamp.toordinal)"
+    if not odd:
+        return f"Make numbers of them, pd.to_numeric({code}, errors='coerce')"
+    if any(sign in odd[0] for sign in "%€$£¥("):
+        return f"Make numbers of them, e.g. {code}.str.strip('%€$£¥ ').astype(float)"
+    return "Read them as numbers, e.g. with pd.read_csv(..., decimal=',') or thousands=','"
+
+
+def _is_float(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
     return True
+
+
+def _is_number(text: str) -> bool:
+    return _is_float(text) or _NUMBER.fullmatch(text) is not None
 
 
 def _no_column(name: str, received: str, remedy: str) -> DataError:

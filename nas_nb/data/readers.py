@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from nas_nb.data.preprocessing import (
     refuse_several,
     usual_length,
 )
-from nas_nb.data.task import Array, Task, encode_labels, stratified_split
+from nas_nb.data.task import Array, Task, detect_task, encode_labels, stratified_split
 from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown
 
 PARTS = ("train", "val", "test")
@@ -235,15 +236,16 @@ def check_rows(x: Array, y: Array, part: str = "") -> None:
 
 
 MOST_ELEMENTS = 1_000_000
+_FOLDER = " A folder of images is read by keras.utils.image_dataset_from_directory(path)."
 
 
 def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
     """Reads (x, y) samples or batches to the end."""
     elements: list[tuple[Array, Array]] = []
-    if not can_iterate(stream):
+    if isinstance(stream, str | Path) or not can_iterate(stream):
         raise DataError(
             "Expected a tf.data.Dataset, or another iterable, of pairs (x, y). Received: "
-            f"{type(stream).__name__}."
+            f"{type(stream).__name__}.{_FOLDER if isinstance(stream, str | Path) else ''}"
         )
     for element in islice(stream, MOST_ELEMENTS + 1):
         if not isinstance(element, tuple | list) or len(element) != 2:
@@ -264,6 +266,19 @@ def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
         return join([x for x, _ in elements]), join([y for _, y in elements])
     except ValueError as error:
         raise DataError(f"Expected samples of one shape in the dataset: {error}.") from error
+
+
+def named_classes(y: Array, names: Any) -> tuple[Array | None, Task | None]:
+    """Returns class numbers, or one-hot rows, as names, and the task; None without such names."""
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return None, None
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    whole = y.dtype.kind in "biuf" and bool((np.mod(y, 1) == 0).all())
+    if y.ndim == 2 and detect_task(y) == Task.MULTICLASS and y.shape[1] == len(names):
+        return np.array(names)[y.argmax(axis=1)], Task.MULTICLASS
+    if y.ndim != 1 or not whole or y.min() < 0 or y.max() >= len(names):
+        return None, None
+    return np.array(names)[y.astype(int)], None
 
 
 def _is_batched(stream: Iterable[Any], elements: list[tuple[Array, Array]]) -> bool:

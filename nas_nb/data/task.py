@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas_nb.data.preprocessing import judge_text
 from nas_nb.errors import DataError, nearest, tell
 
 Array = NDArray[Any]
@@ -74,6 +75,10 @@ def read_task(y: Array, task: Task | str | None) -> Task:
     if not y.size:
         raise DataError("Expected a label for each sample in y. Received: none.")
     found = detect_task(y)
+    if y.ndim == 1 and y.dtype.kind == "U":
+        instead = "say that they are names of classes by task='multiclass'"
+        read = "each is a class"
+        judge_text("y", "y", y.tolist(), most=MAX_CLASSES, instead=instead, read=read)
     if y.ndim == 1 and y.dtype.kind in "iuf" and found != Task.BINARY:
         kinds = np.unique(y)
         counted = kinds[0] in (0, 1) and kinds[-1] - kinds[0] == len(kinds) - 1
@@ -159,6 +164,13 @@ def _encode_classes(y: Array, task: Task) -> tuple[Array, tuple[str, ...]]:
             f"Received: {len(kinds)}."
         )
     return numbers.astype(np.int32), tuple(_name(kind) for kind in kinds.tolist())
+
+
+def class_values(y: Array, task: Task) -> Array | None:
+    """Returns the classes as they came, by number: numbers or truth values; None for names."""
+    if not task.has_one_class or y.dtype.kind not in "biuf":
+        return None
+    return np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
 
 
 def _name(kind: object) -> str:

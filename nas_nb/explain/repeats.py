@@ -12,6 +12,7 @@ import numpy as np
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
+from nas_nb.record.trial_facts import number_text
 from nas_nb.search.budget import parse_duration
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ class Confirmation(NamedTuple):
         """Whether the winner can be told from the others, in a sentence."""
         first, *rest = self.trials
         near = [one.number for one in rest if one.behind <= one.margin]
-        mean = f"{self.objective} {first.mean:.4f} over {self.seeds} new seeds"
-        lucky = f"the search had measured {first.recorded:.4f}"
+        mean = f"{self.objective} {number_text(first.mean)} over {self.seeds} new seeds"
+        lucky = f"the search had measured {number_text(first.recorded)}"
         if not near:
             return f"Trial {first.number} is confirmed as the best: {mean} ({lucky})."
         names = ", ".join(map(str, near))

@@ -10,7 +10,7 @@ from nas_nb.explain.confidence import NearBest, believed_score, last_epoch_score
 from nas_nb.explain.importance import Importance, choice_importance
 from nas_nb.explain.neighbours import Neighbour, one_change_neighbours
 from nas_nb.explain.repeats import winner_of
-from nas_nb.record.trial_facts import ancestry_text, front_text, score_error
+from nas_nb.record.trial_facts import ancestry_text, front_text, number_text, score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -80,16 +80,18 @@ class SearchSummary:
     def _won(self) -> str:
         best, history = self.best, self.history
         error = score_error(history, best) if self.error is None else self.error
-        score = f"{_number(best.score)}{'' if error is None else f' ± {error:.2g}'}"
+        score = f"{number_text(best.score)}{'' if error is None else f' ± {error:.2g}'}"
         last, epochs = last_epoch_score(history, best), len(best.curve)
         told = f"Trial {best.number} won with {history.objective} {score}"
         if last is not None and last != best.score:
-            told += f", that of its best epoch (after its last, the {epochs}th, {_number(last)})"
+            told += (
+                f", that of its best epoch (after its last, the {epochs}th, {number_text(last)})"
+            )
         ranked = sorted((t for t in history.completed if t.score is not None), key=history.rank)
         if len(ranked) < 2:
             return f"{told}: no other trial completed."
         gap = abs((best.score or 0.0) - (ranked[1].score or 0.0))
-        ahead = "tied with" if gap == 0 else f"{_number(gap)} ahead of"
+        ahead = "tied with" if gap == 0 else f"{number_text(gap)} ahead of"
         return f"{told}, {ahead} trial {ranked[1].number}, the next of {len(ranked)}."
 
     def _sure(self) -> str:
@@ -99,7 +101,7 @@ class SearchSummary:
         if self.believed is not None:
             believed = (
                 f"Less the luck of being the best of {len(self.history.completed)}, it is "
-                f"believed to be {_number(self.believed)} (a cautious estimate). "
+                f"believed to be {number_text(self.believed)} (a cautious estimate). "
             )
         count = len(self.near.trials)
         if not count:
@@ -146,11 +148,5 @@ class SearchSummary:
         return (
             f"The best smaller model, trial {next_best.number} with "
             f"{next_best.costs['params']:,.0f} params in place of {params:,.0f}, costs "
-            f"{_number(gap)}."
+            f"{number_text(gap)}."
         )
-
-
-def _number(number: float | None) -> str:
-    if number is None:
-        return "unknown"
-    return f"{number:.4f}" if 1e-3 <= abs(number) < 1e3 or number == 0 else f"{number:.3e}"

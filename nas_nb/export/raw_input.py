@@ -12,9 +12,7 @@ from nas_nb.data.preprocessing import (
     Standardization,
     Table,
     Vocabulary,
-    check_no_gaps,
     check_texts,
-    frame_columns,
 )
 from nas_nb.data.readers import plain_array
 from nas_nb.data.task import Task
@@ -38,6 +36,13 @@ def model_input(x: Any, data: Data) -> Array:
     named = hasattr(x, "columns") or isinstance(x, dict)
     if isinstance(data.raw, Table) and named:
         numbers = data.raw.numbers(x)
+        gaps = data.raw.gaps(numbers)
+        if gaps:
+            raise DataError(
+                f"Expected finite numbers in the columns of x. Received: missing or infinite ones "
+                f"in {', '.join(map(repr, gaps))}, which had none in training. Fill them in or "
+                "drop those rows."
+            )
     elif isinstance(data.raw, Vocabulary) and _are_texts(x):
         numbers = data.raw.tokens(check_texts(np.ravel(np.asarray(x, object)).tolist()))
     else:
@@ -51,8 +56,6 @@ def model_input(x: Any, data: Data) -> Array:
             f"Received: {type(x).__name__} of shape {numbers.shape}."
         )
     if not np.isfinite(numbers).all():
-        if named:
-            check_no_gaps(frame_columns(x))  # which names the columns
         raise DataError(
             "Expected finite numbers in x. Received: NaN or infinite ones. Fill them in."
         )
@@ -84,7 +87,7 @@ def in_own_units(outputs: Array, x: Any, data: Data) -> Array:
 
 
 def class_names(outputs: Array, data: Data, model: keras.Model) -> Any:
-    """Returns the names of the classes that a model's outputs stand for.
+    """Returns the classes that a model's outputs stand for, as the labels came: names or numbers.
 
     Args:
         outputs: (samples, outputs) probabilities, or logits where the model's loss takes these.
@@ -92,9 +95,9 @@ def class_names(outputs: Array, data: Data, model: keras.Model) -> Any:
         model: Says by its loss whether the outputs are logits.
 
     Returns:
-        (samples,) names; a list of tuples of names where a sample has several labels.
+        (samples,) classes; a list of tuples of names where a sample has several labels.
     """
-    names = np.array(data.classes)
+    names = np.array(data.classes) if data.class_values is None else data.class_values
     limit = 0.0 if getattr(model.loss, "from_logits", False) else 0.5
     if data.task == Task.MULTILABEL:
         return [tuple(names[row > limit].tolist()) for row in outputs]

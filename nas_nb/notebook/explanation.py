@@ -32,8 +32,8 @@ from nas_nb.notebook.plots.predictions import (
     draw_mistakes,
     draw_worst,
 )
-from nas_nb.notebook.wording import number_text, value_text
-from nas_nb.record.trial_facts import score_error
+from nas_nb.notebook.wording import value_text
+from nas_nb.record.trial_facts import number_text, score_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -178,6 +178,11 @@ def _request(action: str, then: str) -> Callable[[Search], None]:
     return asked
 
 
+def _stop(search: Search) -> None:
+    search.project.live_run("stop")  # one that has ended is told of here
+    _request("stop", "it stops within a batch or a second; `%nas resume` goes on later.")(search)
+
+
 def _ask(action: str) -> Callable[[Search], None]:
     def asked(search: Search) -> None:
         getattr(search, action)()
@@ -191,7 +196,7 @@ _DO: dict[str, Callable[[Search], Any]] = {
     "start": _ask("start"),
     "pause": _request("pause", "it pauses within a batch or a second; `%nas resume` goes on."),
     "resume": _request("resume", "it goes on; `%nas wait` waits for its end."),
-    "stop": _request("stop", "it stops within a batch or a second; `%nas resume` goes on later."),
+    "stop": _stop,
     "wait": _ask("wait"),
     "best": lambda search: search.best,
     "trials": lambda search: search.trials,

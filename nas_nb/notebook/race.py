@@ -18,7 +18,7 @@ from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 from matplotlib.ticker import AutoLocator
 
-from nas_nb.notebook import output, tables, wording
+from nas_nb.notebook import output, tables
 from nas_nb.notebook.output import (
     PANEL_CSS,
     css_with_keys,
@@ -41,6 +41,7 @@ from nas_nb.notebook.plots.drawing import (
     Plot,
 )
 from nas_nb.notebook.plots.figures import Picture
+from nas_nb.record.trial_facts import number_text
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve
 from nas_nb.search.runs import Comparison
@@ -275,7 +276,7 @@ def status_line(race: Race) -> str:
     close = [label for label, gap in gaps.items() if label not in ties and gap <= error]
     near = f"; within its error: {', '.join(close)}" if close else ""
     who = f"a tie of {' and '.join(ties)}" if len(ties) > 1 else ties[0]
-    mean = wording.number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
+    mean = number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
     return f"{text}. Best mean {race.objective}: {who}, {mean}{near}."
 
 
@@ -284,7 +285,7 @@ def summary_table(race: Race) -> str:
     rows = []
     for label, row in race.summary().iterrows():
         numbers = [row["mean"], row["standard_error"], row["best"]]
-        texts = ["" if math.isnan(number) else wording.number_text(number) for number in numbers]
+        texts = ["" if math.isnan(number) else number_text(number) for number in numbers]
         counts = [f"{row['seeds']:.0f}", f"{row['trials']:.1f}", f"{row['time_s']:.1f}"]
         rows.append((label, *texts, *counts))
     return tables.table(f"Incumbents' {race.objective}, over seeds", _HEADER, rows)
@@ -376,7 +377,7 @@ def race_marks(info: RaceInfo, over: str = "trials") -> Marks:
             if at == 0 or mean != line.mean[at - 1] or at == len(line.x) - 1:
                 error = f" ± {high - mean:.2g}" if high > mean else ""
                 after = f"{x:,.3g} s" if over == "time" else f"trial {math.floor(x) - 1:,}"
-                told = f"{line.label} after {after}: {wording.number_text(mean)}{error}"
+                told = f"{line.label} after {after}: {number_text(mean)}{error}"
                 marks.append((f"{over} {len(marks)}", x, mean, told))
     return marks
 

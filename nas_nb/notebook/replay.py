@@ -28,6 +28,7 @@ from nas_nb.record.journal import (
     parse_lines,
     whole_lines,
 )
+from nas_nb.record.trial_facts import number_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.folder import named_folder
 from nas_nb.space.domain import Domain
@@ -187,7 +188,7 @@ def _incumbents(replay: Replay) -> Iterator[str]:
     history: History = replay.history
     for number, score in history.incumbent_path:
         values = wording.values_text(history[number].values)
-        yield f"  trial {number:>4}  {wording.number_text(score)}  {values}"
+        yield f"  trial {number:>4}  {number_text(score)}  {values}"
 
 
 def replay(directory: str | Path) -> Replay:

@@ -180,7 +180,7 @@ def write_page(search: Search, report: Report, path: str | Path) -> None:
     parts += ["<h2>How to reproduce it</h2>", tables.table("Fingerprints and versions", (), rows)]
     title = html.escape(f"Architecture search \u201c{search.name}\u201d")
     page = _PAGE.format(title=title, record=report.html, rest="\n".join(parts))
-    Path(path).write_text(page, encoding="utf-8")
+    Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _shown(show: Callable[[SearchTrial], str], trial: SearchTrial) -> str:

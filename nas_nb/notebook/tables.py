@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.wording import (
     by_number,
-    number_text,
     score_text,
     steering_text,
     value_text,
     values_text,
 )
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import origin_text, score_error
+from nas_nb.record.trial_facts import number_text, origin_text, score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import front_text, score_error, tied, within_error
+from nas_nb.record.trial_facts import front_text, number_text, score_error, tied, within_error
 from nas_nb.search.budget import describe_duration
 from nas_nb.space.restriction import Rules
 from nas_nb.workers.control import SearchState
@@ -107,13 +107,6 @@ def folder_text(folder: Path) -> str:
     """Returns the path of a search's folder, as short as it may be written here."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-
-
-def number_text(number: float | None) -> str:
-    """Returns a score or another measured number with four digits that count; '' for None."""
-    if number is None:
-        return ""
-    return f"{number:.4f}" if 1e-3 <= abs(number) < 1e3 or number == 0 else f"{number:.3e}"
 
 
 def score_text(history: History, trial: Trial) -> str:

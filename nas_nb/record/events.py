@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Sequence
@@ -125,8 +126,21 @@ _RANGES = {
 _LAST_TIME = 1e11
 """Seconds: a clock that says more, or less than 0, is none."""
 
+
 # json.loads would guess the encoding of every line, which costs as much as reading it.
-_parse = json.JSONDecoder().raw_decode
+class _KeyTwiceError(ValueError):
+    """An object has a key twice, and nobody knows which value counts."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _KeyTwiceError(next(name for name in names if names.count(name) > 1))
+    return made
+
+
+_parse = json.JSONDecoder(object_pairs_hook=_object).raw_decode
 
 # JSON has no word for these floats, so they travel as strings. A *string* that reads the same
 # travels with a backslash before it, and so everything comes back as it went.
@@ -255,6 +269,26 @@ def decode(line: bytes) -> Event | None:
     if b'NaN"' in line or b'Infinity"' in line:
         event = {name: _from_words(value) for name, value in event.items()}
     return event
+
+
+_MARKS = {codecs.BOM_UTF8: "a mark of UTF-8", codecs.BOM_UTF16_LE: "UTF-16"}
+_MARKS |= {codecs.BOM_UTF16_BE: "UTF-16", b'{\0"': "UTF-16", b'\0{\0"': "UTF-16"}
+
+
+def fault(line: bytes) -> str:
+    """Returns why a line holds no event, as a clause that follows what it holds; else ''."""
+    for mark, what in _MARKS.items():
+        if line.startswith(mark):
+            return f", which begins with {what}: save the file as UTF-8 without a mark"
+    try:
+        _parse(line.decode("utf-8").strip())
+    except _KeyTwiceError as error:
+        return f", with {str(error)!r} twice"
+    except UnicodeDecodeError as error:
+        return f", with a byte at {error.start} that is no UTF-8"
+    except (ValueError, RecursionError):
+        return ""
+    return ""
 
 
 def has_more(start: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ def write_whole(path: Path, parts: Iterable[bytes | memoryview], *, sync: bool =
             for part in parts:
                 write_all(file, part)
             if sync:
-                os.fsync(file)
+                force(file)
         finally:
             os.close(file)
         partial.replace(path)
@@ -37,16 +38,36 @@ def write_all(file: int, data: bytes | memoryview) -> None:
         left = left[os.write(file, left) :]
 
 
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF)
+
+
+def force(file: int) -> None:
+    """Forces a file to the disk, where its file system can do that."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Forces the names in a folder to the disk, where folders can be opened."""
     if os.name == "posix":
         file = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(file)
+            force(file)
         finally:
             os.close(file)
 
 
+def is_plain(file: Path) -> bool:
+    """Tells whether this is a file of its folder, not a pipe, which would be waited for."""
+    return file.is_file() and not leads_out(file, file.parent)
+
+
 def leads_out(path: Path, project: Path) -> bool:
     """Tells whether a path, with its links resolved, is outside a project folder."""
-    return not path.resolve().is_relative_to(project.resolve())
+    try:
+        return not path.resolve().is_relative_to(project.resolve())
+    except (OSError, RuntimeError):  # a ring of links
+        return True

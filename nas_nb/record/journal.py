@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
@@ -25,10 +26,11 @@ from nas_nb.record.events import (
     check_line,
     decode,
     encode,
+    fault,
     has_more,
     make_event,
 )
-from nas_nb.record.files import leads_out, sync_folder, write_all, write_whole
+from nas_nb.record.files import force, leads_out, sync_folder, write_all, write_whole
 from nas_nb.record.history import History
 from nas_nb.record.old_names import is_old, translated
 
@@ -182,7 +184,7 @@ class Journal:
             self._torn = True
             write_all(self._file, line)
             if sync:
-                os.fsync(self._file)
+                force(self._file)
         except OSError as error:
             # Half a line must not stay: the next one would be glued to it.
             with suppress(OSError):
@@ -281,6 +283,11 @@ class JournalLock:
             ) from error
         except (OSError, NotImplementedError) as error:
             # NotImplementedError is filelock's word for a file system that knows no locks.
+            if getattr(error, "errno", errno.ENOLCK) in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise JournalWriteError(
+                    f"Expected a file system with locks at {path}. Received: one without "
+                    f"({error}). Give the search a directory on a disk of this machine."
+                ) from error
             raise unwritable(path, error) from error
 
     def is_ours(self) -> bool:
@@ -383,8 +390,8 @@ def parse_lines(lines: Iterator[bytes], path: Path) -> Iterator[tuple[int, bytes
             if is_torn(line, first=number == 1) and next(lines, None) is None:
                 return
             raise JournalError(
-                f"Expected an event on line {number} of {path}. Received: {line[:80]!r}. "
-                f"Nothing was changed; {_CURES[number == 1]}."
+                f"Expected an event on line {number} of {path}. Received: {line[:80]!r}"
+                f"{fault(line)}. Nothing was changed; {_CURES[number == 1]}."
             )
         try:
             check_line(event)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NoReturn, TypeVar, overload
 
-from nas_nb.errors import JournalError
+from nas_nb.errors import JournalError, SpaceError, shown
 
 
 class TrialStatus(StrEnum):
@@ -281,7 +281,21 @@ def values_key(values: Mapping[str, Any]) -> str:
 
 def values_digest(values: Mapping[str, Any]) -> bytes:
     """Returns 16 bytes that stand for `values_key`, where many are kept."""
-    return blake2b(values_key(values).encode(), digest_size=16).digest()
+    try:
+        return blake2b(values_key(values).encode(), digest_size=16).digest()
+    except (AttributeError, TypeError) as error:
+        raise no_values(values) from error
+
+
+def no_values(given: object) -> SpaceError:
+    """Returns the error for what is no dictionary of an architecture's values."""
+    what = f"{shown(given)} (of type {type(given).__name__})."
+    if hasattr(given, "values"):
+        what = f"a {type(given).__name__}: take its `.values`."
+    return SpaceError(
+        "Expected the values of an architecture, a dictionary such as `trial.values`. Received: "
+        f"{what}"
+    )
 
 
 class ReadOnlyError(TypeError):

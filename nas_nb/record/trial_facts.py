@@ -169,7 +169,7 @@ def ancestry_text(history: History, trial: Trial) -> str:
         return f"Trial {trial.number} has no ancestors: it was {how}."
     shown = [step.text for step in steps[-_SHOWN:]]
     left = f"{len(steps) - _SHOWN} earlier, " if len(steps) > _SHOWN else ""
-    score = "" if first.trial.score is None else f", score {first.trial.score:.4f}"
+    score = "" if first.trial.score is None else f", score {number_text(first.trial.score)}"
     count = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
     return (
         f"Trial {trial.number} descends from trial {first.trial.number} ({how}{score}) in {count}: "
@@ -216,6 +216,13 @@ def within_error(history: History) -> int:
     top = best.score
     scores = [trial.score for trial in history.completed if trial.score is not None]
     return len([score for score in scores if abs(top - score) <= error]) - 1
+
+
+def number_text(number: float | None) -> str:
+    """Returns a score or another measured number with four digits that count; '' for None."""
+    if number is None:
+        return ""
+    return f"{number:.4f}" if 1e-3 <= abs(number) < 1e3 or number == 0 else f"{number:.3e}"
 
 
 def cost_text(cost: float) -> str:

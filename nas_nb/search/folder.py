@@ -224,6 +224,8 @@ def recorded_arguments(directory: str | Path, given: dict[str, Any]) -> dict[str
     folder = named_folder(directory)
     found_line = find_opening(folder)
     if found_line is None:
+        if os.path.lexists(folder / JOURNAL_FILE):
+            journal.read_history(folder / JOURNAL_FILE)  # raises the error of what isn't one
         raise SearchError(
             f"There is no search in {folder}: expected a {JOURNAL_FILE} there. A search writes to "
             "its `directory`, by default a folder in nas_nb_runs."
@@ -258,13 +260,33 @@ def missing_arguments(opening: Mapping[str, Any]) -> dict[str, str]:
     """Returns what `nas.open` has to be given since no journal can hold it, by argument."""
     strategy = opening.get("strategy", "")
     missing = {
-        "space": "" if opening.get("recipe") else "the function that builds its models",
+        "space": "" if opening.get("recipe") else _space(opening, _FUNCTION),
         "data": "" if _loads(_data_recipe(opening)) else f"its data{_called(opening)}",
         "strategy": ""
         if strategy in STRATEGIES
         else f"its strategy '{strategy}' ({why_unknown(strategy)})",
     }
     return {argument: what for argument, what in missing.items() if what}
+
+
+_FUNCTION = "the function that builds its models"
+_READY = {
+    "DartsSpace": "darts_cell",
+    "ImageSpace": "image",
+    "MacroSpace": "macro",
+    "NasBench101Space": "nasbench101_cell",
+    "NasBench201Space": "nasbench201_cell",
+    "TabularSpace": "tabular",
+    "TextSpace": "text",
+    "TimeSeriesSpace": "timeseries",
+}
+
+
+def _space(opening: Mapping[str, Any], unknown: str) -> str:
+    """Returns the call that made a ready space, without its options."""
+    parts = (opening.get("identity") or {}).get("space") or {}
+    made = {str(name).partition("(")[0] for name in parts} & set(_READY)
+    return f"nas.spaces.{_READY[made.pop()]}(...)" if len(made) == 1 else unknown
 
 
 def _called(opening: Mapping[str, Any]) -> str:
@@ -279,6 +301,7 @@ def _check_given(
     if not missing:
         return
     calls = {"data": _call(opening.get("data_recipe"), opening.get("identity") or {})}
+    calls["space"] = _space(opening, "...")
     arguments = ", ".join(f"{argument}={calls.get(argument, '...')}" for argument in missing)
     magic = " ".join(f"--{argument} NAME" for argument in missing)
     *others, last = missing.values()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.errors import SearchError, check_whole, reason_of
+from nas_nb.errors import NasError, SearchError, check_whole, reason_of, tell
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
-from nas_nb.record.files import leads_out, write_whole
+from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history_state import comparable_score
 from nas_nb.record.trial import TrialStatus, freeze
 from nas_nb.workers.checkpoints import write_weights
@@ -101,8 +101,18 @@ def retrain(
 ) -> Trial:
     """Trains a model of the trial's architecture; writes its weights and record into the folder.
 
-    The model is left with the weights of its best epoch.
+    The model is left with the weights of its best epoch. Where they can't be written the record
+    says so, and has no checkpoint.
     """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SearchError(
+            f"Expected to keep the training in {folder}. Received: {reason_of(error)}. Nothing was "
+            "trained; open a copy of the project's folder where you can write."
+        ) from error
+    if leads_out(folder, folder.parent):
+        raise SearchError(f"{folder} is a link that leads out of the project: nothing was trained.")
     if not asked.validates:
         data = replace(
             data,
@@ -143,16 +153,19 @@ def retrain(
 def _kept(
     trial: Trial, asked: Retraining, about: dict[str, Any], model: keras.Model, folder: Path
 ) -> Trial:
-    folder.mkdir(exist_ok=True)
-    if leads_out(folder, folder.parent):
-        raise SearchError(f"{folder} is a link that leads out of the project: nothing was kept.")
     count = 1
     while (folder / f"trial_{trial.number:06d}_{count}.json").exists():
         count += 1
     name = f"trial_{trial.number:06d}_{count}"
     about["weights"] = f"{name}.weights.h5"
-    write_weights(folder / about["weights"], model, trial.number)
-    write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
+    try:
+        write_weights(folder / about["weights"], model, trial.number)
+        write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
+    except OSError as error:
+        about["weights"] = None
+        about["note"] += f"; its weights could not be kept: {reason_of(error)}"
+        said = f"Trial {trial.number}, {about['note']}"
+        tell(f"{said}. They are in what `retrain` returned alone: save it, `.save(path)`.")
     return _record(trial, asked, about)
 
 
@@ -179,10 +192,12 @@ def read_retrained(folder: Path, history: History) -> list[tuple[Trial, Retraini
     found = []
     for file in folder.glob("trial_*.json") if not leads_out(folder, folder.parent) else ():
         try:
+            if not is_plain(file):
+                raise ValueError("no plain file")
             about = json.loads(file.read_text())
             asked = Retraining(**{field.name: about[field.name] for field in fields(Retraining)})
             found.append((_record(history[about["trial"]], asked, about), asked))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, LookupError, NasError) as error:
             raise SearchError(
                 f"Expected the record of a training in {file}. Received: a file that is damaged, "
                 f"or of another search ({reason_of(error)}). Move it away."

@@ -220,7 +220,9 @@ class Runs:
         return {**row, "state": state, "trials": len(history), "best": score}
 
     def __repr__(self) -> str:
-        return f"<Runs in {self.folder}: {len(self.names)} searches>\n{self.frame().to_string()}"
+        count = len(self.names)
+        told = f"<Runs in {self.folder}: {count} search{'' if count == 1 else 'es'}>"
+        return f"{told}\n{self.frame().to_string()}"
 
     def _repr_html_(self) -> str:
         return self.frame().to_html()

@@ -11,7 +11,7 @@ from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import default_limits
 from nas_nb.record.pareto import ParetoFront
-from nas_nb.record.trial_facts import trials_frame
+from nas_nb.record.trial_facts import number_text, trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
 from nas_nb.search.folder import (
@@ -40,6 +40,7 @@ from nas_nb.search.steering import Steering
 from nas_nb.search.tracking import export_trials, log_trials
 from nas_nb.search.trials import SearchTrial
 from nas_nb.workers.capacity import KERNEL
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from nas_nb.search.budget import Progress
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
-    from nas_nb.workers.control import SearchState
     from nas_nb.workers.messages import WorkerStatus
 
 
@@ -491,8 +491,18 @@ class Search:
             session.launch(self)
 
     def stop(self) -> None:
-        """Asks the search to end within one batch or one second; it can be resumed later."""
-        self.project.live_run("stop").control.stop()
+        """Asks the search to end within one batch or one second; it can be resumed later.
+
+        A search that has ended stays as it is.
+
+        Raises:
+            SearchError: The search was never started.
+        """
+        run = self.project.run
+        if run is not None and run.state.live:
+            run.control.stop()
+        elif self.state is SearchState.NEW:
+            self.project.live_run("stop")  # raises the error
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until the search no longer runs; the kernel's interrupt stops it gracefully.
@@ -566,7 +576,11 @@ class Search:
 
     def __repr__(self) -> str:
         best = self.history.incumbent
-        score = "no incumbent yet" if best is None else f"best {self.objective} {best.score:.4f}"
+        score = (
+            "no incumbent yet"
+            if best is None
+            else f"best {self.objective} {number_text(best.score)}"
+        )
         progress = self.progress
         total = "" if progress.total is None else f" of {progress.total}"
         why = f" ({self.strategy_reason.removesuffix('.')})" if self.strategy_reason else ""

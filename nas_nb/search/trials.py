@@ -19,7 +19,7 @@ from nas_nb.export.raw_input import (
     with_raw_input,
 )
 from nas_nb.record.trial import TrialStatus, changed_values
-from nas_nb.record.trial_facts import origin_text
+from nas_nb.record.trial_facts import number_text, origin_text
 from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
 from nas_nb.workers.checkpoints import load_checkpoint
 
@@ -61,6 +61,7 @@ class SearchTrial:
         self._history = history
         self._settings = settings
         self._weights = weights
+        self._unkept: keras.Model | None = None  # retrained, where its weights can't be written
 
     @property
     def number(self) -> int:
@@ -158,7 +159,10 @@ class SearchTrial:
         """
         self._check_completed()
         model = self.untrained_model()
-        load_checkpoint(self._weights, model, self.record)
+        if self._unkept is None:
+            load_checkpoint(self._weights, model, self.record)
+        else:
+            model.set_weights(self._unkept.get_weights())
         build_optimizer(model)
         return with_raw_input(model, self.data) if raw else model
 
@@ -277,7 +281,8 @@ class SearchTrial:
             A trial with its own score, curve and weights.
 
         Raises:
-            SearchError: An argument does not fit, or the loss is no longer finite.
+            SearchError: An argument does not fit, the loss is no longer finite, or the project's
+                folder can't be written.
         """
         own, full = self._granted, self._settings.fidelity.epochs
         usual = full if on == PARTS[0] else self._best_epoch or full
@@ -295,7 +300,9 @@ class SearchTrial:
         record = retrain(
             model, self.data, self.record, asked, objective, folder, callbacks, verbose
         )
-        return SearchTrial(record, self._history, self._settings, folder, asked)
+        again = SearchTrial(record, self._history, self._settings, folder, asked)
+        again._unkept = model if record.checkpoint is None else None
+        return again
 
     @property
     def _best_epoch(self) -> int:
@@ -319,12 +326,12 @@ class SearchTrial:
         Args:
             x: (samples, ...) arrays as `data.x_test`; or, as the user had them, texts, or a data
                 frame with the columns of the data.
-            classes: Whether to return names of classes; else the model's own numbers.
+            classes: Whether to return classes; else the model's own numbers.
 
         Returns:
-            (samples,) names of classes, a list of tuples of names where a sample has several
-            labels, or (samples, ...) quantities; those are in the data's own units for a data
-            frame, and as in `data.y_test` for an array.
+            (samples,) classes as the labels came, names or numbers; a list of tuples of names
+            where a sample has several labels; or (samples, ...) quantities, in the data's own
+            units for a data frame, and as in `data.y_test` for an array.
 
         Raises:
             DataError: `x` is not like the samples of the data.
@@ -369,7 +376,7 @@ class SearchTrial:
 
     def __repr__(self) -> str:
         scored = self.record.score is not None
-        told = f"{self.objective} {self.score:.4f}" if scored else str(self.status)
+        told = f"{self.objective} {number_text(self.score)}" if scored else str(self.status)
         lines = [f"Trial {self.number}: {told}"]
         lines += [f"  {name} = {value}" for name, value in self.values.items()]
         lines += [

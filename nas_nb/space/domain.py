@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.record.trial import values_key
+from nas_nb.record.trial import no_values, values_key
 from nas_nb.space.parameter import (
     condition_table,
     holds,
@@ -303,7 +303,11 @@ class Domain:
         return known
 
     def _check_names(self, values: Values) -> None:
-        if not self._names.issuperset(values):
+        try:
+            known = self._names.issuperset(values)
+        except TypeError as error:  # a trial, or None
+            raise no_values(values) from error
+        if not known:
             raise unknown(values, self.names)
 
 

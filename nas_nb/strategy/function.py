@@ -73,6 +73,7 @@ class FunctionStrategy(Strategy):
             raise StrategyError(
                 "Expected a strategy: a name, a Strategy, or a function propose(history, rng). "
                 f"Received: {self.function!r} (of type {type(self.function).__name__})."
+                f"{_NO_RETURN if self.function is None else ''}"
             )
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise StrategyError(
@@ -244,6 +245,7 @@ def _equal(one: object, two: object) -> bool:
     return one == two
 
 
+_NO_RETURN = " Does the function that makes it end with `return propose`?"
 _EMPTY = (
     "The history is empty at first: `history.incumbent` is None, and `history.completed` has "
     "nothing in it, until a trial has completed. Begin with, for example, "
@@ -265,8 +267,8 @@ def call_propose(
     except Exception as error:
         if _is_change(error):
             raise StrategyError(
-                f"'{name}' tried to change the history{_where(error)}, which is only for reading: "
-                "change a copy, dict(...), as in `values = dict(trial.values)`."
+                f"'{name}' tried to change the history{own_line(error)}, which is only for "
+                "reading: change a copy, dict(...), as in `values = dict(trial.values)`."
             ) from error
         if "'tuple' object" in str(error):
             error.add_note(_TUPLES)
@@ -300,8 +302,8 @@ def _is_change(error: Exception) -> bool:
     return isinstance(error, AttributeError) and "'History' object has no setter" in str(error)
 
 
-def _where(error: Exception) -> str:
-    """The user's line: a notebook shows of our errors the sentence alone."""
+def own_line(error: Exception) -> str:
+    """Returns the user's line, in brackets: a notebook shows of our errors the sentence alone."""
     own = str(Path(__file__).parents[1])
     steps = traceback.extract_tb(error.__traceback__)
     theirs = [s for s in steps if s.filename != "<string>" and not s.filename.startswith(own)]

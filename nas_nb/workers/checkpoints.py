@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nas_nb.errors import SearchError, reason_of
 from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.private_imports import global_state
-from nas_nb.record.files import leads_out, write_whole
+from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history import History
 from nas_nb.record.trial import TrialStatus
 
@@ -76,6 +76,8 @@ def _is_sealed(file: Path, number: int) -> bool:
     try:
         if file.suffix == ".npz":
             return bool(_read_npz(file, ("about",)))
+        if not is_plain(file):
+            return False
         with file.open("rb") as opened:
             opened.seek(-_SEAL_BYTES, io.SEEK_END)
             sealed = _SEAL.search(opened.read())
@@ -279,9 +281,11 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     """Loads a trial's weights into a model of its architecture."""
     file = folder / (trial.checkpoint or "")
     if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
+        why = f"only the best {KEPT_CHECKPOINTS} trials keep them"
+        if "weights could not be kept" in (trial.note or ""):
+            why = f"the note of the trial says why: {trial.note}"
         raise SearchError(
-            f"The weights of trial {trial.number} are not in {folder}: only the best "
-            f"{KEPT_CHECKPOINTS} trials keep them. Train it again: "
+            f"The weights of trial {trial.number} are not in {folder}: {why}. Train it again: "
             f"`search.trial({trial.number}).retrain()`."
         )
     try:
@@ -533,6 +537,8 @@ def _read_npz(file: Path, names: Sequence[str] = ()) -> dict[str, npt.NDArray[An
     """Returns arrays of numbers of an archive, all or some; never more bytes than the file has."""
     # `numpy.load` would take the sizes that the file claims for true before it reads.
     arrays = {}
+    if not is_plain(file):
+        raise ValueError("It is no plain file of its folder.")
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         if sum(info.compress_size for info in infos) > file.stat().st_size:

@@ -43,12 +43,15 @@ class Course:
             assert done["success"], done
             assert self.api.generate_feedback(name, student, force=True)["success"]
             assert list((self.folder / "feedback" / student / name).glob("*.html"))
+            graded = (self.folder / "autograded" / student / name / f"{name}.ipynb").read_text()
+            assert f'student = \\"{student}\\"' in graded  # the cell with the id is the student's
             marks[student] = dict(self._marks(name, student))
         return marks
 
     def _submit(self, name: str, student: str, released: Any) -> None:
         notebook = copy.deepcopy(released)
         for cell in notebook.cells:
+            cell.source = cell.source.replace('"student id"', f'"{student}"')
             marks = cell.metadata.get("nbgrader", {})
             if marks.get("solution"):
                 assert "raise NotImplementedError" in cell.source

@@ -55,6 +55,14 @@ def changes(history, rng):
     history.trials[0].values["depth"] = 1
 
 
+def of_a_trial(history, rng):
+    return SPACE.mutate(history.incumbent, rng) if history.completed else SPACE.sample(rng)
+
+
+def tried_a_trial(history, rng):
+    return (history.completed and history.has_tried(history.incumbent)) or SPACE.sample(rng)
+
+
 @pytest.mark.parametrize(
     ("strategy", "question", "said"),
     [
@@ -62,6 +70,9 @@ def changes(history, rng):
         (illegal, "legal", "Received: 9"),
         (none, "legal", "does it end with `return`"),
         (empty, "runs", "`history.incumbent` is None"),
+        (of_a_trial, "runs", "such as `trial.values`. Received: a Trial: take its"),
+        (of_a_trial, "runs", "(line 59: `return SPACE.mutate(history.incumbent, rng)"),
+        (tried_a_trial, "runs", "Expected the values of an architecture"),
         (changes, "runs", "tuple index out of range"),
     ],
 )

@@ -89,6 +89,44 @@ def test_a_column_that_is_neither_is_named_with_a_remedy(values: Any, words: str
         table(b=values)
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            [f"{n},5" for n in range(ROWS)],
+            r"40 numbers written as text \(e.g. '0,5'\).*decimal=','",
+        ),
+        ([f"1.{n:03},5" for n in range(ROWS)], r"numbers written as text \(e.g. '1.000,5'\)"),
+        ([f"{n} %" for n in range(ROWS)], r"numbers written as text.*str.strip\("),
+        ([f"$1,{n:03}" for n in range(ROWS)], r"numbers written as text.*str.strip\("),
+        ([f"2020-01-{n % 28 + 1:02} {n}:00" for n in range(ROWS)], "40 dates written.*to_datetime"),
+        (
+            [f"{n % 28 + 1}.{n % 12 + 1}.20{n:02}" for n in range(ROWS)],
+            "dates written.*to_datetime",
+        ),
+    ],
+)
+def test_text_that_stands_for_numbers_or_dates_is_no_category(values: Any, words: str) -> None:
+    with pytest.raises(DataError, match="column 'b'.*" + words):
+        table(b=values)
+    assert table(b=pd.Categorical(values)).columns[1].categories
+    with pytest.raises(DataError, match=r"in y.*written as text.*task='multiclass'"):
+        nas.Data.from_arrays(np.ones((ROWS, 2)), values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1,5", "2,0", "0,5", "1,5"] * 10, r"The column 'b' holds 3 numbers.*categories.*decimal"),
+        (["1", "2", "3", "?"] * 10, r"4 numbers written as text, but for '\?'.*to_numeric"),
+        ([f"house {n}" for n in range(ROWS)], "40 different texts in 40 rows"),
+    ],
+)
+def test_text_that_may_mislead_is_told_with_the_columns_name(values: Any, words: str) -> None:
+    with pytest.warns(NasWarning, match=words):
+        table(b=values)
+
+
 def test_columns_of_one_name_are_refused_by_it() -> None:
     twins = pd.concat([frame(), frame()[["a"]]], axis=1)
     with pytest.raises(DataError, match=r"2 called 'a'\. Rename"):

@@ -63,3 +63,17 @@ def test_numbers_of_a_dataset_are_split_like_arrays() -> None:
 def test_datasets_that_cannot_be_read_are_refused(dataset, message) -> None:
     with pytest.raises(DataError, match=message):
         collect(dataset)
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_classes_have_the_names_that_a_dataset_of_folders_knows(one_hot) -> None:
+    dataset = tf.data.Dataset.from_tensor_slices((x, np.eye(2)[y] if one_hot else y)).batch(7)
+    dataset.class_names = ["cats", "dogs"]  # as image_dataset_from_directory leaves it
+    data, plain = Data.from_dataset(dataset), Data.from_arrays(x, np.eye(2)[y] if one_hot else y)
+    assert (data.classes, data.task) == (("cats", "dogs"), plain.task)
+    np.testing.assert_array_equal(data.y_train, plain.y_train)
+
+
+def test_a_folder_is_no_dataset_and_the_error_says_what_reads_it() -> None:
+    with pytest.raises(DataError, match="image_dataset_from_directory"):
+        Data.from_dataset("photos")  # type: ignore[arg-type]

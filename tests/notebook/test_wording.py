@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from nas_nb.notebook import wording
 from nas_nb.search.budget import Budget
 from nas_nb.workers.control import SearchState
@@ -60,13 +58,6 @@ def test_a_budget_without_trials_names_what_it_limits():
         "1 min 30 s or 1,000 epochs; at most 10,000 params a model; 2 epochs per trial"
     )
     assert wording.progress_text(search) == "0 trials"
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(0.97222, "0.9722"), (0.0, "0.0000"), (1.5e-5, "1.500e-05"), (None, "")]
-)
-def test_numbers_keep_four_digits(number, text):
-    assert wording.number_text(number) == text
 
 
 def test_the_choices_of_a_layer_stand_together():

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -379,6 +382,16 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def ring(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def bound_socket(path: Path) -> None:
+    # The path of a socket has 100 characters at most.
+    with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(path.parent):
+        made.bind(path.name)
+
+
 FOREIGN: list[bytes | Callable[[Path], None]] = [
     b'{"entries": ["the only copy of my diary"]}\n',
     b'{"entries": ["the only copy of my diary"]}',
@@ -392,7 +405,9 @@ FOREIGN: list[bytes | Callable[[Path], None]] = [
 ]
 
 
-@pytest.mark.parametrize("content", [*FOREIGN, *([pipe] if os.name == "posix" else [])])
+@pytest.mark.parametrize(
+    "content", [*FOREIGN, *([pipe, ring, bound_socket] if os.name == "posix" else [])]
+)
 def test_what_is_no_journal_is_refused_and_never_changed(
     path: Path, content: bytes | Callable[[Path], None]
 ) -> None:
@@ -410,6 +425,33 @@ def test_what_is_no_journal_is_refused_and_never_changed(
         before.st_size,
         before.st_mtime_ns,
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda text: text.encode("utf-16"), "begins with UTF-16: save the file as UTF-8"),
+        (lambda text: text.encode("utf-16-le"), "begins with UTF-16"),
+        (lambda text: text.encode("utf-8-sig"), "begins with a mark of UTF-8"),
+        (lambda text: text.replace("completed", "ä").encode("latin-1"), "that is no UTF-8"),
+        (lambda text: text.replace('"score": 0.5', '"score": 0.9, "score": 0.5').encode(),
+         "with 'score' twice"),
+        (lambda text: text.replace("}\n", ', "x": [{"a": 1, "a": 2}]}\n').encode(),
+         "with 'a' twice"),
+    ],
+)  # fmt: skip
+def test_a_journal_in_another_encoding_or_with_a_key_twice_says_so(
+    path: Path, changed: Callable[[str], bytes], said: str
+) -> None:
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    content = changed(path.read_text())
+    path.write_bytes(content)
+    for read in (read_history, Journal.open):
+        with pytest.raises(JournalError, match=said):
+            read(path)
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("lost", [b"\r", b"", b" "])
@@ -498,3 +540,30 @@ def test_the_record_knows_neither_keras_nor_ipython(root: Path) -> None:
     )
     with child(root, code) as process:
         assert process.communicate()[0] == "[]\n"
+
+
+@posix
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_called_so(path: Path, code: int, monkeypatch: Any) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(
+        JournalWriteError, match=r"file system with locks.*on a disk of this machine"
+    ):
+        Journal.open(path)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_forces_nothing_to_the_disk_keeps_a_journal(
+    path: Path, code: int, monkeypatch: Any
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with Journal.open(path) as journal:
+        open_session(journal)
+        complete(journal, 0.5)
+    assert len(read_history(path)) == 1

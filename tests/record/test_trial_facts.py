@@ -9,6 +9,7 @@ from nas_nb.record.trial_facts import (
     FIRST,
     LAST,
     changed_values,
+    number_text,
     origin_text,
     score_error,
     share_error,
@@ -208,3 +209,10 @@ def test_ties_and_near_ties_of_the_incumbent_are_found():
     assert len(tied(history)) == 1
     assert within_error(history) == 2
     assert tied(measured()) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.97222, "0.9722"), (0.0, "0.0000"), (1.5e-5, "1.500e-05"), (None, "")]
+)
+def test_numbers_keep_four_digits(number: float | None, text: str) -> None:
+    assert number_text(number) == text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,29 @@ def test_a_folder_of_weights_elsewhere_is_refused(search, tmp_path):
     with pytest.raises(SearchError, match=r"overwrite nothing.*with checkpoints, which"):
         search.run()
     assert len(list((tmp_path / "models").iterdir())) == 1
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+@pytest.mark.parametrize("make", [make_pipe, Path.touch, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_of_a_search_is_refused_and_not_waited_for(search, tmp_path, make):
+    place = tmp_path / "one" / "checkpoints" / "trial_000000.weights.h5"
+    place.parent.mkdir(parents=True)
+    make(place)
+    with pytest.raises(SearchError, match=r"overwrite nothing.*/trial_000000.weights.h5, which"):
+        search.run()
+    assert os.path.lexists(place)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_link_to_itself_in_the_place_of_a_folder_is_refused(search, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "states").symlink_to(tmp_path / "one" / "states")
+    with pytest.raises(SearchError, match=r"overwrite nothing.*with states, which"):
+        search.run()
 
 
 def test_searches_that_are_made_at_once_never_share_a_folder():

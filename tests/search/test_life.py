@@ -130,6 +130,13 @@ def test_steering_a_search_that_does_not_run_is_refused(tmp_path: Path, action: 
         getattr(tiny_search(tmp_path), action)()
 
 
+def test_stopping_a_search_that_has_ended_leaves_it_as_it_is(tmp_path: Path):
+    search = tiny_search(tmp_path, max_trials=1).run()
+    for ended in (search, tiny_search(tmp_path, max_trials=1)):
+        ended.stop()
+        assert ended.state is SearchState.FINISHED
+
+
 def test_a_spent_budget_can_be_raised_and_the_search_goes_on(tmp_path: Path):
     search = tiny_search(tmp_path, max_trials=1).run()
     assert search.start().run().state is SearchState.FINISHED  # cells may be run again

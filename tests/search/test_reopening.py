@@ -43,6 +43,13 @@ def test_a_build_function_is_asked_for(tmp_path: Path):
     assert len(nas.open(tmp_path, data=tiny_data(), space=unbuildable).trials) == 1
 
 
+def test_a_ready_space_is_asked_for_by_its_name(tmp_path: Path):
+    space = nas.spaces.tabular(families="mlp", depths=1, widths=4)
+    tiny_search(tmp_path, data=nas.load("iris"), space=space, max_trials=1).run()
+    with pytest.raises(SearchError, match=r"its space=|nas.open\(.*, space=nas.spaces.tabular\("):
+        nas.open(tmp_path)
+
+
 def test_a_strategy_function_is_asked_for(tmp_path: Path):
     def mine(history: object, rng: object) -> dict[str, object]:
         return search.space.domain.sample(rng)  # type: ignore[arg-type]
@@ -75,3 +82,6 @@ def test_one_error_names_all_that_is_missing_the_measures_of_the_data_too(tmp_pa
 def test_a_folder_without_a_search_says_so(tmp_path: Path):
     with pytest.raises(NasError, match="no search"):
         nas.open(tmp_path / "nothing")
+    (tmp_path / "journal.jsonl").write_text("a diary\n")  # there is a file: what is wrong with it?
+    with pytest.raises(NasError, match=r"on line 1 .*Received: b'a diary"):
+        nas.open(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from keras import layers
 
 import nas_nb as nas
-from nas_nb.errors import SearchError
+from nas_nb.errors import NasWarning, SearchError
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.export.keras_source import keras_source
 from nas_nb.search.search import Search
@@ -41,6 +42,29 @@ def test_it_repeats_the_trial_and_leaves_the_searchs_record_alone(search: Search
     record = next((search.directory / "retrained").glob(f"trial_{trial.number:06d}_*.json"))
     assert json.loads(record.read_text())["score"] == trial.score
     assert again.evaluate() == trial.evaluate()
+
+
+def test_where_it_can_not_be_kept_nothing_is_trained_or_the_model_stays_in_memory(
+    tmp_path: Path,
+) -> None:
+    search = tiny_search(tmp_path, max_trials=1).run()
+    folder = tmp_path / "retrained"
+    folder.write_text("in the way")
+    with pytest.raises(SearchError, match=r"Expected to keep the training.*Nothing was trained"):
+        search.best.retrain(verbose=0)
+    folder.unlink()
+    full = OSError(28, "No space left on device")
+    with (
+        patch("nas_nb.search.retraining.write_weights", side_effect=full),
+        pytest.warns(NasWarning, match="could not be kept: No space left on device.*save it"),
+    ):
+        again = search.best.retrain(verbose=0)
+    assert again.score == search.best.score
+    assert again.evaluate() == search.best.evaluate()
+    assert search.retrained == []
+    os.mkfifo(folder / "trial_000000_1.json")  # a reader would wait for it
+    with pytest.raises(SearchError, match="Received: a file that is damaged"):
+        _ = search.retrained
 
 
 def test_what_was_retrained_is_listed_also_where_the_search_is_opened_again(

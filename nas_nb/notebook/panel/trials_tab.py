@@ -17,9 +17,9 @@ from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import COLUMNS, ranking, table, trials_table, values_tables
-from nas_nb.notebook.wording import folder_text, number_text, score_text, value_text, values_text
+from nas_nb.notebook.wording import folder_text, score_text, value_text, values_text
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import origin_text
+from nas_nb.record.trial_facts import number_text, origin_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.strategy.multi_objective import COSTS
 
