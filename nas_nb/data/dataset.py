@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nas_nb.data.preprocessing import (
+    Array,
     Statistics,
     Table,
     Vocabulary,
@@ -36,7 +37,6 @@ from nas_nb.data.readers import (
     text_parts,
 )
 from nas_nb.data.task import (
-    Array,
     Task,
     check_labels,
     check_measures,

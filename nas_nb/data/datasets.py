@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from nas_nb.data.dataset import Data
-from nas_nb.data.preprocessing import Standardization, measure_statistics, words_of
+from nas_nb.data.preprocessing import Array, Standardization, measure_statistics, words_of
 from nas_nb.data.readers import PARTS
-from nas_nb.data.task import Array, Task, stratified_split
+from nas_nb.data.task import Task, stratified_split
 from nas_nb.errors import DataError, check_whole, nearest
 
 TABLES = ("breast_cancer", "wine", "iris", "diabetes")

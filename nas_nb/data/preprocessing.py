@@ -12,14 +12,14 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas_nb.errors import DataError, can_iterate, check_whole, shown, tell
 
-if TYPE_CHECKING:
-    from nas_nb.data.task import Array
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

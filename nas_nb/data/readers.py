@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nas_nb.data.preprocessing import (
+    Array,
     Table,
     Vocabulary,
     check_no_gaps,
@@ -24,7 +25,7 @@ from nas_nb.data.preprocessing import (
     refuse_several,
     usual_length,
 )
-from nas_nb.data.task import Array, Task, detect_task, encode_labels, stratified_split
+from nas_nb.data.task import Task, detect_task, encode_labels, stratified_split
 from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown
 
 PARTS = ("train", "val", "test")

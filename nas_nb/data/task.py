@@ -8,12 +8,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nas_nb.data.preprocessing import judge_text
+from nas_nb.data.preprocessing import Array, judge_text
 from nas_nb.errors import DataError, nearest, tell
-
-Array = NDArray[Any]
 
 MAX_CLASSES = 20
 """Whole numbers of more kinds than this are taken for quantities, not for classes."""

@@ -19,8 +19,7 @@ from nas_nb.data.task import Task
 from nas_nb.errors import DataError, SpaceError, check_type
 
 if TYPE_CHECKING:
-    from nas_nb.data.preprocessing import Column
-    from nas_nb.data.task import Array
+    from nas_nb.data.preprocessing import Array, Column
 
 
 def model_input(x: Any, data: Data) -> Array:

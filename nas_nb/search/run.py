@@ -98,7 +98,10 @@ class Run:
             reason = "".join(traceback.format_exception_only(error)).strip()
             self.error = error if isinstance(error, Exception) else _exit_error(error, reason)
         finally:
-            self._close(ended, reason)
+            try:
+                self._close(ended, reason)
+            finally:  # not before: the kernel may end in between
+                atexit.unregister(self._shut_down)
 
     def steer(self, action: str, detail: dict[str, Any]) -> bool:
         """Writes down what was asked for; returns False if the run is over. From any thread."""
@@ -256,7 +259,6 @@ class Run:
         with self.project.steering.guard:
             self.journal.close()
             self._closed = True
-        atexit.unregister(self._shut_down)  # not before: the kernel may end in between
         self.reason = reason
         self.state = state
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from nas_nb.evaluate.fidelity import Fidelity
     from nas_nb.record.trial import Outcome, Trial
-    from nas_nb.workers.trial_evaluation import TrialTask
 
 KEPT_CHECKPOINTS = 5
 BestWeights = tuple[tuple[float, float, str], ...]
@@ -189,12 +188,12 @@ class CheckpointStore:
         del self._best[self.kept :]
 
 
-def files_for(project: Path, task: TrialTask) -> dict[str, bytes]:
+def files_for(project: Path, trial: Trial, parent: Trial | None) -> dict[str, bytes]:
     """Returns the files that a worker without the project's folder needs for a trial."""
-    trials = [task.trial, *([task.parent] if task.parent is not None else [])]
-    names = [f"states/{_state_name(trial.number)}" for trial in trials]
-    if task.parent is not None and task.parent.checkpoint:
-        names.append(f"checkpoints/{task.parent.checkpoint}")
+    trials = [trial, *([parent] if parent is not None else [])]
+    names = [f"states/{_state_name(each.number)}" for each in trials]
+    if parent is not None and parent.checkpoint:
+        names.append(f"checkpoints/{parent.checkpoint}")
     files = {name: project / name for name in names}
     return {
         n: f.read_bytes() for n, f in files.items() if f.is_file() and not leads_out(f, project)

@@ -273,7 +273,8 @@ class DaskLink:
         sent = {"": pickle.dumps(message)}
         if isinstance(message, Assignment):
             self._trouble = []
-            sent = {**files_for(self._project, message.task), **sent}
+            task = message.task
+            sent = {**files_for(self._project, task.trial, task.parent), **sent}
         for item in sent.items():
             self._reach(partial(self._asked.put, item, callback_timeout=ANSWERS_S))
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import h5py
 import keras
-import keras_tuner as kt
 import numpy as np
 import pytest
 from keras import layers
@@ -31,7 +30,6 @@ from nas_nb.workers.checkpoints import (
     load_checkpoint,
     take_file,
 )
-from nas_nb.workers.trial_evaluation import TrialTask
 
 
 def small_model(units: int = 2) -> keras.Model:
@@ -425,8 +423,7 @@ def test_files_of_a_trial_travel_to_a_worker_without_the_folder_and_back(
     states.write(1, STATE)
     name = checkpoints.save(small_model(), small_model().get_weights(), 0, 0.5)
     parent, trial = Trial(0, {}, "test", checkpoint=name), Trial(1, {}, "test")
-    task = TrialTask(trial, Fidelity(), kt.Objective("loss", "min"), parent)
-    files = files_for(tmp_path, task)
+    files = files_for(tmp_path, trial, parent)
     assert sorted(files) == [
         "checkpoints/trial_000000.weights.h5",
         "states/trial_000000.npz",
@@ -436,9 +433,9 @@ def test_files_of_a_trial_travel_to_a_worker_without_the_folder_and_back(
     elsewhere.mkdir()
     for file, data in files.items():
         take_file(elsewhere, file, data)
-    assert files_for(elsewhere, task) == files
+    assert files_for(elsewhere, trial, parent) == files
     take_file(elsewhere, "states/trial_000001.npz", None)
-    assert "states/trial_000001.npz" not in files_for(elsewhere, task)
+    assert "states/trial_000001.npz" not in files_for(elsewhere, trial, parent)
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "states/../journal.jsonl", "states/x", "states"])
