@@ -32,6 +32,7 @@ pytestmark = pytest.mark.timeout(900)  # a busy machine loads the libraries of a
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
+    vars(sys.modules["__main__"]).setdefault("__spec__", None)  # a shell of another test took it
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as made:
         yield made
 
