@@ -259,8 +259,10 @@ class Run:
         with self.project.steering.guard:
             self.journal.close()
             self._closed = True
-        self.reason = reason
-        self.state = state
+        # The end of its kernel is left untold: no page shall offer to go on in what is gone.
+        if self.control.stop_reason != _SHUT_DOWN:
+            self.reason = reason
+            self.state = state
 
 
 class Project:
