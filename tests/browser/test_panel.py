@@ -289,17 +289,24 @@ def test_it_works_by_keyboard_alone_and_says_what_does_not_fit(open_notebook):
     expect(panel.get_by_label("Selected trial")).to_have_value("0", timeout=ANSWER_MS)
     turn_by_keys(panel, "Run", "Trials")
     expect(panel.get_by_role("table", name="Trial 0")).to_be_visible(timeout=ANSWER_MS)
-    field(panel, "Filter").focus()
-    keys.type("trial<2")
-    panel.locator('tr[data-trial="1"]').focus()
-    keys.press("Enter")
-    expect(panel.get_by_role("table", name="Trial 1")).to_be_visible(timeout=ANSWER_MS)
+    choose_a_trial_by_keys(panel)
     turn_by_keys(panel, "Trials", "Insights", "Steer")
     apply_a_rule_by_keys(panel)
     button(panel, "Stop").focus()
     keys.press("Space")
     expect(status(panel)).to_contain_text("Stopped", timeout=LIMIT_MS)
     assert notebook.page.locator(".jp-Cell").count() == cells
+
+
+def choose_a_trial_by_keys(panel: Locator) -> None:
+    """Finds a row by the filter, and chooses it; marking it draws the leaderboard anew."""
+    field(panel, "Filter").focus()
+    panel.page.keyboard.type("trial<2")
+    row = panel.locator('tr[data-trial="1"]')
+    row.focus()
+    panel.page.keyboard.press("Enter")
+    expect(panel.get_by_role("table", name="Trial 1")).to_be_visible(timeout=ANSWER_MS)
+    expect(row).to_be_focused()
 
 
 def apply_a_rule_by_keys(panel: Locator) -> None:

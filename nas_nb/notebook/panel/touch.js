@@ -6,6 +6,14 @@ const SILENT_MS = 9000;
 const marksOf = image => JSON.parse(image.dataset.marks || "[]");
 const chartOf = image => image.dataset.chart;
 
+// What takes the keys in a part that is drawn anew, found again in the new drawing.
+function nameOf(element) {
+  const { chart, trial } = element.dataset;
+  if (chart) return `img.nas-plot[data-chart="${chart}"]`;
+  if (trial) return `tr[data-trial="${trial}"]`;
+  return [".nas-log", ".nas-code", "[data-copy]"].find(name => element.matches(name));
+}
+
 function nearest(image, event) {
   const box = image.getBoundingClientRect();
   let found = null;
@@ -39,7 +47,7 @@ function render({ model, el }) {
   let best = null;
   let heard = Date.now();
   let drag = null;
-  let focus = null; // the picture that has the keys: its place and the mark
+  let focus = null; // what has the keys: where it is drawn, its name, and a picture's mark
   let told = null; // the trial that the tip tells of, and its chart
 
   const hide = () => { tip.hidden = ring.hidden = true; told = null; };
@@ -67,7 +75,7 @@ function render({ model, el }) {
     const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
     const area = image.getBoundingClientRect();
     const [trial, x, y, words] = marks[mark];
-    focus = { chart: chartOf(image), mark, trial };
+    focus = { ...focus, mark, trial };
     show(chartOf(image), { trial, words, at: [area.left + x * area.width, area.top + y * area.height] });
   }
 
@@ -158,15 +166,19 @@ function render({ model, el }) {
       else return;
       event.preventDefault();
     });
-    on("focusin", event => { focus = picture(event) ? { chart: chartOf(picture(event)) } : null; });
-    // A new frame moves the mark that the tip tells of, and replaces the picture that has the keys.
+    on("focusin", event => {
+      const drawn = event.target.closest(".widget-html-content");
+      focus = drawn ? { drawn, name: nameOf(event.target) } : null;
+    });
+    document.addEventListener(
+      "pointerdown", event => { if (!root.contains(event.target)) focus = null; }, { signal: stops.signal });
+    // A new frame moves the mark that the tip tells of, and replaces what has the keys.
     const watch = new MutationObserver(() => {
       for (const option of root.querySelectorAll("option")) option.disabled = / \(needs /.test(option.text);
       if (told) follow();
-      if (!focus || document.activeElement !== document.body) return;
+      if (!focus?.name || document.activeElement !== document.body) return;
       const kept = focus;
-      const image = root.querySelector(`img.nas-plot[data-chart="${kept.chart}"]`);
-      image?.focus({ preventScroll: true });
+      kept.drawn.querySelector(kept.name)?.focus({ preventScroll: true });
       focus = kept;
     });
     watch.observe(root, { childList: true, subtree: true });
