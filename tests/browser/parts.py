@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.driver import NotebookPage
 
@@ -48,3 +49,17 @@ def opened(open_notebook, *more: str) -> tuple[NotebookPage, Locator]:
     panel = notebook.output("search.panel()")
     expect(status(panel)).to_have_text("Ready to start.", timeout=ANSWER_MS)
     return notebook, panel
+
+
+def point_at(page: Page, mark: Callable[[], tuple[float, float]]) -> Locator:
+    """Points at a mark until its tip is seen: a frame may move the mark meanwhile."""
+    tip = page.locator(".nas-tip").filter(visible=True)
+    for _ in range(15):
+        x, y = mark()
+        page.mouse.move(x - 40, y)
+        page.mouse.move(x + 2, y + 2)
+        page.wait_for_timeout(1000)
+        if tip.count():
+            break
+    expect(tip).to_have_count(1)
+    return tip

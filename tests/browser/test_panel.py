@@ -21,6 +21,7 @@ from tests.browser.parts import (
     expect_trials,
     field,
     opened,
+    point_at,
     status,
     turn_to,
 )
@@ -47,12 +48,14 @@ VIEWS = {
 }
 
 # A frame may replace the picture at any time: each of these reads the page in one moment.
-CHART = """() => {
-    const image = document.querySelector("img[data-chart^=scores]");
+CHART = """name => {
+    const image = document.querySelector(`img[data-chart^=${name ?? "scores"}]`);
+    image.scrollIntoView({ block: "nearest" });
     const { x, y, width, height } = image.getBoundingClientRect();
     const marks = JSON.parse(image.dataset.marks).map(
         ([trial, across, down]) => [trial, [x + across * width, y + down * height]]);
-    return { x, y, width, height, marks: Object.fromEntries(marks) };
+    const left = Math.min(...marks.map(([, at]) => at[0]));
+    return { x, y, width, height, left, marks: Object.fromEntries(marks) };
 }"""
 POINTED = """() => {
     const [tip, ring] = [".nas-tip", ".nas-ring"].map(name => document.querySelector(name));
@@ -153,14 +156,13 @@ def look_everywhere(panel: Locator) -> None:
 
 def brush(panel: Locator) -> None:
     """Drags along the first axis: lines that don't pass there lose their colours."""
-    page, image = panel.page, panel.locator('img[data-chart="parallel"]').filter(visible=True)
-    expect(image).to_be_visible(timeout=ANSWER_MS)
-    image.scroll_into_view_if_needed()
-    box, marks = image.bounding_box(), json.loads(image.get_attribute("data-marks"))
-    x = box["x"] + min(mark[1] for mark in marks) * box["width"]
-    page.mouse.move(x, box["y"] + 0.2 * box["height"])
+    page = panel.page
+    expect(panel.locator('img[data-chart="parallel"]')).to_be_visible(timeout=ANSWER_MS)
+    box = page.evaluate(CHART, "parallel")
+    x, y = box["left"], box["y"] + 0.2 * box["height"]
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 4, box["y"] + 0.7 * box["height"], steps=4)
+    page.mouse.move(x + 4, y + 0.5 * box["height"], steps=4)
     page.mouse.up()
     brushed = panel.get_by_role("img", name=re.compile("pass what is selected of depth"))
     expect(brushed).to_be_visible(timeout=ANSWER_MS)
@@ -190,12 +192,8 @@ def point_at_a_mark_and_select_it(panel: Locator) -> None:
     turn_to(panel, "Run")
     page, chart = panel.page, panel.locator('img[data-chart^="scores"]')
     expect(chart).to_be_visible(timeout=ANSWER_MS)
-    chart.scroll_into_view_if_needed()
-    x, y = page.evaluate(CHART)["marks"]["1"]
-    page.mouse.move(x + 2, y + 2)
-    expect(page.locator(".nas-tip")).to_contain_text(
-        re.compile(r"trial \d+: completed, val_accuracy"), timeout=ANSWER_MS
-    )
+    tip = point_at(page, lambda: page.evaluate(CHART)["marks"]["1"])
+    expect(tip).to_contain_text(re.compile(r"trial \d+: completed, val_accuracy"))
     pointed, box = page.evaluate(f"() => [({POINTED})(), ({CHART})()]")
     mark = box["marks"][pointed["trial"]]
     assert all(abs(a - b) < 3 for a, b in zip(pointed["middle"], mark, strict=True))

@@ -1,6 +1,7 @@
 // Answers the pointer and the keys in a panel: pictures, rows and headers. The kernel draws and
 // decides; this file shows what a mark is, and says what was selected, sorted or zoomed.
 const NEAR = 14; // pixels from a mark at which it is meant
+const DOUBLE_MS = 500; // between the halves of a double click
 const SILENT_MS = 9000;
 
 const marksOf = image => JSON.parse(image.dataset.marks || "[]");
@@ -49,6 +50,8 @@ function render({ model, el }) {
   let drag = null;
   let focus = null; // what has the keys: where it is drawn, its name, and a picture's mark
   let told = null; // the trial that the tip tells of, and its chart
+  let rests = null; // where on a picture the pointer was moved last
+  let clicked = null; // the last click on a picture
 
   const hide = () => { tip.hidden = ring.hidden = true; told = null; };
   const show = (chart, { trial, at, words }) => {
@@ -79,8 +82,13 @@ function render({ model, el }) {
     show(chartOf(image), { trial, words, at: [area.left + x * area.width, area.top + y * area.height] });
   }
 
+  // A frame moves the mark that the tip tells of, or draws one where the pointer rests.
   function follow() {
-    const image = root.querySelector(`img.nas-plot[data-chart="${told.chart}"]`);
+    const image = root.querySelector(`img.nas-plot[data-chart="${(told ?? rests).chart}"]`);
+    if (!told) {
+      const found = image && nearest(image, rests);
+      return found && show(rests.chart, found);
+    }
     const mark = image && marksOf(image).find(([trial]) => trial === told.trial);
     if (!mark) return hide();
     const area = image.getBoundingClientRect();
@@ -116,10 +124,11 @@ function render({ model, el }) {
         return hide();
       }
       const found = image && nearest(image, event);
+      rests = image && { chart: chartOf(image), clientX: event.clientX, clientY: event.clientY };
       found ? show(chartOf(image), found) : hide();
       if (image) image.style.cursor = found ? "pointer" : "crosshair";
     });
-    on("pointerleave", hide);
+    on("pointerleave", () => { rests = null; hide(); });
     on("pointerdown", event => {
       const image = picture(event);
       if (!image || event.button) return;
@@ -137,11 +146,11 @@ function render({ model, el }) {
       if (!begun || !image || chartOf(image) !== begun.chart) return;
       const far = Math.hypot(event.clientX - begun.x, event.clientY - begun.y);
       if (far >= 8) return send({ zoom: begun.chart, box: [begun.from, share(image, event)] });
-      if (begun.meant) send({ select: begun.meant.trial });
-    });
-    on("dblclick", event => {
-      const image = picture(event);
-      if (image) send({ zoom: chartOf(image), box: null });
+      // The browser counts no double click where a frame replaces the picture between its halves.
+      const again = clicked?.chart === begun.chart && event.timeStamp - clicked.at < DOUBLE_MS;
+      clicked = again ? null : { chart: begun.chart, at: event.timeStamp };
+      if (again) send({ zoom: begun.chart, box: null });
+      else if (begun.meant) send({ select: begun.meant.trial });
     });
     on("click", event => {
       const copy = event.target.closest("[data-copy]");
@@ -162,7 +171,7 @@ function render({ model, el }) {
       const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (by) step(image, by);
       else if (event.key === "Enter" && focus) send({ select: focus.trial });
-      else if (event.key === "Escape") hide();
+      else if (event.key === "Escape") { rests = null; hide(); }
       else return;
       event.preventDefault();
     });
@@ -172,10 +181,10 @@ function render({ model, el }) {
     });
     document.addEventListener(
       "pointerdown", event => { if (!root.contains(event.target)) focus = null; }, { signal: stops.signal });
-    // A new frame moves the mark that the tip tells of, and replaces what has the keys.
+    // A new frame replaces what the pointer rests on, and what has the keys.
     const watch = new MutationObserver(() => {
       for (const option of root.querySelectorAll("option")) option.disabled = / \(needs /.test(option.text);
-      if (told) follow();
+      if (told || (rests && !drag)) follow();
       if (!focus?.name || document.activeElement !== document.body) return;
       const kept = focus;
       kept.drawn.querySelector(kept.name)?.focus({ preventScroll: true });
