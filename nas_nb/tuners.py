@@ -24,7 +24,7 @@ from nas_nb.search.objective import warn_of_training_rows
 from nas_nb.space.definition import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
 from nas_nb.strategy.registry import named_options
-from nas_nb.workers.checkpoints import weights_image
+from nas_nb.workers.checkpoints import weights_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -278,7 +278,7 @@ class SaveBestEpoch(tuner_utils.SaveBestEpoch):  # type: ignore[misc]
         if type(strategy).__name__.startswith("MultiWorker"):
             super()._save_model()  # where only the chief's file counts
         else:
-            write_whole(Path(self.filepath), [weights_image(self.model).getbuffer()], sync=False)
+            write_whole(Path(self.filepath), [weights_file(self.model).getbuffer()], sync=False)
 
 
 def _write_json(file: Path, content: Any) -> None:

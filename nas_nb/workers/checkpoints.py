@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Outcome, Trial
 
 KEPT_CHECKPOINTS = 5
+NOT_KEPT = "its weights could not be kept"
 BestWeights = tuple[tuple[float, float, str], ...]
 """(loss, params, file) of the trials that keep their weights, the best first."""
 
@@ -46,17 +47,17 @@ def foreign_files(project: Path, history: History) -> list[str]:
         if leads_out(folder, project):
             found.append(name)
             continue
-        for file in _files(folder):
+        for file in _listed(folder):
             number = _number(file.name)
             if number is None or _attempts(history, number):
                 continue
             # A power cut may take the last events of a journal, and not the file of their trial.
-            if number > len(history) or not _is_sealed(file, number):
+            if number > len(history) or not _has_trailer(file, number):
                 found.append(f"{name}/{file.name}")
     return found
 
 
-def _files(folder: Path) -> list[Path]:
+def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -70,7 +71,7 @@ def _attempts(history: History, number: int) -> int:
     return history[number].attempt if number < len(history) else 0
 
 
-def _is_sealed(file: Path, number: int) -> bool:
+def _has_trailer(file: Path, number: int) -> bool:
     """Whether the content of a file says that a search wrote it for this trial."""
     try:
         if file.suffix == ".npz":
@@ -78,9 +79,9 @@ def _is_sealed(file: Path, number: int) -> bool:
         if not is_plain(file):
             return False
         with file.open("rb") as opened:
-            opened.seek(-_SEAL_BYTES, io.SEEK_END)
-            sealed = _SEAL.search(opened.read())
-        return sealed is not None and int(sealed[1]) == number
+            opened.seek(-_TRAILER_BYTES, io.SEEK_END)
+            trailer = _TRAILER.search(opened.read())
+        return trailer is not None and int(trailer[1]) == number
     except Exception:  # noqa: BLE001 - what a foreign file raises has no common class
         return False
 
@@ -93,14 +94,14 @@ class _Folder:
         self._stuck: dict[str, str] = {}
         self._told: set[str] = set()
 
-    def write(self, name: str, data: memoryview, *, sync: bool) -> None:
+    def write_file(self, name: str, data: memoryview, *, sync: bool) -> None:
         """Writes one file; the project has to be there, and is not left through a link."""
         self.folder.mkdir(exist_ok=True)
         if leads_out(self.folder, self.folder.parent):
             raise OSError(f"{self.folder} is a link that leads out of the project")
         write_whole(self.folder / name, [data], sync=sync)
 
-    def remove(self, name: str) -> None:
+    def remove_file(self, name: str) -> None:
         """Removes one file, if it can be; `trouble` says if not."""
         if name in self._stuck or leads_out(self.folder, self.folder.parent):
             return
@@ -116,28 +117,30 @@ class _Folder:
         return "; ".join(new) or None
 
 
-class CheckpointStore:
+def _sign(direction: str) -> float:
+    """Returns what makes a loss of a score."""
+    return -1.0 if direction == "max" else 1.0
+
+
+class CheckpointStore(_Folder):
     """The folder with the weights of the best trials so far."""
 
     def __init__(self, folder: Path, history: History, kept: int = KEPT_CHECKPOINTS) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.kept = kept
-        self._files = _Folder(folder)
         self._sign = _sign(history.direction)
-        # (loss, params, file): the best first, as `History.rank` has it.
         self._best: list[tuple[float, float, str]] = []
-        self._fallen: list[str] = []
+        self._dropped: list[str] = []
         for trial in history.completed:
-            if trial.checkpoint and trial.score is not None:
-                params = trial.costs.get("params", math.inf)
-                self._enter(trial.score, params, trial.checkpoint)
-        here = [file.name for file in _files(folder)]
+            self.enter(trial)
+        here = [file.name for file in _listed(folder)]
         wanted = {name for *_, name in self._best}
-        self._fallen = [name for name in here if name not in wanted and _is_ours(name, history)]
+        # By the folder's content: what an earlier kernel left counts, too.
+        self._dropped = [name for name in here if name not in wanted and _is_ours(name, history)]
 
     @classmethod
-    def told(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
-        """Returns the folder as a worker has it that knows no history: `best` is as of now."""
+    def for_worker(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
+        """Returns the store of a worker, which has no history: `best` is the kernel's now."""
         store = cls(folder, History())
         store._sign = _sign(direction)
         store._best = [*best]
@@ -148,11 +151,10 @@ class CheckpointStore:
         """The trials that keep their weights."""
         return tuple(self._best)
 
-    def enter(self, outcome: Outcome) -> None:
-        """Takes the weights into account that a worker wrote."""
-        if outcome.checkpoint is not None and outcome.score is not None:
-            params = outcome.costs.get("params", math.inf)
-            self._enter(outcome.score, params, outcome.checkpoint)
+    def enter(self, ended: Trial | Outcome) -> None:
+        """Takes the weights into account that an ended trial left, if any."""
+        if ended.checkpoint and ended.score is not None:
+            self._enter(ended.score, ended.costs.get("params", math.inf), ended.checkpoint)
 
     def is_wanted(self, score: float) -> bool:
         """Whether a trial with this score may be among the best that keep their weights."""
@@ -165,64 +167,27 @@ class CheckpointStore:
         # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
         model.set_weights(list(weights))
-        self._files.write(name, _sealed_image(model, number), sync=True)
+        self.write_file(name, _with_trailer(model, number), sync=True)
         self._enter(score, model.count_params(), name)
         return name
 
     def remove_unneeded(self) -> None:
         """Removes the files of trials that are no longer among the best."""
         wanted = {name for *_, name in self._best}
-        for name in self._fallen:
+        for name in self._dropped:
             if name not in wanted:  # a trial that was cut off may have written its file again
-                self._files.remove(name)
-        self._fallen.clear()
-
-    def trouble(self) -> str | None:
-        """Returns which files could not be removed, once, as a clause for a note."""
-        return self._files.trouble()
+                self.remove_file(name)
+        self._dropped.clear()
 
     def _enter(self, score: float, params: float, name: str) -> None:
         self._best = [entry for entry in self._best if entry[-1] != name]
         bisect.insort(self._best, (self._sign * score, params, name))
-        self._fallen += [fallen for *_, fallen in self._best[self.kept :]]
+        self._dropped += [dropped for *_, dropped in self._best[self.kept :]]
         del self._best[self.kept :]
 
 
-def files_for(project: Path, trial: Trial, parent: Trial | None) -> dict[str, bytes]:
-    """Returns the files that a worker without the project's folder needs for a trial."""
-    trials = [trial, *([parent] if parent is not None else [])]
-    names = [f"states/{_state_name(each.number)}" for each in trials]
-    if parent is not None and parent.checkpoint:
-        names.append(f"checkpoints/{parent.checkpoint}")
-    files = {name: project / name for name in names}
-    return {
-        n: f.read_bytes() for n, f in files.items() if f.is_file() and not leads_out(f, project)
-    }
-
-
-def take_file(project: Path, name: str, data: bytes | None) -> None:
-    """Writes, or removes, a file of a trial as a worker without the project's folder has it.
-
-    Raises:
-        OSError: It can't be written, or is no file of a trial.
-    """
-    folder, _, file = name.partition("/")
-    if folder not in ("checkpoints", "states") or not _FILE.fullmatch(file):
-        raise OSError(f"{name} is no file of a trial")
-    files = _Folder(project / folder)
-    if data is None:
-        files.remove(file)
-    else:
-        files.write(file, memoryview(data), sync=folder == "checkpoints")
-
-
-def _sign(direction: str) -> float:
-    """Returns what makes a loss of a score."""
-    return -1.0 if direction == "max" else 1.0
-
-
 def _is_ours(name: str, history: History) -> bool:
-    """Whether a search wrote this file of weights: its trial says so, or was cut off meanwhile."""
+    """Whether a search wrote this file: its trial names it, or had not ended."""
     number = _number(name)
     if number is None or not _attempts(history, number):
         return False
@@ -230,19 +195,19 @@ def _is_ours(name: str, history: History) -> bool:
     return trial.checkpoint == name or trial.status not in _FINISHED or name.startswith("partial_")
 
 
-class _WeightsImage(io.BytesIO):
+class _WeightsFile(io.BytesIO):
     """A file of weights in memory, by a name that Keras takes for one."""
 
     def __str__(self) -> str:
         return "memory.weights.h5"
 
 
-def weights_image(model: keras.Model) -> io.BytesIO:
-    """Returns a model's file of weights in memory: HDF5 that meets a full disk ends the process."""
-    image = _WeightsImage()
+def weights_file(model: keras.Model) -> io.BytesIO:
+    """Returns a model's weights file in memory."""
+    file = _WeightsFile()  # not on the disk: HDF5 ends the process when the disk is full
     _keep_skipped_attributes()
-    model.save_weights(image)
-    return image
+    model.save_weights(file)
+    return file
 
 
 def _keep_skipped_attributes() -> None:
@@ -254,26 +219,26 @@ def _keep_skipped_attributes() -> None:
         global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
 
 
-_SEAL = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
-_SEAL_BYTES = 64
+_TRAILER = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
+_TRAILER_BYTES = 64
 
 
-def _seal(image: bytes, number: int) -> bytes:
+def _trailer(content: bytes, number: int) -> bytes:
     """The end of a checkpoint, which HDF5 does not read: whose it is, and that it is whole."""
-    return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(image))
+    return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(content))
 
 
-def _sealed_image(model: keras.Model, number: int) -> memoryview:
-    with _alone(model):
-        image = weights_image(model)
-    image.seek(0, io.SEEK_END)
-    image.write(_seal(image.getvalue(), number))
-    return image.getbuffer()
+def _with_trailer(model: keras.Model, number: int) -> memoryview:
+    with _without_optimizer(model):
+        file = weights_file(model)
+    file.seek(0, io.SEEK_END)
+    file.write(_trailer(file.getvalue(), number))
+    return file.getbuffer()
 
 
 def write_weights(file: Path, model: keras.Model, number: int) -> None:
     """Writes a model's weights as a checkpoint of a trial, which `load_checkpoint` reads."""
-    write_whole(file, [_sealed_image(model, number)])
+    write_whole(file, [_with_trailer(model, number)])
 
 
 def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
@@ -281,16 +246,16 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     file = folder / (trial.checkpoint or "")
     if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
         why = f"only the best {KEPT_CHECKPOINTS} trials keep them"
-        if "weights could not be kept" in (trial.note or ""):
+        if NOT_KEPT in (trial.note or ""):
             why = f"the note of the trial says why: {trial.note}"
         raise SearchError(
             f"The weights of trial {trial.number} are not in {folder}: {why}. Train it again: "
             f"`search.trial({trial.number}).retrain()`."
         )
     try:
-        image = _read_image(file, model, trial.number)
-        with _alone(model):
-            model.load_weights(_WeightsImage(image))
+        content = _read_checkpoint(file, model, trial.number)
+        with _without_optimizer(model):
+            model.load_weights(_WeightsFile(content))
     except Exception as error:  # what a damaged file raises has no common class
         raise SearchError(
             f"Expected the weights of trial {trial.number} in {file}. Received: a file that is "
@@ -299,31 +264,31 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
         ) from error
 
 
-def _read_image(file: Path, model: keras.Model, number: int) -> bytes:
-    """Returns the content of a checkpoint, once its size, its seal and its links are right."""
+def _read_checkpoint(file: Path, model: keras.Model, number: int) -> bytes:
+    """Returns the content of a checkpoint, once its size, its trailer and its links are right."""
     size = sum(math.prod(v.shape) * 8 for v in model.variables)
     most = 2 * size + 16_384 * (len(model.variables) + 64)
     with file.open("rb") as opened:
-        image = opened.read(most + 1)
-    if len(image) > most:
+        content = opened.read(most + 1)
+    if len(content) > most:
         raise ValueError("it is larger than the model")
-    sealed = _SEAL.search(image, max(0, len(image) - _SEAL_BYTES))
-    if sealed is not None:
-        if int(sealed[1]) != number:
-            raise ValueError(f"it is of trial {int(sealed[1])}")
-        if zlib.crc32(image[: sealed.start()]) != int(sealed[2], 16):
+    trailer = _TRAILER.search(content, max(0, len(content) - _TRAILER_BYTES))
+    if trailer is not None:
+        if int(trailer[1]) != number:
+            raise ValueError(f"it is of trial {int(trailer[1])}")
+        if zlib.crc32(content[: trailer.start()]) != int(trailer[2], 16):
             raise ValueError("its checksum differs")
-    _check_weights(image, most)
-    return image
+    _check_weights(content, most)
+    return content
 
 
-def _check_weights(image: bytes, most: int) -> None:
+def _check_weights(content: bytes, most: int) -> None:
     """Raises ValueError where weights lie outside the file, or are larger than the model."""
     import h5py
 
     size = 0
     links: dict[str, Any] = {}
-    with h5py.File(io.BytesIO(image), "r") as opened:
+    with h5py.File(io.BytesIO(content), "r") as opened:
         opened.visititems_links(links.__setitem__)  # names and kinds: nothing may raise in HDF5
         for name, link in links.items():
             if not isinstance(link, h5py.HardLink):
@@ -338,7 +303,7 @@ def _check_weights(image: bytes, most: int) -> None:
 
 
 @contextmanager
-def _alone(model: keras.Model) -> Iterator[None]:
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
     """Takes the optimizer from a model in the block: Keras saves and loads what it finds there."""
     optimizer, model.optimizer = model.optimizer, None
     try:
@@ -353,26 +318,27 @@ KEPT_FULL_STATES = 5
 """How many of those that were trained in full do."""
 
 
-class StateFolder:
+class StateFolder(_Folder):
     """The folder with the states of trials, one NumPy archive of plain arrays each.
 
-    A worker that knows no history keeps the state of a trial that reaches the `bar`; None for any.
+    A worker that knows no history keeps the state of a trial that reaches the threshold.
     """
 
-    def __init__(self, folder: Path, direction: str = "max", bar: float | None = None) -> None:
-        self.folder = folder
-        self._files = _Folder(folder)
+    def __init__(
+        self, folder: Path, direction: str = "max", threshold: float | None = None
+    ) -> None:
+        super().__init__(folder)
         self._sign = _sign(direction)
-        self._bar = bar
+        self._threshold = threshold
 
     def is_wanted(self, number: int, score: float) -> bool:
         """Whether the state of a trial that completes with this score may be needed."""
-        bar = self.bar_of(number)
-        return bar is None or self._sign * score <= self._sign * bar
+        worst = self.threshold(number)
+        return worst is None or self._sign * score <= self._sign * worst
 
-    def bar_of(self, number: int) -> float | None:
-        """Returns the score that a trial's state is kept from; None for any."""
-        return self._bar
+    def threshold(self, number: int) -> float | None:
+        """Returns the worst score with which a trial keeps its state; None: any."""
+        return self._threshold
 
     def epochs_of(self, number: int) -> int:
         """Returns after how many epochs a trial's state was kept; 0 if there is none to read."""
@@ -403,15 +369,11 @@ class StateFolder:
         archive = io.BytesIO()
         np.savez(archive, **arrays)  # type: ignore[arg-type]
         # Not forced to the disk: a state that a power cut takes costs time and nothing else.
-        self._files.write(_state_name(number), archive.getbuffer(), sync=False)
+        self.write_file(_state_name(number), archive.getbuffer(), sync=False)
 
     def drop(self, number: int) -> None:
         """Removes a trial's state, if there is one."""
-        self._files.remove(_state_name(number))
-
-    def trouble(self) -> str | None:
-        """Returns which files could not be removed, once, as a clause for a note."""
-        return self._files.trouble()
+        self.remove_file(_state_name(number))
 
     def _file(self, number: int) -> Path:
         file = self.folder / _state_name(number)
@@ -457,11 +419,11 @@ class TrainingStateStore(StateFolder):
         if trial.parent is None:
             return None
         parent = self._history[trial.parent]
-        same = parent.values == trial.values and _apart(parent) == _apart(trial)
-        return parent if same else None
+        same = _fidelity_without_epochs(parent) == _fidelity_without_epochs(trial)
+        return parent if same and parent.values == trial.values else None
 
-    def bar_of(self, number: int) -> float | None:
-        """Returns the score that a trial's state is kept from; None for any."""
+    def threshold(self, number: int) -> float | None:
+        """Returns the worst score with which a trial keeps its state; None: any."""
         self._see_children()
         trial = self._history[number]
         if self._is_continued(trial):
@@ -482,15 +444,16 @@ class TrainingStateStore(StateFolder):
         groups: dict[Any, list[Trial]] = {}
         for file, trial in self._kept():
             if file.name.startswith("partial_") and trial.status is not TrialStatus.RUNNING:
-                self._files.remove(file.name)  # who wrote it has died
+                self.remove_file(file.name)  # who wrote it has died
             elif trial.status not in _FINISHED or self._is_awaited(trial):
                 continue
             elif trial.status is TrialStatus.FAILED or self._is_continued(trial):
-                self._files.remove(file.name)
+                self.remove_file(file.name)
             else:
                 groups.setdefault(_fidelity(trial), []).append(trial)
         for group in groups.values():
-            for trial in self._ranked(group)[self._room_for(group[0]) :]:
+            ranked = sorted(group, key=self._history.rank)
+            for trial in ranked[self._room_for(group[0]) :]:
                 self.drop(trial.number)
 
     def _room_for(self, trial: Trial) -> int:
@@ -500,15 +463,17 @@ class TrainingStateStore(StateFolder):
 
     def _is_continued(self, trial: Trial) -> bool:
         """Whether a finished trial went on from where this one ended."""
-        children = (self._history[number] for number in self._children.get(trial.number, ()))
         return any(
-            child.status in _FINISHED and self.continued(child) is not None for child in children
+            child.status in _FINISHED and self.continued(child) is not None
+            for child in self._children_of(trial)
         )
 
     def _is_awaited(self, trial: Trial) -> bool:
         """Whether an unfinished trial starts from this one."""
-        children = (self._history[number] for number in self._children.get(trial.number, ()))
-        return any(child.status not in _FINISHED for child in children)
+        return any(child.status not in _FINISHED for child in self._children_of(trial))
+
+    def _children_of(self, trial: Trial) -> list[Trial]:
+        return [self._history[number] for number in self._children.get(trial.number, ())]
 
     def _see_children(self) -> None:
         for number in range(self._read, len(self._history)):
@@ -517,12 +482,9 @@ class TrainingStateStore(StateFolder):
                 self._children.setdefault(parent, []).append(number)
         self._read = len(self._history)
 
-    def _ranked(self, trials: list[Trial]) -> list[Trial]:
-        return sorted(trials, key=self._history.rank)
-
     def _kept(self) -> Iterator[tuple[Path, Trial]]:
         """The files of trials that were started, those that a dead kernel was writing included."""
-        for file in _files(self.folder):
+        for file in _listed(self.folder):
             number = _number(file.name)
             if number is not None and _attempts(self._history, number):
                 yield file, self._history[number]
@@ -570,6 +532,34 @@ def _fidelity(trial: Trial) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(trial.fidelity.items()))
 
 
-def _apart(trial: Trial) -> dict[str, float]:
+def _fidelity_without_epochs(trial: Trial) -> dict[str, float]:
     """The trial's fidelity but for its epochs."""
     return {name: amount for name, amount in trial.fidelity.items() if name != "epochs"}
+
+
+def files_for(project: Path, trial: Trial, parent: Trial | None) -> dict[str, bytes]:
+    """Returns the files that a worker without the project's folder needs for a trial."""
+    trials = [trial, *([parent] if parent is not None else [])]
+    names = [f"states/{_state_name(each.number)}" for each in trials]
+    if parent is not None and parent.checkpoint:
+        names.append(f"checkpoints/{parent.checkpoint}")
+    files = {name: project / name for name in names}
+    return {
+        n: f.read_bytes() for n, f in files.items() if f.is_file() and not leads_out(f, project)
+    }
+
+
+def take_file(project: Path, name: str, data: bytes | None) -> None:
+    """Writes, or removes, a file of a trial as a worker without the project's folder has it.
+
+    Raises:
+        OSError: It can't be written, or is no file of a trial.
+    """
+    folder, _, file = name.partition("/")
+    if folder not in ("checkpoints", "states") or not _FILE.fullmatch(file):
+        raise OSError(f"{name} is no file of a trial")
+    files = _Folder(project / folder)
+    if data is None:
+        files.remove_file(file)
+    else:
+        files.write_file(file, memoryview(data), sync=folder == "checkpoints")

@@ -73,7 +73,7 @@ class Assignment:
     task: TrialTask
     last_epoch: int  # to train to
     best_weights: BestWeights  # as of now
-    state_bar: float | None  # the score that its state is kept from; None for any
+    state_threshold: float | None  # the worst score with which it keeps its state; None: any
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,8 @@ class WorkerPool:
         mine.job, mine.asked, mine.paused, mine.due_at = job, None, False, None
         mine.epochs = task.trial.epochs
         mine.last_epoch = job.control.last_epoch(mine.epochs)
-        bar = files.states.bar_of(task.number)
-        mine.link.send(Assignment(task, mine.last_epoch, files.checkpoints.best, bar))
+        threshold = files.states.threshold(task.number)
+        mine.link.send(Assignment(task, mine.last_epoch, files.checkpoints.best, threshold))
 
     def wait(self) -> tuple[int, Outcome] | None:
         """Waits for news: a trial that ended, a worker that got ready, or nothing for a moment."""

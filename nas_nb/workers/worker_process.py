@@ -95,10 +95,10 @@ class _Worker:
 
     def _evaluate(self, assignment: Assignment) -> None:
         task, parcel = assignment.task, self._parcel
-        best, bar = assignment.best_weights, assignment.state_bar
+        best, threshold = assignment.best_weights, assignment.state_threshold
         files = TrialFiles(
-            CheckpointStore.told(parcel.folder / "checkpoints", parcel.direction, best),
-            StateFolder(parcel.folder / "states", parcel.direction, bar),
+            CheckpointStore.for_worker(parcel.folder / "checkpoints", parcel.direction, best),
+            StateFolder(parcel.folder / "states", parcel.direction, threshold),
         )
         limit_s = task.limits.get("time_per_trial_s")
         control = TrialControl(self._control, task.number, limit_s, lambda _: self._last_epoch)
