@@ -39,7 +39,7 @@ _TIMED: tuple[tuple[Any, str, str], ...] = (
     (CheckpointStore, "remove_unneeded", "checkpoints"),
     (TrainingStateStore, "remove_unneeded", "checkpoints"),
     (StateCheckpointer, "is_due", "checkpoints"),
-    (StateCheckpointer, "keep", "checkpoints"),
+    (StateCheckpointer, "save", "checkpoints"),
     (MemoryWatch, "warning", "progress"),
 )
 

@@ -62,7 +62,7 @@ MENDS = (
     ),
     Mend(
         "search/test_kills.py::test_a_call_that_fails_is_a_sentence_or_a_word_in_the_row",
-        _STORE,
+        "workers/trial_evaluation.py",
         "except Exception as error:  # noqa: BLE001 - a layer",
         f"{_NEVER} as error:  # a layer",
     ),
@@ -110,7 +110,7 @@ MENDS = (
     ),
     Mend(
         f"{_FAULTS}a_disk_without_room_for_weights_costs_no_trial",
-        _STORE,
+        "workers/trial_evaluation.py",
         "except Exception as error:  # noqa: BLE001 - a layer",
         f"{_NEVER} as error:  # a layer",
     ),
@@ -148,7 +148,7 @@ MENDS = (
     ),
     Mend(
         f"{_FAULTS}weights_and_states_that_cannot_be_written_cost_no_trial",
-        _STORE,
+        "workers/trial_evaluation.py",
         "except Exception as error:  # noqa: BLE001 - whatever it is",
         f"{_NEVER} as error:  # whatever it is",
     ),

@@ -40,12 +40,16 @@ class _ControlCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports every epoch, and lets the control pause or end the training at every batch."""
 
     def __init__(
-        self, control: TrainingControl, on_epoch: OnEpoch, keeper: StateSaver | None, batches: Any
+        self,
+        control: TrainingControl,
+        on_epoch: OnEpoch,
+        state_saver: StateSaver | None,
+        batches: Any,
     ) -> None:
         super().__init__()
         self.batches = batches
         self.control = control
-        self.keeper = keeper
+        self.state_saver = state_saver
         self.report = on_epoch
         self.stopped = False
         self._began = 0.0
@@ -73,8 +77,8 @@ class _ControlCallback(keras.callbacks.Callback):  # type: ignore[misc]
             return
         measured = {name: float(value) for name, value in (logs or {}).items()}
         self.report(epoch + 1, measured, time.perf_counter() - self._began)
-        if self.keeper is not None and self.keeper.is_due(epoch + 1):
-            self.keeper.keep(epoch + 1)
+        if self.state_saver is not None and self.state_saver.is_due(epoch + 1):
+            self.state_saver.save(epoch + 1)
 
 
 def train(
@@ -87,7 +91,7 @@ def train(
     on_epoch: OnEpoch,
     control: TrainingControl,
     initial_epoch: int = 0,
-    keeper: StateSaver | None = None,
+    state_saver: StateSaver | None = None,
     held: list[Any] | None = None,
     validate: bool = True,
     callbacks: Sequence[Any] = (),
@@ -117,10 +121,10 @@ def train(
                 held=held,
             )
             return train_compiled(
-                model, schedule, on_epoch=on_epoch, control=control, keeper=keeper
+                model, schedule, on_epoch=on_epoch, control=control, state_saver=state_saver
             )
         batches = shuffled_batches(data.x_train, data.y_train, batch_size, seed, initial_epoch)
-        steered = _ControlCallback(control, on_epoch, keeper, batches)
+        steered = _ControlCallback(control, on_epoch, state_saver, batches)
         keras_fit(
             model,
             batches,
@@ -258,13 +262,13 @@ class TrialModels:
         batch_size: int,
         on_epoch: OnEpoch,
         control: TrainingControl,
-        keeper: StateSaver,
+        state_saver: StateSaver,
     ) -> TrainingResult:
         """Trains as the function `train` does; see there for arguments and result."""
         self._enough = False
         if len(self.models) > 1:
             turns = _Turns(self, data, batch_size, control)
-            return self._train_in_turns(turns, range(initial_epoch, epochs), on_epoch, keeper)
+            return self._train_in_turns(turns, range(initial_epoch, epochs), on_epoch, state_saver)
 
         def one(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             self.latest = [logs]
@@ -279,7 +283,7 @@ class TrialModels:
             on_epoch=one,
             control=control,
             initial_epoch=initial_epoch,
-            keeper=keeper,
+            state_saver=state_saver,
         )
 
     def end(self) -> None:
@@ -311,7 +315,7 @@ class TrialModels:
         return repeat_seed(self._seed, repeat)
 
     def _train_in_turns(
-        self, turns: _Turns, epochs: range, on_epoch: OnEpoch, keeper: StateSaver
+        self, turns: _Turns, epochs: range, on_epoch: OnEpoch, state_saver: StateSaver
     ) -> TrainingResult:
         result = TrainingResult(stopped=False)
         for epoch in epochs:
@@ -319,8 +323,8 @@ class TrialModels:
             if result.stopped:
                 break
             on_epoch(epoch + 1, self._means(), duration_s)
-            if keeper.is_due(epoch + 1):
-                keeper.keep(epoch + 1)
+            if state_saver.is_due(epoch + 1):
+                state_saver.save(epoch + 1)
             if self._enough:
                 break
         return result
@@ -367,7 +371,7 @@ class _Turns:
                 on_epoch=on_epoch,
                 control=self.control,
                 initial_epoch=epoch,
-                keeper=unfinished,
+                state_saver=unfinished,
                 held=self.held[repeat],
             )
             if result.stopped:
@@ -386,7 +390,7 @@ class _Unfinished:
     def is_due(self, epoch: int) -> bool:
         return bool(getattr(self.model.optimizer, "use_ema", False))
 
-    def keep(self, epoch: int) -> None:
+    def save(self, epoch: int) -> None:
         self.state = capture(self.model)
 
     def undo(self, data: Data) -> None:

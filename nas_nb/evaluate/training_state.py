@@ -26,13 +26,13 @@ class TrainingState:
 
 
 class StateSaver(Protocol):
-    """Who keeps states while a training runs."""
+    """Saves states while a training runs."""
 
     def is_due(self, epoch: int) -> bool:
-        """Whether the state after this epoch (from 1) is to be kept."""
+        """Whether the state after this epoch (from 1) is to be saved."""
 
-    def keep(self, epoch: int) -> None:
-        """Keeps it. Models have their weights and their optimizers' state of that moment."""
+    def save(self, epoch: int) -> None:
+        """Saves it. Models have their weights and their optimizers' state of that moment."""
 
 
 def capture(model: keras.Model) -> Arrays:

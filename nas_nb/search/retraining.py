@@ -18,7 +18,7 @@ from nas_nb.evaluate.trainer import train
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history_state import comparable_score
 from nas_nb.record.trial import TrialStatus, freeze
-from nas_nb.workers.checkpoints import write_weights
+from nas_nb.workers.checkpoints import NOT_KEPT, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +163,7 @@ def _kept(
         write_whole(folder / f"{name}.json", [json.dumps(about, indent=1).encode()])
     except OSError as error:
         about["weights"] = None
-        about["note"] += f"; its weights could not be kept: {reason_of(error)}"
+        about["note"] += f"; {NOT_KEPT}: {reason_of(error)}"
         said = f"Trial {trial.number}, {about['note']}"
         tell(f"{said}. They are in what `retrain` returned alone: save it, `.save(path)`.")
     return _record(trial, asked, about)

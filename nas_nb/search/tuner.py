@@ -12,10 +12,9 @@ import keras_tuner as kt
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.record.events import EventKind
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS
 from nas_nb.workers.control import TrialControl, TrialStoppedError
 from nas_nb.workers.messages import Job
-from nas_nb.workers.trial_evaluation import SearchFiles, TrialTask
+from nas_nb.workers.trial_evaluation import PRUNING_RANK, SearchFiles, TrialTask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,10 +183,10 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             return None
         scores = [t.score for t in self.history.completed if t.fidelity == trial.fidelity]
         known = [score for score in scores if score is not None]
-        if len(known) < KEPT_CHECKPOINTS:
+        if len(known) < PRUNING_RANK:
             return None
         best = heapq.nlargest if self.history.direction == "max" else heapq.nsmallest
-        return best(KEPT_CHECKPOINTS, known)[-1]
+        return best(PRUNING_RANK, known)[-1]
 
     def _last_epoch(self, number: int, done: int) -> int:
         granted = self.settings.fidelity.granted(self.history[number].fidelity)

@@ -24,7 +24,7 @@ _POLL_S = 0.05
 _LEFT = "could not be ended: its thread is left behind"
 
 
-class _Job:
+class _Call:
     """What the thread is asked for, and its answer."""
 
     def __init__(self, evaluate: Callable[[], Outcome]) -> None:
@@ -92,16 +92,16 @@ class ThreadWorker:
 
     def __init__(self) -> None:
         self._settings = KerasSettings.current()
-        self._jobs: SimpleQueue[_Job | None] | None = None
+        self._calls: SimpleQueue[_Call | None] | None = None
         self._thread: threading.Thread | None = None
 
     def evaluate(self, evaluate: Callable[[], Outcome], control: TrialControl) -> Outcome:
         """Returns the outcome of a trial; of one that can't be ended, that it was left behind."""
-        job = _Job(evaluate)
-        self._queue().put(job)
+        call = _Call(evaluate)
+        self._queue().put(call)
         due_at: float | None = None
         try:
-            while not job.done.wait(_POLL_S):
+            while not call.done.wait(_POLL_S):
                 control.follow()
                 if not control.has_to_end:
                     due_at = None
@@ -112,29 +112,29 @@ class ThreadWorker:
         except BaseException:
             self._leave(control)
             raise
-        if job.error is not None:
-            raise job.error
-        assert job.outcome is not None
-        return job.outcome
+        if call.error is not None:
+            raise call.error
+        assert call.outcome is not None
+        return call.outcome
 
     def close(self) -> None:
         """Lets the thread end."""
-        if self._jobs is not None:
-            self._jobs.put(None)
-            self._jobs = None
+        if self._calls is not None:
+            self._calls.put(None)
+            self._calls = None
 
-    def _queue(self) -> SimpleQueue[_Job | None]:
-        if self._jobs is None:
-            self._jobs = SimpleQueue()
-            name, given = f"nas_nb-trials-{id(self._jobs):x}", (self._jobs,)
+    def _queue(self) -> SimpleQueue[_Call | None]:
+        if self._calls is None:
+            self._calls = SimpleQueue()
+            name, given = f"nas_nb-trials-{id(self._calls):x}", (self._calls,)
             self._thread = threading.Thread(target=self._work, args=given, name=name, daemon=True)
             self._thread.start()
-        return self._jobs
+        return self._calls
 
-    def _work(self, jobs: SimpleQueue[_Job | None]) -> None:
+    def _work(self, calls: SimpleQueue[_Call | None]) -> None:
         with self._settings.kept():
-            while (job := jobs.get()) is not None:
-                job.run()
+            while (call := calls.get()) is not None:
+                call.run()
 
     def _leave(self, control: TrialControl) -> Outcome:
         control.abandoned = True

@@ -22,10 +22,7 @@ from nas_nb.evaluate.trainer import TrialModels, repeat_seed
 from nas_nb.evaluate.training_state import Arrays, TrainingResult, TrainingState, build, restore
 from nas_nb.evaluate.weight_inheritance import inherit
 from nas_nb.record.trial import EMPTY, Outcome, TrialStatus
-from nas_nb.workers.checkpoints import (
-    KEPT_CHECKPOINTS,
-    load_checkpoint,
-)
+from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS, NOT_KEPT, load_checkpoint
 from nas_nb.workers.control import TrialError, TrialStoppedError
 
 if TYPE_CHECKING:
@@ -38,6 +35,9 @@ if TYPE_CHECKING:
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.workers.checkpoints import CheckpointStore, StateFolder, TrainingStateStore
     from nas_nb.workers.control import TrialControl
+
+PRUNING_RANK = KEPT_CHECKPOINTS
+"""A trial is pruned that can't be among those whose weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class _Evaluation:
         def last_epoch() -> int:
             return control.last_epoch(len(self.curve))
 
-        keeper = StateCheckpointer(
+        state_saver = StateCheckpointer(
             self.task.number, candidate, best, self._files.states, last_epoch
         )
         if self._own_state:
@@ -243,11 +243,11 @@ class _Evaluation:
                 batch_size=batch_size,
                 on_epoch=on_epoch,
                 control=control,
-                keeper=keeper,
+                state_saver=state_saver,
             )
             if len(self.curve) < last:
                 break  # ended by the model's own code
-        self.notes.extend(note for note in (result.note, keeper.trouble) if note)
+        self.notes.extend(note for note in (result.note, state_saver.trouble) if note)
         self._check_time()
         if not result.stopped:
             return
@@ -271,7 +271,7 @@ class _Evaluation:
         elif target is not None and cannot_reach(
             curve, target, self._control.last_epoch(len(curve)), direction=direction
         ):
-            why = f"it can hardly reach {target:.4g}, the {KEPT_CHECKPOINTS}th best score"
+            why = f"it can hardly reach {target:.4g}, the {PRUNING_RANK}th best score"
         else:
             return
         candidate.end()
@@ -399,7 +399,7 @@ class BestEpoch:
             if self.weights is not None:
                 self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
         except Exception as error:  # noqa: BLE001 - a layer of the user's may raise anything
-            trouble.append(f"its weights could not be kept: {reason_of(error)}")
+            trouble.append(f"{NOT_KEPT}: {reason_of(error)}")
         return "; ".join(filter(None, trouble)) or None
 
     def _take(self, epoch: int, logs: Mapping[str, float]) -> bool:
@@ -417,7 +417,7 @@ SAVING_SHARE = 0.02
 
 
 class StateCheckpointer:
-    """Decides after each epoch whether the state is to be kept, and keeps it."""
+    """Decides after each epoch whether to save the state, and saves it."""
 
     def __init__(
         self,
@@ -441,12 +441,12 @@ class StateCheckpointer:
         return "; ".join(filter(None, (self._failure, self._states.trouble()))) or None
 
     def is_due(self, epoch: int) -> bool:
-        """Whether the state after this epoch is to be kept. Called after the epoch's report."""
+        """Whether the state after this epoch is to be saved. Called after the epoch's report."""
         if self._candidate.is_ended or epoch >= self._last_epoch():
             return self._states.is_wanted(self._number, self._best.score)
         return time.monotonic() >= self._due_at
 
-    def keep(self, epoch: int) -> None:
+    def save(self, epoch: int) -> None:
         """Writes the state; a full disk is no reason to lose the trial."""
         began = time.monotonic()
         best = self._best

@@ -38,7 +38,7 @@ class AtEpoch:
     def is_due(self, epoch: int) -> bool:
         return epoch == self.epoch
 
-    def keep(self, epoch: int) -> None:
+    def save(self, epoch: int) -> None:
         self.state = self.take()
 
 
@@ -61,7 +61,7 @@ def model(cls: Any = keras.Model, optimizer: Any = "adam", seed: int = 7) -> ker
 
 
 def trained(
-    candidate: TrialModels, first: int = 0, last: int = 5, keeper: Any = None
+    candidate: TrialModels, first: int = 0, last: int = 5, state_saver: Any = None
 ) -> list[Mapping[str, float]]:
     logs: list[Mapping[str, float]] = []
     candidate.train(
@@ -71,7 +71,7 @@ def trained(
         batch_size=16,
         on_epoch=lambda epoch, seen, duration_s: logs.append(dict(seen)),
         control=Free(),
-        keeper=keeper or AtEpoch(0, lambda: None),
+        state_saver=state_saver or AtEpoch(0, lambda: None),
     )
     return logs
 
@@ -79,10 +79,10 @@ def trained(
 def assert_continues(build: Callable[[], TrialModels]) -> None:
     """Asserts that a stop after epoch 2, in a file or not, changes nothing, to the last bit."""
     whole = build()
-    keeper = AtEpoch(2, whole.capture)
-    logs = trained(whole, keeper=keeper)
+    state_saver = AtEpoch(2, whole.capture)
+    logs = trained(whole, state_saver=state_saver)
     again = build()
-    again.restore(keeper.state, DATA)
+    again.restore(state_saver.state, DATA)
     assert trained(again, first=2) == logs[2:]
     for mine, other in zip(again.capture(), whole.capture(), strict=True):
         for one, two in zip(mine, other, strict=True):
@@ -121,7 +121,7 @@ def test_repeats_report_means_and_the_spread_and_the_first_is_the_plain_trial() 
     alone = trained(TrialModels([model(seed=1)], 3, "val_loss"))
     both = TrialModels([model(seed=1), model(seed=2)], 3, "val_loss")
     first: list[Mapping[str, float]] = []
-    logs = trained(both, keeper=AtEpoch(-1, lambda: None))
+    logs = trained(both, state_saver=AtEpoch(-1, lambda: None))
     first = [both.latest[0]]
     assert first[0] == alone[-1]
     values = [each["val_loss"] for each in both.latest]
@@ -150,7 +150,7 @@ def test_a_candidate_is_ended_by_the_report_of_an_epoch() -> None:
             batch_size=16,
             on_epoch=report,
             control=Free(),
-            keeper=AtEpoch(0, lambda: None),
+            state_saver=AtEpoch(0, lambda: None),
         )
         assert seen == [1, 2]
         assert candidate.is_ended

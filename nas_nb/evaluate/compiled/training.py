@@ -54,7 +54,7 @@ def train_compiled(
     on_epoch: OnEpoch,
     control: TrainingControl,
     cache: TraceCache = CACHE,
-    keeper: StateSaver | None = None,
+    state_saver: StateSaver | None = None,
 ) -> TrainingResult:
     """Trains a model as `fit` would, with whole epochs inside one compiled function."""
     # `on_epoch` and callbacks see the weights of their moment, callbacks the optimizer's state,
@@ -72,7 +72,7 @@ def train_compiled(
         compiled = _acquire(model, signed, schedule, cache)
     try:
         compiled.template.push(model)
-        run = _Run(model, schedule, compiled, on_epoch, control, keeper)
+        run = _Run(model, schedule, compiled, on_epoch, control, state_saver)
         try:
             stopped = run.train()
         finally:
@@ -125,9 +125,9 @@ class _Run:
         compiled: Compiled,
         on_epoch: OnEpoch,
         control: TrainingControl,
-        keeper: StateSaver | None,
+        state_saver: StateSaver | None,
     ) -> None:
-        self.keeper = keeper
+        self.state_saver = state_saver
         self.model = model
         self.schedule = schedule
         self.template = compiled.template
@@ -168,9 +168,9 @@ class _Run:
             self.logs = logs
             self.template.pull_weights(self.model)
             self.report(epoch + 1, logs, time.perf_counter() - began)
-            if self.keeper is not None and self.keeper.is_due(epoch + 1):
+            if self.state_saver is not None and self.state_saver.is_due(epoch + 1):
                 self.template.pull(self.model)
-                self.keeper.keep(epoch + 1)
+                self.state_saver.save(epoch + 1)
             self._call("on_epoch_end", epoch, logs)
             if self.model.stop_training:
                 break
