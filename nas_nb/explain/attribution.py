@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 MOST_SAMPLES = 16
-_STEPS, _MOST_STEPS, _COMPLETE = 64, 1024, 0.01
-_BACKGROUND = 100
-_PATCHES = 7
-_BATCH = 256
-_DRAWS = 300
+_STEPS, _MOST_STEPS = 64, 1024  # of the path integral
+_COMPLETE = 0.005  # half of the 1 % that is promised, so that rounding can't break the promise
+_BACKGROUND = 100  # samples of SHAP
+_PATCHES = 7  # a side of an image
+_BATCH = 256  # rows
+_DRAWS = 300  # perturbations of SHAP and LIME
 
 
 class Attribution(NamedTuple):
     """What the parts of each sample add to its prediction.
 
     Attributes:
-        method: The method.
+        method: Its name, one of `METHODS`.
         values: (samples, parts...): of images (samples, height, width), else one number a column,
             step or word; positive where a part speaks for the prediction.
-        completeness: |sum of values - (prediction - that of the average sample)| as a share of
-            that difference, of the worst sample; None where the method promises no such sum.
+        completeness: Relative error of the worst sample: |sum of values - d| / |d|, d being its
+            prediction minus the average sample's; None where the method has no such axiom.
     """
 
     method: str
@@ -71,8 +72,8 @@ class PredictionExplanation(NamedTuple):
     def agreement(self) -> Array:
         """Returns Spearman's rank correlation of the methods' values, (methods, methods).
 
-        It is the mean over samples; 1 where two methods rank all parts alike. Methods whose maps
-        differ in nothing but scale agree; near 0 or below, they tell different stories.
+        It is the mean over samples; 1 where two methods rank all parts alike, whatever their
+        scale; near 0 or below they disagree.
         """
         from scipy.stats import rankdata
 
@@ -80,12 +81,11 @@ class PredictionExplanation(NamedTuple):
         total: Array = np.zeros((count, count))
         for sample in range(len(self.samples)):
             rows = np.array([one.values[sample].ravel() for one in self.attributions])
-            keep = rows.std(0) + np.abs(rows).sum(0) > 0  # padding says nothing to any method
-            ranks = np.array([rankdata(row[keep]) for row in rows])
-            ranks = ranks - ranks.mean(1, keepdims=True)
-            norms = np.sqrt((ranks**2).sum(1))
+            keep = np.abs(rows).sum(0) > 0  # padding says nothing to any method
             with np.errstate(invalid="ignore", divide="ignore"):
-                total += np.nan_to_num(ranks @ ranks.T / np.outer(norms, norms))
+                if keep.sum() > 1:
+                    ranks = np.corrcoef(rankdata(rows[:, keep], axis=1))
+                    total += np.nan_to_num(np.atleast_2d(ranks))
         total /= len(self.samples)
         return total
 
@@ -98,13 +98,11 @@ class _Asked(NamedTuple):
     kind: str
     x: Array
     classes: Array
-    base: Array
+    baseline: Array
 
     def outputs(self, x: Array) -> Array:
-        """Returns probabilities, or quantities, (samples, outputs); two for a single sigmoid."""
-        out = model_outputs(self.model, x).astype(float)
-        told: Array = _outputs(out.reshape(len(x), -1), self.model, self.data)
-        return told
+        """Returns the numbers that are explained, of other samples."""
+        return _outputs(self.model, self.data, x)
 
 
 def explain_prediction(
@@ -130,12 +128,10 @@ def explain_prediction(
         )
     kind = sample_kind(data)
     methods = _methods(method, kind, model)
-    base = _base(data, kind)
-    asked = _Asked(model, data, kind, samples, np.zeros(len(samples), int), base)
-    outputs = asked.outputs(samples)
+    outputs = _outputs(model, data, samples)
     quantities = data.task.has_quantities
     classes = np.zeros(len(samples), int) if quantities else outputs.argmax(1)
-    asked = asked._replace(classes=classes)
+    asked = _Asked(model, data, kind, samples, classes, _baseline(data, kind))
     with isolated_seeds():
         found = tuple(_METHODS[name](asked) for name in methods)
     shares = outputs[np.arange(len(samples)), classes]
@@ -148,32 +144,34 @@ def explain_prediction(
         samples,
         tuple(names),
         tuple(shares.tolist()),
-        _parts(data, kind, samples),
+        _part_names(data, kind, samples),
         found,
     )
 
 
-def _outputs(out: Any, model: Any, data: Data) -> Any:
-    """Returns the numbers that are explained; of arrays."""
+def _outputs(model: Any, data: Data, x: Array) -> Array:
+    """Returns probabilities, or quantities, (samples, outputs); two for a single sigmoid."""
+    out: Array = model_outputs(model, x).astype(float).reshape(len(x), -1)
     if data.task.has_quantities:
-        return out.mean(1, keepdims=True)
-    shares = as_shares(out, model)
+        means: Array = out.mean(1, keepdims=True)
+        return means
+    shares: Array = as_shares(out, model)
     return np.concatenate([1 - shares, shares], 1) if shares.shape[1] == 1 else shares
 
 
-def _base(data: Data, kind: str) -> Array:
+def _baseline(data: Data, kind: str) -> Array:
     """Returns the average training sample, (...); padding for texts."""
     if kind == "text":
         return np.zeros(data.spec.input_shape, data.x_train.dtype)
-    base: Array = np.asarray(data.x_train, "float32").mean(0)
-    return base
+    baseline: Array = np.asarray(data.x_train, "float32").mean(0)
+    return baseline
 
 
 def _methods(method: str | Sequence[str] | None, kind: str, model: Any) -> tuple[str, ...]:
     if method is None:
         return tuple(name for name in _CORE if not _misfit(name, kind, model))
     asked = (method,) if isinstance(method, str) else tuple(method)
-    for name in asked or ("",):
+    for name in asked or ("",):  # an empty list is refused, too
         if name not in _METHODS:
             raise SearchError(
                 f"Expected a method: {', '.join(_METHODS)}. Received: {name!r}."
@@ -202,7 +200,7 @@ def _misfit(name: str, kind: str, model: Any) -> str:
     return ""
 
 
-def _parts(data: Data, kind: str, samples: Array) -> tuple[tuple[str, ...], ...]:
+def _part_names(data: Data, kind: str, samples: Array) -> tuple[tuple[str, ...], ...]:
     if kind == "text":
         assert isinstance(data.raw, Vocabulary)
         known = ("", "?", *data.raw.words)
@@ -221,19 +219,19 @@ def _parts(data: Data, kind: str, samples: Array) -> tuple[tuple[str, ...], ...]
 
 
 def _integrated_gradients(asked: _Asked) -> Attribution:
-    """Gradients, averaged on the way from the average sample, times the way (Sundararajan 2017).
+    """Integrated gradients along the line from the average sample (Sundararajan 2017).
 
     The values of a sample sum to the difference of its prediction from the average sample's; steps
     are doubled until they do to 1 %.
     """
     found, gaps = [], []
-    reached, start = asked.outputs(asked.x), asked.outputs(asked.base[None])[0]
+    reached, start = asked.outputs(asked.x), asked.outputs(asked.baseline[None])[0]
     for sample, own, outputs in zip(asked.x.astype("float32"), asked.classes, reached, strict=True):
         wanted, steps = outputs[own] - start[own], _STEPS
         while True:
             values = _path_integral(asked, sample, int(own), steps)
             gap = abs(values.sum() - wanted) / max(abs(wanted), 1e-6)
-            if gap <= _COMPLETE / 2 or steps >= _MOST_STEPS:
+            if gap <= _COMPLETE or steps >= _MOST_STEPS:
                 break
             steps *= 2
         found.append(values.sum(-1) if asked.kind in ("image", "series") else values)
@@ -244,14 +242,14 @@ def _integrated_gradients(asked: _Asked) -> Attribution:
 def _path_integral(asked: _Asked, sample: Array, own: int, steps: int) -> Array:
     import keras
 
-    way, total = sample - asked.base, np.zeros(sample.shape)
+    difference, total = sample - asked.baseline, np.zeros(sample.shape)
     shares = (np.arange(steps) + 0.5) / steps  # the midpoint rule
     for first in range(0, steps, _BATCH):
-        part = shares[first : first + _BATCH].reshape(-1, *[1] * sample.ndim)
-        points = keras.ops.convert_to_tensor((asked.base + part * way).astype("float32"))
-        slopes = _slopes(asked, asked.model, points, own)
-        total += np.asarray(keras.ops.convert_to_numpy(slopes), dtype=float).sum(0)
-    values: Array = total / steps * way
+        alphas = shares[first : first + _BATCH].reshape(-1, *[1] * sample.ndim)
+        points = (asked.baseline + alphas * difference).astype("float32")
+        gradient = _gradient(asked, asked.model, keras.ops.convert_to_tensor(points), own)
+        total += np.asarray(keras.ops.convert_to_numpy(gradient), dtype=float).sum(0)
+    values: Array = total / steps * difference
     return values
 
 
@@ -271,6 +269,12 @@ def _explained(asked: _Asked, model: Any, tensor: Any, own: int) -> Any:
     return keras.ops.sum(out[:, own])
 
 
+def _gradient(asked: _Asked, model: Any, tensor: Any, own: int) -> Any:
+    """Returns the gradient of the explained outputs by a model's input."""
+    (gradient,) = gradients(lambda values: _explained(asked, model, values[0], own), [tensor])
+    return gradient
+
+
 def _occlusion(asked: _Asked) -> Attribution:
     """How far the prediction falls without a part: patches of images, columns, steps, words.
 
@@ -279,7 +283,7 @@ def _occlusion(asked: _Asked) -> Attribution:
     found = []
     for sample, own in zip(asked.x, asked.classes, strict=True):
         masks = _masks(asked, sample)
-        hidden = np.where(_over(masks, sample), asked.base, sample).astype(asked.x.dtype)
+        hidden = np.where(_over(masks, sample), asked.baseline, sample).astype(asked.x.dtype)
         scores = asked.outputs(np.concatenate([sample[None], hidden]))[:, own]
         falls = scores[0] - scores[1:]
         found.append((falls.reshape(-1, *[1] * (masks.ndim - 1)) * masks).sum(0))
@@ -287,8 +291,9 @@ def _occlusion(asked: _Asked) -> Attribution:
 
 
 def _masks(asked: _Asked, sample: Array) -> Array:
-    """Returns which places each part has, (parts, places...): each place is in one part."""
-    return np.array([_segments(asked, sample) == part for part in range(_count(asked, sample))])
+    """Returns a mask for each part, (parts, places...); they do not overlap."""
+    parts = _segments(asked, sample)
+    return np.array(parts == np.arange(parts.max() + 1).reshape(-1, *[1] * parts.ndim))
 
 
 def _segments(asked: _Asked, sample: Array) -> Array:
@@ -301,10 +306,6 @@ def _segments(asked: _Asked, sample: Array) -> Array:
     rows, columns = np.arange(height)[:, None] // side, np.arange(width) // side
     parts: Array = rows * across + columns
     return parts
-
-
-def _count(asked: _Asked, sample: Array) -> int:
-    return int(_segments(asked, sample).max()) + 1
 
 
 def _over(masks: Array, sample: Array) -> Array:
@@ -327,12 +328,6 @@ def _last_maps(model: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _slopes(asked: _Asked, model: Any, tensor: Any, own: int) -> Any:
-    """Returns the gradient of the explained outputs by a model's input."""
-    (slopes,) = gradients(lambda values: _explained(asked, model, values[0], own), [tensor])
-    return slopes
-
-
 def _grad_cam(asked: _Asked) -> Attribution:
     """The last feature maps, weighted by the mean gradient of the prediction (Selvaraju 2017)."""
     import keras
@@ -344,8 +339,8 @@ def _grad_cam(asked: _Asked) -> Attribution:
     found = []
     for sample, own in zip(asked.x, asked.classes, strict=True):
         maps = maps_of(sample[None].astype("float32"), training=False)
-        slopes = _slopes(asked, head, maps, int(own))
-        weights = keras.ops.mean(slopes, axis=(1, 2), keepdims=True)
+        gradient = _gradient(asked, head, maps, int(own))
+        weights = keras.ops.mean(gradient, axis=(1, 2), keepdims=True)
         seen = keras.ops.relu(keras.ops.sum(maps * weights, axis=-1, keepdims=True))
         large = keras.ops.image.resize(seen, sample.shape[:2], data_format="channels_last")
         found.append(np.asarray(keras.ops.convert_to_numpy(large), dtype=float)[0, :, :, 0])
@@ -423,7 +418,7 @@ def _lime_image(asked: _Asked, row: Array, own: int) -> Array:
         predict,
         labels=(own,),
         top_labels=None,
-        hide_color=np.broadcast_to(asked.base[..., :3], shown.shape),
+        hide_color=np.broadcast_to(asked.baseline[..., :3], shown.shape),
         num_samples=_DRAWS,
         segmentation_fn=lambda _: segments,
         random_seed=0,
@@ -456,7 +451,7 @@ def _lime_table(asked: _Asked, row: Array, own: int) -> Array:
     weights = dict(told.local_exp[label])
     slopes = np.array([weights.get(place, 0.0) for place in range(len(row))])
     # Slopes, of standardised columns, become what the row's distance from the average adds.
-    away: Array = slopes * (row - asked.base) / np.where(spread > 0, spread, 1.0)
+    away: Array = slopes * (row - asked.baseline) / np.where(spread > 0, spread, 1.0)
     return away
 
 
@@ -495,7 +490,7 @@ def _extra(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _quietly() -> Any:
+def _quietly() -> Iterator[None]:
     """Lets nothing reach stderr: LIME draws a bar there, and has no switch for it."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
