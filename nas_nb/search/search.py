@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 _INTERNAL = ("listener", "project", "settings")
-"""What the package calls of a search, and Tab does not offer."""
+"""Attributes for the package, which Tab completion leaves out."""
 
 
 @shows_limits
@@ -89,9 +89,9 @@ class Search:
         min_delta: By how much the objective has to be better to count as improvement.
         prune: Whether a trial ends early whose learning curve can't reach the best ones.
         seed: Decides every proposal, every initial weight and every order of samples; 0 or more.
-        workers: Who evaluates the trials: "kernel", this process; a number of processes of this
-            machine, so many trials at once; "auto", as many as its cores and memory allow; or a
-            `distributed.Client`, or the address of its scheduler: the workers of a Dask cluster.
+        workers: Where trials are evaluated: "kernel", this process; a number of local processes;
+            "auto", as many as cores and memory allow; a `distributed.Client` or its scheduler's
+            address: a Dask cluster.
         directory: The project folder; default: a new one in `nas_nb_runs`.
         name: What the search is called on screen; default: the data's name.
         prior: Another search of the same space and objective, or its folder: its completed trials
@@ -378,7 +378,7 @@ class Search:
     def knee(self, *objectives: str) -> SearchTrial | None:
         """Returns the compromise of the front: the trial farthest below the line between its ends.
 
-        Costs count by their logarithm, and both objectives from the front's best to its worst (Das,
+        Costs are taken in logarithms, and both axes scaled to the front's range (Das,
         Structural Optimization 18, 1999). None where the front has fewer than three points, or
         none below the line.
 
@@ -391,7 +391,7 @@ class Search:
     def hypervolume(
         self, *objectives: str, reference: Mapping[str, float] | None = None
     ) -> pd.Series[float]:
-        """Returns what the front encloses after each completed trial, by the trial's number.
+        """Returns the front's hypervolume after each completed trial, by the trial's number.
 
         It is measured in units of the score times decades of each cost.
 
@@ -399,7 +399,7 @@ class Search:
             *objectives: As for `pareto_front`.
             reference: The point up to which it is measured, by objective: {"score": 0.5, "params":
                 10_000}; give the same to compare searches. Default: the worst values of the front,
-                moved out by a tenth of its range; `.attrs["reference"]` has it.
+                worsened by a tenth of the front's range; `.attrs["reference"]` has it.
         """
         import pandas as pd
 
@@ -442,9 +442,8 @@ class Search:
     def start(self) -> Self:
         """Starts the search beside the kernel, or goes on with it, and returns at once.
 
-        It is no error when the search runs already, from the panel or an earlier cell, also if
-        the cell made it anew in the same folder: a paused one goes on. If the
-        budget is spent, nothing happens, so the cells of a finished notebook can be run again.
+        A search that runs already goes on, resumed if it was paused, also where its cell was run
+        again. With a spent budget nothing happens, so a finished notebook can be run again.
 
         Raises:
             SearchError: Another search runs in this kernel.
@@ -544,7 +543,7 @@ class Search:
         Args:
             **changes: As for the constructor: `strategy`, `strategy_options` and every limit
                 (None lifts it); before the first start also `objective`, `epochs`, `batch_size`,
-                `seed` and `directory`. `workers=n` alone may change while n processes work.
+                `seed` and `directory`. While n processes work only `workers=n` may change.
 
         Raises:
             SearchError: The search runs, or its trials would no longer be comparable.
@@ -564,8 +563,9 @@ class Search:
     def _attach(self) -> None:
         """Shares the project of the search that runs in the folder.
 
-        A cell that is run again makes a second search of the first: two could not write there. If
-        the cell was changed since then it stays a search of its own, which has to wait.
+        A cell that is run again makes a second `Search` of one folder: it takes over the first
+        one's project. If the cell was edited, it keeps its own, and can't start until the other
+        ends.
         """
         running = session.running_in(self.directory)
         if running is not None and running.project.requested == self.project.requested:

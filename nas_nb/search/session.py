@@ -137,6 +137,34 @@ def _release(search: LiveSearch) -> None:
             _SESSION.running = None
 
 
+def _begin(search: LiveSearch) -> Run:
+    with search.project.lock:
+        if search.state.live:
+            raise SearchError(f"The search '{search.name}' is {search.state} already.")
+        spent = search.project.spent
+        if spent:
+            raise BudgetError(
+                f"Nothing is left of the budget ({spent}): raise it, for example with "
+                "`search.configure(max_trials=...)`, and start again."
+            )
+        _claim(search)
+        try:
+            run = search.project.begin()
+        except BaseException:
+            _release(search)
+            raise
+    search.listener.on_start(run)
+    return run
+
+
+def _work(search: LiveSearch, run: Run) -> None:
+    try:
+        run.work()
+    finally:
+        _release(search)
+        run.ended.set()
+
+
 def launch(search: LiveSearch) -> None:
     """Begins a run in a thread of its own, or in this one where the listener needs that."""
     if search.listener.blocking:
@@ -187,34 +215,6 @@ def no_incumbent(search: LiveSearch) -> SearchError:
         f"The search '{search.name}' has no incumbent yet: it is {search.state}, "
         f"{len(history.finished)} trials ended and none completed; {advice}"
     )
-
-
-def _begin(search: LiveSearch) -> Run:
-    with search.project.lock:
-        if search.state.live:
-            raise SearchError(f"The search '{search.name}' is {search.state} already.")
-        spent = search.project.spent
-        if spent:
-            raise BudgetError(
-                f"Nothing is left of the budget ({spent}): raise it, for example with "
-                "`search.configure(max_trials=...)`, and start again."
-            )
-        _claim(search)
-        try:
-            run = search.project.begin()
-        except BaseException:
-            _release(search)
-            raise
-    search.listener.on_start(run)
-    return run
-
-
-def _work(search: LiveSearch, run: Run) -> None:
-    try:
-        run.work()
-    finally:
-        _release(search)
-        run.ended.set()
 
 
 def end_running(timeout_s: float = 10.0) -> None:
