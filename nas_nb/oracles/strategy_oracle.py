@@ -1,4 +1,4 @@
-"""The one adapter: any strategy as a KerasTuner oracle, whose only memory is the journal."""
+"""The adapter: any strategy as a KerasTuner oracle, whose only memory is the journal."""
 
 from __future__ import annotations
 
@@ -60,10 +60,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Exhausted:
+class NoProposal:
     """There is nothing left to propose, and why, in a sentence."""
 
     reason: str
+
+
+def one_objective(objective: Any, history: History) -> Any:
+    """Returns the objective as KerasTuner takes it: one, and by default that of the journal."""
+    if isinstance(objective, list) or hasattr(objective, "objectives"):
+        raise StrategyError(
+            "Expected one objective, a metric's name or a kt.Objective. Received: several "
+            f"({objective}). Choose the one to compare trials by."
+        )
+    if objective is None and history.opened:
+        return kt.Objective(history.objective, history.direction)
+    return objective
+
+
+def known_seed(seed: int | None, history: History) -> int:
+    """Returns the seed that was given, or that of the journal, or a random one."""
+    if seed is None:
+        return history.seed if history.opened else random.randrange(2**31)
+    return seed
 
 
 class StrategyOracle(kt.Oracle):  # type: ignore[misc]
@@ -96,10 +115,6 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         StrategyError: An argument makes no sense, or there are several objectives.
     """
 
-    # Without a journal of its own a tuner's project folder gets one, when the first trial is asked
-    # for; a loop without a tuner keeps it in memory. KerasTuner's lock stays held when a method
-    # under it raises, so this class has its own.
-
     objective: kt.Objective
     hyperparameters: kt.HyperParameters
 
@@ -124,7 +139,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         if hyperparameters is None and made.domain is not None:
             hyperparameters = to_hyperparameters(made.domain)
         self._owns_journal = journal is None
-        self._file: Path | None = None
+        self._file: Path | None = None  # of the tuner's project; a loop without one has none
         self._writing = False
         self._asked = (seed, objective)
         self._given = {p.name for p in hyperparameters.space} if hyperparameters else set()
@@ -136,6 +151,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         self.seed = known
         self.verbose = 0
         self._recorder = TrialRecorder(journal, self.seed, epochs)
+        # KerasTuner's own lock stays held when a method under it raises.
         self._guard = threading.RLock()
         self._restore()
         self.error: Exception | None = None
@@ -179,7 +195,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         """
         return self.strategy.reason(self.history) if self.hyperparameters.space else None
 
-    def propose(self, number: int) -> Proposal | Exhausted:
+    def propose(self, number: int) -> Proposal | NoProposal:
         """Asks the strategy for one trial; writes nothing.
 
         Args:
@@ -190,12 +206,12 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         """
         try:
             strategy = self.strategy
-            unbound = strategy.domain is None
+            unbound = strategy.domain is None  # the tuner finds the space out as it builds
             if unbound:
                 return Proposal({})
             made = strategy.propose(self._shown(strategy), proposal_rng(self.seed, number))
         except SpaceExhausted as exhausted:
-            return Exhausted(str(exhausted))
+            return NoProposal(str(exhausted))
         return made if isinstance(made, Proposal) else Proposal(made)
 
     def _shown(self, strategy: Strategy) -> History:
@@ -228,7 +244,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self.ongoing_trials.pop(tuner_id, None)
             self.error = None
             self._open_project()
-            number = self._waiting()
+            number = self._unfinished()
             if number is None:
                 number = self._add_or_say_why()
             if number is None:
@@ -248,7 +264,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self._warned = True
             warnings.warn(f"'{self._strategy.name}' goes {reason}", RuntimeWarning, stacklevel=3)
 
-    def _waiting(self) -> int | None:
+    def _unfinished(self) -> int | None:
         """The first trial that waits for another attempt and is nobody's work."""
         return self._recorder.waiting({int(t.trial_id) for t in self.ongoing_trials.values()})
 
@@ -265,13 +281,13 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             said = " ".join([str(error), *getattr(error, "__notes__", ())])
             self.reason = f"'{self._strategy.name}' made no proposal: {said}"
             raise
-        if isinstance(made, Exhausted):
+        if isinstance(made, NoProposal):
             self.reason = made.reason
             return None
         return number
 
-    def _add(self, number: int) -> Proposal | Exhausted:
-        """Asks for a proposal, and writes it down."""
+    def _add(self, number: int) -> Proposal | NoProposal:
+        """Asks for a proposal, and writes it down. Subclasses may override it."""
         strategy, objective = self.strategy, self.objective
         self._recorder.open(strategy, objective.name, objective.direction, self.max_trials)
         self._record_space()
@@ -293,7 +309,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     def update_trial(
         self, trial_id: str, metrics: Mapping[str, float], step: float = 0
     ) -> kt_trial.Trial:
-        """Takes what a trial measured: an epoch, unless the tuner writes the epochs itself."""
+        """Writes down an epoch, unless the tuner has written it."""
         self._check_objective_found(metrics)
         with self._guard:
             trial = self.trials[trial_id]
@@ -326,7 +342,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
                 del self.ongoing_trials[tuner_id]
 
     def _stock_outcome(self, mine: kt_trial.Trial, trial: kt_trial.Trial) -> Outcome:
-        """Returns how a trial of a tuner of KerasTuner's ended."""
+        """Returns the outcome of a trial that KerasTuner's own tuner ran."""
         if trial.status not in (KT_STATUS.COMPLETED, KT_STATUS.RUNNING):
             stopped = trial.status == KT_STATUS.STOPPED
             status = TrialStatus.STOPPED if stopped else TrialStatus.FAILED
@@ -386,7 +402,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self._file = project_file(directory, project_name)
 
     def _open_project(self) -> None:
-        """Opens the journal of the tuner's project to write, if there is a tuner."""
+        """Opens the journal of the tuner's project, once the first trial is asked for."""
         if self._file is None or self._writing:
             return
         journal = write_project(self._file)
@@ -442,21 +458,14 @@ def oracle(
 ) -> StrategyOracle:
     """Returns a strategy as a KerasTuner oracle, for a `kt.Tuner` or a loop of your own.
 
-    Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, and
-    `predictor` with rungs) say in a trial's values how long to train it, as KerasTuner's Hyperband
-    does: for "tuner/epochs" in all, from "tuner/initial_epoch" on, with the weights of
-    "tuner/trial_id". `nas_nb.Tuner` and `kt.Hyperband` heed that. A stock `kt.Tuner` does not:
-    it trains every trial in full, for the `epochs` given to `search`, also those that were to be
-    trained a little; then take a strategy without fidelities, or override `run_trial`. They need
-    the option `max_epochs`, the epochs of a full training.
+    Strategies with fidelities (`hyperband`, `successive_halving`, `asha`, `bohb`, and `predictor`
+    with rungs) need the option `max_epochs`, the epochs of a full training. Epochs are in a trial's
+    values as KerasTuner's Hyperband has them; a stock `kt.Tuner` ignores them and trains in full.
 
-    What `auto` chose, and why, is in `oracle.strategy_reason`.
-
-    What happens is kept in `journal.jsonl` in the tuner's project folder, the space included, and
-    not in KerasTuner's files: the same script run again goes on where it was cut off, and proposes
-    what it would have proposed. The tuner keeps the weights there. Strategy and `max_trials` may
-    change meanwhile; seed, objective and space may not. `overwrite=True` starts anew. A loop
-    without a tuner keeps everything in memory.
+    What happens is kept in `journal.jsonl` in the tuner's project folder: the same script run again
+    goes on where it was cut off. Strategy and `max_trials` may change meanwhile; seed, objective
+    and space may not. `overwrite=True` starts anew. A loop without a tuner keeps it in memory. See
+    docs/kerastuner.md.
 
     Args:
         strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
@@ -483,22 +492,3 @@ def oracle(
     refuse_without_data(made)
     refuse_without_epochs(made)
     return StrategyOracle(made, objective, max_trials, hyperparameters, seed)
-
-
-def one_objective(objective: Any, history: History) -> Any:
-    """Returns the objective as KerasTuner takes it: one, and by default that of the journal."""
-    if isinstance(objective, list) or hasattr(objective, "objectives"):
-        raise StrategyError(
-            "Expected one objective, a metric's name or a kt.Objective. Received: several "
-            f"({objective}). Choose the one to compare trials by."
-        )
-    if objective is None and history.opened:
-        return kt.Objective(history.objective, history.direction)
-    return objective
-
-
-def known_seed(seed: int | None, history: History) -> int:
-    """Returns the seed that was given, or that of the journal, or a random one."""
-    if seed is None:
-        return history.seed if history.opened else random.randrange(2**31)
-    return seed

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import NasError, SearchError, StrategyError
-from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
+from nas_nb.oracles.strategy_oracle import NoProposal, StrategyOracle
 from nas_nb.record.events import USER, SteerAction
 from nas_nb.search.folder import strategy_identity
 from nas_nb.search.prior import first_of_prior, own_ancestors, with_prior
@@ -54,7 +54,7 @@ class SearchOracle(StrategyOracle):
     def adopt_steering(self) -> bool:
         """Lets the strategy in force propose next, from what is left of the space."""
         plan = active_steering(self.history)
-        if plan == self._plan or self.history.queued or self._waiting() is not None:
+        if plan == self._plan or self.history.queued or self._unfinished() is not None:
             return False
         who = plan.strategy
         strategy = self._opened_with if who is None else self._steering.strategy(*who)
@@ -68,7 +68,7 @@ class SearchOracle(StrategyOracle):
         """Begins another attempt at a running trial, from its first epoch."""
         self._recorder.start(number, worker=self.history[number].worker)
 
-    def _add(self, number: int) -> Proposal | Exhausted:
+    def _add(self, number: int) -> Proposal | NoProposal:
         while True:
             seen = len(self.history.steering)
             made = self.propose(number)
@@ -80,13 +80,13 @@ class SearchOracle(StrategyOracle):
                     self._recorder.propose(number, made, origin)
                 return made
 
-    def propose(self, number: int) -> Proposal | Exhausted:
+    def propose(self, number: int) -> Proposal | NoProposal:
         """Returns the first candidate of the user's, else what the strategy proposes."""
         queued = self.history.queued
         if queued:
             first = queued[0]
             return Proposal(dict(first.values), dict(first.fidelity), first.parent)
-        self.adopt_steering()
+        self.adopt_steering()  # again: somebody may have steered since the loop asked
         prior = self.history.prior
         known = first_of_prior(self.history, self.strategy) if prior else None
         if known is not None:
@@ -97,8 +97,8 @@ class SearchOracle(StrategyOracle):
             if not self._plan.rules:
                 raise
             raise StrategyError(f"{error} {self._hint}") from error
-        if self._plan.rules and isinstance(made, Exhausted):
-            return Exhausted(f"{made.reason} {self._hint}")
+        if self._plan.rules and isinstance(made, NoProposal):
+            return NoProposal(f"{made.reason} {self._hint}")
         return own_ancestors(made) if prior and isinstance(made, Proposal) else made
 
     def _shown(self, strategy: Strategy) -> History:

@@ -15,7 +15,7 @@ import keras_tuner as kt
 import numpy as np
 
 from nas_nb.errors import SearchError
-from nas_nb.oracles.strategy_oracle import Exhausted, StrategyOracle
+from nas_nb.oracles.strategy_oracle import NoProposal, StrategyOracle
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.record.journal import read_history as read_journal
@@ -290,14 +290,14 @@ class TabularOracle(StrategyOracle):
         self._coding = Encoding(domain)
         self._rows = self._coding.rows(points)
 
-    def propose(self, number: int) -> Proposal | Exhausted:
+    def propose(self, number: int) -> Proposal | NoProposal:
         """Asks the strategy, and answers with the nearest architecture of the pool."""
         made = super().propose(number)
-        if isinstance(made, Exhausted):
+        if isinstance(made, NoProposal):
             return made
         point = self._nearest(made.values, free=made.parent is None)
         if point is None:
-            return Exhausted(f"all {len(self._points)} architectures of the table are tried")
+            return NoProposal(f"all {len(self._points)} architectures of the table are tried")
         return replace(made, values=dict(point))
 
     def _nearest(self, values: dict[str, Value], *, free: bool) -> dict[str, Value] | None:
