@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster: which there are now, and the way from the kernel to each."""
+"""The workers of a Dask cluster: which there are now, and a link to each."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 ANSWERS_S = 10.0
 """Seconds in which a scheduler has to answer."""
-_ASKED_EVERY_S = 1.0
-_LOST = 255
+_POLL_EVERY_S = 1.0
+_LOST_CODE = 255
 _KERNEL_INSTEAD = "or search with workers='kernel'."
 
 
 @dataclass(frozen=True)
 class _Lost:
-    """In the place of a last message: why none comes."""
+    """Put into the inbox where a worker is lost: no message will come."""
 
     how: str
 
@@ -53,8 +53,8 @@ class DaskWorkers:
         self._count = count()
         self._links: dict[str, DaskLink] = {}
         self._parcel: Future | None = None
-        self._hears = False
-        self._asked_at = 0.0
+        self._subscribed = False
+        self._polled_at = 0.0
         self._known: set[str] = set()
         self._left_out: set[str] = set()
         try:
@@ -66,16 +66,16 @@ class DaskWorkers:
     @property
     def about(self) -> str:
         """Which cluster it is, and how many workers it has now."""
-        of = f"the Dask cluster at {self._address}"
-        return f"{len(self._known)} worker{'' if len(self._known) == 1 else 's'} of {of}"
+        count = len(self._known)
+        return f"{count} worker{'s' * (count != 1)} of the Dask cluster at {self._address}"
 
     @property
     def places(self) -> Collection[str]:
         """The addresses of its workers, asked once a second."""
         now = time.monotonic()
-        if now - self._asked_at > _ASKED_EVERY_S:
-            self._asked_at = now
-            self._known = self._addresses()
+        if now - self._polled_at > _POLL_EVERY_S:
+            self._polled_at = now
+            self._known = self._poll_addresses()
             for link in self._links.values():
                 if link.address not in self._known:
                     link.lose(f"is gone with its Dask worker {link.address}")
@@ -91,9 +91,9 @@ class DaskWorkers:
         link = DaskLink(place, self._client, self._project)
         self._links[key] = link
         try:
-            if not self._hears:
-                self._client.subscribe_topic(self._topic, self._hear)
-                self._hears = True
+            if not self._subscribed:
+                self._client.subscribe_topic(self._topic, self._on_event)
+                self._subscribed = True
             if self._parcel is None or self._parcel.status not in ("pending", "finished"):
                 # Once from here: workers give it to each other.
                 self._parcel = self._client.scatter(b"".join(self._parts), hash=False)
@@ -109,7 +109,7 @@ class DaskWorkers:
             self._links.popitem()[1].kill()
         self._parcel = None  # the cluster forgets the data
         with suppress(Exception):
-            if self._hears:
+            if self._subscribed:
                 self._client.unsubscribe_topic(self._topic)
             if self._own:
                 self._client.close()
@@ -119,14 +119,14 @@ class DaskWorkers:
         scheduler = self._client.scheduler
         return "" if scheduler is None else str(scheduler.address)
 
-    def _hear(self, event: tuple[float, Any]) -> None:
+    def _on_event(self, event: tuple[float, Any]) -> None:
         key, process_id, memory_bytes, said = event[1]
         link = self._links.get(key)
         if link is not None:
             link.process_id, link.memory_bytes = process_id, memory_bytes
-            link.hear(pickle.loads(said))
+            link.deliver(pickle.loads(said))
 
-    def _addresses(self) -> set[str]:
+    def _poll_addresses(self) -> set[str]:
         if self._client.status in ("closing", "closed"):
             raise SearchError(
                 "Expected a Dask client that is connected. Received: one that was closed, or has "
@@ -134,7 +134,7 @@ class DaskWorkers:
                 "`nas.open(folder, workers=client)`."
             )
         if self._client.status != "running":
-            self._hears = False  # a scheduler that was restarted knows nothing of this search
+            self._subscribed = False  # a scheduler that was restarted knows nothing of this search
             return set()
         try:
             found = set(self._client.nthreads(callback_timeout=ANSWERS_S))
@@ -146,12 +146,13 @@ class DaskWorkers:
 
     def _refuse_other_versions(self) -> None:
         """Raises a SearchError where a worker can't train what the kernel would."""
-        for address, why in self._differences(None).items():
+        if differing := self._differences(None):
+            address, why = next(iter(differing.items()))
             raise SearchError(
                 f"Expected Dask workers with the kernel's versions. Received: {address}: {why}. "
                 f"Install the same there, {_KERNEL_INSTEAD}"
             )
-        self._known = self._addresses()
+        self._known = self._poll_addresses()
 
     def _leave_out_other_versions(self, address: str) -> None:
         for why in self._differences([address]).values():
@@ -160,8 +161,8 @@ class DaskWorkers:
 
     def _differences(self, addresses: list[str] | None) -> dict[str, str]:
         """Returns by address in what workers differ from the kernel."""
-        asked = _question([*self._versions])
-        found = self._client.run(asked, workers=addresses, on_error="return")
+        query = _versions_query([*self._versions])
+        found = self._client.run(query, workers=addresses, on_error="return")
         return {address: why for address, own in found.items() if (why := self._difference(own))}
 
     def _difference(self, own: Any) -> str | None:
@@ -172,7 +173,7 @@ class DaskWorkers:
         return f"it has {'; '.join(told)}" if told else None
 
 
-def _question(names: list[str]) -> Callable[[], dict[str, str]]:
+def _versions_query(names: list[str]) -> Callable[[], dict[str, str]]:
     """Returns a function that travels whole: a worker may have another nas_nb, or none."""
 
     def versions() -> dict[str, str]:
@@ -225,7 +226,7 @@ def _failure(task: Future) -> str:
 
 
 class DaskLink:
-    """The way to the child process of one Dask worker."""
+    """The link to the child process of one Dask worker."""
 
     def __init__(self, address: str, client: Client, project: Path) -> None:
         self.address = address
@@ -235,38 +236,39 @@ class DaskLink:
         self.exit_code: int | None = None
         self._client = client
         self._project = project
-        self._heard: deque[Any] = deque()
-        self._bell, self._rope = multiprocessing.Pipe(duplex=False)
+        self._inbox: deque[Any] = deque()
+        # Wakes `wait`; one byte at most, so that Dask's thread never blocks.
+        self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
         self._is_ready = False
         self._task: Future | None = None
-        self._asked: Any = None  # Dask's queues, to the worker and of files from it
+        self._outbox: Any = None  # Dask's queues, to the worker and of files from it
         self._files: Any = None
-        self._ends: list[Callable[[], Any]] = []
+        self._cleanups: list[Callable[[], Any]] = []
         self._trouble: list[str] = []
 
     def open(self, key: str, begin: Callable[[], Future]) -> None:
         """Begins the task that it talks to."""
         from distributed import Queue
 
-        self._asked, self._files = Queue(key, self._client), Queue(f"{key}-files", self._client)
-        self._ends = [self._asked.close, self._files.close]
+        self._outbox, self._files = Queue(key, self._client), Queue(f"{key}-files", self._client)
+        self._cleanups = [self._outbox.close, self._files.close]
         self._task = begin()
-        self._ends.append(self._task.cancel)
+        self._cleanups.append(self._task.cancel)
         self._task.add_done_callback(self._on_done)
 
     def waitables(self) -> Sequence[Any]:
         """What `multiprocessing.connection.wait` can wait for."""
-        return [self._bell]
+        return [self._wake_reader]
 
-    def hear(self, message: Any) -> None:
+    def deliver(self, message: Any) -> None:
         """Takes a message, in a thread of Dask's."""
-        self._heard.append(message)
-        if not self._bell.poll():
-            self._rope.send_bytes(b"!")
+        self._inbox.append(message)
+        if not self._wake_reader.poll():
+            self._wake_writer.send_bytes(b"!")
 
     def lose(self, how: str) -> None:
         """Takes it that no message will come any more."""
-        self.hear(_Lost(how))
+        self.deliver(_Lost(how))
 
     def send(self, message: Any) -> None:
         """Sends a message; one to a worker that is lost is dropped."""
@@ -276,37 +278,37 @@ class DaskLink:
             task = message.task
             sent = {**files_for(self._project, task.trial, task.parent), **sent}
         for item in sent.items():
-            self._reach(partial(self._asked.put, item, callback_timeout=ANSWERS_S))
+            self._call(partial(self._outbox.put, item, callback_timeout=ANSWERS_S))
 
     def receive(self) -> list[Any]:
         """Returns the messages that have come."""
-        while self._bell.poll():
-            self._bell.recv_bytes()
+        while self._wake_reader.poll():
+            self._wake_reader.recv_bytes()
         messages = []
-        while self._heard and self.exit_code is None:
-            messages += self._take(self._heard.popleft())
+        while self._inbox and self.exit_code is None:
+            messages += self._take(self._inbox.popleft())
         return messages
 
     def kill(self) -> None:
         """Ends the process, as soon as its Dask worker hears of it."""
         if self.exit_code is None:
             self.exit_code, self.how_it_ended = -9, ended_how(-9)
-        ends, self._ends = self._ends, []
+        cleanups, self._cleanups = self._cleanups, []
         if self._client.status == "running":
-            for end in ends:
-                self._reach(end)
+            for cleanup in cleanups:
+                self._call(cleanup)
 
     def _take(self, message: Any) -> list[Any]:
-        """Returns what the search is to know of a message, and does the rest."""
+        """Handles a message; returns what the pool is told."""
         from nas_nb.workers.dask_task import FileKept, FileRemoved, Gone
 
         if isinstance(message, Ready) and self._is_ready:
-            # A worker of the same address runs the task anew: the one before has vanished.
+            # Dask ran the task again on a worker of the same address: the first process is gone.
             self.kill()
             message = _Lost(f"is gone with its Dask worker {self.address}")
         self._is_ready |= isinstance(message, Ready)
         if isinstance(message, _Lost):
-            self.exit_code, self.how_it_ended = _LOST, message.how
+            self.exit_code, self.how_it_ended = _LOST_CODE, message.how
         elif isinstance(message, Gone):
             self.exit_code, self.how_it_ended = message.exit_code, ended_how(message.exit_code)
         elif isinstance(message, FileKept | FileRemoved):
@@ -320,7 +322,7 @@ class DaskLink:
     def _take_file(self, name: str, *, kept: bool) -> None:
         data = None
         if kept:
-            data = self._reach(partial(self._files.get, callback_timeout=ANSWERS_S))
+            data = self._call(partial(self._files.get, callback_timeout=ANSWERS_S))
         try:
             if data is not None or not kept:
                 take_file(self._project, name, data)
@@ -334,7 +336,7 @@ class DaskLink:
         note = "; ".join(filter(None, (outcome.note, *self._trouble)))
         return replace(outcome, note=note, checkpoint=outcome.checkpoint if there else None)
 
-    def _reach(self, ask: Callable[[], Any]) -> Any:
+    def _call(self, ask: Callable[[], Any]) -> Any:
         """Asks the scheduler; where that fails the worker counts as lost."""
         try:
             return ask()
