@@ -171,7 +171,7 @@ class Panel:
                 handle.update(panel_bundle(self.widget) if seen else no_bundle(), raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
-        self._record.draw(PlotContext(now.history, now.space.domain))
+        self._record.draw(PlotContext(now.history, now.space.domain, live=now.state.live))
         return saved_bundle(saved_record(now, self._record))
 
     def _fold(self, now: Snapshot) -> None:

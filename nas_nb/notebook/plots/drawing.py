@@ -127,8 +127,10 @@ def remove_ours(ax: Axes) -> None:
             artist.remove()
 
 
-def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet") -> Axes:
-    """Names the axes, and fits scale and legend to what is drawn."""
+def finish_axes(
+    ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet", grows: bool = False
+) -> Axes:
+    """Names the axes, and fits scale and legend to what is drawn, or to what `grows`."""
     if style_axes(ax, title):
         ax.grid(visible=True, axis="y", color=theme_colors(ax).rule, linewidth=0.8)
         ax.set_axisbelow(True)
@@ -140,16 +142,22 @@ def finish_axes(ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial 
     ax.margins(x=0.04)
     ax.autoscale_view(scaley=False)
     low, high = ax.dataLim.intervaly
-    if math.isfinite(low) and math.isfinite(high):
-        ax.set_ylim(*_steady_limits(low, high), auto=None)
+    stays = grows and _fit(ax.get_ylim(), low, high)
+    if math.isfinite(low) and math.isfinite(high) and not stays:
+        ax.set_ylim(*_steady_limits(low, high, 0.2 if grows else 0.06), auto=None)
     legend(ax)
     return ax
 
 
-def _steady_limits(low: float, high: float) -> tuple[float, float]:
-    """Returns limits that stay when the numbers change a little: then only marks have to move."""
+def _fit(limits: tuple[float, float], low: float, high: float) -> bool:
+    """Whether limits hold the numbers without making them small: then only marks have to move."""
+    return limits[0] <= low and high <= limits[1] and high - low > 0.4 * (limits[1] - limits[0])
+
+
+def _steady_limits(low: float, high: float, room: float) -> tuple[float, float]:
+    """Returns limits that stay when the numbers change a little, with a share of room around."""
     span = (high - low) or abs(high) or 1.0
-    step, pad = 2.0 ** math.floor(math.log2(span / 8)), 0.06 * span
+    step, pad = 2.0 ** math.floor(math.log2(span / 8)), room * span
     return step * math.floor((low - pad) / step), step * math.ceil((high + pad) / step)
 
 
@@ -181,14 +189,18 @@ def say_empty(ax: Axes, words: str) -> None:
         ax.yaxis.set_major_locator(MaxNLocator(_MOST_STEPS, steps=[1, 2, 2.5, 5, 10]))
 
 
-def whole_ticks(ax: Axes) -> None:
-    """Puts ticks of the horizontal axis at whole numbers, and leaves room for more to come."""
+def whole_ticks(ax: Axes, *, grows: bool = False) -> None:
+    """Puts ticks of the horizontal axis at whole numbers, with room for what `grows`."""
     if any(text.get_gid() == "empty" and text.get_visible() for text in ax.texts):
         return
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     low, high = ax.dataLim.intervalx
     if math.isfinite(low) and math.isfinite(high):
-        right = _rounded_up(high)
+        left, right = ax.get_xlim()
+        chosen = not ax.get_autoscalex_on()  # by an earlier call
+        if grows and chosen and left <= low and _fit((low, right), low, high):
+            return
+        right = _rounded_up(high * (1.6 if grows else 1))
         margin = 0.03 * max(1.0, right - low)
         ax.set_xlim(low - margin, right + margin)
 

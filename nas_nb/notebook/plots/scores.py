@@ -126,8 +126,8 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     put("chosen", info.chosen, color=colors.strong, label="selected", **ring)
     _draw_steering(info, ax)
     x = "trial" if info.over == "trials" else "seconds of training"
-    drawing.finish_axes(ax, "Score per trial", x, info.objective)
-    drawing.whole_ticks(ax)
+    drawing.finish_axes(ax, "Score per trial", x, info.objective, grows=info.live)
+    drawing.whole_ticks(ax, grows=info.live)
     return ax
 
 
@@ -262,7 +262,8 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         label = {"running": role, "best": f"best: trial {known.trial}"}.get(role)
         label = label or f"trial {known.trial}"
         drawing.put_line(ax, role, known.validation or stays, label=label, **solid)
-    drawing.finish_axes(ax, "Learning curves", "epoch", info.objective.removeprefix("val_"))
+    y = info.objective.removeprefix("val_")
+    drawing.finish_axes(ax, "Learning curves", "epoch", y, grows=info.live)
     drawing.whole_ticks(ax)
     return ax
 

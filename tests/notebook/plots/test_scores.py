@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from random import Random
 
 import pytest
 from matplotlib.figure import Figure
@@ -119,6 +121,21 @@ def test_drawing_again_moves_what_is_there():
     dots = next(line for line in lines if line.get_gid() == "completed")
     assert list(dots.get_xdata()) == [0, 1]
     assert ax.get_xlim()[1] > 1
+
+
+def test_while_trials_come_both_scales_stay_for_most_of_them_and_fit_at_the_end():
+    noise, history, ax = Random(0), history_of(0.91), axes()
+    scales = [ax.viewLim.bounds]
+    for _ in range(59):
+        add_trial(history, round(noise.uniform(0.90, 0.99), 4))
+        draw_scores(scores_info(plot_context(history)._replace(live=True)), ax)
+        assert ax.viewLim.containsy(history.incumbent.score)
+        assert ax.viewLim.containsx(len(history.trials) - 1)
+        scales.append(ax.viewLim.bounds)
+    assert sum(one != next_one for one, next_one in pairwise(scales)) <= 12
+    draw_scores(scores_info(plot_context(history)), ax)
+    assert ax.get_xlim()[1] < 62
+    assert ax.viewLim.height < 0.12
 
 
 def test_the_legend_names_only_what_is_drawn():
