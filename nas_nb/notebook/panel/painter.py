@@ -16,20 +16,23 @@ if TYPE_CHECKING:
 
 PERIOD_S = 0.1
 """How often it looks for changes."""
-FRAME_S, FRAME_LONGEST_S, SHARE = 0.3, 0.8, 0.02
-"""Between two frames of a search that runs: at least; at most; the share of a core that they take.
-
-So what happened shows within a second."""
+FRAME_S = 0.3
+"""Least seconds between two frames of a running search."""
+FRAME_LONGEST_S = 0.8
+"""Most: what happened shows within a second."""
+SHARE = 0.02
+"""Of a core, that frames may take."""
 RECORD_S = 10.0
-"""What a notebook that is saved now would keep is never older."""
+"""Seconds after which the saved record is written anew."""
 CLOCK_S = 1.0
+"""Seconds between two updates of the time."""
 
 
 class Painter:
-    """Brings a panel up to date with its search: by a thread of its own, where there may be one."""
+    """Draws a panel: in a thread while the search runs, else in the callback of the click."""
 
-    # While nothing runs no thread waits: a click paints in its own callback. A lock keeps the two
-    # apart, so that widgets and figure have one writer.
+    # In Colab there is no thread. The lock lets one of them draw at a time.
+
     def __init__(self, search: Search) -> None:
         self._search = search
         self._painting = threading.RLock()
@@ -117,7 +120,7 @@ class Painter:
 
     def _keep_record(self) -> None:
         """Brings the record up to date: with a new state or incumbent, and every ten seconds."""
-        # A new incumbent waits for as long as the share of the last record asks.
+        # A new incumbent is recorded at once, unless the last record took long (`SHARE`).
         shown, kept = self._shown, self._recorded
         if shown is None or shown is kept:
             return
@@ -146,11 +149,8 @@ class Painter:
         """Paints; returns True, as the thread's last act, when the search had ended before."""
         with self._painting:
             ended = not self._search.state.live
-            if ended or requested:
-                self.paint_once()
-            else:
-                self.paint_due()
+            self._paint(at_once=ended or requested)
             if ended:
                 self._thread = None
-                self.paint_once()  # for what was clicked while there was a thread to paint it
+                self._paint(at_once=True)  # what was clicked while there was a thread to paint it
             return ended

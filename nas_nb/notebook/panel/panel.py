@@ -20,9 +20,9 @@ from IPython.display import DisplayHandle, display
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.notebook import wording
 from nas_nb.notebook.output import PANEL_CSS, css_with_keys, no_bundle, panel_bundle, saved_bundle
-from nas_nb.notebook.panel.configure_tab import SettingsView
 from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection, row
 from nas_nb.notebook.panel.settings_form import SettingsForm
+from nas_nb.notebook.panel.settings_view import SettingsView
 from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import InsightsTab, PanelContext, RunTab, Tab
 from nas_nb.notebook.panel.touch import WIDEST, Touch, page_fit
@@ -125,7 +125,7 @@ class Panel:
 
     def _paint(self, now: Snapshot) -> None:
         texts = {name: text(now) for name, text in _VIEWS.items()}
-        self._fold(now)
+        self._show_parts(now)
         if self.settings.value:
             self._configure.paint(now)
         self.tab.paint(now)
@@ -174,8 +174,8 @@ class Panel:
         self._record.draw(PlotContext(now.history, now.space.domain, live=now.state.live))
         return saved_bundle(saved_record(now, self._record))
 
-    def _fold(self, now: Snapshot) -> None:
-        """Shows the settings where they are unfolded, and trials where there are any."""
+    def _show_parts(self, now: Snapshot) -> None:
+        """Shows the settings while *Settings* is pressed, and the tabs once there are trials."""
         _show(self._configure.widget, shown=self.settings.value)
         some = bool(now.history.trials)
         _show(self.book, shown=some or not self.settings.value)

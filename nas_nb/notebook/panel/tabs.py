@@ -103,8 +103,8 @@ class RunTab(Tab):
         incumbent = tables.incumbent_table(history)
         log = log_html(history) if self.log.value else ""
         # The slow part, before any is shown.
-        # A ring that follows the best would say nothing.
-        chosen, over = self._context.selection.chosen, self.over.value
+        chosen = self._context.selection.chosen  # a ring that follows the best would say nothing
+        over = self.over.value
         self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
         fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
         self._image.value, self._fidelity_image.value = self.picture.html(), fidelities

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nas_nb.notebook.panel.configure_tab import coverage_text
+from nas_nb.notebook.panel.settings_view import coverage_text
 from nas_nb.search.budget import Budget
 from tests.notebook.fakes import FakeSearch
 

@@ -4,7 +4,7 @@ import pytest
 
 import nas_nb
 from nas_nb.notebook.magic_arguments import cell_parser
-from nas_nb.notebook.panel.configure_tab import magic_text, python_text
+from nas_nb.notebook.panel.settings_view import magic_text, python_text
 from nas_nb.strategy.registry import make_strategy
 from tests.search.tiny import CHOICES
 

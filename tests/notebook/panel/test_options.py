@@ -7,8 +7,8 @@ import pytest
 
 from nas_nb.errors import StrategyError
 from nas_nb.notebook.panel import settings_form
-from nas_nb.notebook.panel.configure_tab import about
 from nas_nb.notebook.panel.settings_form import OptionsForm, option_kinds, strategies_offered
+from nas_nb.notebook.panel.settings_view import about
 from nas_nb.strategy.base import option_help
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
