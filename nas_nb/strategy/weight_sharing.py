@@ -221,7 +221,7 @@ class Darts(SupernetStrategy):
             }
             journal.append("prepared", strategy=self.name, what="mixing", detail=detail)
 
-        # Algorithm 1: eq. (6) for the mixture, a step of the weights, in turn until convergence.
+        # Algorithm 1: a step of the mixture (eq. 7 with order=2), a step of the weights, in turn.
         supernet.train(epochs=self.epochs, on_epoch=on_epoch, control=control)
 
     def propose(self, history: History, rng: np.random.Generator) -> dict[str, Value]:

@@ -33,7 +33,7 @@ HOTTEST, COLDEST = 10.0, 0.1
 
 @dataclass(frozen=True)
 class DartsConfig:
-    """How the search goes downhill, with the paper's names."""
+    """Hyperparameters of DARTS, with the paper's names."""
 
     # There is neither weight decay nor a cosine schedule: a notebook's search is too short for
     # them.
