@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import time
 
 import nbformat
 import pytest
@@ -335,64 +333,6 @@ def turn_by_keys(panel: Locator, here: str, *then: str) -> None:
         panel.page.keyboard.press("ArrowRight")
         panel.page.keyboard.press("Enter")
         expect(panel.get_by_role("tabpanel", name=title)).to_be_visible(timeout=ANSWER_MS)
-
-
-SAMPLE = """() => {
-    const image = document.querySelector("img[data-chart^=scores]");
-    return { at: Date.now() / 1000, alt: image.alt, marks: JSON.parse(image.dataset.marks),
-             status: document.querySelector(".nas-status").innerText };
-}"""
-
-
-def test_the_chart_is_never_far_behind_the_journal_and_says_when_its_kernel_is_gone(open_notebook):
-    notebook, panel = opened(open_notebook)
-    button(panel, "Start").click()
-    expect_trials(panel, 1)
-    journals = (notebook.file.parent / "nas_nb_runs").glob("*/journal.jsonl")
-    journal = max(journals, key=lambda file: file.stat().st_mtime)
-    samples, slowest_s = [], 0.0
-    for _ in range(30):
-        before_s = time.monotonic()
-        notebook.page.wait_for_timeout(1000)
-        slowest_s = max(slowest_s, time.monotonic() - before_s - 1)
-        samples.append(of_one_moment(notebook))
-    events = [json.loads(line) for line in journal.read_text().splitlines()]
-    ended = {e["trial"]: e["time"] for e in events if e["event"] == "trial_ended"}
-    # Two seconds, and what the machine keeps even a page waiting that has nothing to do.
-    assert worst_s(samples, ended) < 2 + 2 * slowest_s, slowest_s
-    assert all(told_and_drawn(sample) for sample in samples)
-    notebook.shut_kernel_down()
-    expect(panel.locator(".nas-gone-note")).to_be_visible(timeout=ANSWER_MS)
-    expect(panel.locator(".nas-buttons")).to_be_hidden()
-    expect(panel.locator(".nas-clock")).to_be_hidden()
-    expect(status(panel).filter(visible=True)).to_have_count(0)
-
-
-def of_one_moment(notebook: NotebookPage) -> dict:
-    """Reads picture and status; once more where that was between the two messages of a frame."""
-    for _ in range(10):
-        sample = notebook.page.evaluate(SAMPLE)
-        if told_and_drawn(sample):
-            break
-        notebook.page.wait_for_timeout(50)
-    return sample
-
-
-def told_and_drawn(sample: dict) -> bool:
-    """Returns whether the status and the picture tell of as many ended trials."""
-    told = re.search(r"(\d+) of", sample["status"])[1]
-    return told == re.search(r"(\d+) completed", sample["alt"])[1]
-
-
-def worst_s(samples: list[dict], ended: dict[int, float]) -> float:
-    """Returns for how long at most a trial had ended that a sample did not show."""
-    missing = [
-        sample["at"] - at
-        for sample in samples
-        for trial, at in ended.items()
-        if trial not in {int(mark[0]) for mark in sample["marks"]}
-    ]
-    return max([0.0, *missing])
 
 
 def enter_a_wrong_time_and_mend_it(panel: Locator) -> None:
