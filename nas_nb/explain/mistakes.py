@@ -169,8 +169,9 @@ def _of_classes(part: str, x: Array, y: Array, shares: Array, data: Data) -> Mis
     if len(wrong):
         off = np.where(np.eye(len(names), dtype=bool), 0, confusion)
         true, said = np.unravel_index(int(off.argmax()), off.shape)
+        times = "once" if off.max() == 1 else f"{off.max()} times"
         text += (
-            f" Most often {names[true]} is taken for {names[said]} ({off.max()} times); "
+            f" Most often {names[true]} is taken for {names[said]} ({times}); "
             f"{weak.name} has the lowest F1, {weak.f1:.2f}."
         )
     over = "sure of itself than right" if confidence.mean() > right.mean() else "right than sure"

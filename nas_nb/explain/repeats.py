@@ -96,6 +96,7 @@ class Confirmed(NamedTuple):
         mean: Their mean.
         behind: By how much the winner's mean is better, paired over seeds; 0 for the winner.
         margin: Half of the 95 % interval of that difference.
+        params: Its number of parameters; infinite where it is not known.
     """
 
     number: int
@@ -104,6 +105,7 @@ class Confirmed(NamedTuple):
     mean: float
     behind: float
     margin: float
+    params: float = math.inf
 
 
 class Confirmation(NamedTuple):
@@ -123,16 +125,17 @@ class Confirmation(NamedTuple):
     def verdict(self) -> str:
         """Whether the winner can be told from the others, in a sentence."""
         first, *rest = self.trials
-        near = [one.number for one in rest if one.behind <= one.margin]
+        near = [one for one in rest if one.behind <= one.margin]
         mean = f"{self.objective} {number_text(first.mean)} over {self.seeds} new seeds"
         lucky = f"the search had measured {number_text(first.recorded)}"
         if not near:
             return f"Trial {first.number} is confirmed as the best: {mean} ({lucky})."
-        names = ", ".join(map(str, near))
+        names = ", ".join(str(one.number) for one in near)
+        small = min((first, *near), key=lambda one: one.params)
         return (
             f"Trial {first.number} has the best mean, {mean} ({lucky}), but can't be told from "
-            f"trial{'s' if len(near) > 1 else ''} {names}: take the smallest of them, or use more "
-            "seeds."
+            f"trial{'s' if len(near) > 1 else ''} {names}: take the smallest of them, trial "
+            f"{small.number}, or use more seeds."
         )
 
 
@@ -203,10 +206,8 @@ def _compared(
         margin = float(student.ppf(0.975, count - 1) * gaps.std(ddof=1) / math.sqrt(count))
         trial = trials[place]
         own = tuple(map(float, scores[:, place]))
-        gap = float(gaps.mean())
-        found.append(
-            Confirmed(trial.number, trial.score or 0.0, own, float(means[place]), gap, margin)
-        )
+        told = (trial.score or 0.0, own, float(means[place]), float(gaps.mean()), margin)
+        found.append(Confirmed(trial.number, *told, trial.costs.get("params", math.inf)))
     return Confirmation(objective, count, tuple(found))
 
 

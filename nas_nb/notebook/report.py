@@ -169,6 +169,13 @@ img {{ max-width: 100%; height: auto }} pre {{ background: #f4f4f4; padding: 1em
 """  # noqa: E501 - the page's own lines
 
 
+_STEPS = """<ol><li>Install the versions below.</li>
+<li>Open the search with the line at the top: its trials and weights are read from its folder.</li>
+<li><code>search.best.code(training=True)</code> is a script that trains the best trial again.</li>
+<li>The same space, data, strategy, budget and seed give the same trials, where one process
+trains and nobody steers.</li></ol>"""
+
+
 def write_page(search: Search, report: Report, path: str | Path) -> None:
     """Writes a report as one HTML page, which asks for nothing from elsewhere."""
     opening = search.history.opened[-1] if search.history.opened else {}
@@ -177,7 +184,8 @@ def write_page(search: Search, report: Report, path: str | Path) -> None:
         for title, shown in (("architecture", _diagram), ("code", _code)):
             parts += [f"<h2>Its {title}</h2>", _shown(shown, search.best)]
     rows = [(name, _json(opening.get(name))) for name in ("identity", "data_recipe", "versions")]
-    parts += ["<h2>How to reproduce it</h2>", tables.table("Fingerprints and versions", (), rows)]
+    parts += [f"<h2>How to reproduce it</h2>{_STEPS}"]
+    parts += [tables.table("Fingerprints and versions", (), rows)]
     title = html.escape(f"Architecture search \u201c{search.name}\u201d")
     page = _PAGE.format(title=title, record=report.html, rest="\n".join(parts))
     Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")

@@ -107,7 +107,7 @@ class Race:
 
     @property
     def winner(self) -> str | None:
-        """The strategy with the best mean of its seeds' incumbents.
+        """The strategy with the best mean of its seeds' incumbents; `summary` tells its error.
 
         None before there are any, and where several have the best mean: see `leaders`.
         """

@@ -367,8 +367,9 @@ class Search:
         """Returns the completed trials that no other beats in every objective.
 
         Args:
-            *objectives: "score" and names of costs, of which less is better. Default: those of the
-                search; "score" and "params" where it has one objective.
+            *objectives: "score", or the objective's name, and names of costs, of which less is
+                better: ("score", "macs"). Default: those of the search; "score" and "params"
+                where it has one objective.
 
         Raises:
             JournalError: No completed trial has a cost of that name.
@@ -413,7 +414,8 @@ class Search:
         self, objectives: tuple[str, ...], reference: Mapping[str, float] | None = None
     ) -> ParetoFront:
         history = self.history
-        names = objectives or history.front_objectives
+        named = ("score" if name == history.objective else name for name in objectives)
+        names = tuple(named) or history.front_objectives
         return ParetoFront(history.completed, names, history.direction, reference or {}).checked()
 
     def _trial(self, trial: Trial) -> SearchTrial:

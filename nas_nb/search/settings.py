@@ -117,7 +117,8 @@ def as_data(data: Data | str | None) -> Data:
         return load(data)
     raise SearchError(
         f"Expected `data` to be a `nas.Data` or a name for `nas.load`. "
-        f"Received: {type(data).__name__}. Wrap arrays with `nas.Data.from_arrays(x, y)`."
+        f"Received: {type(data).__name__}. Wrap arrays with `nas.Data.from_arrays(x, y)`, a "
+        "data frame with `nas.Data.from_frame(frame, target)`."
     )
 
 

@@ -12,7 +12,7 @@ from nas_nb.explain.confidence import (
     near_best,
     shrunk,
 )
-from nas_nb.explain.repeats import Repeats, confirm
+from nas_nb.explain.repeats import Confirmation, Confirmed, Repeats, confirm
 from nas_nb.record.history import History
 from tests.explain.worlds import history_of
 from tests.search.tiny import tiny_search
@@ -121,6 +121,19 @@ def test_the_best_are_trained_again_with_the_same_new_seeds_and_compared_in_pair
         assert one.behind == pytest.approx(gaps.mean())
     assert f"Trial {first.number}" in found.verdict
     assert len(search.history.trials) == 4
+
+
+def test_of_those_that_cannot_be_told_apart_the_smallest_is_named():
+    one, two = (
+        Confirmed(n, 0.9, (0.9, 0.8), 0.85, 0.0, 0.1, size) for n, size in ((3, 70), (5, 9))
+    )
+    assert (
+        "from trial 5: take the smallest of them, trial 5,"
+        in Confirmation("val_accuracy", 2, (one, two)).verdict
+    )
+    assert (
+        "take the smallest of them, trial 5," in Confirmation("val_accuracy", 2, (two, one)).verdict
+    )
 
 
 def test_confirming_too_little_is_one_sentence(search, tmp_path):

@@ -52,6 +52,7 @@ def test_classes_confusion_and_worst_rows():
     assert found.worst[0].loss == pytest.approx(-np.log(0.1), rel=1e-5)
     assert len(found.samples) == 2
     assert found.text.startswith("2 of 6 rows of the validation part are wrong. Most often a is")
+    assert "a is taken for b (once); " in found.text
 
 
 def test_calibration_weighs_each_bin_by_its_rows():

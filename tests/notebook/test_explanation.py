@@ -54,7 +54,15 @@ def test_numbers_get_their_error_by_bootstrap(tmp_path):
 
 def test_confirming_and_ablating_are_tables_with_a_verdict(search):
     confirmed = search.confirm(top=2, seeds=2)
-    assert list(confirmed.frame()) == ["recorded", "mean", "behind", "margin", "seed_0", "seed_1"]
+    assert list(confirmed.frame()) == [
+        "recorded",
+        "mean",
+        "behind",
+        "margin",
+        "params",
+        "seed_0",
+        "seed_1",
+    ]
     assert confirmed.found.verdict in repr(confirmed)
     assert "val_accuracy with 2 new seeds" in confirmed._repr_html_()
     ablated = search.ablate(max_time=None)

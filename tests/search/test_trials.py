@@ -47,6 +47,8 @@ def test_every_way_to_a_trial_gives_the_same_kind(search: Search) -> None:
     assert [one.number for one in search.pareto_front("score", "macs")] == [
         one.number for one in search.history.pareto_front("score", "macs")
     ]
+    by_name = [one.number for one in search.pareto_front(search.objective, "macs")]
+    assert by_name == [one.number for one in search.pareto_front("score", "macs")]
 
 
 def test_a_trial_tells_of_itself(search: Search) -> None:
