@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +47,20 @@ class Digest:
         """Whether scores, learning curves and times fit together."""
         return not self.doubts
 
-    def measured(self, number: float, digits: int = 3) -> list[int]:
-        """Returns the trials whose score is this number, rounded to so many digits.
+    def measured(self, number: float, digits: int | None = None) -> list[int]:
+        """Returns the trials whose score is this number once it is rounded.
+
+        Args:
+            number: The score that is claimed.
+            digits: After the point. Default: as many as the number has, three or more.
 
         Example:
             >>> nas.digest("nas_nb_runs/ps1").measured(0.972)
             [14]
         """
+        if digits is None:
+            exponent = Decimal(str(number)).as_tuple().exponent
+            digits = max(3, -exponent) if isinstance(exponent, int) else 3
         return [n for n, score in self.scores.items() if round(score, digits) == number]
 
     def to_json(self) -> str:

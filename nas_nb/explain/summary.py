@@ -125,11 +125,14 @@ class SearchSummary:
         if not sure:
             return "No single choice stands out among those that were tried."
         named = [
-            f"{choice.name} ({choice.share:.0%} of the variance; here "
-            f"{self.best.values.get(choice.name, 'none')})"
+            f"{choice.name} ({choice.share:.0%} of the variance; here {self._of_best(choice.name)})"
             for choice in sure
         ]
         return f"The choices that mattered most: {', '.join(named)}."
+
+    def _of_best(self, name: str) -> str:
+        value = self.best.values.get(name, "none")
+        return number_text(value) if isinstance(value, float) else str(value)
 
     def _smaller(self) -> str:
         best, history = self.best, self.history

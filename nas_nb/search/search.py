@@ -368,8 +368,8 @@ class Search:
 
         Args:
             *objectives: "score", or the objective's name, and names of costs, of which less is
-                better: ("score", "macs"). Default: those of the search; "score" and "params"
-                where it has one objective.
+                better: ("score", "macs"). One cost is set against the score. Default: those of
+                the search; "score" and "params" where it has one objective.
 
         Raises:
             JournalError: No completed trial has a cost of that name.
@@ -416,6 +416,8 @@ class Search:
         history = self.history
         named = ("score" if name == history.objective else name for name in objectives)
         names = tuple(named) or history.front_objectives
+        if len(names) == 1:
+            names = tuple(dict.fromkeys(("score", *names)))
         return ParetoFront(history.completed, names, history.direction, reference or {}).checked()
 
     def _trial(self, trial: Trial) -> SearchTrial:

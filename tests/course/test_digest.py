@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ def test_an_honest_search_fits(tmp_path: Path):
     assert found.fits
     assert found.measured(0.823) == [1]
     assert found.measured(0.9) == []
+    score = found.scores[1]
+    assert all(1 in found.measured(round(score, digits)) for digits in range(3, 18))
+    assert found.measured(score) == [1]
+    assert found.measured(round(score, 5) + 1e-5) == found.measured(math.inf) == []
     assert str(found).startswith(
         "2 of 2 trials completed, 6 epochs in 12 s of training, 1970-01-01 00:01:39 UTC to "
         "1970-01-01 00:02:10 UTC, best val_accuracy 0.8234 (trial 1): all of it fits. Journal "

@@ -49,6 +49,7 @@ def test_every_way_to_a_trial_gives_the_same_kind(search: Search) -> None:
     ]
     by_name = [one.number for one in search.pareto_front(search.objective, "macs")]
     assert by_name == [one.number for one in search.pareto_front("score", "macs")]
+    assert by_name == [one.number for one in search.pareto_front("macs")]
 
 
 def test_a_trial_tells_of_itself(search: Search) -> None:

@@ -119,7 +119,7 @@ class TrialChooser:
             if trial.status is TrialStatus.COMPLETED and trial.score is not None:
                 of = sum(one.score is not None for one in history.completed)
                 text += f", {history.objective} {score_text(history, trial)}"
-                text += f", number {_place(trial, history):,} of {of:,}"
+                text += f", rank {_place(trial, history):,} of {of:,}"
         self._about.value = f"<p>{html.escape(text)}</p>"
 
     def _typed(self) -> None:

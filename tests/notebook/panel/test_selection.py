@@ -71,7 +71,7 @@ def test_buttons_step_along_the_leaderboard_and_stop_at_its_ends(selection, choo
 
 def test_it_says_which_trial_is_looked_at(search, chooser):
     chooser.paint(Snapshot(search))
-    assert "trial 1: completed, val_accuracy 0.9000, number 1 of 3" in chooser._about.value
+    assert "trial 1: completed, val_accuracy 0.9000, rank 1 of 3" in chooser._about.value
     chooser.number.value = "2"
     chooser.paint(Snapshot(search))
     assert "trial 2: failed" in chooser._about.value
