@@ -143,10 +143,16 @@ def values_text(values: Values) -> str:
     layers, others = by_number(values)
     pieces = [f"{name}={value_text(value)}" for name, value in others.items()]
     pieces += [
-        f"{number}: {' '.join(value_text(value) for value in layer.values())}"
+        f"{number}: {' '.join(_of_layer(name, value) for name, value in layer.items())}"
         for number, layer in layers.items()
     ]
     return ", ".join(pieces)
+
+
+def _of_layer(name: str, value: Value) -> str:
+    """Returns a choice of a layer: words and units speak for themselves, other numbers do not."""
+    plain = isinstance(value, str) or name == "units"
+    return value_text(value) if plain else f"{name}={value_text(value)}"
 
 
 def _state(now: Snapshot) -> str:

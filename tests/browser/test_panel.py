@@ -62,6 +62,14 @@ POINTED = """() => {
              middle: [x + width / 2, y + height / 2] };
 }"""
 
+NEXT_BY_KEY = """trial => {
+    const image = document.querySelector("img[data-chart^=scores]");
+    const marks = JSON.parse(image.dataset.marks).sort((a, b) => a[1] - b[1]);
+    const after = marks.findIndex(mark => mark[0] === trial) + 1;
+    image.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    const told = document.querySelector(".nas-tip").textContent.match(/^trial (\\d+)/)[1];
+    return [Number(told), marks[Math.min(after, marks.length - 1)][0]];
+}"""
 
 THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
 FITS = """() => [...document.querySelectorAll(".nas-panel .widget-tab-contents")]
@@ -200,6 +208,8 @@ def point_at_a_mark_and_select_it(panel: Locator) -> None:
     named = page.evaluate(POINTED)["trial"]
     page.mouse.up()
     expect(panel.get_by_label("Selected trial")).to_have_value(named, timeout=ANSWER_MS)
+    told, next_one = page.evaluate(NEXT_BY_KEY, int(named))
+    assert told == next_one
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"], steps=4)

@@ -63,6 +63,8 @@ def test_a_budget_without_trials_names_what_it_limits():
 def test_the_choices_of_a_layer_stand_together():
     values = {"depth": 2, "layer_1": "Conv2D", "units_1": 64, "units_2": 32, "rate": 0.1 + 0.2}
     assert wording.values_text(values) == "depth=2, rate=0.3, 1: Conv2D 64, 2: 32"
+    tuned = {"filters_0": 16, "pool_0": True, "filters_1": 8, "pool_1": False}
+    assert wording.values_text(tuned) == "0: filters=16 pool=True, 1: filters=8 pool=False"
 
 
 def test_numbers_that_name_no_layer_keep_their_names():

@@ -171,8 +171,10 @@ class Panel:
                 handle.update(panel_bundle(self.widget) if seen else no_bundle(), raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
-        self._record.draw(PlotContext(now.history, now.space.domain, live=now.state.live))
-        return saved_bundle(saved_record(now, self._record))
+        printed = self.run.printed(now)
+        if printed is None:
+            self._record.draw(PlotContext(now.history, now.space.domain, live=now.state.live))
+        return saved_bundle(saved_record(now, printed or self._record))
 
     def _show_parts(self, now: Snapshot) -> None:
         """Shows the settings while *Settings* is pressed, and the tabs once there are trials."""

@@ -12,7 +12,7 @@ from nas_nb.explain.prediction import ENOUGH
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.panel.inputs import named, row, sides
 from nas_nb.notebook.plots.drawing import PlotContext
-from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, cost_names, overview
+from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, Printed, cost_names, overview
 from nas_nb.notebook.plots.pareto import FIDELITIES
 from nas_nb.notebook.plots.scores import OVER
 from nas_nb.notebook.report import summary_text
@@ -85,6 +85,7 @@ class RunTab(Tab):
         self.picture.fit(context.page["width"], context.page["sharpness"])
         self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
         self._best: int | None = None
+        self._printable: Snapshot | None = None
         self._workers = widgets.HTML()
         parts = (widgets.HTML() for _ in range(5))
         self._image, self._fidelity_image, self._incumbent, self._diagram, self._log = parts
@@ -106,10 +107,15 @@ class RunTab(Tab):
         chosen = self._context.selection.chosen  # a ring that follows the best would say nothing
         over = self.over.value
         self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
+        self._printable = now if chosen is None and over == "trials" else None
         fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
         self._image.value, self._fidelity_image.value = self.picture.html(), fidelities
         self._workers.value = html.escape(wording.workers_text(now))
         self._incumbent.value, self._diagram.value, self._log.value = incumbent, diagram, log
+
+    def printed(self, now: Snapshot) -> Printed | None:
+        """Returns the picture on white, if it is of this moment and shows all; it costs little."""
+        return self.picture.printed() if self._printable is now else None
 
     def _drawn_fidelities(self, now: Snapshot) -> str:
         if not _several_fidelities(now.history):

@@ -74,7 +74,10 @@ function render({ model, el }) {
   function step(image, by) {
     const marks = marksOf(image).sort((a, b) => a[1] - b[1]);
     if (!marks.length) return;
-    const here = focus?.mark ?? (by > 0 ? -1 : marks.length);
+    // A trial may have several marks, and a frame may move them: else its first one is meant.
+    const same = focus && marks[focus.mark]?.[0] === focus.trial;
+    const found = same ? focus.mark : marks.findIndex(([trial]) => trial === focus?.trial);
+    const here = found < 0 && by < 0 ? marks.length : found;
     const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
     const area = image.getBoundingClientRect();
     const [trial, x, y, words] = marks[mark];
@@ -150,7 +153,10 @@ function render({ model, el }) {
       const again = clicked?.chart === begun.chart && event.timeStamp - clicked.at < DOUBLE_MS;
       clicked = again ? null : { chart: begun.chart, at: event.timeStamp };
       if (again) send({ zoom: begun.chart, box: null });
-      else if (begun.meant) send({ select: begun.meant.trial });
+      else if (begun.meant) {
+        focus = { ...focus, trial: begun.meant.trial }; // the arrow keys go on from there
+        send({ select: begun.meant.trial });
+      }
     });
     on("click", event => {
       const copy = event.target.closest("[data-copy]");
@@ -170,7 +176,7 @@ function render({ model, el }) {
       if (!image) return;
       const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (by) step(image, by);
-      else if (event.key === "Enter" && focus) send({ select: focus.trial });
+      else if (event.key === "Enter" && focus?.trial !== undefined) send({ select: focus.trial });
       else if (event.key === "Escape") { rests = null; hide(); }
       else return;
       event.preventDefault();

@@ -7,7 +7,7 @@ import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -145,6 +145,18 @@ _MOST_MARKS = 3000
 _SHARPNESS = 1.5
 
 
+class Printed(NamedTuple):
+    """A picture as it was, on white."""
+
+    png: bytes
+    alt: str
+    size: tuple[float, float]
+
+    def html(self) -> str:
+        """Returns it as an `<img>` that carries its own data."""
+        return image(self.png, self.alt, *self.size)
+
+
 class Picture:
     """Some plots as one PNG. Not thread-safe: one thread at a time may draw."""
 
@@ -255,6 +267,15 @@ class Picture:
                 self._zoomed[id(ax)] = (across, up)
             elif name := plot.brush(info, sum(across) / 2):
                 self._brushed = {**self._brushed, name: up}
+
+    def printed(self) -> Printed | None:
+        """Returns what it shows, on white; None where that is a part, or for a dark page."""
+        if self._dark or self._zoomed or self._brushed or self._infos is None:
+            return None
+        pixels = np.asarray(self._canvas.buffer_rgba()).astype(np.uint16)
+        share = pixels[..., 3:]
+        mixed = (pixels[..., :3] * share + 255 * (255 - share)) // 255
+        return Printed(encoded(mixed.astype(np.uint8)), self.alt, self._size)
 
     def html(self) -> str:
         """Returns the latest drawing as an `<img>` that carries its own data and its trials."""

@@ -108,6 +108,7 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     """Draws score per trial and the incumbent's step line, or moves what an earlier call drew."""
     size = 5.5 if len(info.completed) < _MANY else 2.5
     colors, put = drawing.theme_colors(ax), partial(drawing.put_line, ax)
+    alpha = 0.75 if colors is drawing.LIGHT else 1.0  # dark blue is dark enough on a dark page
     # Thousands of dots without edges take half the time.
     dots = {**_DOT_STYLE, "markersize": size, "mew": 1.0 if size > 3 else 0.0}
     edge_marker = "v" if not info.off_scale or info.off_scale[0][1] == 0 else "^"
@@ -115,7 +116,7 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     failed = tuple((place, 0.04) for place in info.failed)
     line = {"color": VERMILLION, "linewidth": 2, "drawstyle": "steps-post", "zorder": 2}
     put("incumbent", info.incumbent, label="incumbent", **line)
-    put("completed", info.completed, color=BLUE, alpha=0.75, label="trial", **dots)
+    put("completed", info.completed, color=BLUE, alpha=alpha, label="trial", **dots)
     hollow = {**_DOT_STYLE, "color": BLUE, "mfc": colors.ground}
     put("running", info.running or _NOWHERE * info.live, label="running", **hollow)
     edge_style = {**dots, "marker": edge_marker, "transform": ax.get_xaxis_transform()}
@@ -246,7 +247,8 @@ def chosen_curves_info(context: PlotContext) -> CurvesInfo:
 
 def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
     """Draws the learning curves, or moves what an earlier call drew."""
-    faint = {"color": GREY, "linewidth": 0.8, "alpha": 0.35, "zorder": 1}
+    alpha = 0.35 if drawing.theme_colors(ax) is drawing.LIGHT else 0.7
+    faint = {"color": GREY, "linewidth": 0.8, "alpha": alpha, "zorder": 1}
     drawing.put_line(ax, "others", info.others, label="_others", **faint)
     # One dashed line of them explains what dashes mean.
     explained = info.curves[0].role if info.curves else None

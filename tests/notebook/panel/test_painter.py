@@ -153,6 +153,28 @@ def test_the_panel_stays_and_what_is_saved_below_it_says_that_its_kernel_is_gone
     assert not painter.panel.closed
 
 
+def test_the_saved_picture_is_of_its_moment_and_whole_whatever_is_in_view(search, painter):
+    handle, panel = Handle(), painter.panel
+    panel._records.append(handle)
+
+    def saved(best):
+        add_trial(search.history, best)
+        painter._record_due = 0.0
+        painter.paint_once()
+        return handle.bundles[-1]["text/html"]
+
+    search.state = SearchState.RUNNING
+    assert "2 completed trials, best 0.6" in saved(0.6)
+    assert panel.run.printed(painter._shown) is not None
+    panel.selection.choose(0)
+    assert "3 completed trials, best 0.7" in saved(0.7)
+    assert panel.run.printed(painter._shown) is None  # it shows what is selected
+    panel.selection.choose(None)
+    panel.book.selected_index = 1
+    assert "4 completed trials, best 0.8" in saved(0.8)
+    assert panel.run.printed(painter._shown) is None  # it is of an earlier moment
+
+
 def test_without_a_running_search_a_click_paints_at_once(search, painter):
     painter.panel.buttons.primary.click()
     assert search.state is SearchState.RUNNING

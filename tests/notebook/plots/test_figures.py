@@ -67,6 +67,27 @@ def test_a_picture_has_the_ink_of_its_theme_and_a_record_is_on_white():
     assert "data-marks" not in record.html()
 
 
+def test_a_whole_light_picture_can_be_had_on_white_as_a_record_draws_it():
+    context = PlotContext(FakeSearch(0.5, 0.75).history, DOMAIN)
+    picture, record = figures.overview(white=False), figures.overview(white=True)
+    assert picture.printed() is None
+    for each in (picture, record):
+        each.draw(context)
+    printed = picture.printed()
+    assert (printed.alt, printed.size) == (record.alt, (9.6, 5.6))
+    assert "data-marks" not in printed.html()
+    one, two = (np.asarray(Image.open(io.BytesIO(p.png)), int) for p in (printed, record))
+    assert one.shape == two.shape
+    assert np.abs(one - two).max() <= 3
+    picture.zoom([(0.2, 0.1), (0.6, 0.3)])
+    picture.draw(context)
+    assert picture.printed() is None
+    picture.zoom(None)
+    picture.theme(dark=True)
+    picture.draw(context)
+    assert picture.printed() is None
+
+
 def test_a_picture_is_as_sharp_as_its_screen():
     picture = figures.overview(white=False)
     for sharpness in (1.0, 2.0):
