@@ -223,6 +223,8 @@ def choose_a_trial(panel: Locator) -> None:
     """Clicks a row and a header of the leaderboard, and finds the trial in full beside it."""
     turn_to(panel, "Trials")
     field(panel, "Filter").fill("trial<2")  # a page has ten rows, and by now there may be more
+    field(panel, "Filter").press("Tab")
+    expect_two_rows(panel)
     panel.locator('tr[data-trial="0"]').click()
     expect(panel.get_by_label("Selected trial")).to_have_value("0", timeout=ANSWER_MS)
     expect(panel.get_by_role("table", name="Trial 0")).to_be_visible(timeout=ANSWER_MS)
@@ -238,6 +240,12 @@ def choose_a_trial(panel: Locator) -> None:
     expect(panel.get_by_text("Score and costs")).to_be_visible(timeout=ANSWER_MS)
     marked = re.compile(r"Diagram of trial 0: .*Marked: \d+ that trial \d+ has not")
     expect(panel.get_by_role("img", name=marked)).to_be_visible(timeout=ANSWER_MS)
+
+
+def expect_two_rows(panel: Locator) -> None:
+    """Waits until the filter holds: rows that move under a click are another's."""
+    found = panel.locator(".nas-board caption")
+    expect(found).to_contain_text("2 of 2 trials", timeout=ANSWER_MS)
 
 
 def steer(panel: Locator) -> None:
@@ -308,6 +316,8 @@ def choose_a_trial_by_keys(panel: Locator) -> None:
     """Finds a row by the filter, and chooses it; marking it draws the leaderboard anew."""
     field(panel, "Filter").focus()
     panel.page.keyboard.type("trial<2")
+    panel.page.keyboard.press("Tab")
+    expect_two_rows(panel)
     row = panel.locator('tr[data-trial="1"]')
     row.focus()
     panel.page.keyboard.press("Enter")

@@ -75,8 +75,8 @@ function render({ model, el }) {
     const marks = marksOf(image).sort((a, b) => a[1] - b[1]);
     if (!marks.length) return;
     // A trial may have several marks, and a frame may move them: else its first one is meant.
-    const same = focus && marks[focus.mark]?.[0] === focus.trial;
-    const found = same ? focus.mark : marks.findIndex(([trial]) => trial === focus?.trial);
+    const meant = ([trial]) => trial === focus?.trial;
+    const found = marks[focus?.mark] && meant(marks[focus.mark]) ? focus.mark : marks.findIndex(meant);
     const here = found < 0 && by < 0 ? marks.length : found;
     const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
     const area = image.getBoundingClientRect();
