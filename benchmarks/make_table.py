@@ -42,7 +42,7 @@ class Recipe:
         batch_size: Samples a step.
         later: The value whose architectures are trained after the others of each seed: those
             without it are a smaller space of their own, which is packed where it alone is complete.
-        best: So many of the best are trained from ten more seeds, after each whole seed.
+        best: So many of the best are trained from ten more seeds, after the others.
         seeds: From so many seeds every architecture is trained.
     """
 
@@ -165,9 +165,9 @@ class Table:
         """Yields what a whole table needs, in the order in which it is trained."""
         for seed in range(self.recipe.seeds):
             yield from ((point, seed) for part in self.parts() for point in part)
-            more = range(seed + 1, seed + 1 + MORE_SEEDS)
-            best = self.best(seed + 1)
-            yield from ((point, further) for further in more for point in best)
+        more = range(self.recipe.seeds, self.recipe.seeds + MORE_SEEDS)
+        best = self.best(self.recipe.seeds)
+        yield from ((point, seed) for seed in more for point in best)
 
     def packed(self) -> bytes:
         """Returns the table of what is complete: the space, else its part, for whole seeds."""
