@@ -186,13 +186,16 @@ class Benchmark:
         points = [self.table.points[number] for number in order]
         return [Ranked(n, dict(p), self.query(p)) for n, p in enumerate(points, 1)]
 
-    def search(self, strategy: StrategyLike, trials: int = 40, seed: int = 0) -> History:
+    def search(
+        self, strategy: StrategyLike, trials: int = 40, seed: int = 0, *, curves: bool = True
+    ) -> History:
         """Lets a strategy search, and returns what happened; takes milliseconds a trial.
 
         Args:
             strategy: A name as "evolution", a `Strategy`, or a function `propose(history, rng)`.
             trials: How many, 1 or more.
             seed: 0 or more: with the strategy it decides all.
+            curves: Whether the trials have the scores of their epochs; without it is quicker.
 
         Raises:
             StrategyError: There is no such strategy, or it proposed what is not legal.
@@ -206,7 +209,7 @@ class Benchmark:
                 proposed = made.propose(history, proposal_rng(seed, number))
             except SpaceExhausted:
                 break
-            self.add(history, proposed, made.name)
+            self.add(history, proposed, made.name, curve=curves)
         return history
 
     def race(
@@ -246,6 +249,8 @@ class Benchmark:
         proposed: dict[str, Value] | Proposal,
         origin: str,
         of: Callable[[float], float] = float,
+        *,
+        curve: bool = True,
     ) -> Trial:
         """Adds the trial of a proposal to a history, with the curve and the score of the table.
 
@@ -254,6 +259,7 @@ class Benchmark:
             proposed: What the strategy returned, checked.
             origin: The strategy's name.
             of: Makes another score of the table's; by default the same.
+            curve: Whether with the scores of its epochs.
         """
         made = proposed if isinstance(proposed, Proposal) else Proposal(proposed)
         number, epochs = len(history), int(made.fidelity.get("epochs", self.epochs))
@@ -270,7 +276,7 @@ class Benchmark:
         _apply(history, "trial_started", trial=number, attempt=1, epochs=epochs)
         costs = {name: float(known[place]) for name, known in self.table.costs.items()}
         _apply(history, "trial_built", trial=number, costs=costs)
-        known = [at for at, count in enumerate(self.table.epochs) if count <= epochs]
+        known = [at for at, count in enumerate(self.table.epochs) if curve and count <= epochs]
         for epoch, at in enumerate(known, 1):
             logs = {OBJECTIVE: of(self._means[place, at])}
             _apply(history, "epoch_ended", trial=number, epoch=epoch, logs=logs)
@@ -360,7 +366,7 @@ def _shipped(name: str) -> Benchmark:
 
 
 def _apply(history: History, kind: str, **fields: Any) -> None:
-    history.apply({"event": kind, "time": 0.0, **fields})
+    history.add({"event": kind, "time": 0.0, **fields})
 
 
 def _mean(numbers: Any) -> float:

@@ -49,6 +49,11 @@ class History:
         """Takes one more event into account; an unknown kind counts and changes nothing."""
         with self._lock:
             self._check(event)
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Takes one more event into account, which `check` let pass or which this process made."""
+        with self._lock:
             step = self._state.steps.get(event["event"])
             if step is not None:
                 step(event)

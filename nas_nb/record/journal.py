@@ -119,7 +119,7 @@ class Journal:
             self.history.check(event)
             if self.path is not None:
                 self._write(self.path, line, sync=self.synced and kind in _SYNCED)
-            self.history.apply(event)
+            self.history.add(event)
         return event
 
     def recreate(self) -> None:

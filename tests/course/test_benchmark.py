@@ -87,6 +87,13 @@ def test_a_search_is_the_same_for_a_seed_and_tries_nothing_twice():
     assert one.trials[0].costs["params"] >= 1000
 
 
+def test_a_search_without_curves_finds_the_same():
+    whole, bare = (BENCH.search(new_mutant, 40, 3, curves=each).trials for each in (True, False))
+    assert [trial.score for trial in whole] == [trial.score for trial in bare]
+    assert whole[0].curve
+    assert not bare[0].curve
+
+
 def test_a_search_ends_with_the_space():
     assert len(BENCH.search("random", 100)) == 84
 
