@@ -33,8 +33,8 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="try every n-th call")
     every = parser.parse_args().every
     # Imported once, and forked before TensorFlow has threads of its own.
-    from tests.search.system_calls import SystemCalls
-    from tests.search.test_kills import found, search_of
+    from tests.search.robustness.system_calls import SystemCalls
+    from tests.search.robustness.test_kills import found, search_of
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)

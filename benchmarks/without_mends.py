@@ -42,32 +42,32 @@ class Mend(NamedTuple):
 
 _NEVER = "except ZeroDivisionError"
 _DAMAGED = "  # noqa: BLE001 - what a damaged file raises has no common class"
-_FAULTS = "search/test_faults.py::test_"
+_FAULTS = "search/robustness/test_faults.py::test_"
 _STORE, _JOURNAL, _TUNER = "workers/checkpoints.py", "record/journal.py", "search/tuner.py"
 
 MENDS = (
     Mend(
-        "search/test_continuation.py::"
+        "search/robustness/test_continuation.py::"
         "test_a_kernel_killed_within_a_trial_costs_no_more_than_the_last_epochs",
         _STORE,
         "own = self.epochs_of(trial.number)",
         "own = 0",
     ),
     Mend(
-        "search/test_kills.py::"
+        "search/robustness/test_kills.py::"
         "test_a_search_that_is_killed_at_a_call_goes_on_as_if_it_had_not_been",
         _JOURNAL,
         "os.truncate(journal._file, journal._end)",
         "pass",
     ),
     Mend(
-        "search/test_kills.py::test_a_call_that_fails_is_a_sentence_or_a_word_in_the_row",
+        "search/robustness/test_kills.py::test_a_call_that_fails_is_a_sentence_or_a_word_in_the_row",
         "workers/trial_evaluation.py",
         "except Exception as error:  # noqa: BLE001 - a layer",
         f"{_NEVER} as error:  # a layer",
     ),
     Mend(
-        "search/test_attaching.py::test_a_cell_that_is_run_again_is_the_search_that_runs",
+        "search/robustness/test_attaching.py::test_a_cell_that_is_run_again_is_the_search_that_runs",
         "search/session.py",
         "return running if running is not None and running.project.folder == folder else None",
         "return None",
@@ -115,7 +115,7 @@ MENDS = (
         f"{_NEVER} as error:  # a layer",
     ),
     Mend(
-        "search/test_resume.py::"
+        "search/robustness/test_resume.py::"
         "test_a_folder_that_cannot_be_written_is_told_at_the_start_and_holds_nothing_up",
         _JOURNAL,
         "return JournalWriteError(",
@@ -177,26 +177,26 @@ MENDS = (
         f"{_NEVER} as error:  # what a damaged file raises",
     ),
     Mend(
-        "search/test_continuation.py::"
+        "search/robustness/test_continuation.py::"
         "test_a_state_that_is_gone_or_damaged_costs_time_and_nothing_else",
         _STORE,
         f"except Exception:{_DAMAGED}",
         f"{_NEVER}:",
     ),
     Mend(
-        "search/test_resume.py::test_a_folder_that_another_kernel_writes_is_not_started_in",
+        "search/robustness/test_resume.py::test_a_folder_that_another_kernel_writes_is_not_started_in",
         _JOURNAL,
         "except Timeout as error:",
         f"{_NEVER} as error:",
     ),
     Mend(
-        "search/test_identity.py::test_a_search_is_opened_again_with_the_same_code_and_rows_alone",
+        "search/robustness/test_identity.py::test_a_search_is_opened_again_with_the_same_code_and_rows_alone",
         "search/folder.py",
         "if found:",
         "if False:",
     ),
     Mend(
-        "search/test_identity.py::test_other_versions_are_told_and_not_refused",
+        "search/robustness/test_identity.py::test_other_versions_are_told_and_not_refused",
         "search/search.py",
         'tell(f"The search in {folder} was opened again. {note}")',
         "pass",
@@ -220,7 +220,7 @@ MENDS = (
         "unknown",
     ),
     Mend(
-        "search/test_hand_edited.py::test_whatever_field_is_damaged_is_told_in_a_sentence",
+        "search/robustness/test_hand_edited.py::test_whatever_field_is_damaged_is_told_in_a_sentence",
         "record/events.py",
         "raise JournalError(",
         "raise KeyError(",
@@ -233,14 +233,14 @@ MENDS = (
         "self.error = None if isinstance(error, Exception) else",
     ),
     Mend(
-        "search/test_waiting.py::"
+        "search/robustness/test_waiting.py::"
         "test_an_interrupt_while_waiting_stops_the_search_and_waits_for_its_end",
         "search/session.py",
         "except KeyboardInterrupt:",
         f"{_NEVER}:",
     ),
     Mend(
-        "search/test_attaching.py::"
+        "search/robustness/test_attaching.py::"
         "test_unloading_the_extension_stops_the_search_and_leaves_no_thread",
         "search/session.py",
         "running.stop()\n",

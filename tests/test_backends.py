@@ -20,8 +20,8 @@ on_jax = pytest.mark.skipif(not ON_JAX, reason="run by the last test here, with 
 SAME_ON_BOTH = (
     "tests/test_backends.py",
     "tests/search/test_search.py::test_the_trained_model_of_the_incumbent_scores_what_was_recorded",
-    "tests/search/test_continuation.py::test_a_plain_function_may_promote_a_trial",
-    "tests/search/test_drop_in.py::test_the_best_model_scores_what_its_trial_recorded[RandomSearch]",
+    "tests/search/robustness/test_continuation.py::test_a_plain_function_may_promote_a_trial",
+    "tests/tuners/test_drop_in.py::test_the_best_model_scores_what_its_trial_recorded[RandomSearch]",
     "tests/evaluate/proxies/test_loss_gradients.py",
     "tests/evaluate/costs/test_macs.py::test_a_layer_of_the_users_own_is_counted_from_its_graph",
 )

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import traceback
+
 import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 
 import nas_nb
+from nas_nb.errors import SpaceError
+from nas_nb.notebook import magic_arguments
+from nas_nb.notebook.magics import space_of_cell
 from nas_nb.notebook.search_display import Search
 from nas_nb.workers.control import SearchState
-from tests.search.tiny import CHOICES, tiny_data
+from tests.search.tiny import CHOICES, tiny_data, tiny_search
 
 CELL = f"{CHOICES!r}"
 SHORT = "--max-trials 2 --epochs 1"
@@ -170,3 +175,130 @@ def test_the_status_says_in_its_line_what_auto_chose(shell, search, capsys):
     said = capsys.readouterr().out
     assert said.endswith(f" auto: {search.strategy_reason}\n")
     assert said.count("\n") == 1
+
+
+CHOICES = "{'layers': ['Dense'], 'units': [2], 'activations': ['relu']}"
+
+
+def test_a_dict_at_the_end_is_the_space(shell):
+    assert space_of_cell(shell, CHOICES)["units"] == [2]
+
+
+def test_the_only_dict_that_is_assigned_is_the_space(shell):
+    body = f"widths = [2, 3]\nchoices = {CHOICES}\nchoices['units'] = widths"
+    assert space_of_cell(shell, body)["units"] == [2, 3]
+
+
+def test_a_build_function_is_the_space_whatever_else_is_there(shell):
+    space = space_of_cell(shell, f"other = {CHOICES}\ndef build(hp):\n    return hp\n")
+    assert space is shell.user_ns["build"]
+
+
+def test_the_cell_sees_the_notebooks_variables(shell):
+    shell.user_ns["widths"] = [5]
+    assert space_of_cell(shell, "dict(units=widths)") == {"units": [5]}
+
+
+def test_a_build_function_of_an_earlier_cell_does_not_count(shell):
+    shell.user_ns["build"] = print
+    with pytest.raises(SpaceError, match="Received: none"):
+        space_of_cell(shell, "x = 1")
+
+
+@pytest.mark.parametrize(("body", "found"), [("", "none"), ("a = {}\nb = {}", "a, b")])
+def test_no_space_and_two_spaces_are_refused(shell, body, found):
+    with pytest.raises(SpaceError, match=found):
+        space_of_cell(shell, body)
+
+
+def test_an_error_of_the_cell_shows_its_line(shell):
+    with pytest.raises(ZeroDivisionError) as caught:
+        space_of_cell(shell, "x = 1\ny = x / 0\n")
+    assert "y = x / 0" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.fixture
+def small(shell, tmp_path):
+    return tiny_search(tmp_path / "mine", max_trials=2, epochs=1)
+
+
+def steer(shell, line: str) -> None:
+    shell.run_line_magic("nas", line)
+
+
+def test_lines_restrict_the_space_and_say_what_is_left(shell, small, capsys):
+    steer(shell, "pin units=2,3")
+    steer(shell, "without activation_1=tanh")
+    assert small.space_left == 4
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == (
+        "tiny: units pinned to 2, 3; activation_1 without tanh; 4 of 12 architectures are left."
+    )
+    steer(shell, "unrestrict units")
+    steer(shell, "at_least units=4")
+    assert [str(rule) for rule in small.steer.rules] == [
+        "activation_1 without tanh",
+        "units at least 4",
+    ]
+    steer(shell, "unrestrict")
+    assert small.space_left == 12
+
+
+def test_a_line_queues_the_incumbent_with_other_choices(shell, small, capsys):
+    steer(shell, "queue units_1=4")
+    assert small.steer.queued[0].values == small.space.domain.complete({"units_1": 4})
+    assert "1 of yours wait" in capsys.readouterr().out
+    small.run()
+    best = small.history.incumbent
+    steer(shell, "queue learning_rate=0.1 activation_1=tanh")
+    changed = {**best.values, "learning_rate": 0.1, "activation_1": "tanh"}
+    assert small.steer.queued[0].values == changed
+    steer(shell, "unqueue")
+    steer(shell, f"more_epochs {best.number} 3")
+    assert small.steer.queued[0].parent == best.number
+
+
+def test_lines_change_strategy_and_budget(shell, small):
+    steer(shell, "strategy evolution population=6 sample=3")
+    steer(shell, "budget max_trials=7 max_time='2 min'")
+    assert small.strategy.options == {
+        **small.strategy.options,
+        "population": 6,
+        "sample": 3,
+    }
+    assert (small.budget.max_trials, small.budget.max_time_s) == (7, 120)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("pin", "takes NAME=VALUE"),
+        ("pin units", "Received: 'units'"),
+        ("pin unitz=3", "Did you mean 'units'"),
+        ("budget max_trails=3", "Did you mean 'max_trials'"),
+        ("more_epochs 3", "a trial and how many epochs"),
+        ("strategy", "which one"),
+        ("stop_trial", "no trial to stop"),
+        ("unqueue 3", "takes no argument"),
+        ("start now", "takes no argument"),
+        ("replay a b", "takes one argument"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(shell, small, line, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        steer(shell, line)
+    assert "\n" not in str(caught.value)
+    assert small.space_left == 12
+
+
+def test_a_line_plays_the_current_search_back(shell, small):
+    small.run()
+    played = shell.run_line_magic("nas", "replay")
+    assert len(played) == 2
+    assert played.to(1).finished == small.history.finished[:1]
+
+
+def test_choices_are_offered_on_tab(small):
+    offered = magic_arguments.candidates("%nas pin depth=1 un", "un", {})
+    assert offered == ["units_1="]
+    assert "evolution" in magic_arguments.candidates("%nas strategy ", "", {})

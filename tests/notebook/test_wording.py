@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from nas_nb.notebook import wording
+from nas_nb.notebook.wording import log_html, log_lines, steering_text
+from nas_nb.record.events import SteerAction
 from nas_nb.search.budget import Budget
 from nas_nb.workers.control import SearchState
-from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, tell
+from tests.notebook.fakes import FAILED, RUNNING, FakeSearch, add_trial, history_of, tell
 
 
 def test_a_new_search_is_ready():
@@ -88,3 +92,69 @@ def test_a_score_is_told_with_its_error_and_ties_are_called_ties():
     assert wording.status_line(search).endswith(
         "Best val_accuracy 0.9000 ± 0.03 in trial 0, tied with trial 1, 1 more within its error."
     )
+
+
+def test_the_latest_comes_first_with_its_time():
+    history = history_of(0.5, FAILED)
+    tell(history, "steered", action="budget", detail={"max_trials": 40, "max_time_s": None})
+    newest, failed, completed, opened = log_lines(history)
+    assert newest.endswith("budget changed: max_trials 40, max_time_s lifted")
+    assert failed.endswith("trial 1 failed: it is too <deep>")
+    assert "trial 0 completed: val_accuracy 0.5000 (depth=1" in completed
+    assert "search opened" in opened
+    assert newest[2] == newest[5] == ":"
+
+
+def test_it_keeps_two_hundred_lines():
+    history = history_of()
+    for _ in range(250):
+        add_trial(history, 0.5)
+    lines = log_lines(history)
+    assert len(lines) == 200
+    assert "trial 249 " in lines[0]
+
+
+def test_it_is_a_list_that_the_keyboard_reaches_and_a_screen_reader_names():
+    html = log_html(history_of(FAILED))
+    assert '<ol class="nas-log" tabindex="0" aria-label="Log, latest first">' in html
+    assert "&lt;deep&gt;" in html
+    assert log_html(history_of()).count("<li>") == 1
+
+
+def test_it_says_what_auto_chose_and_why():
+    history = history_of()
+    for what, detail in (("choice", {"chosen": "grid", "reason": "grid, because"}), ("epoch", {})):
+        tell(history, "prepared", strategy="auto", what=what, detail=detail)
+    chosen, opened = log_lines(history)
+    assert chosen.endswith("auto: grid, because")
+    assert "search opened" in opened
+
+
+DEEDS = {
+    SteerAction.PAUSE: ({"reason": "the disk is full"}, "paused: the disk is full"),
+    SteerAction.RESUME: ({}, "resumed"),
+    SteerAction.RESTRICT: (
+        {"without": {"layer_1": ["Dense"]}},
+        "restricted: layer_1 without Dense",
+    ),
+    SteerAction.UNRESTRICT: ({"names": ["units"]}, "restrictions lifted of units"),
+    SteerAction.QUEUE: ({"values": {"depth": 2}}, "queued: depth=2"),
+    SteerAction.UNQUEUE: ({}, "queue emptied"),
+    SteerAction.STOP_TRIAL: ({"trial": 3}, "trial 3 stopped"),
+    SteerAction.MORE_EPOCHS: ({"trial": 3, "epochs": 5}, "5 more epochs for trial 3"),
+    SteerAction.STRATEGY: (
+        {"strategy": "evolution", "options": {"population": 9}},
+        "strategy changed to evolution (population=9)",
+    ),
+    SteerAction.BUDGET: ({"max_trials": None}, "budget changed: max_trials lifted"),
+}
+
+
+@pytest.mark.parametrize("action", SteerAction)
+def test_every_action_is_told(action):
+    detail, text = DEEDS[action]
+    assert steering_text({"action": str(action), "detail": detail}) == text
+
+
+def test_an_action_of_a_newer_version_is_told_as_it_is():
+    assert steering_text({"action": "look_back", "detail": {"far": 3}}) == "look back: far 3"

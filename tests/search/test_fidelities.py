@@ -10,7 +10,7 @@ from keras import layers
 import nas_nb as nas
 from nas_nb.errors import SearchError
 from nas_nb.strategy.base import Proposal
-from tests.search.test_continuation import VALUES, search_of
+from tests.search.robustness.test_continuation import VALUES, search_of
 from tests.search.tiny import CHOICES, said, tiny_data, tiny_search
 
 

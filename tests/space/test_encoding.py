@@ -1,11 +1,15 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
 import pytest
 
+from nas_nb.errors import SpaceError
 from nas_nb.space.domain import Domain
-from nas_nb.space.encoding import Encoding
+from nas_nb.space.encoding import LONGEST_LIST, Axis, Encoding, axes
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from tests.space.domains import TREE
 from tests.strategy.worlds import DOMAINS, choice, rng
 
 
@@ -82,3 +86,71 @@ def test_every_point_has_a_finite_row_and_blocks_have_no_gaps(world: str) -> Non
     assert np.isfinite(rows).all()
     assert math.isclose(len(set(encoding.blocks.tolist())), encoding.blocks.max() + 1)
     assert encoding.rows([]).shape == (0, rows.shape[1])
+
+
+WIDTH = Parameter("width", ParameterKind.INT, low=1, high=1000)
+STEPS = Parameter("steps", ParameterKind.INT, low=0, high=1000, step=5)
+RATE = Parameter("rate", ParameterKind.FLOAT, low=1e-4, high=1.0, log=True)
+KIND = Parameter("kind", ParameterKind.CHOICE, choices=("a", "b", "c"))
+FLAG = Parameter("flag", ParameterKind.CHOICE, choices=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "position"),
+    [
+        (KIND, "b", 0.5),
+        (WIDTH, 1000, 1.0),
+        (STEPS, 250, 0.25),
+        (RATE, 1e-2, 0.5),
+    ],
+)
+def test_values_and_positions_are_each_others(
+    parameter: Parameter, value: object, position: float
+) -> None:
+    axis = Axis.of(parameter, LONGEST_LIST)
+    assert axis.position(value) == pytest.approx(position)  # type: ignore[arg-type]
+    assert axis.value(position) == pytest.approx(value)
+
+
+def test_what_a_list_or_grid_lacks_has_no_place() -> None:
+    assert Axis.of(KIND, 0).index("d") is None
+    assert Axis.of(FLAG, 0).index(True) is None
+    assert Axis.of(STEPS, 0).position(251) is None
+    assert Axis.of(RATE, 0).position(2.0) == 1.0
+
+
+def test_a_list_is_of_choices_or_of_few_numbers() -> None:
+    few = Parameter("depth", ParameterKind.INT, low=1, high=9)
+    listed = [bool(axis.values) for axis in axes(Domain((KIND, few, WIDTH, RATE)), longest=100)]
+    assert listed == [True, True, False, False]
+
+
+MIXED = Domain(
+    (
+        choice("kind", "a", "b", "c"),
+        choice("units", 8, 16, 32),
+        Parameter("rate", ParameterKind.FLOAT, low=0.001, high=0.1, log=True),
+    )
+)
+
+
+def test_each_kind_of_choice_counts_by_how_far_its_values_are_apart() -> None:
+    one = {"kind": "a", "units": 8, "rate": 0.01}
+    assert MIXED.distance(one, one) == 0
+    assert MIXED.distance(one, {**one, "kind": "c"}) == 1
+    assert MIXED.distance(one, {**one, "units": 16}) == 0.5
+    assert MIXED.distance(one, {**one, "rate": 0.1}) == pytest.approx(0.5)
+    assert MIXED.distance(one, {"kind": "b", "units": 32, "rate": 0.1}) == pytest.approx(2.5)
+
+
+def test_choices_that_only_one_has_count_whole() -> None:
+    mlp = {"model": "mlp", "layers": 1, "units": 8}
+    cnn = {"model": "cnn", "units": 8, "pool": "none"}
+    # model, layers and pool differ; units is 8 in both, though of different ranges.
+    assert TREE.distance(mlp, cnn) == 3
+    assert TREE.distance(mlp, {**cnn, "units": 4}) == 4
+
+
+def test_what_is_no_point_is_refused() -> None:
+    with pytest.raises(SpaceError, match="'units' to be"):
+        TREE.distance({"model": "mlp", "layers": 1, "units": 8}, {"model": "cnn"})
