@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import math
+import os
 import re
 import zipfile
 import zlib
@@ -47,18 +48,18 @@ def foreign_files(project: Path, history: History) -> list[str]:
         if leads_out(folder, project):
             found.append(name)
             continue
-        for file in _listed(folder):
-            number = _number(file.name)
+        for file in _names(folder):
+            number = _number(file)
             if number is None or _attempts(history, number):
                 continue
             # A power cut may take the last events of a journal, and not the file of their trial.
-            if number > len(history) or not _has_trailer(file, number):
-                found.append(f"{name}/{file.name}")
+            if number > len(history) or not _has_trailer(folder / file, number):
+                found.append(f"{name}/{file}")
     return found
 
 
-def _listed(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
 
 
 def _number(name: str) -> int | None:
@@ -133,10 +134,9 @@ class CheckpointStore(_Folder):
         self._dropped: list[str] = []
         for trial in history.completed:
             self.enter(trial)
-        here = [file.name for file in _listed(folder)]
         wanted = {name for *_, name in self._best}
         # By the folder's content: what an earlier kernel left counts, too.
-        self._dropped = [name for name in here if name not in wanted and _is_ours(name, history)]
+        self._dropped = [name for name in _names(folder) if name not in wanted and _is_ours(name, history)]
 
     @classmethod
     def for_worker(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
@@ -166,7 +166,8 @@ class CheckpointStore(_Folder):
         """Writes weights as trial `number`'s checkpoint, and returns the file's name."""
         # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
-        model.set_weights(list(weights))
+        if not all(map(np.array_equal, model.get_weights(), weights)):  # dear, and seldom needed
+            model.set_weights(list(weights))
         self.write_file(name, _with_trailer(model, number), sync=True)
         self._enter(score, model.count_params(), name)
         return name
@@ -442,13 +443,13 @@ class TrainingStateStore(StateFolder):
         """Removes the files that are no longer needed."""
         self._see_children()
         groups: dict[Any, list[Trial]] = {}
-        for file, trial in self._kept():
-            if file.name.startswith("partial_") and trial.status is not TrialStatus.RUNNING:
-                self.remove_file(file.name)  # who wrote it has died
+        for name, trial in self._kept():
+            if name.startswith("partial_") and trial.status is not TrialStatus.RUNNING:
+                self.remove_file(name)  # who wrote it has died
             elif trial.status not in _FINISHED or self._is_awaited(trial):
                 continue
             elif trial.status is TrialStatus.FAILED or self._is_continued(trial):
-                self.remove_file(file.name)
+                self.remove_file(name)
             else:
                 groups.setdefault(_fidelity(trial), []).append(trial)
         for group in groups.values():
@@ -482,12 +483,12 @@ class TrainingStateStore(StateFolder):
                 self._children.setdefault(parent, []).append(number)
         self._read = len(self._history)
 
-    def _kept(self) -> Iterator[tuple[Path, Trial]]:
+    def _kept(self) -> Iterator[tuple[str, Trial]]:
         """The files of trials that were started, those that a dead kernel was writing included."""
-        for file in _listed(self.folder):
-            number = _number(file.name)
+        for name in _names(self.folder):
+            number = _number(name)
             if number is not None and _attempts(self._history, number):
-                yield file, self._history[number]
+                yield name, self._history[number]
 
 
 def _state_name(number: int) -> str:
