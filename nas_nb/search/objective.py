@@ -1,14 +1,16 @@
-"""The objective of a search, checked against what the candidates log and what the data is."""
+"""Candidates checked against objective and data: what they log, their head, the scales."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
 
+from nas_nb.data.preprocessing import Table, Vocabulary
 from nas_nb.data.task import Task
 from nas_nb.errors import NasError, SearchError, nearest, tell
 from nas_nb.space.definition import fresh_names
@@ -16,6 +18,7 @@ from nas_nb.strategy.multi_objective import COSTS
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
+    from nas_nb.data.preprocessing import Array
     from nas_nb.space.search_space import SearchSpace
 
 _KNOWN = ("val_accuracy", "val_loss", "val_mae", "val_mse", "val_auc")
@@ -220,3 +223,83 @@ def _activation(model: keras.Model) -> str | None:
         last = model.outputs[0]._keras_history.operation
         return str(last.activation.__name__)
     return None
+
+
+FAR = 50
+"""Numbers are far from 1 where they usually are above this, or below its inverse."""
+
+_MOST_NUMBERS = 1_000_000  # of so many it is read what they usually are
+_RARE = 0.05  # as marks of rare words, or pixels of the margin
+_PASSING = (
+    *("InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout", "Gaussian"),
+    *("Random", "ZeroPadding", "MaxPooling", "AveragePooling", "Global", "Masking"),
+)
+_WEIGHING = (
+    *("Dense", "EinsumDense", "Conv", "SeparableConv", "DepthwiseConv", "LSTM", "GRU", "RNN"),
+    *("SimpleRNN", "Bidirectional", "TimeDistributed"),
+)
+_READY = {1: "tabular", 2: "timeseries", 3: "image"}  # by the rank of a sample
+
+
+def warn_of_scales(space: SearchSpace, data: Data) -> None:
+    """Warns of numbers far from 1, or from each other, that candidates take or give as they are."""
+    sizes = [] if isinstance(data.raw, Vocabulary) else _usual_sizes(data.x_train)
+    targets = _usual_sizes(data.y_train) if data.task.has_quantities else []
+    far = _is_far(sizes) or max(sizes, default=1) > 2 * FAR * min(sizes, default=1)
+    if not far and not _is_far(targets):
+        return
+    model = _candidate(space)
+    if model is None:
+        return
+    told = []
+    if far and _weighs_first(model):
+        names = _feature_names(data, len(sizes))
+        ends = {sizes.index(end): end for end in (min(sizes), max(sizes))}
+        told.append(" and ".join(f"{names[at]} about {_rounded(end)}" for at, end in ends.items()))
+    if _is_far(targets) and _activation(model) == "linear":
+        told.append(f"y about {_rounded(max(targets))}")
+    if told:
+        ready = _READY.get(len(data.spec.input_shape), "tabular")
+        tell(
+            "Candidates of this space take numbers as they are, and these are of scales far from 1 "
+            f"or from each other: {'; '.join(told)}. They learn little from small ones beside "
+            f"large ones. Scale them to about 1 before, or take nas.spaces.{ready}(), which does "
+            "so inside each candidate (as keras.layers.Normalization does in a build function)."
+        )
+
+
+def _usual_sizes(array: Array) -> list[float]:
+    """Returns the median size of each feature's numbers but 0, in a sample; 1 where 95 % are 0."""
+    rows = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
+    rows = np.abs(rows[:: 1 + rows.size // _MOST_NUMBERS].astype(float))
+    return [float(np.median(c[c > 0])) if (c > 0).mean() > _RARE else 1.0 for c in rows.T]
+
+
+def _is_far(sizes: list[float]) -> bool:
+    return bool(sizes) and not 1 / FAR <= max(sizes) <= FAR
+
+
+def _rounded(size: float) -> str:
+    return f"{float(f'{size:.2g}'):,.0f}" if size >= 1 else f"{size:.2g}"
+
+
+def _feature_names(data: Data, count: int) -> list[str]:
+    if isinstance(data.raw, Table):
+        return [f"'{column.name}'" for column in data.raw.columns for _ in range(column.width)]
+    return ["x"] if count == 1 else [f"x[..., {place}]" for place in range(count)]
+
+
+def _weighs_first(model: keras.Model) -> bool:
+    """Whether weights meet the numbers as they came; False where a layer may have scaled them."""
+    for operation in _operations(model):
+        kind = type(operation)
+        if not kind.__module__.startswith("keras.") or not kind.__name__.startswith(_PASSING):
+            return kind.__module__.startswith("keras.") and kind.__name__.startswith(_WEIGHING)
+    return False
+
+
+def _operations(model: keras.Model) -> Iterator[Any]:
+    plain = isinstance(model, keras.Sequential)
+    for operation in model.layers if plain else getattr(model, "operations", [None]):
+        inner = isinstance(operation, keras.Model)
+        yield from _operations(operation) if inner else [operation]

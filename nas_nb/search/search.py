@@ -23,7 +23,7 @@ from nas_nb.search.folder import (
     reading,
     recorded_arguments,
 )
-from nas_nb.search.objective import as_objective, split_objectives
+from nas_nb.search.objective import as_objective, split_objectives, warn_of_scales
 from nas_nb.search.prior import as_prior
 from nas_nb.search.retraining import FOLDER, read_retrained
 from nas_nb.search.run import Project
@@ -162,6 +162,8 @@ class Search:
             settings = replace(settings, prior=as_prior(prior, history, opening))
         for note in notes_on_reopening(history, opening):
             tell(f"The search in {folder} was opened again. {note}")
+        if not history.trials:
+            warn_of_scales(bound, known)
         requested = requested_settings(settings)
         self.project = Project(folder, resumed_settings(settings, history), requested, history)
         self._attach()

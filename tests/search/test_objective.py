@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,16 @@ from typing import Any
 import keras
 import keras_tuner as kt
 import numpy as np
+import pandas as pd
 import pytest
 
 from nas_nb.data.dataset import Data
 from nas_nb.errors import NasWarning, SearchError
 from nas_nb.search.objective import logged_metrics
-from tests.search.tiny import tiny_search
+from nas_nb.spaces import tabular
+from tests.search.tiny import CHOICES, tiny_search
+
+NOISE = np.random.default_rng(0).normal(size=96)
 
 
 class Secretive(keras.Sequential):
@@ -206,3 +211,99 @@ def test_a_sigmoid_that_cannot_reach_the_quantities_is_refused(tmp_path: Path):
         tiny_search(tmp_path, space=build, data=far)
     within = Data.from_arrays(X, np.linspace(0, 1, 90))
     assert tiny_search(tmp_path, space=build, data=within).objective == "val_loss"
+
+
+FRAME = {
+    "rate": 0.03 + 0.01 * NOISE,
+    "income": 52_000 + 9_000 * NOISE,
+    "device": np.where(NOISE > 0, "phone", "desk"),
+}
+
+
+def scale(hp: kt.HyperParameters, first: keras.layers.Layer) -> keras.Model:
+    units = hp.Int("units", 2, 4)
+    head = keras.layers.Dense(1, activation="sigmoid")
+    model = keras.Sequential([first, keras.layers.Dense(units), head])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def normalised(hp: kt.HyperParameters) -> keras.Model:
+    return scale(hp, keras.layers.Normalization(mean=0.0, variance=1e6))
+
+
+def divided(hp: kt.HyperParameters) -> keras.Model:
+    inputs = keras.Input((2,))
+    outputs = scale(hp, keras.layers.Flatten())(inputs / 1_000)
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def unscaled(hp: kt.HyperParameters) -> keras.Model:
+    return scale(hp, keras.layers.Flatten())
+
+
+def arrays(x: Any, y: Any = NOISE > 0) -> Data:
+    return Data.from_arrays(np.asarray(x, "float32"), y, name="arrays")
+
+
+def framed() -> Data:
+    return Data.from_arrays(pd.DataFrame(FRAME), NOISE > 0, name="frame")
+
+
+COLUMNS = np.stack([NOISE, 52_000 + 9_000 * NOISE], axis=1)
+RATES = np.stack([NOISE, NOISE / 500], axis=1)
+MARKS = (np.arange(96)[:, None] % 50 == np.arange(3)).astype(float)  # each 1 in 2 % of the rows
+SERIES = 300 + 10 * np.sin(np.arange(200))
+LAYERS = {**CHOICES, "layers": ["Dense", "Conv1D"]}
+
+
+@pytest.mark.parametrize(
+    ("space", "data", "named"),
+    [
+        (CHOICES, framed(), "'rate' about 0.0.* and 'income' about 5.,000"),
+        (CHOICES, arrays(COLUMNS), "x....,.0. about .* and x....,.1. about 5.,000"),
+        (CHOICES, arrays(RATES), "x....,.1. about 0.00"),
+        (CHOICES, arrays(250 + NOISE[:, None, None, None] * np.ones((4, 4, 1))), "x about 250"),
+        (CHOICES, arrays(RATES[:, :1], 180_000 + 2e4 * NOISE), "other: y about 180,000"),
+        (LAYERS, Data.from_series(SERIES, window=8), "x about 300; y about 300"),
+        (unscaled, arrays(COLUMNS), "x....,.1. about 5.,000"),
+    ],
+)
+def test_numbers_far_from_1_that_candidates_take_as_they_are_are_told(
+    space: Any, data: Data, named: str, tmp_path: Path
+):
+    with pytest.warns(NasWarning, match=f"take numbers as they are.*{named}"):
+        tiny_search(tmp_path, space=space, data=data)
+
+
+def test_scales_are_told_once_before_anything_is_trained(tmp_path: Path):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", NasWarning)
+        search = tiny_search(tmp_path, data=arrays(COLUMNS), max_trials=1)
+        before = [one for one in told if one.category is NasWarning]
+        search.run()
+        tiny_search(tmp_path, data=arrays(COLUMNS), max_trials=1)  # opened again
+        after = [one for one in told if one.category is NasWarning]
+    assert len(before) == len(after) == 1
+    assert before[0].filename.endswith("tiny.py")
+
+
+@pytest.mark.parametrize(
+    ("space", "data"),
+    [
+        (CHOICES, arrays(MARKS)),
+        (CHOICES, arrays(8 + 4 * NOISE[:, None] * np.ones(3))),
+        (normalised, arrays(COLUMNS)),
+        (divided, arrays(COLUMNS)),
+        (tabular(), framed()),
+        (tabular(), arrays(COLUMNS, 180_000 + 2e4 * NOISE)),
+    ],
+)
+def test_scaled_numbers_and_candidates_that_scale_them_are_not(
+    space: Any, data: Data, tmp_path: Path
+):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NasWarning)
+        tiny_search(tmp_path, space=space, data=data)
