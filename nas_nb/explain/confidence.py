@@ -10,7 +10,7 @@ import numpy as np
 
 from nas_nb.errors import SearchError
 from nas_nb.export.raw_input import model_outputs
-from nas_nb.record.trial_facts import score_error
+from nas_nb.record.trial_facts import score_error, within_noise
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -28,7 +28,7 @@ class NearBest(NamedTuple):
 
     Attributes:
         error: The standard error of the winner's score.
-        trials: The other trials within it, best first.
+        trials: The others, best first.
         smallest: The one with the fewest parameters, the winner included; None if unknown.
     """
 
@@ -38,25 +38,16 @@ class NearBest(NamedTuple):
 
 
 def near_best(history: History, error: float | None = None) -> NearBest | None:
-    """Returns which trials are at most one standard error from the best; None if that is unknown.
+    """Returns which trials are within `noise` of the best; None if that is unknown.
 
     Args:
         history: What happened.
         error: The standard error of the winner's score; default: the binomial one of a share.
     """
-    best = history.incumbent
-    if best is None or best.score is None:
+    best, near = history.incumbent, within_noise(history, error)
+    error = score_error(history, best) if error is None and best is not None else error
+    if best is None or near is None or error is None:
         return None
-    error = score_error(history, best) if error is None else error
-    if error is None:
-        return None
-    near = [
-        trial
-        for trial in history.completed
-        if trial.number != best.number
-        and trial.score is not None
-        and abs(trial.score - best.score) <= error
-    ]
     sized = [trial for trial in (best, *near) if "params" in trial.costs]
     smallest = min(sized, key=lambda trial: trial.costs["params"], default=None)
     return NearBest(error, tuple(sorted(near, key=history.rank)), smallest)

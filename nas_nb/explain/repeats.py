@@ -12,7 +12,7 @@ import numpy as np
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
-from nas_nb.record.trial_facts import number_text
+from nas_nb.record.trial_facts import noise, number_text
 from nas_nb.search.budget import parse_duration
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Confirmed(NamedTuple):
         scores: One for each seed.
         mean: Their mean.
         behind: By how much the winner's mean is better, paired over seeds; 0 for the winner.
-        margin: Half of the 95 % interval of that difference.
+        margin: How much of that difference is noise: half its 95 % interval.
         params: Its number of parameters; infinite where it is not known.
     """
 
@@ -195,15 +195,13 @@ def _compared(
     objective: str, direction: str, trials: Sequence[Trial], scores: np.ndarray
 ) -> Confirmation:
     """Returns the comparison; `scores` has a row a seed and a column a trial."""
-    from scipy.stats import t as student
-
     sign, count = (1.0 if direction == "max" else -1.0), len(scores)
     means = scores.mean(0)
     order = np.argsort(-sign * means, kind="stable")
     found = []
     for place in order:
         gaps = sign * (scores[:, order[0]] - scores[:, place])
-        margin = float(student.ppf(0.975, count - 1) * gaps.std(ddof=1) / math.sqrt(count))
+        margin = noise(float(gaps.std(ddof=1)) / math.sqrt(count), degrees=count - 1)
         trial = trials[place]
         own = tuple(map(float, scores[:, place]))
         told = (trial.score or 0.0, own, float(means[place]), float(gaps.mean()), margin)

@@ -272,12 +272,9 @@ def status_line(race: Race) -> str:
     rows: dict[Any, Any] = race.summary().to_dict("index")
     best = rows[ties[0]]
     error = 0.0 if math.isnan(best["standard_error"]) else best["standard_error"]
-    gaps = {label: abs(row["mean"] - best["mean"]) for label, row in rows.items()}
-    close = [label for label, gap in gaps.items() if label not in ties and gap <= error]
-    near = f"; within its error: {', '.join(close)}" if close else ""
-    who = f"a tie of {' and '.join(ties)}" if len(ties) > 1 else ties[0]
+    near = f"; can't be told from it: {', '.join(ties[1:])}" if len(ties) > 1 else ""
     mean = number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
-    return f"{text}. Best mean {race.objective}: {who}, {mean}{near}."
+    return f"{text}. Best mean {race.objective}: {ties[0]}, {mean}{near}."
 
 
 def summary_table(race: Race) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import front_text, number_text, score_error, tied, within_error
+from nas_nb.record.trial_facts import front_text, number_text, score_error, tied, within_noise
 from nas_nb.search.budget import describe_duration
 from nas_nb.space.restriction import Rules
 from nas_nb.workers.control import SearchState
@@ -185,9 +185,9 @@ def _best(history: History) -> str:
     if best is None:
         return ""
     ties = tied(history)
-    near = within_error(history) - len(ties)
+    near = len(within_noise(history) or ()) - len(ties)
     shared = f", tied with {trials_text(ties)}" if ties else ""
-    close = f", {near:,} more within its error" if near > 0 else ""
+    close = f", {near:,} more within noise" if near > 0 else ""
     score = score_text(history, best)
     return f"Best {history.objective} {score} in trial {best.number}{shared}{close}."
 

@@ -207,15 +207,44 @@ def tied(history: History) -> tuple[Trial, ...]:
     return tuple(t for t in history.completed if t.score == best.score and t.number != best.number)
 
 
-def within_error(history: History) -> int:
-    """Returns how many other completed trials are at most one standard error from the incumbent."""
+def noise(*errors: float, degrees: float = math.inf) -> float:
+    """Returns the largest difference of two scores that is called noise.
+
+    It is half the 95 % interval of their difference by Student's t, and the only rule of what can
+    be told apart: each place that speaks of noise, winners or confirmation asks it.
+
+    Args:
+        *errors: The standard errors of the two scores, taken for independent; or that of their
+            difference, where they were measured in pairs.
+        degrees: The degrees of freedom with which the errors were measured: of n seeds n - 1.
+    """
+    if degrees == math.inf:
+        return 1.96 * math.hypot(*errors)
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.975)) * math.hypot(*errors)
+
+
+def within_noise(history: History, error: float | None = None) -> tuple[Trial, ...] | None:
+    """Returns the other completed trials that the incumbent can't be told from; None if unknown.
+
+    Args:
+        history: What happened.
+        error: The standard error of the incumbent's score, and then of any other; default: the
+            binomial one of a share.
+    """
     best = history.incumbent
-    error = None if best is None else score_error(history, best)
-    if best is None or best.score is None or error is None:
-        return 0
-    top = best.score
-    scores = [trial.score for trial in history.completed if trial.score is not None]
-    return len([score for score in scores if abs(top - score) <= error]) - 1
+    if best is None or best.score is None:
+        return None
+    error = score_error(history, best) if error is None else error
+    if error is None:
+        return None
+    top, most, number = best.score, noise(error, error), best.number
+    return tuple(
+        trial
+        for trial in history.completed
+        if trial.score is not None and abs(top - trial.score) <= most and trial.number != number
+    )
 
 
 def number_text(number: float | None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nas_nb.errors import SearchError, printable, tell
+from nas_nb.record.trial_facts import noise
 from nas_nb.search.budget import Budget, Duration
 from nas_nb.search.folder import choose_folder
 from nas_nb.search.race_runs import RaceRun, TabularRun, TrainedRun, race_task
@@ -107,16 +108,20 @@ class Race:
 
     @property
     def winner(self) -> str | None:
-        """The strategy with the best mean of its seeds' incumbents; `summary` tells its error.
+        """The strategy with the best mean of its seeds' incumbents, beyond noise.
 
-        None before there are any, and where several have the best mean: see `leaders`.
+        None before there is one, and where others can't be told from it: see `leaders`.
         """
         leaders = self.leaders
         return leaders[0] if len(leaders) == 1 else None
 
     @property
     def leaders(self) -> tuple[str, ...]:
-        """The strategies with the best mean: one, or those that tie; none before any is known."""
+        """The best mean's strategy first, then those within noise of it; none before any is known.
+
+        Noise is half the 95 % interval of a difference of two means over seeds (Welch's t). One
+        seed tells no error, so no strategy is told from another.
+        """
         return race_leaders(self.histories, self.direction)
 
     def run(self) -> Self:
@@ -160,7 +165,8 @@ class Race:
         state = f"interrupted, {left} of {len(self.race_runs)} searches not begun: `.run()` goes on"
         head = f"Race of {len(self.labels)} strategies, {len(self.seeds)} seeds, {self.objective}"
         table = self.summary().to_string(float_format="{:.4g}".format)
-        ties = f"\nA tie of {' and '.join(self.leaders)}." if len(self.leaders) > 1 else ""
+        first, *rest = self.leaders or ("",)
+        ties = f"\n{first} can't be told from {', '.join(rest)}." if rest else ""
         return printable(f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{ties}")
 
 
@@ -299,9 +305,21 @@ def race_summary(histories: Histories, direction: str) -> pd.DataFrame:
 
 
 def race_leaders(histories: Histories, direction: str) -> tuple[str, ...]:
-    """Returns the strategies with the best mean, several where they tie."""
-    means = race_summary(histories, direction)["mean"].dropna()
-    return tuple(str(label) for label in means.index[means == means.iloc[:1].max()])
+    """Returns the strategy with the best mean, then those within noise of it."""
+    table = race_summary(histories, direction).dropna(subset="mean")
+    rows = list(zip(table["mean"], table["standard_error"], table["seeds"], strict=True))
+    near = [abs(row[0] - rows[0][0]) <= _noise_of_means(rows[0], row) for row in rows]
+    return tuple(str(label) for label, is_near in zip(table.index, near, strict=True) if is_near)
+
+
+def _noise_of_means(*rows: tuple[float, float, int]) -> float:
+    """Returns the noise of two means by Welch's t, each (mean, standard error, seeds)."""
+    if min(seeds for _, _, seeds in rows) < 2:
+        return math.inf
+    variances = [error**2 for _, error, _ in rows]
+    freedom = sum(v**2 / (row[2] - 1) for v, row in zip(variances, rows, strict=True))
+    degrees = sum(variances) ** 2 / freedom if freedom else math.inf
+    return noise(*(error for _, error, _ in rows), degrees=degrees)
 
 
 def _standard_error(scores: np.ndarray) -> float:

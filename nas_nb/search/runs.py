@@ -14,7 +14,7 @@ import pandas as pd
 from nas_nb.errors import JournalError, SearchError, nearest
 from nas_nb.record.files import leads_out
 from nas_nb.record.journal import JOURNAL_FILE
-from nas_nb.record.trial_facts import score_error
+from nas_nb.record.trial_facts import noise, score_error
 from nas_nb.search.budget import Budget, limit_arguments
 from nas_nb.search.folder import is_locked, named_folder, read_history
 from nas_nb.search.race import incumbent_curve
@@ -91,9 +91,9 @@ class Comparison:
         if None in errors:
             told += "; the error of these scores is not known."
         else:
-            error = math.hypot(*(error for error in errors if error is not None))
-            within = "within" if ahead <= 2 * error else "beyond"
-            told += f", which is {within} noise (two standard errors: {2 * error:.2g})."
+            most = noise(*(error for error in errors if error is not None))
+            within = "within" if ahead <= most else "beyond"
+            told += f", which is {within} noise ({most:.2g}: 95 % of differences by chance)."
         data = [(h.opened[-1].get("identity") or {}).get("data") for h in (first, second)]
         if data[0] != data[1]:
             told += " They were measured on other data, so their scores can't be compared."

@@ -22,7 +22,7 @@ def scored(*scores, **more):
     return history_of([({"n": n}, score, "drawn") for n, score in enumerate(scores)], **more)
 
 
-def test_trials_within_the_binomial_error_can_not_be_told_from_the_best():
+def test_trials_within_noise_can_not_be_told_from_the_best():
     history = scored(0.90, 0.885, 0.80, 0.90, rows=100, params=lambda v: 100 - 10 * v["n"])
     near = near_best(history)
     assert near is not None

@@ -9,13 +9,14 @@ from nas_nb.record.trial_facts import (
     FIRST,
     LAST,
     changed_values,
+    noise,
     number_text,
     origin_text,
     score_error,
     share_error,
     tied,
     trials_frame,
-    within_error,
+    within_noise,
 )
 from tests.notebook.fakes import add_trial, history_of, tell
 from tests.record.logbook import complete, end, fail, opened, propose, start
@@ -200,15 +201,22 @@ def test_what_is_no_share_of_the_validation_rows_has_none(objective):
 def test_without_known_rows_there_is_no_error():
     history = history_of(0.5)
     assert score_error(history, history[0]) is None
-    assert within_error(history) == 0
+    assert within_noise(history) is None
 
 
 def test_ties_and_near_ties_of_the_incumbent_are_found():
-    history = measured(0.9, 0.5, 0.88, 0.9)
+    history = measured(0.9, 0.5, 0.82, 0.9, 0.815)  # 100 rows: 1.96 sqrt(2) 0.03 = 0.083
     assert {trial.score for trial in tied(history)} == {0.9}
     assert len(tied(history)) == 1
-    assert within_error(history) == 2
+    assert [trial.number for trial in within_noise(history) or ()] == [2, 3]
+    assert [t.number for t in within_noise(history, 0.2) or ()] == [1, 2, 3, 4]
     assert tied(measured()) == ()
+
+
+def test_noise_is_half_the_95_percent_interval_of_a_difference():
+    assert noise(0.03, 0.04) == pytest.approx(1.96 * 0.05)
+    assert noise(0.1, degrees=2) == pytest.approx(0.43027, rel=1e-4)  # Student's t of 3 seeds
+    assert noise(0.0, 0.0) == 0
 
 
 @pytest.mark.parametrize(

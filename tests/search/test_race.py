@@ -47,8 +47,8 @@ def test_the_summary_has_means_over_seeds_and_their_errors_the_best_first(tmp_pa
         assert summary.loc[label, "mean"] == pytest.approx((a + b) / 2)
         assert summary.loc[label, "standard_error"] == pytest.approx(abs(a - b) / 2)
         assert summary.loc[label, "best"] == max(a, b)
-    assert race.winner == summary.index[0] == finals.mean(axis=1).idxmax()
-    assert race.winner in repr(race)
+    assert race.leaders[0] == summary.index[0] == finals.mean(axis=1).idxmax()
+    assert race.leaders[0] in repr(race)
 
 
 def test_one_seed_has_no_standard_error(tmp_path: Path):
@@ -236,13 +236,27 @@ def test_a_strategy_that_needs_data_is_refused_over_a_table(tmp_path: Path):
         over_table(tmp_path, strategies=["random", "one_shot"])
 
 
+def scored_race(directory: Path, *scores: float, **changes: Any) -> Race:
+    """A race of one trial each whose scores come in this order, seed by seed."""
+    drawn = iter(scores)
+    given = {"seeds": len(scores) // 2, "max_trials": 1, **changes}
+    return over_table(directory, table=lambda values: next(drawn), **given)
+
+
 def test_no_strategy_wins_a_tie_and_the_order_of_its_seeds_decides_none(tmp_path: Path):
-    drawn = iter([0.1, 0.3, 0.2, 0.2, 0.3, 0.1])
-    race = over_table(tmp_path, table=lambda values: next(drawn), seeds=3, max_trials=1)
+    race = scored_race(tmp_path, 0.1, 0.3, 0.2, 0.2, 0.3, 0.1)
     assert (race.winner, race.leaders) == (None, ())
     race.run()
     assert (race.winner, race.leaders) == (None, ("random", "local_search"))
-    assert repr(race).endswith("A tie of random and local_search.")
-    two = iter([0.1, 0.3])
-    one = over_table(tmp_path / "b", table=lambda values: next(two), seeds=1, max_trials=1).run()
-    assert (one.winner, one.leaders) == ("local_search", ("local_search",))
+    assert repr(race).endswith("random can't be told from local_search.")
+
+
+def test_a_winner_is_better_by_more_than_noise_and_one_seed_tells_no_noise(tmp_path: Path):
+    near = scored_race(tmp_path / "near", 0.90, 0.91, 0.92, 0.94, 0.94, 0.95).run()
+    assert (near.winner, near.leaders) == (None, ("local_search", "random"))
+    far = scored_race(tmp_path / "far", 0.50, 0.91, 0.52, 0.93, 0.54, 0.95).run()
+    assert (far.winner, far.leaders) == ("local_search", ("local_search",))
+    less = scored_race(tmp_path / "less", 0.50, 0.91, 0.52, 0.93, direction="min").run()
+    assert less.winner == "random"
+    one = scored_race(tmp_path / "one", 0.1, 0.3).run()
+    assert (one.winner, one.leaders) == (None, ("local_search", "random"))

@@ -12,6 +12,7 @@ from nas_nb.errors import NasError
 from nas_nb.notebook.tables import ranking
 from nas_nb.notebook.wording import score_text
 from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial_facts import within_noise
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.workers.control import SearchState
 
@@ -120,6 +121,8 @@ class TrialChooser:
                 of = sum(one.score is not None for one in history.completed)
                 text += f", {history.objective} {score_text(history, trial)}"
                 text += f", rank {_place(trial, history):,} of {of:,}"
+                if any(one.number == trial.number for one in within_noise(history) or ()):
+                    text += ", within noise of the best"
         self._about.value = f"<p>{html.escape(text)}</p>"
 
     def _typed(self) -> None:

@@ -4,12 +4,12 @@ import pytest
 
 from nas_nb.notebook.panel.inputs import TrialChooser, TrialSelection
 from nas_nb.notebook.snapshot import Snapshot
-from tests.notebook.fakes import FAILED, FakeSearch, add_trial
+from tests.notebook.fakes import FAILED, FakeSearch, add_trial, tell
 
 
 @pytest.fixture
 def search():
-    return FakeSearch(0.5, 0.9, FAILED, 0.7)
+    return FakeSearch(0.5, 0.9, FAILED, 0.85)
 
 
 @pytest.fixture
@@ -72,6 +72,12 @@ def test_buttons_step_along_the_leaderboard_and_stop_at_its_ends(selection, choo
 def test_it_says_which_trial_is_looked_at(search, chooser):
     chooser.paint(Snapshot(search))
     assert "trial 1: completed, val_accuracy 0.9000, rank 1 of 3" in chooser._about.value
+    opening = {"seed": 0, "objective": "val_accuracy", "direction": "max"}
+    tell(search.history, "search_opened", validation_rows=100, **opening)
+    for number, near in ((1, False), (3, True), (0, False)):  # the best, within 0.08 of it, not
+        chooser.select(number)
+        chooser.paint(Snapshot(search))
+        assert ("of 3, within noise of the best" in chooser._about.value) == near
     chooser.number.value = "2"
     chooser.paint(Snapshot(search))
     assert "trial 2: failed" in chooser._about.value
