@@ -59,7 +59,7 @@ def foreign_files(project: Path, history: History) -> list[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder)) if folder.is_dir() else []
+    return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 - no `Path` of each
 
 
 def _number(name: str) -> int | None:
@@ -136,7 +136,9 @@ class CheckpointStore(_Folder):
             self.enter(trial)
         wanted = {name for *_, name in self._best}
         # By the folder's content: what an earlier kernel left counts, too.
-        self._dropped = [name for name in _names(folder) if name not in wanted and _is_ours(name, history)]
+        self._dropped = [
+            name for name in _names(folder) if name not in wanted and _is_ours(name, history)
+        ]
 
     @classmethod
     def for_worker(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
