@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import io
 import math
-import os
 import re
 import zipfile
 import zlib
@@ -59,7 +58,7 @@ def foreign_files(project: Path, history: History) -> list[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 - no `Path` of each
+    return sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
 
 
 def _number(name: str) -> int | None:

@@ -8,7 +8,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,12 +18,13 @@ import matplotlib as mpl
 import numpy as np
 from IPython import get_ipython
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, LogFormatter, MaxNLocator, ScalarFormatter
 
 from nas_nb.errors import printable
 from nas_nb.notebook.output import in_theme
@@ -322,11 +323,23 @@ def as_text(ax: Axes) -> Axes:
             shown = [label.get_text() for label in axis.get_ticklabels()]
             if (told := [printable(text) for text in shown]) != shown:
                 axis.set_ticks(axis.get_majorticklocs(), told)  # ticks write their texts anew
-    for text in ax.findobj(Text):
+    for text in _texts(ax):
         text.set_parse_math(False)
         if (plain := printable(text.get_text())) != text.get_text():
             text.set_text(plain)
     return ax
+
+
+def _texts(ax: Axes) -> Iterator[Text]:
+    """The texts of an Axes, but for numbers at its ticks: to list ticks takes as long as a draw."""
+    for part in ax.get_children():
+        if isinstance(part, Axis) and isinstance(part.get_major_formatter(), _OF_NUMBERS):
+            yield part.label
+        else:
+            yield from part.findobj(Text)
+
+
+_OF_NUMBERS = (ScalarFormatter, LogFormatter)
 
 
 def show_after_cell(figure: Any) -> None:
