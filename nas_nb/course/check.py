@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.course.benchmark import Benchmark, benchmark
-from nas_nb.errors import SearchError, StrategyError, check_type, check_whole
+from nas_nb.errors import SearchError, SpaceError, StrategyError, check_type, check_whole
+from nas_nb.record.trial_facts import noise
+from nas_nb.space.domain import Domain
 from nas_nb.strategy.base import Proposal, SpaceExhausted, proposal_rng
 from nas_nb.strategy.function import (
     FunctionStrategy,
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.strategy.base import Strategy
     from nas_nb.strategy.registry import StrategyLike
-
-_Z = 1.96
-"""A normal interval of 95 %."""
 
 _RANDOM = 200
 """Searches that random search's regret is the mean of."""
@@ -57,7 +57,7 @@ class Check:
     """What `nas.check` found out; its text has a line for each question.
 
     Attributes:
-        findings: The questions that were asked; a failure of the first ones ends the questions.
+        findings: The questions that could be asked: after a slip the others are asked all the same.
         regrets: The regret of each search; empty where it did not come to that.
         random: The regrets of random search, from other seeds.
         reference: The regrets of the reference, from the same seeds.
@@ -78,7 +78,8 @@ class Check:
         for finding in self.findings:
             if finding.question == question:
                 return finding
-        return Finding(question, False, "not asked, since an earlier question failed.")
+        failed = next((f.question for f in self.findings if not f.passed), "that name")
+        return Finding(question, False, f"could not be asked, since '{failed}' failed.")
 
     def __repr__(self) -> str:
         lines = [
@@ -104,6 +105,10 @@ def check(
     generator give the same proposal, whether the history is used (two opposite score functions
     have to lead to different proposals), and whether the mean regret is below that of random
     search, by a 95 % interval. The reference's regret is told beside it.
+
+    One slip costs one question: a proposal that repeats a trial is one trial less to find
+    something, and a random one stands in for one that is not legal. A search ends at a call that
+    raises or does not end. Of ten legal proposals or more what they show is judged.
 
     Args:
         strategy: A function `propose(history, rng)`, a `Strategy` or a name.
@@ -135,17 +140,19 @@ def check(
     wanted = "a number of seconds"
     check_type("seconds_per_call", seconds_per_call, (int, float), wanted, error=SearchError)
     asked = _Asked(bench, bench.bound(strategy), seconds_per_call)
-    try:
-        searches = [asked.search(trials, _seed(seed, number)) for number in range(seeds)]
-        same = asked.search(trials, _seed(seed, 0))
-        opposite = asked.search(trials, _seed(seed, 0), of=lambda score: 1 - score)
-    except _NotPassed as failure:
-        return Check((*asked.passed_before(failure.finding), failure.finding))
-    findings = [
-        *asked.passed_before(None),
-        _deterministic(searches[0], same),
-        _uses_history(same, opposite),
-    ]
+    searches: list[History] = []
+    while len(searches) < seeds and "time" not in asked.failed:  # each would take its seconds
+        searches.append(asked.search(trials, _seed(seed, len(searches))))
+    findings, whole = [], len(searches[0])
+    if _own(searches[0]) >= _ENOUGH:
+        same = asked.search(whole, _seed(seed, 0))
+        opposite = asked.search(whole, _seed(seed, 0), of=lambda score: 1 - score)
+        findings = [_deterministic(searches[0], same)]
+        if findings[0].passed:  # else its proposals differ whatever the scores are
+            findings.append(_uses_history(same, opposite))
+    findings = [*asked.findings(), *findings]
+    if "time" in asked.failed or min(map(_own, searches)) < _ENOUGH:
+        return Check(tuple(findings))
     regrets = tuple(bench.regret(history) for history in searches)
     random = _regrets(bench, "random", trials, tuple(range(_RANDOM)))
     own_seeds = tuple(_seed(seed, number) for number in range(seeds))
@@ -167,12 +174,6 @@ def _seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-class _NotPassed(Exception):  # noqa: N818 - it ends the questions, and is no error
-    def __init__(self, question: str, reason: str) -> None:
-        super().__init__(reason)
-        self.finding = Finding(question, False, reason)
-
-
 _FIRST = {
     "runs": "every call returned.",
     "time": "every call ended in time.",
@@ -180,81 +181,128 @@ _FIRST = {
     "new": "no architecture was proposed twice.",
 }
 
+_ENOUGH = 10
+"""Proposals of its own show whether a strategy is deterministic and uses the history."""
+
+_STAND_IN = "random, as a stand-in"
+
 
 class _Asked:
-    """A strategy that is asked for its own proposals: nothing is mended on the way."""
+    """A strategy that is asked for its own proposals; the first failure of each kind is kept."""
 
     def __init__(self, bench: Benchmark, strategy: Strategy, seconds: float) -> None:
         self._bench, self._strategy, self._seconds = bench, strategy, seconds
         self._name = strategy.name
+        self.failed: dict[str, str] = {}  # the reason, by question
 
-    def passed_before(self, failed: Finding | None) -> list[Finding]:
-        """Returns the first questions, up to the one that failed."""
-        passed = []
-        for question, reason in _FIRST.items():
-            if failed is not None and question == failed.question:
-                break
-            passed.append(Finding(question, True, reason))
-        return passed
+    def findings(self) -> list[Finding]:
+        """Returns what came of the questions that each call answers."""
+        return [
+            Finding(question, question not in self.failed, self.failed.get(question, passed))
+            for question, passed in _FIRST.items()
+        ]
 
     def search(self, trials: int, seed: int, of: Callable[[float], float] = float) -> History:
-        """Runs a search; `of` makes other scores of the table's."""
+        """Runs a search, up to a call without an answer; `of` makes other scores of the table's."""
         history = self._bench.opened(seed, trials, self._name)
         for number in range(trials):
-            answer = self._propose(history, proposal_rng(seed, number))
+            origin = self._name
+            try:
+                answer = self._propose(history, seed)
+            except StrategyError as error:
+                self._fail("legal", f"proposal {number}: {error}{self._other_space()}")
+                answer, origin = _drawn(self._bench.space, history, seed), _STAND_IN
+            if answer is None:
+                break
             earlier = repeated_trial(answer, history)
             if earlier is not None:
-                raise _NotPassed(
+                self._fail(
                     "new",
                     f"proposal {number} repeats trial {earlier}, {dict(history[earlier].values)}. "
                     "A second training of it tells nothing new: draw again while "
                     "`history.has_tried(values)`.",
                 )
-            self._bench.add(history, answer, self._name, of)
+            self._bench.add(history, answer, origin, of)
         return history
 
-    def _propose(self, history: History, rng: np.random.Generator) -> dict[str, Any] | Proposal:
-        strategy, name = self._strategy, self._name
+    def _fail(self, question: str, reason: str) -> None:
+        self.failed.setdefault(question, reason)
+
+    def _propose(self, history: History, seed: int) -> dict[str, Any] | Proposal | None:
+        """Returns the next proposal; None where none came."""
+        strategy, name, number = self._strategy, self._name, len(history)
         try:
             with time_limit(self._seconds):
+                rng = proposal_rng(seed, number)
                 if isinstance(strategy, FunctionStrategy):
                     made = call_propose(strategy.function, name, history, rng)
                 else:
                     made = strategy.propose(history, rng)
             return check_answer(made, name, strategy.domain, history)
         except TimeIsUpError:
-            raise _NotPassed(
+            self._fail(
                 "time",
-                f"proposal {len(history)} took more than {self._seconds:g} s. Does a loop wait for "
+                f"proposal {number} took more than {self._seconds:g} s. Does a loop wait for "
                 "an architecture that can't come? Give it a number of tries, then draw at random.",
-            ) from None
-        except StrategyError as error:
-            raise _NotPassed("legal", f"proposal {len(history)}: {error}") from None
+            )
         except SpaceExhausted as error:
-            raise _NotPassed("runs", f"proposal {len(history)}: {error}") from None
-        except Exception as error:
+            self._fail("runs", f"proposal {number}: {error}")
+        except StrategyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a student's code raises
             notes = " ".join(getattr(error, "__notes__", ()))
-            raise _NotPassed(
-                "runs",
-                f"proposal {len(history)} raised {type(error).__name__}: {error}"
-                f"{own_line(error)}. {notes}".strip(),
-            ) from error
+            said = f"proposal {number} raised {type(error).__name__}: {error}{own_line(error)}. "
+            hint = self._other_space() if isinstance(error, SpaceError) else ""
+            self._fail("runs", f"{said}{notes}".strip() + hint)
+        return None
+
+    def _other_space(self) -> str:
+        """Returns which of the spaces that the function reads is none of the benchmark's."""
+        try:
+            read = inspect.getclosurevars(getattr(self._strategy, "function", None))  # type: ignore[arg-type]
+        except TypeError:  # no function of Python's
+            return ""
+        for name, value in {**read.globals, **read.nonlocals}.items():
+            space = getattr(value, "domain", value)
+            if isinstance(space, Domain) and space != self._bench.space:
+                return (
+                    f" `{name}`, which the function reads, is another space than that of the "
+                    f"benchmark '{self._bench.name}': take `nas.benchmark(...).space`."
+                )
+        return ""
+
+
+def _drawn(space: Domain, history: History, seed: int) -> dict[str, Any]:
+    rng = proposal_rng(seed, len(history))
+    while history.has_tried(values := space.sample(rng)):
+        pass
+    return values
+
+
+def _own(history: History) -> int:
+    """Returns how many proposals are the strategy's own."""
+    return sum(trial.origin != _STAND_IN for trial in history.trials)
 
 
 def _deterministic(first: History, second: History) -> Finding:
-    for one, two in zip(first.trials, second.trials, strict=True):
-        told = answer_difference(one.values, two.values)
-        if told is not None:
-            reason = (
-                f"asked twice with equal histories and generators, proposal {one.number} differs: "
-                f"{told}. Draw from `rng` alone, and keep nothing outside the function."
-            )
-            return Finding("deterministic", False, reason)
-    return Finding("deterministic", True, "equal histories and generators give equal proposals.")
+    pairs = zip(first.trials, second.trials, strict=False)
+    told = ((one.number, answer_difference(one.values, two.values)) for one, two in pairs)
+    differs = next((f"proposal {n} differs: {said}" for n, said in told if said is not None), None)
+    if differs is None and len(first) != len(second):
+        differs = f"the calls gave {len(first)} proposals, then {len(second)}"
+    if differs is None:
+        return Finding(
+            "deterministic", True, "equal histories and generators give equal proposals."
+        )
+    reason = (
+        f"asked twice with equal histories and generators, {differs}. Draw from `rng` alone, and "
+        "keep nothing outside the function."
+    )
+    return Finding("deterministic", False, reason)
 
 
 def _uses_history(first: History, second: History) -> Finding:
-    if any(one.values != two.values for one, two in zip(first.trials, second.trials, strict=True)):
+    if [trial.values for trial in first.trials] != [trial.values for trial in second.trials]:
         return Finding("history", True, "opposite scores lead to different proposals.")
     reason = (
         "scores, and the same scores with the opposite sign, led to the very same proposals: what "
@@ -281,8 +329,8 @@ def _better(
 
 def difference(regrets: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
     """Returns the difference of two means, and half of its 95 % interval."""
-    variance = sum(np.var(one, ddof=1) / len(one) for one in (regrets, others))
-    return float(np.mean(regrets) - np.mean(others)), _Z * math.sqrt(variance)
+    errors = (float(np.std(one, ddof=1)) / math.sqrt(len(one)) for one in (regrets, others))
+    return float(np.mean(regrets) - np.mean(others)), noise(*errors)
 
 
 class TimeIsUpError(BaseException):

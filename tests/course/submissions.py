@@ -104,10 +104,7 @@ SUBMISSIONS: dict[str, dict[str, tuple[Answers, Lost]]] = {
             {f"{name}-answer": AT_RANDOM.format(name=name) for name in ("greedy", "evolution")},
             {"greedy-history": 1, "greedy-regret": 2, "evolution-history": 1, "evolution-other": 2},
         ),
-        "repeats": (
-            {"greedy-answer": REPEATS},
-            {"greedy-legal": 1, "greedy-history": 1, "greedy-regret": 2},
-        ),
+        "repeats": ({"greedy-answer": REPEATS}, {"greedy-legal": 1}),
         "greedy": ({"evolution-answer": NO_EVOLUTION}, {"evolution-other": 2}),
     },
     "report": {

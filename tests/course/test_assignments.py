@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 
 import nas_nb as nas
 from nas_nb.course.assignments import GRADERS, SOURCE, seed_for, write_assignments
 from nas_nb.errors import SearchError
-from tests.course.submissions import SUBMISSIONS, answer_of, marks_of
+from tests.course.submissions import (
+    AT_RANDOM,
+    CELLS,
+    OTHER_EVOLUTION,
+    OTHER_GREEDY,
+    SOLUTIONS,
+    SUBMISSIONS,
+    answer_of,
+    marks_of,
+)
 
 
 class Course:
@@ -102,6 +112,53 @@ def test_otters_cells_stand_in_the_order_that_it_reads(tmp_path: Path):
         marks = ["# BEGIN QUESTION", "# BEGIN SOLUTION", "# END SOLUTION", "# BEGIN TESTS"]
         marks += ["# END TESTS", "# END QUESTION"]
         assert raw == ["# ASSIGNMENT CONFIG", *marks * (len(raw) // 6)]
+
+
+NO_SELECTION = """
+def evolution(space):
+    def propose(history, rng):
+        last = history.completed[-10:]
+        while True:
+            parent = last[int(rng.integers(len(last)))].values if len(last) == 10 else None
+            child = space.sample(rng) if parent is None else space.mutate(parent, rng)
+            if not history.has_tried(child):
+                return child
+    return propose
+"""
+READS_SCORES_AND_DRAWS = """
+def evolution(space):
+    def propose(history, rng):
+        if history.incumbent is not None and history.incumbent.score > 0.5:
+            rng.random()
+        while history.has_tried(values := space.sample(rng)):
+            pass
+        return values
+    return propose
+"""
+ANSWERS = {
+    "reference": (SOLUTIONS["evolution-answer"], True),
+    "other": (OTHER_EVOLUTION, True),
+    "random": (AT_RANDOM.format(name="evolution"), False),
+    "random, reads scores": (READS_SCORES_AND_DRAWS, False),
+    "no selection": (NO_SELECTION, False),
+    "greedy": (OTHER_GREEDY + "evolution = greedy", False),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_only_evolution_has_the_marks_of_evolution(answer: str):
+    cells = {
+        told["name"]: cell.source for cell in CELLS if "name" in (told := cell.metadata["course"])
+    }
+    source, right = ANSWERS[answer]
+    for seed in range(3):
+        names: dict[str, Any] = {"nas": nas, "np": np, "seed": seed}
+        exec(source, names)
+        if right:
+            exec(cells["evolution-other"], names)
+        else:
+            with pytest.raises(AssertionError, match="each should be a mutant"):
+                exec(cells["evolution-other"], names)
 
 
 def test_an_unknown_grader_is_refused(tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 
 from nas_nb.course.check import TimeIsUpError, check, difference, time_limit
 from nas_nb.errors import SearchError
+from nas_nb.space.domain import Domain
 from tests.course.synthetic import SPACE, made_up, new_mutant
 
 BENCH = made_up()
@@ -84,9 +85,68 @@ def tried_a_trial(history, rng):
 def test_a_failure_says_what_was_seen_and_what_to_change(strategy, question, said):
     result = checked(strategy)
     assert not result.passed
-    assert result.findings[-1].question == question
-    assert said in result.findings[-1].reason
+    assert not result[question].passed
+    assert said in result[question].reason
     assert not result["regret"].passed
+
+
+def repeats(history, rng):
+    best = history.incumbent
+    return SPACE.sample(rng) if best is None else SPACE.mutate(best.values, rng)
+
+
+def half_legal(history, rng):
+    return {"depth": 9} if len(history) == 3 else new_mutant(history, rng)
+
+
+def ends_late(history, rng):
+    return new_mutant(history, rng) if len(history) < 15 else history[99]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "question"), [(repeats, "new"), (half_legal, "legal"), (ends_late, "runs")]
+)
+def test_one_slip_costs_one_question(strategy, question):
+    result = checked(strategy)
+    failed = {finding.question for finding in result.findings if not finding.passed}
+    assert failed <= {question, "regret"}  # what is lost may cost the advantage
+    assert question in failed
+    asked = [finding.question for finding in result.findings]
+    assert asked == ["runs", "time", "legal", "new", "deterministic", "history", "regret"]
+    assert len(result.regrets) == 10
+
+
+def test_what_can_not_be_asked_has_failed_and_says_why():
+    result = checked(illegal)
+    assert [finding.question for finding in result.findings] == ["runs", "time", "legal", "new"]
+    assert result["regret"].reason == "could not be asked, since 'legal' failed."
+    assert "9" in result["legal"].reason
+    assert "another space" not in result["legal"].reason
+
+
+def test_a_space_that_is_not_the_benchmarks_is_named():
+    other = Domain(SPACE.parameters[1:3])
+
+    def elsewhere(history, rng):
+        return other.sample(rng)
+
+    reason = checked(elsewhere)["legal"].reason
+    assert "`other`, which the function reads, is another space than that of" in reason
+    assert "'made up'" in reason
+
+
+def test_a_strategy_that_is_not_deterministic_may_not_be_said_to_use_the_history():
+    own = np.random.default_rng()
+
+    def drawn(history, rng):
+        while history.has_tried(values := SPACE.sample(own)):
+            pass
+        return values
+
+    result = checked(drawn)
+    assert not result["deterministic"].passed
+    assert not result["history"].passed
+    assert "could not be asked" in result["history"].reason
 
 
 def test_memory_outside_the_history_is_found():
@@ -109,8 +169,8 @@ def test_a_call_that_does_not_end_is_ended():
         return next(v for v in SPACE.enumerate() if not history.has_tried(v))
 
     result = checked(endless, seconds_per_call=2)
-    assert result.findings[-1].question == "time"
-    assert "took more than 2 s" in result.findings[-1].reason
+    assert "took more than 2 s" in result["time"].reason
+    assert not result["history"].passed
 
 
 def test_a_time_limit_leaves_what_is_quick_alone():
