@@ -144,6 +144,8 @@ class Panel:
         later = copy(now)
         later.elapsed_s = self._search.elapsed_s
         self._clock.value = _progress(later)
+        if self.tab is self.run:
+            self.run.paint_diagram(now)
         self.touch.tell(now)
 
     def on_start(self) -> None:
@@ -236,10 +238,15 @@ def _status(now: Snapshot) -> str:
 
 
 def _texts_in(widget: widgets.Widget) -> Iterator[widgets.HTML]:
+    """The texts in view: a frame changes no others."""
     if isinstance(widget, widgets.HTML):
         yield widget
-    for child in getattr(widget, "children", ()):
-        yield from _texts_in(child)
+    elif isinstance(widget, widgets.Box) and widget.layout.display != "none":
+        place = slice(None)
+        if isinstance(widget, widgets.Tab):
+            place = slice(widget.selected_index, (widget.selected_index or 0) + 1)
+        for child in widget.children[place]:
+            yield from _texts_in(child)
 
 
 def _not_ready(reason: str) -> str:

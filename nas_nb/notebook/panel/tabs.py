@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -17,6 +18,7 @@ from nas_nb.notebook.plots.pareto import FIDELITIES
 from nas_nb.notebook.plots.scores import OVER
 from nas_nb.notebook.report import summary_text
 from nas_nb.notebook.wording import log_html
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +76,10 @@ class Tab(ABC):
         """Brings it up to date. Called by the painter, and only while it is the one in view."""
 
 
+_DIAGRAM_AFTER_S = 3.0
+"""A diagram takes a model and a drawing: those that are the best for a moment go without."""
+
+
 class RunTab(Tab):
     """Scores and learning curves, the incumbent, and the log."""
 
@@ -85,6 +91,7 @@ class RunTab(Tab):
         self.picture.fit(context.page["width"], context.page["sharpness"])
         self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
         self._best: int | None = None
+        self._best_since = 0.0
         self._printable: Snapshot | None = None
         self._workers = widgets.HTML()
         parts = (widgets.HTML() for _ in range(5))
@@ -108,10 +115,11 @@ class RunTab(Tab):
         over = self.over.value
         self.picture.draw(self._context.plot_context(now)._replace(chosen=chosen, over=over))
         self._printable = now if chosen is None and over == "trials" else None
-        fidelities, diagram = self._drawn_fidelities(now), self._drawn_diagram(now)
+        fidelities = self._drawn_fidelities(now)
         self._image.value, self._fidelity_image.value = self.picture.html(), fidelities
         self._workers.value = html.escape(wording.workers_text(now))
-        self._incumbent.value, self._diagram.value, self._log.value = incumbent, diagram, log
+        self._incumbent.value, self._log.value = incumbent, log
+        self.paint_diagram(now)
 
     def printed(self, now: Snapshot) -> Printed | None:
         """Returns the picture on white, if it is of this moment and shows all; it costs little."""
@@ -124,13 +132,16 @@ class RunTab(Tab):
         picture.draw(self._context.plot_context(now))
         return picture.html()
 
-    def _drawn_diagram(self, now: Snapshot) -> str:
-        """Returns the incumbent's diagram once it has been one for two frames: it takes a model."""
-        trial, before = now.history.incumbent, self._best
-        self._best = None if trial is None else trial.number
-        if trial is None or (now.state.live and trial.number != before):
-            return ""
-        return self._context.drawings.diagram(trial)
+    def paint_diagram(self, now: Snapshot) -> None:
+        """Shows the diagram of the incumbent once that has been one for a while."""
+        trial = now.history.incumbent
+        if trial is None or trial.number != self._best:
+            self._best = None if trial is None else trial.number
+            self._best_since = time.monotonic()
+        held_s = time.monotonic() - self._best_since
+        waits = now.state is SearchState.RUNNING and held_s < _DIAGRAM_AFTER_S
+        diagram = self._context.drawings.diagram
+        self._diagram.value = "" if trial is None or waits else diagram(trial)
 
 
 def _several_fidelities(history: History) -> bool:

@@ -8,7 +8,8 @@ import ipywidgets as widgets
 import pytest
 
 from nas_nb.errors import SearchError
-from nas_nb.notebook.panel.panel import Panel
+from nas_nb.notebook.panel import tabs
+from nas_nb.notebook.panel.panel import Panel, _texts_in
 from nas_nb.notebook.plots.figures import OVERVIEW
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.workers.control import SearchState
@@ -242,6 +243,36 @@ def test_the_clock_alone_can_be_brought_up_to_date(panel):
     panel._search.elapsed_s = 50
     panel.paint_clock(now)
     assert "50 s so far" in shown(panel)
+
+
+def test_the_diagram_of_the_best_comes_once_that_has_been_it_for_a_while(monkeypatch):
+    search = FakeSearch(0.5, 0.75)
+    panel = Panel(search, lambda: None)
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=100.0)
+    monkeypatch.setattr(tabs, "time", clock)
+    search.state = SearchState.RUNNING
+    now = panel.paint()
+    assert panel.run._diagram.value == ""
+    clock.now += tabs._DIAGRAM_AFTER_S
+    panel.paint_clock(now)
+    assert "Diagram of trial 1" in panel.run._diagram.value
+    add_trial(search.history, 0.875)
+    panel.paint()
+    assert panel.run._diagram.value == ""
+    search.state = SearchState.PAUSED
+    panel.paint()
+    assert "Diagram of trial 2" in panel.run._diagram.value
+
+
+def test_a_frame_holds_the_texts_in_view_and_no_others(panel):
+    panel.settings.value = False
+    panel.paint()
+    hidden = (panel._configure.widget, panel.tabs["Steer"].widget)
+    kept = {each for widget in hidden for each in all_widgets(widget)}
+    texts = set(_texts_in(panel.widget))
+    assert panel._clock in texts
+    assert set(all_widgets(panel.run.widget)) & texts
+    assert not kept & texts
 
 
 def test_it_knows_when_its_widgets_were_closed(panel):
