@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import keras
@@ -9,14 +10,18 @@ import numpy as np
 
 from nas_nb.data.dataset import Data, DataSpec
 from nas_nb.data.preprocessing import (
+    FIRST_WORD,
+    MOST_CATEGORIES,
     Standardization,
     Table,
     Vocabulary,
     check_texts,
+    frame_columns,
+    is_missing,
 )
 from nas_nb.data.readers import plain_array
 from nas_nb.data.task import Task
-from nas_nb.errors import DataError, SpaceError, check_type
+from nas_nb.errors import DataError, SpaceError, check_type, shown, tell
 
 if TYPE_CHECKING:
     from nas_nb.data.preprocessing import Array, Column
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 def model_input(x: Any, data: Data) -> Array:
     """Returns samples as the numbers that a model of the data takes, (samples, ...).
+
+    Warns of categories that no training row had, and of texts without a known word.
 
     Args:
         x: Such numbers; or a data frame, columns by name, or texts as `data` was made of.
@@ -34,7 +41,9 @@ def model_input(x: Any, data: Data) -> Array:
     """
     named = hasattr(x, "columns") or isinstance(x, dict)
     if isinstance(data.raw, Table) and named:
-        numbers = data.raw.numbers(x)
+        given = frame_columns(x, learn=False) if hasattr(x, "columns") else x
+        columns = {str(name): np.atleast_1d(values) for name, values in given.items()}
+        numbers = data.raw.numbers(columns)
         gaps = data.raw.gaps(numbers)
         if gaps:
             raise DataError(
@@ -42,8 +51,15 @@ def model_input(x: Any, data: Data) -> Array:
                 f"in {', '.join(map(repr, gaps))}, which had none in training. Fill them in or "
                 "drop those rows."
             )
+        if new := "; ".join(_new_categories(columns, numbers, data.raw, data.x_train)):
+            tell(f"x has categories that no training row had, which a model can't know: {new}.")
     elif isinstance(data.raw, Vocabulary) and _are_texts(x):
         numbers = data.raw.tokens(check_texts(np.ravel(np.asarray(x, object)).tolist()))
+        if blank := np.flatnonzero((numbers < FIRST_WORD).all(axis=1)).tolist():
+            tell(
+                f"{len(blank)} of {len(numbers)} texts have no word that the training texts had, "
+                f"the first in row {blank[0]}: what is predicted for them tells nothing."
+            )
     else:
         numbers = plain_array("x", x.to_numpy() if hasattr(x, "to_numpy") else x)
         if isinstance(data.raw, Standardization) and named and numbers.dtype.kind in "biuf":
@@ -59,6 +75,29 @@ def model_input(x: Any, data: Data) -> Array:
             "Expected finite numbers in x. Received: NaN or infinite ones. Fill them in."
         )
     return numbers.astype("float32") if numbers.dtype.kind == "f" else numbers
+
+
+_NAMED = 3
+
+
+def _new_categories(
+    columns: dict[str, Array], numbers: Array, table: Table, trained: Array
+) -> Iterator[str]:
+    """Yields columns with their values that are read as "other", where no training row was."""
+    place = 0
+    for column in table.columns:
+        if column.categories:
+            # Beyond the kept ones there were rare ones in training, if any row was "other".
+            others = bool(trained[:, place].any())
+            rare = others and len(column.categories) == MOST_CATEGORIES
+            values = columns[column.name][numbers[:, place] > 0].tolist()
+            read = [value for value in values if not (others if is_missing(value) else rare)]
+            new = ["a gap" if is_missing(value) else shown(value) for value in read]
+            if new:
+                kinds = list(dict.fromkeys(new))
+                more = f" and {len(kinds) - _NAMED} more" if len(kinds) > _NAMED else ""
+                yield f"'{column.name}': {', '.join(kinds[:_NAMED])}{more} ({len(new)} rows)"
+        place += column.width
 
 
 def _are_texts(x: Any) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any
 
 import keras
@@ -8,7 +10,8 @@ import pandas as pd
 import pytest
 
 import nas_nb as nas
-from nas_nb.export.raw_input import class_names
+from nas_nb.errors import NasWarning
+from nas_nb.export.raw_input import class_names, model_input
 
 X = np.arange(60, dtype="float32").reshape(30, 2)
 THREE = np.arange(30) % 3
@@ -46,3 +49,41 @@ def test_labels_of_a_frame_are_called_as_its_columns() -> None:
     data = nas.Data.from_frame(frame, ["rain", "wind"], task="multilabel")
     outputs = np.array([[0.9, 0.1], [0.9, 0.8]])
     assert class_names(outputs, data, keras.Sequential()) == [("rain",), ("rain", "wind")]
+
+
+FRAME = pd.DataFrame({"device": ["phone", "desk", "phone"] * 10, "age": np.arange(30.0)})
+
+
+def many(count: int) -> pd.DataFrame:
+    """Names of towns, of which 32 are kept."""
+    return pd.DataFrame({"town": [f"town {n % count}" for n in range(400)]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "x", "said"),
+    [
+        (FRAME, {"device": ["watch", "phone", "watch"]}, r"'device': 'watch' \(2 rows\)\."),
+        (FRAME, {"device": ["a", "b", "c", "d"]}, r"'device': 'a', 'b', 'c' and 1 more \(4 rows\)"),
+        (FRAME, {"device": [None, "phone"]}, r"'device': a gap \(1 rows\)"),
+        (many(32), {"town": ["town 1", "Rome"]}, r"'town': 'Rome' \(1 rows\)"),
+        (FRAME, {"device": ["phone", "desk"]}, None),
+        (FRAME.assign(device=["phone", None, "desk"] * 10), {"device": [None, "phone"]}, None),
+        (many(40), {"town": ["town 1", "Rome"]}, None),  # rare ones are "other", too
+    ],
+)
+def test_a_category_that_no_training_row_had_is_told(frame: Any, x: Any, said: str | None) -> None:
+    data = nas.Data.from_arrays(frame, np.arange(len(frame)) % 2, name="frame")
+    asked = pd.DataFrame({"age": 3.0} | x) if "device" in x else pd.DataFrame(x)
+    for given in (asked, dict(asked)):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", NasWarning)
+            assert len(model_input(given, data)) == len(asked)
+        texts = [str(one.message) for one in told]
+        assert len(texts) == (said is not None)
+        assert said is None or re.search(f"no training row had.*{said}", texts[0])
+
+
+def test_a_text_without_a_known_word_is_told() -> None:
+    data = nas.Data.from_texts(["good film", "bad film"] * 10, [1, 0] * 10)
+    with pytest.warns(NasWarning, match="1 of 2 texts have no word.*the first in row 1"):
+        model_input(["a good one", "xyz"], data)
