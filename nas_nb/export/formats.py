@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from nas_nb.errors import NasError, nearest, reason_of
 from nas_nb.lazy import quiet_stderr
+from nas_nb.record.files import writing
 
 Samples = Any
 """An array (samples, ...), or such arrays by the names of a model's inputs."""
@@ -71,8 +72,9 @@ def save_model(
         quantize: Whether a ".tflite" keeps its weights in 8 bits: smaller, and less exact.
 
     Raises:
-        ExportError: The format can't hold the model, needs an extra, or its outputs differ from
-            the model's by more than 1e-5 (not where it is quantised: there it is only told).
+        ExportError: The format can't hold the model or needs an extra, the path can't be written,
+            or the outputs differ from the model's by more than 1e-5 (where it is quantised, that
+            is only told).
     """
     file = Path(path)
     suffix = file.suffix.lower()
@@ -88,8 +90,10 @@ def save_model(
             f"Expected Keras on TensorFlow to write {suffix or 'a SavedModel'}. Received: the "
             f"backend {keras.backend.backend()!r}. Save a '.keras', and convert it there."
         )
-    _check_place(file, folder=not suffix)
-    with _quiet():
+    foreign = not suffix and file.is_dir() and not (file / "saved_model.pb").exists()
+    if foreign and any(file.iterdir()):
+        raise ExportError(f"Expected a new folder for a SavedModel. Received: {file}, with files.")
+    with writing(file, ExportError, folder=not suffix), _quiet():
         note, load = _WRITERS[suffix](model, file, samples, quantize)
         made = load()
         expected = _outputs(model(samples, training=False))
@@ -127,15 +131,6 @@ def relative_difference(expected: npt.NDArray[Any], made: npt.NDArray[Any]) -> f
     return relative if np.isfinite(relative) else float("inf")
 
 
-def _check_place(file: Path, *, folder: bool) -> None:
-    if not file.parent.is_dir():
-        raise ExportError(f"Expected a folder that is there. Received: {file.parent}. Make it.")
-    if folder and file.exists() and not (file / "saved_model.pb").exists() and any(file.iterdir()):
-        raise ExportError(f"Expected a new folder for a SavedModel. Received: {file}, with files.")
-    if not folder and file.is_dir():
-        raise ExportError(f"Expected the path of a file. Received: {file}, a folder.")
-
-
 Loader = Callable[[], npt.NDArray[Any]]
 """Loads what was written, and returns its outputs of the samples."""
 
@@ -168,7 +163,10 @@ def _write_saved_model(
     archive.track(model)
     # Keras's own export leaves augmentation on.
     archive.add_endpoint("serve", lambda x: model(x, training=False), [_signature(model)])
-    archive.write_out(str(file), verbose=False)
+    try:
+        archive.write_out(str(file), verbose=False)
+    except tf.errors.OpError as error:  # what the system said, in TensorFlow's words
+        raise OSError(error.message) from error
 
     def load() -> npt.NDArray[Any]:
         # What it was saved with: the model itself takes the whole numbers of tokens, too.
@@ -199,9 +197,10 @@ def _write_litert(
     if quantize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        file.write_bytes(converter.convert())
+        converted = converter.convert()
     except Exception as error:
         raise ExportError(f"LiteRT can't hold this model: {reason_of(error)}") from error
+    file.write_bytes(converted)
     notes = ["It takes one sample at a time."] if single else []
     notes += ["Its weights have 8 bits."] if quantize else []
     return " ".join(notes), lambda: _run_litert(file, samples, single=single)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
-from nas_nb.errors import printable, reason_of
+from nas_nb.errors import SearchError, printable, reason_of
 from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
@@ -20,6 +20,7 @@ from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import Picture, Printed, overview
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
+from nas_nb.record.files import writing
 from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
 
@@ -188,7 +189,8 @@ def write_page(search: Search, report: Report, path: str | Path) -> None:
     parts += [tables.table("Fingerprints and versions", (), rows)]
     title = html.escape(f"Architecture search \u201c{search.name}\u201d")
     page = _PAGE.format(title=title, record=report.html, rest="\n".join(parts))
-    Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
+    with writing(file := Path(path), SearchError):
+        file.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _shown(show: Callable[[SearchTrial], str], trial: SearchTrial) -> str:

@@ -146,6 +146,9 @@ class Search(search.Search):  # noqa: D101 - as documented below it
             path: Where to write it as one page that needs nothing else, for example
                 "report.html": with the winner's diagram and code, fingerprints of the data, and
                 the versions. Default: nowhere.
+
+        Raises:
+            SearchError: The path can't be written.
         """
         from nas_nb.notebook.report import Report, write_page
 

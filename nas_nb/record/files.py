@@ -5,9 +5,41 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from nas_nb.errors import NasError, reason_of
+
+_REMEDIES = {
+    errno.ENOENT: "Make the folder that it is to be in.",
+    errno.ENOTDIR: "A part of it is a file: take the path of a folder.",
+    errno.EISDIR: "It is a folder: add the name of a file.",
+    errno.EEXIST: "It is a file: take the path of a folder.",
+    errno.ENOSPC: "Make room on the disk, or take another one.",
+    errno.EDQUOT: "Make room in your quota, or take another disk.",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Take a folder that you may change."),
+}
+
+
+@contextmanager
+def writing(path: Path, error: type[NasError], *, folder: bool = False) -> Iterator[None]:
+    """Says in one sentence why a path that a user gave can't be written, and what to do."""
+    try:
+        path.parent.stat()
+        if not path.parent.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if path.is_dir() and not folder:
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if folder:
+            path.mkdir(exist_ok=True)
+        yield
+    except OSError as cause:
+        remedy = _REMEDIES.get(cause.errno or 0, "Take another path.")
+        raise error(
+            f"Expected a path that can be written. Received: {str(path)!r}, and the system said: "
+            f"{reason_of(cause)}. {remedy}"
+        ) from cause
 
 
 def write_whole(path: Path, parts: Iterable[bytes | memoryview], *, sync: bool = True) -> None:

@@ -300,7 +300,8 @@ class Search:
         """Writes `trials` to a ".csv" or ".parquet" file, and returns its path.
 
         Raises:
-            SearchError: The path has another suffix, or ".parquet" needs pyarrow.
+            SearchError: The path has another suffix or can't be written, or ".parquet" needs
+                pyarrow.
         """
         return export_trials(self.trials, path)
 

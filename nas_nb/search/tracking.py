@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import SearchError, nearest
+from nas_nb.record.files import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,13 +42,9 @@ def export_trials(trials: pd.DataFrame, path: str | Path) -> Path:
         raise SearchError(
             f"Expected a path that ends in .csv or .parquet. Received: {str(path)!r}."
         )
-    if not file.parent.is_dir():
-        raise SearchError(f"Expected a folder that is there. Received: {file.parent}. Make it.")
-    if file.suffix == ".csv":
-        trials.to_csv(file)
-        return file
     try:
-        trials.to_parquet(file)
+        with writing(file, SearchError):
+            trials.to_csv(file) if file.suffix == ".csv" else trials.to_parquet(file)
     except ImportError as error:
         raise SearchError(
             "Expected pyarrow to write a .parquet file. Received: none. Install it (pip install "
@@ -65,7 +62,9 @@ def log_trials(search: Recorded, service: str, directory: str | Path | None) -> 
         )
     trials = [trial for trial in search.history.trials if trial.curve]
     if service == "tensorboard":
-        return _to_tensorboard(trials, Path(directory or search.directory / "tensorboard"))
+        folder = Path(directory or search.directory / "tensorboard")
+        with writing(folder, SearchError, folder=True):
+            return _to_tensorboard(trials, folder)
     return _to_mlflow(search.name, trials, directory)
 
 

@@ -189,10 +189,18 @@ def test_texts_go_where_their_layers_can(tmp_path: Path) -> None:
     [
         ("model.h5", "a folder"),
         ("model.kers", "Did you mean '.keras'"),
-        ("no/model.keras", "Make it"),
+        ("no/model.keras", "Make the folder"),
+        ("file/model.keras", "A part of it is a file"),
+        ("folder.tflite", "It is a folder: add the name of a file"),
+        ("file", "It is a file: take the path of a folder"),
+        ("file/saved", "A part of it is a file"),
+        ("folder", "Expected a new folder for a SavedModel"),
     ],
 )
 def test_a_path_that_does_not_fit_gets_a_sentence(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
     with pytest.raises(ExportError, match=said):
         save_model(*images()[:1], tmp_path / path, images()[1])
 

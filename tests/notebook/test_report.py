@@ -144,6 +144,9 @@ def test_a_page_needs_nothing_from_outside_and_escapes_all_text(tmp_path):
         directory=tmp_path / "run",
     ).run()  # fmt: skip
     search.report(tmp_path / "report.html")
+    for path in ("report.html/page.html", "run"):
+        with pytest.raises(SearchError, match="Expected a path that can be written"):
+            search.report(tmp_path / path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for told in ("Its architecture", "def build_model():", "Fingerprints"):
         assert told in page

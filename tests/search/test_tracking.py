@@ -24,10 +24,23 @@ def test_the_table_is_written_as_csv(search: Search, tmp_path: Path) -> None:
     assert [*read.columns] == [*search.trials.columns]
 
 
-@pytest.mark.parametrize("path", ["trials.xls", "trials", "no/trials.csv"])
+@pytest.mark.parametrize(
+    "path", ["trials.xls", "trials", "no/trials.csv", "file/trials.csv", "a.csv", "a.parquet"]
+)
 def test_another_path_gets_a_sentence(search: Search, tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "a.csv").mkdir()
+    (tmp_path / "a.parquet").mkdir()
     with pytest.raises(SearchError, match="Expected a"):
         search.export(tmp_path / path)
+
+
+@pytest.mark.tensorflow
+def test_logs_that_can_not_be_written_are_a_sentence(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in ("file", "file/logs"):
+        with pytest.raises(SearchError, match="take the path of a folder"):
+            search.log_to("tensorboard", tmp_path / folder)
 
 
 def test_without_pyarrow_a_parquet_file_names_it(

@@ -108,7 +108,7 @@ class TrialsTab(Tab):
             file = search.directory / f"trial-{trial.number}.keras"
             search.trial(trial.number).save(file)
             self._refusal.value = f"<p>Saved as <code>{html.escape(folder_text(file))}</code></p>"
-        except (NasError, OSError) as error:
+        except NasError as error:
             self._refusal.value = alert_html(error)
 
     def _compare_with(self) -> None:
