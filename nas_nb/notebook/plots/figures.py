@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from nas_nb.errors import SearchError, nearest
 from nas_nb.notebook.plots import (
@@ -272,10 +273,9 @@ class Picture:
         """Returns what it shows, on white; None where that is a part, or for a dark page."""
         if self._dark or self._zoomed or self._brushed or self._infos is None:
             return None
-        pixels = np.asarray(self._canvas.buffer_rgba()).astype(np.uint16)
-        share = pixels[..., 3:]
-        mixed = (pixels[..., :3] * share + 255 * (255 - share)) // 255
-        return Printed(encoded(mixed.astype(np.uint8)), self.alt, self._size)
+        drawn = Image.fromarray(np.asarray(self._canvas.buffer_rgba()))
+        mixed = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
+        return Printed(encoded(np.asarray(mixed)[..., :3]), self.alt, self._size)
 
     def html(self) -> str:
         """Returns the latest drawing as an `<img>` that carries its own data and its trials."""
