@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 TUTORIALS = sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("zh/*.ipynb")])
 EXECUTED = HERE.parent / "build" / "notebooks"
-AT_ONCE = 2  # notebooks that run beside each other
+AT_ONCE = 3  # notebooks that run beside each other: each waits now and then
 REPOSITORY = "https://github.com/nas-nb/nas_nb/blob/main/"
 
 project = "nas_nb"
@@ -48,7 +48,7 @@ html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"  # `_bring_tutorials` runs them: two at once, a translation never
+nb_execution_mode = "off"  # `_bring_tutorials` runs them, a translation never
 nb_output_stderr = "remove"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else the pages would ask a CDN for widgets
 suppress_warnings = ["mystnb.unknown_mime_type"]  # a panel has its picture and text beside it
