@@ -135,7 +135,7 @@ class SleepingLink:
     """A worker that only sleeps."""
 
     exit_code = process_id = memory_bytes = None
-    how_it_ended = ""
+    how_it_ended, left = "", False
 
     def __init__(self, clock: Clock, epoch_s: float) -> None:
         self._clock, self._epoch_s = clock, epoch_s

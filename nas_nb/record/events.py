@@ -27,8 +27,9 @@ class EventKind(StrEnum):
     SEARCH_OPENED = "search_opened"
     """A session began: objective, direction ("max" or "min"), seed [, minimised
     (costs beside the objective), strategy, options, space,
-    budget, fidelity, data, steps_per_epoch (gradient steps), session, versions]. `journal`, the
-    version of the format, is added."""
+    budget, fidelity, data, steps_per_epoch (gradient steps), session, versions, workers
+    ("processes" where the kernel does not train)]. `journal`, the version of the format, is
+    added."""
     PREPARED = "prepared"
     """A strategy did something before its first proposal: strategy (its name), what ("scores",
     "mixing", ...) [, detail]."""
@@ -66,6 +67,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "steps_per_epoch": (int, NoneType),
         "minimised": (list, tuple, NoneType),
         "search": _MAYBE_TEXT,
+        "workers": _MAYBE_TEXT,
         "fidelity": _MAYBE_DICT,
         "given": _MAYBE_DICT,
         "recipe": _MAYBE_DICT,

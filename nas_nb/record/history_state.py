@@ -116,8 +116,9 @@ class HistoryState:
         return int(draft.fidelity.get(name) or fidelity.get(name) or usual)
 
     def _open(self, event: Event) -> None:
-        for number in self.running if not self.paused else ():
-            # The session before has no end: its kernel died, and maybe of this trial.
+        of_workers = self.opened and self.opened[-1].get("workers")
+        for number in self.running if not (self.paused or of_workers) else ():
+            # The session before has no end: its kernel died, and maybe of the trial it trained.
             self._count_death(self.drafts[number])
         self.paused = False
         self._cut_off()

@@ -130,9 +130,12 @@ def _open_journal(project: Project) -> RetryingJournal:
     folder, waiting = project.folder, project.steering.waiting
     journal = RetryingJournal.open(folder / JOURNAL_FILE)
     try:
-        opening = {**project.settings.opening(), "given": project.requested}
+        settings = project.settings
+        opening = {**settings.opening(), "given": project.requested}
         check_same_search(journal.history, opening, folder)
         check_own_files(folder, journal.history)
+        if settings.workers != KERNEL:
+            opening["workers"] = "processes"
         journal.append("search_opened", session=len(journal.history.opened) + 1, **opening)
         while waiting:
             journal.append("steered", **waiting.pop(0))

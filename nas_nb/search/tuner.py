@@ -78,11 +78,11 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
     def search(self) -> str | None:
         """Runs trials until the budget or the space is spent, or the control says so."""
-        cut, exhausted = False, None
+        exhausted = None
         while True:
-            begins = not cut and exhausted is None and self._has_room()
+            begins = exhausted is None and self._has_room()
             if begins or not self._running:
-                if cut or self._is_over():
+                if self._is_over():
                     begins = False
                     if not self._running:
                         return None if self.control.stop_requested else self._spent()
@@ -98,7 +98,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
             if ended is not None:
                 # What has ended may be worth promoting: then there is something to propose again.
                 exhausted = None
-                cut = self._end_trial(*ended) or cut
+                self._end_trial(*ended)
 
     def _has_room(self) -> bool:
         """Whether a worker is free, and the budget allows a trial more than those that run."""
@@ -135,17 +135,16 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         )
         return None
 
-    def _end_trial(self, number: int, outcome: Outcome) -> bool:
-        """Writes down how a trial ended; returns whether it was cut off with the search."""
+    def _end_trial(self, number: int, outcome: Outcome) -> None:
+        """Writes down how a trial ended; one that was cut off is handed out again."""
         self.oracle.end_trial(self._running.pop(number), outcome)
         self._planned.pop(number, None)
-        if outcome.status is TrialStatus.STOPPED and outcome.exit_code is None:
-            return True
         self.files.checkpoints.remove_unneeded()
         self.files.states.remove_unneeded()
-        return False
 
     def _is_over(self) -> bool:
+        if self.control.stop_requested or self.control.out_of_time:
+            return True  # a warning of before must not pause what ends
         count, reason = self.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
             self.control.pause(f"{count} trials in a row failed for one reason: {reason}")

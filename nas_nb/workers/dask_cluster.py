@@ -29,6 +29,7 @@ ANSWERS_S = 10.0
 """Seconds in which a scheduler has to answer."""
 _POLL_EVERY_S = 1.0
 _LOST_CODE = 255
+_SILENT = "does not answer: the search waits for it"
 _KERNEL_INSTEAD = "or search with workers='kernel'."
 
 
@@ -37,6 +38,7 @@ class _Lost:
     """Put into the inbox where a worker is lost: no message will come."""
 
     how: str
+    left: bool  # and no trial can have caused it
 
 
 class DaskWorkers:
@@ -48,12 +50,13 @@ class DaskWorkers:
         self._parts = replace(parcel, folder=Path()).parts()
         self._project, self._versions = parcel.folder, parcel.versions
         self._own = isinstance(workers, str)
-        self._client = _connected(workers)
+        self._client = _connected(workers, ANSWERS_S)
+        self._address = str(self._client.scheduler.address)
+        self._silent = False
         self._topic = f"nas_nb-{uuid4().hex}"
         self._count = count()
         self._links: dict[str, DaskLink] = {}
         self._parcel: Future | None = None
-        self._subscribed = False
         self._polled_at = 0.0
         self._known: set[str] = set()
         self._left_out: set[str] = set()
@@ -66,19 +69,21 @@ class DaskWorkers:
     @property
     def about(self) -> str:
         """Which cluster it is, and how many workers it has now."""
-        count = len(self._known)
-        return f"{count} worker{'s' * (count != 1)} of the Dask cluster at {self._address}"
+        count, silent = len(self._known), f", which {_SILENT}" if self._silent else ""
+        return f"{count} worker{'s' * (count != 1)} of the Dask cluster at {self._address}{silent}"
 
     @property
     def places(self) -> Collection[str]:
         """The addresses of its workers, asked once a second."""
         now = time.monotonic()
-        if now - self._polled_at > _POLL_EVERY_S:
+        if now - self._polled_at > _POLL_EVERY_S or self._client.status != "running":
             self._polled_at = now
             self._known = self._poll_addresses()
             for link in self._links.values():
                 if link.address not in self._known:
-                    link.lose(f"is gone with its Dask worker {link.address}")
+                    died = _died(self._client, link.address)
+                    how = "is gone" if died else "left"
+                    link.lose(f"{how} with its Dask worker {link.address}", left=not died)
             for key in [key for key, link in self._links.items() if link.exit_code is not None]:
                 self._links.pop(key).kill()
         return self._known
@@ -91,33 +96,29 @@ class DaskWorkers:
         link = DaskLink(place, self._client, self._project)
         self._links[key] = link
         try:
-            if not self._subscribed:
-                self._client.subscribe_topic(self._topic, self._on_event)
-                self._subscribed = True
+            if self._client.status != "running":  # to ask it would take as long as that lasts
+                raise ConnectionError("its scheduler does not answer")
             if self._parcel is None or self._parcel.status not in ("pending", "finished"):
-                # Once from here: workers give it to each other.
+                # Once from here: workers give it to each other. A new scheduler has neither.
+                self._client.subscribe_topic(self._topic, self._on_event)
                 self._parcel = self._client.scatter(b"".join(self._parts), hash=False)
             given = (host_process, key, self._topic, self._parcel, number)
             link.open(key, lambda: self._client.submit(*given, key=key, workers=[place]))
         except Exception as error:  # noqa: BLE001 - a cluster ends at any moment, in many ways
-            link.lose(f"could not be started: {reason_of(error)}")
+            left = self._client.status != "running"
+            link.lose(f"could not be started: {reason_of(error)}", left)
         return link
 
     def close(self) -> None:
         """Leaves the cluster to its owner."""
         while self._links:
             self._links.popitem()[1].kill()
-        self._parcel = None  # the cluster forgets the data
+        subscribed, self._parcel = self._parcel is not None, None  # the cluster forgets the data
         with suppress(Exception):
-            if self._subscribed:
+            if subscribed:
                 self._client.unsubscribe_topic(self._topic)
             if self._own:
                 self._client.close()
-
-    @property
-    def _address(self) -> str:
-        scheduler = self._client.scheduler
-        return "" if scheduler is None else str(scheduler.address)
 
     def _on_event(self, event: tuple[float, Any]) -> None:
         key, process_id, memory_bytes, said = event[1]
@@ -128,14 +129,13 @@ class DaskWorkers:
 
     def _poll_addresses(self) -> set[str]:
         if self._client.status in ("closing", "closed"):
-            raise SearchError(
-                "Expected a Dask client that is connected. Received: one that was closed, or has "
-                "lost its scheduler. Nothing was lost: search on with another client, "
-                "`nas.open(folder, workers=client)`."
-            )
+            self._connect_again()
         if self._client.status != "running":
-            self._subscribed = False  # a scheduler that was restarted knows nothing of this search
+            if not self._silent:
+                tell(f"Dask's scheduler at {self._address} {_SILENT}. Nothing is lost.")
+            self._silent = True
             return set()
+        self._silent = False
         try:
             found = set(self._client.nthreads(callback_timeout=ANSWERS_S))
         except Exception:  # noqa: BLE001 - no answer: the client says why, the next time
@@ -143,6 +143,17 @@ class DaskWorkers:
         for address in found - self._known - self._left_out:
             self._leave_out_other_versions(address)
         return found - self._left_out
+
+    def _connect_again(self) -> None:
+        """Makes another client where the one before gave up, if the user has none of his own."""
+        if not self._own:
+            raise SearchError(
+                "Expected a Dask client that is connected. Received: one that was closed, or has "
+                "lost its scheduler. Nothing was lost: search on with another client, "
+                "`nas.open(folder, workers=client)`."
+            )
+        with suppress(SearchError):
+            self._client = _connected(self._address, _POLL_EVERY_S)
 
     def _refuse_other_versions(self) -> None:
         """Raises a SearchError where a worker can't train what the kernel would."""
@@ -193,7 +204,7 @@ def _versions_query(names: list[str]) -> Callable[[], dict[str, str]]:
     return versions
 
 
-def _connected(workers: Client | str) -> Client:
+def _connected(workers: Client | str, timeout_s: float) -> Client:
     """Returns a client that is connected, or raises a SearchError."""
     try:
         import distributed
@@ -204,7 +215,7 @@ def _connected(workers: Client | str) -> Client:
         ) from error
     if isinstance(workers, str):
         try:
-            return distributed.Client(workers, timeout=ANSWERS_S, set_as_default=False)
+            return distributed.Client(workers, timeout=timeout_s, set_as_default=False)
         except (OSError, ValueError) as error:
             raise SearchError(
                 f"Expected the address of a Dask scheduler. Received: workers={shown(workers)}, "
@@ -217,6 +228,21 @@ def _connected(workers: Client | str) -> Client:
             "`Client(...)`."
         )
     return workers
+
+
+def _died(client: Client, address: str) -> bool:
+    """Whether a Dask worker ended by itself: else it was told to, or its scheduler is gone."""
+    died = closing = False
+    if client.status != "running":
+        return False
+    with suppress(Exception):  # without an answer nobody is to blame
+        ask = client.scheduler.events
+        for _, event in client.sync(ask, topic=address, callback_timeout=ANSWERS_S):
+            action = event["action"]
+            closing = action == "closing-worker" or (closing and action != "add-worker")
+            if action == "remove-worker":
+                died = not (event["expected"] or closing)
+    return died
 
 
 def _failure(task: Future) -> str:
@@ -233,6 +259,7 @@ class DaskLink:
         self.process_id: int | None = None
         self.memory_bytes: int | None = None
         self.how_it_ended = ""
+        self.left = False
         self.exit_code: int | None = None
         self._client = client
         self._project = project
@@ -266,9 +293,9 @@ class DaskLink:
         if not self._wake_reader.poll():
             self._wake_writer.send_bytes(b"!")
 
-    def lose(self, how: str) -> None:
+    def lose(self, how: str, left: bool) -> None:
         """Takes it that no message will come any more."""
-        self.deliver(_Lost(how))
+        self.deliver(_Lost(how, left))
 
     def send(self, message: Any) -> None:
         """Sends a message; one to a worker that is lost is dropped."""
@@ -305,12 +332,15 @@ class DaskLink:
         if isinstance(message, Ready) and self._is_ready:
             # Dask ran the task again on a worker of the same address: the first process is gone.
             self.kill()
-            message = _Lost(f"is gone with its Dask worker {self.address}")
+            left = not _died(self._client, self.address)
+            message = _Lost(f"is gone with its Dask worker {self.address}", left)
         self._is_ready |= isinstance(message, Ready)
         if isinstance(message, _Lost):
             self.exit_code, self.how_it_ended = _LOST_CODE, message.how
+            self.left = message.left
         elif isinstance(message, Gone):
             self.exit_code, self.how_it_ended = message.exit_code, ended_how(message.exit_code)
+            self.left = message.left
         elif isinstance(message, FileKept | FileRemoved):
             self._take_file(message.name, kept=isinstance(message, FileKept))
         elif isinstance(message, Ended):
@@ -341,9 +371,11 @@ class DaskLink:
         try:
             return ask()
         except Exception as error:  # noqa: BLE001 - a cluster ends at any moment, in many ways
-            self.lose(f"can't be reached ({reason_of(error)})")
+            left = self._client.status != "running"
+            self.lose(f"can't be reached ({reason_of(error)})", left)
             return None
 
     def _on_done(self, task: Future) -> None:
         if task.status != "finished":  # else it has said how its process ended
-            self.lose(_failure(task))
+            left = task.status != "error" and not _died(self._client, self.address)
+            self.lose(_failure(task), left)

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from distributed import Queue, get_client, get_worker
+from distributed import Queue, Status, get_client, get_worker
 
 from nas_nb.record.files import write_whole
 from nas_nb.workers.capacity import gpus
@@ -47,6 +47,7 @@ class Gone:
     """From a worker, last: how its process ended."""
 
     exit_code: int
+    left: bool  # with its Dask worker, or since it was not wanted any more
 
 
 def host_process(key: str, topic: str, parcel: bytes, number: int) -> None:
@@ -100,15 +101,18 @@ class _Host:
                         self._forget_files()
             self._send_files()
         finally:
+            left = self._child.exit_code is None
             self._child.kill()
             self._child.receive()
-            self._send(Gone(self._child.exit_code or 0))
+            self._send(Gone(self._child.exit_code or 0, left))
             self._asked.put(("", b""))  # the thread that listens ends
             self._asked.close()
             self._files.close()
 
     def _is_wanted(self) -> bool:
-        """Whether the kernel still wants this task: it may have cancelled it, or have died."""
+        """Whether the kernel still wants this task, and the Dask worker is not about to end."""
+        if self._worker.status not in (Status.running, Status.paused):
+            return False
         task = self._worker.state.tasks.get(self._key)
         return task is not None and task.state not in ("cancelled", "released")
 

@@ -98,6 +98,8 @@ def _remove_left_folders() -> None:
 class LocalLink:
     """The way to one process on this machine."""
 
+    left = False
+
     def __init__(self, number: int, arguments: tuple[Any, ...]) -> None:
         context = _context()
         self._connection, theirs = context.Pipe()

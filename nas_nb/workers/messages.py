@@ -147,6 +147,10 @@ class Link(Protocol):
         """The same as a clause: "was ended by signal 9"."""
 
     @property
+    def left(self) -> bool:
+        """Whether it was ended for a reason that no trial can have caused: its cluster shrank."""
+
+    @property
     def process_id(self) -> int | None:
         """Its process on its machine, or None."""
 

@@ -203,7 +203,7 @@ class WorkerPool:
         for message in link.receive():
             self._hear(worker, message)
         if worker.link is link and link.exit_code is not None:
-            self._replace(worker, link.exit_code, link.how_it_ended)
+            self._replace(worker, None if link.left else link.exit_code, link.how_it_ended)
 
     def _hear(self, worker: _Worker, message: Any) -> None:
         if isinstance(message, Report) and worker.job is not None:
@@ -236,9 +236,9 @@ class WorkerPool:
             worker.link.kill()
             self._restart(worker)
 
-    def _replace(self, worker: _Worker, exit_code: int, how: str) -> None:
-        """Puts a new process in the place of a lost one; its trial is cut off."""
-        if not worker.ready and worker.place in self._places:
+    def _replace(self, worker: _Worker, exit_code: int | None, how: str) -> None:
+        """Puts a new process in the place of a lost one; its trial is cut off, to run again."""
+        if not worker.ready and exit_code is not None and worker.place in self._places:
             self._starts_failed += 1
             if self._starts_failed >= STARTS:
                 raise SearchError(

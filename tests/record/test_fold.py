@@ -274,17 +274,17 @@ def test_kernels_that_die_of_a_trial_at_one_epoch_are_counted() -> None:
     assert journal.history[0].deaths == 2
 
 
-@pytest.mark.parametrize("innocent", ["progress", "paused", "closed"])
+@pytest.mark.parametrize("innocent", ["progress", "paused", "closed", "workers"])
 def test_a_kernel_that_ends_otherwise_is_no_fault_of_its_trial(innocent: str) -> None:
     journal = opened()
     start(journal)
-    open_session(journal)
+    open_session(journal, **({"workers": "processes"} if innocent == "workers" else {}))
     journal.append("trial_started", trial=0, attempt=2)
     if innocent == "progress":
         journal.append("epoch_ended", trial=0, epoch=1, logs={"loss": 1.0})
     elif innocent == "paused":
         journal.append("steered", action="pause", detail={})
-    else:
+    elif innocent == "closed":
         journal.append("search_closed", state="stopped", reason=None)
     open_session(journal)
     assert journal.history[0].deaths == 1

@@ -31,6 +31,7 @@ class SleepingLink:
     """One of them. It can be killed as a process can."""
 
     memory_bytes: int | None = None
+    left = False
 
     def __init__(self, epoch_s: float = 0.0, greeting: Any = None) -> None:
         self._ours, self._theirs = multiprocessing.Pipe()

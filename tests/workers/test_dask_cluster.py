@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ import pytest
 from distributed import Client, LocalCluster
 
 from benchmarks.soak import Soak, _check_journal
-from nas_nb.errors import SearchError
+from nas_nb.errors import NasWarning, SearchError
 from nas_nb.search import run
 from nas_nb.search.search import Search
-from nas_nb.workers import dask_cluster
+from nas_nb.workers import dask_cluster, dask_task
 from nas_nb.workers.control import SearchState
+from nas_nb.workers.dask_cluster import DaskWorkers
 from tests.search.tiny import LONG, tiny_data, tiny_search
-from tests.workers.test_local_process import build_of_a_cell, events, eventually
+from tests.workers.test_local_process import build_of_a_cell, events, eventually, parcel
 
 pytestmark = pytest.mark.timeout(900)  # a busy machine loads the libraries of a worker slowly
 
@@ -123,6 +125,38 @@ def finish(search: Search) -> None:
     _check_journal([json.loads(line) for line in lines], 2, soak)
     assert soak.broken == []
     assert np.isfinite(search.best.model().predict(search.data.x_test, verbose=0)).all()
+
+
+def test_a_scale_down_and_a_lost_scheduler_are_no_trials_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_task, "host_process", lambda *_: None)
+    with (
+        LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(2, timeout=300)
+        workers = DaskWorkers(client, replace(parcel(tmp_path, tiny_data()), versions={}))
+        links = {place: workers.start(0, place) for place in workers.places}
+        cluster.scale(1)
+        assert eventually(lambda: len(workers.places) == 1)
+        (gone,) = links.keys() - workers.places
+        assert not links[gone].receive()
+        assert (links[gone].exit_code, links[gone].left) == (255, True)
+        assert links[gone].how_it_ended == f"left with its Dask worker {gone}"
+        monkeypatch.setattr(client, "status", "connecting")
+        with pytest.warns(NasWarning, match=r"Dask's scheduler at .* does not answer: the search"):
+            assert not workers.places
+        assert workers.about.endswith(", which does not answer: the search waits for it")
+        (other,) = links.keys() - {gone}
+        assert not links[other].receive()
+        assert (links[other].exit_code, links[other].left) == (255, True)
+        refused = workers.start(0, other)
+        assert not refused.receive()
+        assert refused.left
+        monkeypatch.undo()
+        assert eventually(lambda: [*workers.places] == [other])
+        workers.close()
 
 
 def test_a_client_that_was_closed_is_refused(client: Client, tmp_path: Path) -> None:

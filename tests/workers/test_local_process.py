@@ -27,7 +27,7 @@ from nas_nb.workers.local_process import LocalProcesses, _script_left_out
 from nas_nb.workers.parcel import Parcel
 from tests.search.tiny import CHOICES, LONG, tiny_data, tiny_search
 
-_TIMES = ("time", "duration_s", "worker")
+_TIMES = ("time", "duration_s", "worker", "workers")
 
 
 def events(folder: Path) -> list[dict[str, Any]]:

@@ -119,6 +119,26 @@ def test_the_trial_of_a_lost_worker_runs_again_and_nothing_counts_twice(
     assert len(workers.links) == 3
 
 
+def test_a_trial_whose_workers_leave_in_order_runs_again_and_is_not_blamed(
+    employ: Employ, tmp_path: Path
+) -> None:
+    class Leaving(SleepingLink):
+        left = True
+
+    workers = employ(lambda _: Leaving(epoch_s=0.02))
+    search = tiny_search(tmp_path / "run", workers=1, max_trials=2, epochs=LONG).start()
+    for attempt in range(1, 6):
+        assert eventually(lambda at=attempt: [t.attempt for t in search.history] == [at])
+        assert eventually(lambda at=attempt: len(workers.links) == at)
+        workers.links[-1].kill()
+    assert eventually(lambda: search.history[0].attempt == 6 and search.history[0].epochs > 0)
+    assert search.history[0].deaths == 0
+    assert not any("exit_code" in event for event in events(search, "trial_ended"))
+    search.stop()
+    search.wait()
+    assert (search.state, statuses(search)) == (SearchState.STOPPED, ["stopped"])
+
+
 def test_a_trial_that_ends_three_workers_is_a_row_with_its_reason(
     employ: Employ, tmp_path: Path
 ) -> None:
