@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from nas_nb.evaluate.fit import fit_noted
 from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
 from nas_nb.record.files import write_whole
+from nas_nb.search.budget import LIMITS
 from nas_nb.search.objective import warn_of_training_rows
 from nas_nb.space.definition import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
@@ -69,7 +71,12 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             )
         self._saved_at = -SAVED_EVERY_S
         self._searching = self._ending = self._warned = False
-        super().__init__(oracle, hypermodel, *args, **kwargs)
+        try:
+            super().__init__(oracle, hypermodel, *args, **kwargs)
+        except ValueError as error:
+            if where := _belongs(kwargs):
+                raise SearchError(f"{error} {where}") from error
+            raise
         # KerasTuner's oracle calls its own `save` at each step of a trial: here it is the tuner
         # that decides when, since only it knows when the search ends. A worker's is the chief's.
         if not self._is_worker():
@@ -101,6 +108,11 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             *args: What `run_trial` is given.
             **kwargs: What `run_trial` is given.
         """
+        usual = type(self).run_trial in _NEED_HYPERMODEL and not has_own_fit(self.hypermodel)
+        if usual and (
+            where := _belongs(set(kwargs) - {*inspect.signature(keras.Model.fit).parameters})
+        ):
+            raise SearchError(f"Expected arguments of Keras's `fit`. {where}")
         self._searching = True
         try:
             super().search(*args, **kwargs)
@@ -211,6 +223,25 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
 
 # What KerasTuner's own classes and ours do with a trial, which begins with a model to build.
 _NEED_HYPERMODEL = (Tuner.run_trial, kt.Hyperband.run_trial)
+
+
+_OF_SEARCH = ("workers", *(limit.name for limit in LIMITS))
+
+
+def _belongs(given: Iterable[str]) -> str:
+    """Returns which of the arguments are `nas.Search`'s, or the tuner's own `search`'s, or ''."""
+    fits = inspect.signature(keras.Model.fit).parameters
+    places = {
+        "nas.Search, which takes the same function: nas.Search(build, data, {}=...)": _OF_SEARCH,
+        "the tuner's `search`: tuner.search(x, y, {}=...)": [
+            name for name in fits if name != "self"
+        ],
+    }
+    return " ".join(
+        f"Received: {', '.join(named)}, of {place.format(named[0])}."
+        for place, known in places.items()
+        if (named := [name for name in given if name in known])
+    )
 
 
 class TunerCallback(keras.callbacks.Callback):  # type: ignore[misc]

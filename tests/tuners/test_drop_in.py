@@ -14,7 +14,7 @@ import pytest
 
 import nas_nb
 from nas_nb import tuners
-from nas_nb.errors import NasWarning
+from nas_nb.errors import NasWarning, SearchError
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.tuners import Tuner
 
@@ -54,6 +54,30 @@ def proposals(tuner: kt.Tuner) -> list[dict[str, Any]]:
 
 def scores(tuner: kt.Tuner) -> dict[str, float]:
     return {trial.trial_id: trial.score for trial in tuner.oracle.trials.values()}
+
+
+@pytest.mark.parametrize("name", TUNERS)
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("workers", r"Unrecognized arguments \['workers'\].*nas\.Search\(build, data, workers="),
+        ("max_time", r"nas\.Search\(build, data, max_time="),
+        ("batch_size", r"tuner\.search\(x, y, batch_size="),
+        ("nonsense", r"Unrecognized arguments \['nonsense'\] for `BaseTuner.__init__\(\)`\.$"),
+    ],
+)
+def test_an_argument_that_belongs_elsewhere_says_where(
+    tmp_path: Path, name: str, argument: str, said: str
+):
+    with pytest.raises(ValueError, match=said):
+        make(nas_nb, name, tmp_path, **{argument: 2})
+
+
+def test_workers_are_no_argument_of_a_training_either(tmp_path: Path):
+    tuner = make(nas_nb, "RandomSearch", tmp_path)
+    with pytest.raises(SearchError, match=r"`fit`.*workers, of nas.Search"):
+        tuner.search(X, Y, validation_data=(X, Y), verbose=0, workers=2)
+    assert not tuner.oracle.trials
 
 
 @pytest.mark.parametrize("name", ["RandomSearch", "GridSearch", "BayesianOptimization"])

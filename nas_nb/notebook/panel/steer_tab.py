@@ -121,7 +121,8 @@ class RestrictSection(SteerSection):
         whole = self._domain.distinct.size
         left = rules.narrow(self._domain).distinct.size
         held = f" ({rules})" if rules else ""
-        text = f"{size_text(left)} of {_size(whole)} are left{held}." if rules else _all(whole)
+        of = "" if left == whole == math.inf else f" of {_size(whole)}"
+        text = f"{size_text(left)}{of} are left{held}." if rules else _all(whole)
         try:
             then = rules.added(self._rule()).narrow(self._domain).distinct.size
         except NasError as error:

@@ -17,6 +17,8 @@ from nas_nb.notebook.panel.steer_tab import (
 )
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.search.budget import Budget
+from nas_nb.space.domain import Domain
+from nas_nb.space.parameter import Parameter, ParameterKind
 from tests.notebook.fakes import DOMAIN, RUNNING, FakeSearch, add_trial, panel_context, tell
 
 
@@ -57,6 +59,17 @@ def test_a_rule_tells_what_it_would_leave_before_it_holds(search, context):
     assert "10,000 architectures of 20,000 are left (layer_1 without Dense)" in section._left.value
     assert "The rule would leave 2,000." in section._left.value
     assert not section.release.disabled
+
+
+def test_what_is_left_of_an_infinite_space_is_said_once(search, context):
+    section = RestrictSection(context)
+    rate = Parameter("rate", ParameterKind.FLOAT, low=0.1, high=0.9)
+    section._domain = Domain((*DOMAIN.parameters, rate))
+    tell(search.history, "steered", action="restrict", detail={"without": {"layer_1": ["Dense"]}})
+    paint(section)
+    assert "<p>infinitely many architectures are left (layer_1 without Dense)." in (
+        section._left.value
+    )
 
 
 @pytest.mark.parametrize(
