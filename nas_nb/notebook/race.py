@@ -168,7 +168,7 @@ class RaceView:
     """The widgets of a race, which stay when it is over."""
 
     def __init__(self, race: Race) -> None:
-        self._race, self._picture = race, race_picture(white=False)
+        self._race, self._picture = race, race_picture()
         self._handles: list[DisplayHandle] = []
         self._drawing = threading.RLock()  # a page may be heard in a thread of its own
         self.status, self._image, self._table = widgets.HTML(), widgets.HTML(), widgets.HTML()
@@ -217,7 +217,7 @@ class RaceView:
             self._table.value = summary_table(race)
 
 
-def race_picture(*, white: bool) -> Picture:
+def race_picture() -> Picture:
     """Returns the picture of a race: incumbents against trials, and against seconds."""
     trials = Plot("trials", race_info, draw_race, describe_race, "", marks=race_marks)
     time = trials._replace(
@@ -225,13 +225,12 @@ def race_picture(*, white: bool) -> Picture:
         describe=lambda _: "the same against seconds",
         marks=partial(race_marks, over="time"),
     )
-    return Picture(trials, time, height=3.6, margins={"top": 0.8}, white=white)
+    return Picture(trials, time, height=3.6, margins={"top": 0.8})
 
 
 def record(race: Race) -> dict[str, Any]:
     """Returns the record of a race as HTML, picture and text."""
-    picture = race_picture(white=True)
-    picture.draw(race)
+    picture = race_picture().printed(race)
     parts = [
         f"<p><strong>{html.escape(status_line(race))}</strong></p>",
         f"<p>{picture.html()}</p>",
@@ -250,8 +249,8 @@ class ComparisonView(Comparison):  # noqa: D101 - as documented below it
         return drawing.as_text(draw_race(race_info(self), ax, over))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        picture = Picture(Plot("trials", race_info, draw_race, describe_race, ""), white=True)
-        picture.draw(self)
+        plot = Plot("trials", race_info, draw_race, describe_race, "")
+        picture = Picture(plot).printed(self)
         body = f"<p>{picture.html()}</p>{self._repr_html_()}"
         return record_bundle(body, picture.png, repr(self))
 

@@ -216,7 +216,7 @@ class ReplayView:
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
-        self._picture = overview(white=True)
+        self._picture = overview()
         self._strip: DisplayHandle | None = None
         self._shown: DisplayHandle | None = None
         most, at = len(replay), len(replay.history.finished)
@@ -253,10 +253,10 @@ class ReplayView:
     def record(self) -> dict[str, Any]:
         """Returns the moment as HTML, picture and text."""
         replay = self._replay
-        self._picture.draw(PlotContext(replay.history, replay.domain))
+        picture = self._picture.printed(PlotContext(replay.history, replay.domain))
         table = tables.incumbent_table(replay.history)
-        page = record_html(replay, self._picture.html(), table)
-        return record_bundle(page, self._picture.png, replay.status())
+        page = record_html(replay, picture.html(), table)
+        return record_bundle(page, picture.png, replay.status())
 
     def end(self) -> None:
         """Takes the controls away: what stays needs no kernel."""

@@ -17,7 +17,7 @@ from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.diagram import diagram_image
 from nas_nb.notebook.plots.drawing import PlotContext
-from nas_nb.notebook.plots.figures import Picture, Printed, overview
+from nas_nb.notebook.plots.figures import Printed, overview
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
 from nas_nb.record.files import writing
@@ -39,8 +39,8 @@ class Report:
     """A search's record as it was when the report was made: HTML, a picture, and text."""
 
     def __init__(self, search: Search) -> None:
-        now, picture = Snapshot(search), overview(white=True)
-        picture.draw(PlotContext(now.history, now.space.domain))
+        now = Snapshot(search)
+        picture = overview().printed(PlotContext(now.history, now.space.domain))
         self.html = html_record(now, picture, wording.status_line(now))
         self.png = picture.png
         self.text = text_record(now, wording.status_line(now))
@@ -52,14 +52,14 @@ class Report:
         return printable(self.text)
 
 
-def saved_record(now: Snapshot, picture: Picture | Printed) -> dict[str, str]:
+def saved_record(now: Snapshot, picture: Printed) -> dict[str, str]:
     """Returns the record that is saved beside a panel: whoever reads it has no kernel."""
     status = wording.status_line(now, interrupted=now.state.live)
     html_text = html_record(now, picture, status)
     return record_bundle(html_text, picture.png, text_record(now, status))
 
 
-def html_record(now: Snapshot, picture: Picture | Printed, status: str) -> str:
+def html_record(now: Snapshot, picture: Printed, status: str) -> str:
     """Returns the record as plain HTML: no styles, scripts or links to anything outside."""
     history = now.history
     reopen = f"<p>Reopen: <code>{html.escape(reopen_line(now))}</code></p>"

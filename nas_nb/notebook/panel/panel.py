@@ -58,7 +58,7 @@ class Panel:
         self.chooser = TrialChooser(search, self.selection)
         self._pictures: dict[str, Any] = {}
         self._page: dict[str, Any] = {"width": WIDEST, "sharpness": 1.0, "dark": False}
-        self._record = overview(white=True)
+        self._record = overview()
         self._asked: list[Callable[[], None]] = []
         shown = (Drawings(search, self._page), self._pictures, self._page)
         context = PanelContext(search, self.selection, *shown, self._noticed)
@@ -173,10 +173,10 @@ class Panel:
                 handle.update(panel_bundle(self.widget) if seen else no_bundle(), raw=True)
 
     def _saved(self, now: Snapshot) -> dict[str, Any]:
-        printed = self.run.printed(now)
-        if printed is None:
-            self._record.draw(PlotContext(now.history, now.space.domain, live=now.state.live))
-        return saved_bundle(saved_record(now, printed or self._record))
+        if self.run.is_printable(now):
+            return saved_bundle(saved_record(now, self.run.picture.printed()))
+        context = PlotContext(now.history, now.space.domain, live=now.state.live)
+        return saved_bundle(saved_record(now, self._record.printed(context)))
 
     def _show_parts(self, now: Snapshot) -> None:
         """Shows the settings while *Settings* is pressed, and the tabs once there are trials."""

@@ -13,7 +13,7 @@ from nas_nb.explain.prediction import ENOUGH
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.panel.inputs import named, row, sides
 from nas_nb.notebook.plots.drawing import PlotContext
-from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, Printed, cost_names, overview
+from nas_nb.notebook.plots.figures import OVERVIEW, PLOTS, Picture, cost_names, overview
 from nas_nb.notebook.plots.pareto import FIDELITIES
 from nas_nb.notebook.plots.scores import OVER
 from nas_nb.notebook.report import summary_text
@@ -87,7 +87,7 @@ class RunTab(Tab):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)
-        self.picture = context.pictures[OVERVIEW] = overview(white=False)
+        self.picture = context.pictures[OVERVIEW] = overview()
         self.picture.fit(context.page["width"], context.page["sharpness"])
         self.over = widgets.Dropdown(options=OVER, **named("Horizontal axis", 200))
         self._best: int | None = None
@@ -121,9 +121,9 @@ class RunTab(Tab):
         self._incumbent.value, self._log.value = incumbent, log
         self.paint_diagram(now)
 
-    def printed(self, now: Snapshot) -> Printed | None:
-        """Returns the picture on white, if it is of this moment and shows all; it costs little."""
-        return self.picture.printed() if self._printable is now else None
+    def is_printable(self, now: Snapshot) -> bool:
+        """Whether the picture is of this moment, and shows all."""
+        return self._printable is now and self.picture.is_whole
 
     def _drawn_fidelities(self, now: Snapshot) -> str:
         if not _several_fidelities(now.history):

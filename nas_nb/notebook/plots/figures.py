@@ -147,7 +147,7 @@ _SHARPNESS = 1.5
 
 
 class Printed(NamedTuple):
-    """A picture as it was, on white."""
+    """A picture as it was, on white: for readers whose pages have any ground."""
 
     png: bytes
     alt: str
@@ -169,9 +169,8 @@ class Picture:
         width: float = _WIDTH,
         height: float = 3.4,
         margins: Mapping[str, float] | None = None,
-        white: bool = False,  # for readers whose pages have any ground; it has no marks
     ) -> None:
-        self._plots, self._white, self._below = plots, white, below
+        self._plots, self._below = plots, below
         self._name = "+".join(plot.name for plot in plots)
         self._zoomed: dict[int, tuple[Any, Any]] = {}
         self._brushed: dict[str, tuple[float, float]] = {}
@@ -191,13 +190,12 @@ class Picture:
         self._still: list[Any] = []  # what the ground of each Axes depends on
         self._html = ""
         self.alt = ""
-        self.png = b""
         self.theme(dark=False)
 
     def theme(self, *, dark: bool) -> None:
         """Gives it the colours of a light or a dark page; all is drawn anew."""
         self._dark = dark
-        self._figure.set_facecolor("white" if self._white else ground(dark=dark))
+        self._figure.set_facecolor(ground(dark=dark))
         for ax in self._axes:
             ax.clear()
             ax.set_facecolor("none")
@@ -243,8 +241,6 @@ class Picture:
             told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
         self._render()
-        pixels = np.asarray(self._canvas.buffer_rgba())
-        self.png = encoded(pixels[..., :3] if self._white else pixels)
         self._infos, self._shown, self._html = infos, infos, ""
 
     def zoom(self, box: Sequence[Sequence[float]] | None) -> None:
@@ -269,10 +265,20 @@ class Picture:
             elif name := plot.brush(info, sum(across) / 2):
                 self._brushed = {**self._brushed, name: up}
 
-    def printed(self) -> Printed | None:
-        """Returns what it shows, on white; None where that is a part, or for a dark page."""
-        if self._dark or self._zoomed or self._brushed or self._infos is None:
-            return None
+    @property
+    def is_whole(self) -> bool:
+        """Whether it shows all, and for a light page: then it can be printed as a record."""
+        return not (self._dark or self._zoomed or self._brushed or self._infos is None)
+
+    @property
+    def png(self) -> bytes:
+        """The latest drawing, on no ground."""
+        return encoded(np.asarray(self._canvas.buffer_rgba()))
+
+    def printed(self, context: Any = None) -> Printed:
+        """Returns it on white, without marks: what the context tells, or the latest drawing."""
+        if context is not None:
+            self.draw(context)
         drawn = Image.fromarray(np.asarray(self._canvas.buffer_rgba()))
         mixed = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
         return Printed(encoded(np.asarray(mixed)[..., :3]), self.alt, self._size)
@@ -280,11 +286,9 @@ class Picture:
     def html(self) -> str:
         """Returns the latest drawing as an `<img>` that carries its own data and its trials."""
         if not self._html:
-            more = ""
-            if not self._white:
-                marks = html.escape(json.dumps(self._marks(), separators=(",", ":")))
-                more = f' class="nas-plot{" nas-dark" * self._dark}" tabindex="0"'
-                more += f' data-chart="{html.escape(self._name)}" data-marks="{marks}"'
+            marks = html.escape(json.dumps(self._marks(), separators=(",", ":")))
+            more = f' class="nas-plot{" nas-dark" * self._dark}" tabindex="0"'
+            more += f' data-chart="{html.escape(self._name)}" data-marks="{marks}"'
             self._html = image(self.png, self.alt, *self._size, more)
         return self._html
 
@@ -322,8 +326,7 @@ class Picture:
         elif len(self._axes) > 1:
             cut = round(self._axes[1].bbox.x0 - (_BESIDE + _LABEL) * scale)
             columns = slice(cut, None) if place else slice(cut)
-        ground = np.multiply(self._figure.get_facecolor(), 255).astype(np.uint8)
-        pixels[rows, columns] = ground if self._white else 0
+        pixels[rows, columns] = 0
         as_text(ax)
         ax.draw(renderer)
 
@@ -379,8 +382,8 @@ OVERVIEW = f"{scores.SCORES.name}+{scores.CURVES.name}"
 """The name of the picture of what happens."""
 
 
-def overview(*, white: bool) -> Picture:
+def overview() -> Picture:
     """Returns the picture of what happens: scores above learning curves."""
-    look: dict[str, Any] = {"below": True, "ratios": (5, 4), "height": 5.6, "white": white}
     margins = {"left": 0.07, "bottom": 0.09, "top": 0.9, "hspace": 0.5}
-    return Picture(scores.SCORES, scores.CURVES, margins=margins, **look)
+    look: dict[str, Any] = {"below": True, "ratios": (5, 4), "height": 5.6, "margins": margins}
+    return Picture(scores.SCORES, scores.CURVES, **look)

@@ -165,14 +165,14 @@ def test_the_saved_picture_is_of_its_moment_and_whole_whatever_is_in_view(search
 
     search.state = SearchState.RUNNING
     assert "2 completed trials, best 0.6" in saved(0.6)
-    assert panel.run.printed(painter._shown) is not None
+    assert panel.run.is_printable(painter._shown)
     panel.selection.choose(0)
     assert "3 completed trials, best 0.7" in saved(0.7)
-    assert panel.run.printed(painter._shown) is None  # it shows what is selected
+    assert not panel.run.is_printable(painter._shown)  # it shows what is selected
     panel.selection.choose(None)
     panel.book.selected_index = 1
     assert "4 completed trials, best 0.8" in saved(0.8)
-    assert panel.run.printed(painter._shown) is None  # it is of an earlier moment
+    assert not panel.run.is_printable(painter._shown)  # it is of an earlier moment
 
 
 def test_without_a_running_search_a_click_paints_at_once(search, painter):
