@@ -43,7 +43,7 @@ from nas_nb.notebook.plots.drawing import (
 from nas_nb.notebook.plots.figures import Picture
 from nas_nb.record.trial_facts import number_text
 from nas_nb.search import race as search_race
-from nas_nb.search.race import incumbent_curve
+from nas_nb.search.race import incumbent_curve, leaders_text
 from nas_nb.search.runs import Comparison
 
 if TYPE_CHECKING:
@@ -265,15 +265,12 @@ def status_line(race: Race) -> str:
         text += f", now {running[0]} with seed {running[1]}"
     if race.interrupted:
         text += ", interrupted: `.run()` goes on"
-    ties = race.leaders
-    if not ties:
+    if not race.leaders:
         return f"{text}."
-    rows: dict[Any, Any] = race.summary().to_dict("index")
-    best = rows[ties[0]]
+    best = race.summary().iloc[0]
     error = 0.0 if math.isnan(best["standard_error"]) else best["standard_error"]
-    near = f"; can't be told from it: {', '.join(ties[1:])}" if len(ties) > 1 else ""
     mean = number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
-    return f"{text}. Best mean {race.objective}: {ties[0]}, {mean}{near}."
+    return f"{text}. Best mean {race.objective}: {leaders_text(race)}, {mean}."
 
 
 def summary_table(race: Race) -> str:

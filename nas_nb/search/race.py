@@ -165,9 +165,8 @@ class Race:
         state = f"interrupted, {left} of {len(self.race_runs)} searches not begun: `.run()` goes on"
         head = f"Race of {len(self.labels)} strategies, {len(self.seeds)} seeds, {self.objective}"
         table = self.summary().to_string(float_format="{:.4g}".format)
-        first, *rest = self.leaders or ("",)
-        ties = f"\n{first} can't be told from {', '.join(rest)}." if rest else ""
-        return printable(f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{ties}")
+        best = f"\nBest: {leaders_text(self)}." if len(self.leaders) > 1 else ""
+        return printable(f"{head}{f' ({state})' if self.interrupted else ''}\n{table}{best}")
 
 
 def label_strategies(
@@ -310,6 +309,15 @@ def race_leaders(histories: Histories, direction: str) -> tuple[str, ...]:
     rows = list(zip(table["mean"], table["standard_error"], table["seeds"], strict=True))
     near = [abs(row[0] - rows[0][0]) <= _noise_of_means(rows[0], row) for row in rows]
     return tuple(str(label) for label, is_near in zip(table.index, near, strict=True) if is_near)
+
+
+def leaders_text(race: Race) -> str:
+    """Returns who leads: a tie is called one, and so is what can't be told from it."""
+    means = race.summary()["mean"]
+    tied = [label for label in race.leaders if means[label] == means.iloc[0]]
+    near = [label for label in race.leaders if label not in tied]
+    told = f"a tie of {' and '.join(tied)}" if len(tied) > 1 else tied[0]
+    return f"{told} (can't be told from {', '.join(near)})" if near else told
 
 
 def _noise_of_means(*rows: tuple[float, float, int]) -> float:

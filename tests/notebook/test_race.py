@@ -164,6 +164,4 @@ def test_names_of_strategies_are_escaped(tmp_path):
 def test_a_tie_is_called_a_tie(tmp_path):
     given = {"strategies": ["random", "grid"], "seeds": 2, "max_trials": 2}
     tie = race(chain(), table=lambda values: 0.9861, directory=tmp_path, **given)
-    assert status_line(tie).endswith(
-        "Best mean score: random, 0.9861; can't be told from it: grid."
-    )
+    assert status_line(tie).endswith("Best mean score: a tie of random and grid, 0.9861.")

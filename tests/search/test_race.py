@@ -248,12 +248,13 @@ def test_no_strategy_wins_a_tie_and_the_order_of_its_seeds_decides_none(tmp_path
     assert (race.winner, race.leaders) == (None, ())
     race.run()
     assert (race.winner, race.leaders) == (None, ("random", "local_search"))
-    assert repr(race).endswith("random can't be told from local_search.")
+    assert repr(race).endswith("Best: a tie of random and local_search.")
 
 
 def test_a_winner_is_better_by_more_than_noise_and_one_seed_tells_no_noise(tmp_path: Path):
     near = scored_race(tmp_path / "near", 0.90, 0.91, 0.92, 0.94, 0.94, 0.95).run()
     assert (near.winner, near.leaders) == (None, ("local_search", "random"))
+    assert repr(near).endswith("Best: local_search (can't be told from random).")
     far = scored_race(tmp_path / "far", 0.50, 0.91, 0.52, 0.93, 0.54, 0.95).run()
     assert (far.winner, far.leaders) == ("local_search", ("local_search",))
     less = scored_race(tmp_path / "less", 0.50, 0.91, 0.52, 0.93, direction="min").run()
