@@ -216,10 +216,11 @@ def _connected(workers: Client | str, timeout_s: float) -> Client:
     if isinstance(workers, str):
         try:
             return distributed.Client(workers, timeout=timeout_s, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # keys or a protocol that is missing: Dask raises what it likes
             raise SearchError(
-                f"Expected the address of a Dask scheduler. Received: workers={shown(workers)}, "
-                f"where nobody answers ({reason_of(error)}). Start one there, {_KERNEL_INSTEAD}"
+                "Expected the address of a Dask scheduler that answers. Received: "
+                f"workers={shown(workers)}: {reason_of(error)}. Start one there, give a client "
+                f"that has its keys, {_KERNEL_INSTEAD}"
             ) from error
     if workers.asynchronous or workers.status != "running":
         what = "an asynchronous one" if workers.asynchronous else f"one that is {workers.status}"

@@ -166,12 +166,13 @@ def test_a_client_that_was_closed_is_refused(client: Client, tmp_path: Path) -> 
     assert not (tmp_path / "run").exists()
 
 
-def test_an_address_where_nobody_answers_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "tcp://", "ucx://x"])
+def test_an_address_where_nobody_can_be_asked_is_refused(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "ANSWERS_S", 0.5)
-    search = tiny_search(tmp_path / "run", workers="tcp://127.0.0.1:9")
-    with pytest.raises(SearchError, match=r"workers='tcp://127.0.0.1:9', where nobody answers"):
+    search = tiny_search(tmp_path / "run", workers=address)
+    with pytest.raises(SearchError, match=rf"scheduler that answers. Received: workers='{address}"):
         search.start()
     assert not (tmp_path / "run").exists()
 
