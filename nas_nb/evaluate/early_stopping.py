@@ -8,6 +8,8 @@ from math import erf, sqrt
 import numpy as np
 import numpy.typing as npt
 
+from nas_nb.record.trial import sign_of
+
 
 def is_plateau(
     curve: Sequence[float], patience: int, *, direction: str, min_delta: float = 0.0
@@ -24,7 +26,8 @@ def is_plateau(
 
 
 def _improves(value: float, best: float, direction: str, min_delta: float) -> bool:
-    return value - min_delta > best if direction == "max" else value + min_delta < best
+    sign = sign_of(direction)
+    return sign * value - min_delta > sign * best
 
 
 LEAST_CHANCE = 0.01
@@ -58,7 +61,7 @@ def chance_to_reach(
     # form, for each alpha of a grid, weighted by its likelihood. Late epochs count more than early
     # ones; the noise has a prior: a hundredth of the curve's range, as if it had been seen in
     # three epochs.
-    sign = 1.0 if direction == "max" else -1.0
+    sign = sign_of(direction)
     values = sign * np.asarray(curve, float)
     wanted = sign * target
     if values.max() >= wanted:

@@ -66,9 +66,8 @@ def one_change_neighbours(history: History, domain: Domain) -> tuple[Neighbour, 
     best = winner_of(history)
     if not domain.contains(best.values):
         return ()
-    sign = 1.0 if history.direction == "max" else -1.0
     around = [_neighbour(best, point) for point in domain.neighbours(best.values)[:MOST]]
-    known = [_measured(history, best, one, sign) for one in around]
+    known = [_measured(history, best, one, history.sign) for one in around]
     open_ones = [one for one in known if not one.is_measured]
     trials = comparable_trials(history, domain)
     if open_ones and len(trials) >= ENOUGH:
@@ -76,7 +75,7 @@ def one_change_neighbours(history: History, domain: Domain) -> tuple[Neighbour, 
             model = ScoreModel(domain, trials, fenced_scores(trials, history.direction))
             scores, deviations = model.predict([one.values for one in open_ones])
         open_ones = [
-            replace(one, score=s, gain=sign * (s - (best.score or 0.0)), deviation=d)
+            replace(one, score=s, gain=history.sign * (s - (best.score or 0.0)), deviation=d)
             for one, s, d in zip(open_ones, scores.tolist(), deviations.tolist(), strict=True)
         ]
     return _sorted([*(one for one in known if one.is_measured), *open_ones])
@@ -107,13 +106,12 @@ def ablate(
     repeats = Repeats(search, max_time)
     around = list(one_change_neighbours(search.history, search.space.domain))
     queue = _in_turns([one for one in around if not one.is_measured])
-    sign = 1.0 if search.direction == "max" else -1.0
     for done, one in enumerate(queue, start=1):
         if repeats.is_over:
             break
         score = repeats.score(one.values, best.seed or 0, best.fidelity)
         if score is not None:
-            gain = sign * (score - (best.score or 0.0))
+            gain = search.history.sign * (score - (best.score or 0.0))
             found = replace(one, score=score, gain=gain, deviation=None, ablated=True)
             around[around.index(one)] = found
         on_training(done, len(queue))

@@ -53,7 +53,6 @@ def measure_proxies(search: Search, most: int, on_candidate: OnCandidate) -> Pro
     # A fair part of every class: arrays of the user's may be sorted by it.
     rows = np.sort(nested_order(data, search.seed)[:BATCH])
     x, y = data.x_train[rows], data.y_train[rows]
-    sign = 1.0 if search.direction == "max" else -1.0
     scores: list[dict[str, ProxyScore]] = []
     for trial in trials:
         with seeded(trial.seed or 0):
@@ -62,7 +61,7 @@ def measure_proxies(search: Search, most: int, on_candidate: OnCandidate) -> Pro
                 model(x[:1])
         scores.append(score_all(model, x, y))
         on_candidate(len(scores), len(trials))
-    outcomes = [sign * (trial.score or 0.0) for trial in trials]
+    outcomes = [search.history.sign * (trial.score or 0.0) for trial in trials]
     return ProxyRanks(search.name, search.objective, len(trials), rank_proxies(scores, outcomes))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
+from nas_nb.record.trial import sign_of
 from nas_nb.record.trial_facts import noise, number_text
 from nas_nb.search.budget import parse_duration
 
@@ -195,7 +196,7 @@ def _compared(
     objective: str, direction: str, trials: Sequence[Trial], scores: np.ndarray
 ) -> Confirmation:
     """Returns the comparison; `scores` has a row a seed and a column a trial."""
-    sign, count = (1.0 if direction == "max" else -1.0), len(scores)
+    sign, count = sign_of(direction), len(scores)
     means = scores.mean(0)
     order = np.argsort(-sign * means, kind="stable")
     found = []

@@ -159,6 +159,11 @@ class History:
         return self._state.direction
 
     @property
+    def sign(self) -> float:
+        """1.0 where a greater score is better, and -1.0 where a smaller one is."""
+        return self._state.sign
+
+    @property
     def minimised(self) -> tuple[str, ...]:
         """The costs that a search of several objectives minimises beside the score."""
         told = (self.opened[-1].get("minimised") if self.opened else None) or ()

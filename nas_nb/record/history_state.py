@@ -22,6 +22,7 @@ from nas_nb.record.trial import (
     freeze,
     interned,
     plain_values,
+    sign_of,
     values_digest,
     values_key,
 )
@@ -42,6 +43,7 @@ class HistoryState:
     def __init__(self) -> None:
         self.objective = "score"
         self.direction = "max"
+        self.sign = 1.0
         self.seed = 0
         self.drafts: list[TrialDraft] = []
         self.changed: set[int] = set()
@@ -91,12 +93,12 @@ class HistoryState:
         first, second = comparable_score(a), comparable_score(b)
         if first is None or second is None:
             return first is not None
-        return first > second if self.direction == "max" else first < second
+        return self.sign * first > self.sign * second
 
     def rank(self, trial: Trial) -> tuple[float, float, int]:
         """Sorts trials the best first: by score, then the smaller model, then the earlier one."""
         score = comparable_score(trial.score)
-        loss = math.inf if score is None else -score if self.direction == "max" else score
+        loss = math.inf if score is None else -self.sign * score
         return loss, trial.costs.get("params", math.inf), trial.number
 
     @property
@@ -123,6 +125,7 @@ class HistoryState:
         self.paused = False
         self._cut_off()
         self.objective, self.direction = event["objective"], event["direction"]
+        self.sign = sign_of(self.direction)
         self.seed = event["seed"]
         self.failures = (0, None)
         self.opened.append(freeze(event))

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from nas_nb.errors import JournalError, is_number, nearest
-from nas_nb.record.trial import EMPTY
+from nas_nb.record.trial import EMPTY, sign_of
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Trial
@@ -119,7 +119,7 @@ class ParetoFront:
         if not self._entered:
             return ()
         named = zip(self.objectives, self.reference.values(), strict=True)
-        reference = self._scaled([self._sign * x if name == SCORE else x for name, x in named])
+        reference = self._scaled([-sign_of(self.direction) * x if name == SCORE else x for name, x in named])
         grown = hypervolumes(self._scaled_all, reference)
         numbers = (trial.number for trial, _ in self._entered)
         return tuple(zip(numbers, grown, strict=True))
@@ -129,14 +129,10 @@ class ParetoFront:
         """The hypervolume now."""
         return self.volumes[-1][1] if self.volumes else 0.0
 
-    @property
-    def _sign(self) -> float:
-        return -1.0 if self.direction == "max" else 1.0
-
     @cached_property
     def _entered(self) -> list[tuple[Trial, Point]]:
         """The trials that have all objectives, with these: less is better."""
-        sign = self._sign
+        sign = -sign_of(self.direction)
         columns = [
             [None if trial.score is None else sign * trial.score for trial in self.completed]
             if name == SCORE

@@ -266,6 +266,11 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Value]:
     return result
 
 
+def sign_of(direction: str) -> float:
+    """Returns what makes the greater of two scores the better one."""
+    return 1.0 if direction == "max" else -1.0
+
+
 def changed_values(
     before: Mapping[str, V], now: Mapping[str, V]
 ) -> dict[str, tuple[V | None, V | None]]:

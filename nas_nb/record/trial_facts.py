@@ -148,12 +148,11 @@ def ancestry(history: History, trial: Trial) -> tuple[LineageStep, ...]:
     line = [trial]
     while (before := (*line[-1].ancestors, line[-1].parent)[0]) is not None:
         line.append(history[before])
-    sign = 1.0 if history.direction == "max" else -1.0
     steps: list[LineageStep] = []
     last: Trial | None = None
     for one in reversed(line):
         known = last is not None and last.score is not None and one.score is not None
-        gain = sign * ((one.score or 0.0) - (last.score or 0.0)) if known and last else None
+        gain = history.sign * ((one.score or 0.0) - (last.score or 0.0)) if known and last else None
         steps.append(
             LineageStep(one, changed_values(last.values if last else {}, one.values), gain)
         )

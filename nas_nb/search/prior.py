@@ -76,9 +76,9 @@ def as_prior(given: Any, history: History, opening: Mapping[str, Any]) -> Prior:
         raise SearchError(
             f"Expected a prior with completed trials. Received: {folder}, which has none."
         )
-    first, sign = found.opened[0], 1.0 if found.direction == "max" else -1.0
+    first = found.opened[0]
     full = [t for t in found.completed if t.fidelity.get("epochs") in (None, found.full_epochs)]
-    prior = Prior(folder, first, tuple(select_informative(full or found.completed, sign, MOST)))
+    prior = Prior(folder, first, tuple(select_informative(full or found.completed, found.sign, MOST)))
     _check(prior, found.opened[-1], opening)
     _check_began(prior, history)
     if not history.prior:
@@ -163,9 +163,8 @@ def first_of_prior(history: History, strategy: Strategy) -> Candidate | None:
     """Returns the best architecture of the prior where a search begins with it."""
     if history.trials or not strategy.uses_prior(history):
         return None
-    sign = -1.0 if history.direction == "max" else 1.0
     inside = [trial for trial in history.prior if strategy.domain.contains(trial.values)]
-    best = min(inside, key=lambda trial: sign * (trial.score or 0.0), default=None)
+    best = max(inside, key=lambda trial: history.sign * (trial.score or 0.0), default=None)
     return None if best is None else Candidate(best.values, "best of the prior")
 
 

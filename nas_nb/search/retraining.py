@@ -17,7 +17,7 @@ from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history_state import comparable_score
-from nas_nb.record.trial import TrialStatus, freeze
+from nas_nb.record.trial import TrialStatus, freeze, sign_of
 from nas_nb.workers.checkpoints import NOT_KEPT, write_weights
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _BestEpoch:
         self.weights: list[np.ndarray] | None = None
         self._model = model
         self._name = str(objective.name)
-        self._sign = 1 if objective.direction == "max" else -1
+        self._sign = sign_of(objective.direction)
         self._scored = scored
 
     def __call__(self, epoch: int, logs: Mapping[str, float], duration_s: float) -> None:

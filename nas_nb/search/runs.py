@@ -14,6 +14,7 @@ import pandas as pd
 from nas_nb.errors import JournalError, SearchError, nearest
 from nas_nb.record.files import leads_out
 from nas_nb.record.journal import JOURNAL_FILE
+from nas_nb.record.trial import sign_of
 from nas_nb.record.trial_facts import noise, score_error
 from nas_nb.search.budget import Budget, limit_arguments
 from nas_nb.search.folder import is_locked, named_folder, read_history
@@ -55,11 +56,11 @@ class Comparison:
     def labels(self) -> tuple[str, ...]:
         """The names of the searches, the one of the best score first."""
         known = {name: h.incumbent for (name, _), h in self.histories.items()}
-        sign = -1.0 if self.direction == "max" else 1.0
 
         def loss(name: str) -> float:
             best = known[name]
-            return math.inf if best is None or best.score is None else sign * best.score
+            score = None if best is None else best.score
+            return math.inf if score is None else -sign_of(self.direction) * score
 
         return tuple(sorted(known, key=loss))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 import numpy as np
 
 from nas_nb.errors import LARGEST, SpaceError, StrategyError, check_whole, nearest, shown
-from nas_nb.record.trial import plain
+from nas_nb.record.trial import plain, sign_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -491,5 +491,4 @@ def liars(history: History, domain: Domain, trials: Sequence[Trial]) -> list[Tri
 
 def best_of(trials: Sequence[Trial], count: int, direction: str) -> list[Trial]:
     """Returns the best trials, the best first, and of equals the earlier ones: top_k."""
-    sign = -1.0 if direction == "max" else 1.0
-    return sorted(trials, key=lambda trial: sign * (trial.score or 0.0))[:count]
+    return sorted(trials, key=lambda trial: -sign_of(direction) * (trial.score or 0.0))[:count]

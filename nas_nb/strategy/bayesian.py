@@ -126,6 +126,5 @@ def best_and_recent(history: History) -> tuple[Trial, ...]:
     """Returns up to 100 completed trials: the last 50, and the best 50 of the 950 before them."""
     window = history.completed[-_WINDOW:]
     older, recent = window[:-_RECENT], window[-_RECENT:]
-    sign = -1.0 if history.direction == "max" else 1.0
-    best = sorted(older, key=lambda trial: sign * (trial.score or 0.0))[:_BEST]
+    best = sorted(older, key=lambda trial: -history.sign * (trial.score or 0.0))[:_BEST]
     return (*sorted(best, key=lambda trial: trial.number), *recent)

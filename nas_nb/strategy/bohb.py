@@ -94,15 +94,14 @@ class Bohb(Hyperband):
         budgets: dict[int, list[Trial]] = defaultdict(list)
         for trial in history.completed:
             budgets[granted(trial, full)].append(trial)
-        sign = 1.0 if history.direction == "max" else -1.0
         for _, trials in sorted(budgets.items(), reverse=True):
             known = [
                 t
-                for t in select_informative(trials, sign, _WINDOW)
+                for t in select_informative(trials, history.sign, _WINDOW)
                 if self.domain.contains(t.values)
             ]
             if len(known) >= enough:
-                return sorted(known, key=lambda trial: -sign * (trial.score or 0.0))
+                return sorted(known, key=lambda trial: -history.sign * (trial.score or 0.0))
         return []
 
 

@@ -79,8 +79,7 @@ class Evolution(Strategy):
         # While |sample| < S: candidate <- random element from population, where it stays.
         drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]
         # Parent <- highest-accuracy model in sample.
-        sign = 1.0 if history.direction == "max" else -1.0
-        parent = max(drawn, key=lambda trial: sign * (trial.score or 0.0))
+        parent = max(drawn, key=lambda trial: history.sign * (trial.score or 0.0))
         # Child.arch <- MUTATE(parent.arch).
         # The paper may train an architecture twice; we never do.
         child = new_mutant(self.domain, parent.values, history, rng, ancestors=(parent.number,))

@@ -106,12 +106,12 @@ class Nsga2(Strategy):
 
     def _fittest(self, trials: Sequence[Trial], history: History) -> list[Trial]:
         """The N first by non-domination and crowding, the fittest first."""
-        sign, names = -1.0 if history.direction == "max" else 1.0, self._costs(history)
+        names = self._costs(history)
         # A cost that isn't known is the same for all, so that only the score counts.
         costs = [[t.costs.get(name, math.inf) for name in names] for t in trials]
         points = np.array(
             [
-                [sign * (t.score or 0.0), *(x if math.isfinite(x) else _DEAR for x in own)]
+                [-history.sign * (t.score or 0.0), *(x if math.isfinite(x) else _DEAR for x in own)]
                 for t, own in zip(trials, costs, strict=True)
             ]
         )

@@ -173,8 +173,7 @@ def told_trials(
     translation: Translation, history: History, window: int, cost: str | None = None
 ) -> list[Any]:
     """Returns what the history holds as Optuna's trials, by number."""
-    sign = 1.0 if history.direction == "max" else -1.0
-    chosen = select_informative(history.completed, sign, window)
+    chosen = select_informative(history.completed, history.sign, window)
     chosen += liars(history, translation.domain, chosen)
     told = []
     for trial in sorted(chosen, key=lambda trial: trial.number):

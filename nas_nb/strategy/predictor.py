@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nas_nb.record.pareto import ParetoFront
+from nas_nb.record.trial import sign_of
 from nas_nb.strategy.base import (
     Candidate,
     Proposal,
@@ -292,10 +293,9 @@ class PredictorState:
 
     def predicted(self, history: History, points: Sequence[Values]) -> tuple[Vector, Vector, float]:
         """Returns mean and deviation of points' scores, and the best score; larger is better."""
-        sign = 1.0 if history.direction == "max" else -1.0
         with single_blas_thread():
             best, lies = self.best(history), liars(history, self.domain, history.completed)
-            model = self._learner.learn(history.finished, best, sign, lies)
+            model = self._learner.learn(history.finished, best, history.sign, lies)
             return *model.predict(points), model.best
 
     def front(self, history: History) -> list[Trial]:
@@ -376,7 +376,7 @@ class TopTrials:
         """Returns the best completed trials, the best first, and of equals the earlier ones."""
         if not trials:
             return []
-        sign = -1.0 if direction == "max" else 1.0
+        sign = -sign_of(direction)
         seen = self._seen.get(trials[0].number)
         if seen is None or sign != seen.sign or not is_continuation(trials, seen.trials):
             seen = self._seen[trials[0].number] = _Seen(sign)

@@ -65,9 +65,8 @@ class Reinforce(Strategy):
 
     def _trained(self, history: History) -> Policy:
         """Replays the gradient steps of the last trials, from a policy that prefers nothing."""
-        sign = 1.0 if history.direction == "max" else -1.0
         trials = history.completed[-_WINDOW:]
-        rewards = sign * np.array([trial.score for trial in trials], dtype=np.float64)
+        rewards = history.sign * np.array([trial.score for trial in trials], dtype=np.float64)
         rewards /= float(np.abs(rewards).max()) or 1.0  # so that no square overflows
         scale = float(rewards.std()) or 1.0
         policy = Policy.uniform(self.domain)

@@ -126,7 +126,7 @@ class OneShot(SupernetStrategy):
 
         if trained.stopped:
             return
-        sign = 1.0 if journal.history.direction == "max" else -1.0
+        sign = journal.history.sign
         scored = score_pool(self.domain, score, self.pool, sign, np.random.default_rng([seed, 1]))
         if scored is not None:
             detail = {"options": self.options, "objective": objective, "candidates": scored}
@@ -138,8 +138,7 @@ class OneShot(SupernetStrategy):
         if scored is None:
             raise self.unprepared("ranks candidates with a supernet")
         # The architecture of the highest validation accuracy with inherited weights, then the next.
-        sign = 1.0 if history.direction == "max" else -1.0
-        for values, _ in sorted(scored, key=lambda pair: -sign * pair[1]):
+        for values, _ in sorted(scored, key=lambda pair: -history.sign * pair[1]):
             if self.domain.contains(values) and not history.has_tried(values):
                 return Candidate(self.domain.canonical(values), "predicted")
         return sample_new(self.domain, history, rng)
