@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,14 @@ def pytest_runtest_makereport(call: pytest.CallInfo[Any]) -> None:
         with suppress(Exception):  # the test's own failure is what is told
             running.stop()
             running.wait(60)
+
+
+@pytest.fixture
+def fresh_garbage() -> Iterator[None]:
+    """Lets the collector look at nothing but what the test makes: the rest takes it seconds."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

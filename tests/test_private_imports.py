@@ -90,6 +90,7 @@ def test_a_split_leaves_the_last_rows_for_validation() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
+@pytest.mark.usefixtures("fresh_garbage")
 def test_an_oracle_can_be_forgotten(tmp_path: Path) -> None:
     oracle = kt.oracles.RandomSearchOracle("loss", max_trials=1)
     oracle._set_project_dir(tmp_path, "p")

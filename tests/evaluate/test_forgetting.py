@@ -34,6 +34,7 @@ def own_layer() -> keras.Model:
 
 
 @pytest.mark.parametrize("train", [fit, keras_fit])
+@pytest.mark.usefixtures("fresh_garbage")
 def test_the_graphs_of_a_model_that_shares_none_go_with_it(train: Any) -> None:
     before = graphs()
     train(own_layer(), X, Y, epochs=1, validation_data=(X, Y), verbose=0)

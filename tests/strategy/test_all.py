@@ -302,6 +302,7 @@ def test_a_stock_tuner_goes_on_where_it_was_cut_off(name: str, tmp_path: Path) -
 
 
 @everyone
+@pytest.mark.usefixtures("fresh_garbage")
 def test_a_closed_oracle_is_forgotten(name: str) -> None:
     seen = driven(strategy(name, "twelve"), MAXIMISE, 2, seed=0)
     run(seen)

@@ -45,6 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int
 
 
 @pytest.mark.parametrize("part", range(SAMPLE))
+@pytest.mark.usefixtures("fresh_garbage")
 def test_a_search_that_is_killed_at_a_call_goes_on_as_if_it_had_not_been(
     tmp_path: Path, whole: tuple[dict[str, Any], int], part: int
 ) -> None:
