@@ -24,7 +24,7 @@ from nas_nb.data.dataset import Data
 from nas_nb.errors import MeasureError
 from nas_nb.evaluate.fidelity import nested_order
 from nas_nb.evaluate.global_state import seeded, trial_seed
-from nas_nb.evaluate.proxy_scores import PROXIES, ProxyScore, chance_tau, rank_proxies
+from nas_nb.explain.proxy_ranking import PROXIES, ProxyScore, chance_tau, rank_proxies
 
 DENSE = {
     "layers": ["Dense"],

@@ -19,7 +19,7 @@ import numpy as np
 
 from nas_nb.errors import SpaceError
 from nas_nb.space.search_space import Architecture, SearchSpace
-from nas_nb.spaces import nasbench101_counting
+from nas_nb.spaces import nasbench101_net
 from tests.spaces.test_all import SPACES
 
 PUBLISHED: dict[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ def spaces() -> dict[str, SearchSpace]:
 
 def times(space: SearchSpace, samples: int) -> dict[str, float]:
     """Returns the milliseconds that each question takes at the most."""
-    nasbench101_counting.count_distinct.cache_clear()
+    nasbench101_net.count_distinct.cache_clear()
     rng = np.random.default_rng(0)
     found = {
         "size": took(lambda: space.size),

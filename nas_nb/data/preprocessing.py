@@ -276,12 +276,8 @@ def is_missing(value: object) -> bool:
 
 
 def frame_columns(frame: Any, *, learn: bool = True) -> dict[str, Array]:
-    """Returns columns by name: numbers with NaN for gaps, or categories with None for gaps.
-
-    Args:
-        frame: A pandas data frame.
-        learn: Whether a table is to be learned from it, so that text is judged, too.
-    """
+    """Returns columns by name: numbers with NaN for gaps, or categories with None for gaps."""
+    # Text is judged, too, where a table is to be learned from the frame.
     pairs = [(str(name), values) for name, values in frame.items()]
     names = [name for name, _ in pairs]
     for name in names:

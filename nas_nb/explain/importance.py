@@ -1,23 +1,115 @@
-"""Which choices the scores depend on: omega squared, the effect of each value, pairs."""
+"""Which choices the scores depend on: omega squared, effects, pairs, and a model of the scores."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nas_nb.errors import SearchError
-from nas_nb.explain.prediction import ENOUGH, ScoreModel, comparable_trials, fenced_scores
+from nas_nb.space.encoding import feature_rows
 from nas_nb.strategy.base import single_blas_thread
+from nas_nb.strategy.gaussian_process import Points, Posterior, condition, fit
+from nas_nb.strategy.surrogate import PointEncoder
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
-    from nas_nb.record.trial import Trial, Value
+    from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.space.domain import Domain
 
+
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+LATEST = 250
+"""No more trials than these are looked at."""
+ENOUGH = 25
+"""With fewer trials nothing is said about choices."""
+_FENCE = 3.0
+_FOLDS = 5
+_FITTED_ON = 100
+
+
+def comparable_trials(history: History, domain: Domain) -> list[Trial]:
+    """Returns the latest completed trials of one fidelity: the full one, or the most frequent."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in history.completed:
+        known = trial.score is not None and math.isfinite(trial.score)
+        if known and domain.contains(trial.values):
+            groups.setdefault(repr(sorted(trial.fidelity.items())), []).append(trial)
+    full = groups.get("[]", [])
+    most = full if len(full) >= ENOUGH else max(groups.values(), key=len, default=full)
+    return most[-LATEST:]
+
+
+def fenced_scores(trials: Sequence[Trial], direction: str) -> Vector:
+    """Returns the scores; bad ones beyond the outer fence (Tukey 1977, 3 IQR) stand on it."""
+    scores = np.array([trial.score for trial in trials], dtype=float)
+    if not len(scores):
+        return scores
+    low, high = np.quantile(scores, [0.25, 0.75])
+    reach = _FENCE * (high - low)
+    if reach == 0:
+        return scores
+    fenced: Vector = (
+        np.maximum(scores, low - reach) if direction == "max" else np.minimum(scores, high + reach)
+    )
+    return fenced
+
+
+class ScoreModel:
+    """A Gaussian process fitted to scores (Rasmussen & Williams 2006), as in `predictor`."""
+
+    def __init__(self, domain: Domain, trials: Sequence[Trial], scores: Vector) -> None:
+        self._encoder, self._domain = PointEncoder(domain), domain
+        self._centre, self._scale = float(scores.mean()), float(scores.std()) or 1.0
+        values = [domain.canonical(trial.values) for trial in trials]
+        facts = feature_rows(domain, values)
+        self._facts = facts.mean(0), np.where(facts.std(0) > 0, facts.std(0), 1.0)
+        self._seen, self._scores = self._points(values), (scores - self._centre) / self._scale
+        self._posterior = _fitted(self._seen, self._scores)
+
+    def predict(self, points: Sequence[Values]) -> tuple[Vector, Vector]:
+        """Returns the predicted score of each point, and its standard deviation."""
+        mean, deviation = self._posterior.predict(self._points(points))
+        noise = self._posterior.covariance.noise
+        return (
+            self._centre + self._scale * mean,
+            self._scale * np.sqrt(deviation**2 + noise),
+        )
+
+    def explained(self) -> float:
+        """Returns the cross-validated R²: the share of variance it predicts on unseen trials."""
+        scores, count = self._scores, len(self._scores)
+        if count < _FOLDS or scores.std() == 0:
+            return 0.0
+        folds = np.random.default_rng(0).permutation(count) % _FOLDS
+        missed = against = 0.0
+        for fold in range(_FOLDS):
+            seen, held = folds != fold, folds == fold
+            posterior = _fitted(_part(self._seen, seen), scores[seen])
+            guesses, _ = posterior.predict(_part(self._seen, held))
+            missed += float(((guesses - scores[held]) ** 2).sum())
+            against += float(((scores[seen].mean() - scores[held]) ** 2).sum())
+        return 1 - missed / against
+
+    def _points(self, values: Sequence[Values]) -> Points:
+        rows, facts = self._encoder.code(values)
+        centre, spread = self._facts
+        return Points(rows, self._encoder.encoding.blocks, (facts - centre) / spread)
+
+
+def _fitted(seen: Points, scores: Vector) -> Posterior:
+    few = slice(-_FITTED_ON, None)
+    return condition(fit(_part(seen, few), scores[few]), seen, scores)
+
+
+def _part(points: Points, rows: slice | np.ndarray) -> Points:
+    return Points(points.rows[rows], points.blocks, points.features[rows])
+
+
 Groups = np.ndarray[tuple[int], np.dtype[np.intp]]
 _Table = tuple[np.ndarray, Groups, int]
 """The trials that make both choices, the cell of each, degrees of freedom that are used up."""
@@ -31,42 +123,24 @@ _INACTIVE = -1
 
 
 class Effect(NamedTuple):
-    """What one value of a choice does to the score.
+    """What one value of a choice does to the score."""
 
-    Attributes:
-        value: The value, or the range of values that it stands for.
-        shift: By how much trials with it score above those with the choice's other values, the
-            other choices being equal, in units of the score.
-        low: The lower end of its bootstrap interval, 90 %.
-        high: The upper end.
-        trials: How many trials had it.
-    """
-
-    value: str
-    shift: float
-    low: float
-    high: float
-    trials: int
+    value: str  # the value, or the range of values that it stands for
+    shift: float  # by how much it scores above the other values, other choices being equal
+    low: float  # the lower end of its bootstrap interval, 90 %
+    high: float  # the upper end
+    trials: int  # how many trials had it
 
 
 class ChoiceImportance(NamedTuple):
-    """How much the scores depend on one choice.
+    """How much the scores depend on one choice."""
 
-    Attributes:
-        name: Of the choice.
-        share: Omega squared: the share of the scores' variance that it explains, 0 to 1.
-        low: The lower end of its bootstrap interval, 90 %.
-        high: The upper end.
-        trials: In how many trials the choice was made.
-        effects: One for each value that was tried, in the values' order.
-    """
-
-    name: str
-    share: float
-    low: float
-    high: float
-    trials: int
-    effects: tuple[Effect, ...]
+    name: str  # of the choice
+    share: float  # omega squared: the share of the scores' variance that it explains, 0 to 1
+    low: float  # the lower end of its bootstrap interval, 90 %
+    high: float  # the upper end
+    trials: int  # in how many trials the choice was made
+    effects: tuple[Effect, ...]  # one for each value that was tried, in the values' order
 
 
 class PairImportance(NamedTuple):
@@ -77,23 +151,14 @@ class PairImportance(NamedTuple):
 
 
 class Importance(NamedTuple):
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        choices: The choices, heaviest first; empty without evidence.
-        pairs: Pairs that explain more than chance, heaviest first; of 80 trials or more.
-        trials: How many trials it rests on.
-        drawn: How many of them were drawn at random.
-        explained: The cross-validated R² of a model of the scores, at most 1.
-        missing: Why there is not enough evidence, in a sentence; "" where there is.
-    """
-
-    choices: tuple[ChoiceImportance, ...]
-    pairs: tuple[PairImportance, ...]
-    trials: int
-    drawn: int
-    explained: float
-    missing: str
+    choices: tuple[ChoiceImportance, ...]  # the choices, heaviest first; empty without evidence
+    pairs: tuple[PairImportance, ...]  # pairs that explain more than chance, heaviest first
+    trials: int  # how many trials it rests on
+    drawn: int  # how many of them were drawn at random
+    explained: float  # the cross-validated R² of a model of the scores, at most 1
+    missing: str  # why there is not enough evidence, in a sentence; "" where there is
 
     @property
     def basis(self) -> str:
@@ -298,13 +363,8 @@ def _judged(
 
 
 def _omega_squared(groups: Groups, scores: Vector, fitted: int = 0) -> float:
-    """Returns omega squared, which chance makes negative as often as positive.
-
-    Args:
-        groups: The group of each score.
-        scores: The scores.
-        fitted: Degrees of freedom between the groups that another model has used up.
-    """
+    """Returns omega squared, which chance makes negative as often as positive."""
+    # `fitted` are the degrees of freedom between the groups that another model has used up.
     sizes = np.bincount(groups) if len(groups) else np.zeros(1)
     kept = sizes > 0
     count, free = len(scores), int(kept.sum()) - 1 - fitted

@@ -35,19 +35,12 @@ class ClassErrors(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One row that is predicted badly.
+    """One row that is predicted badly."""
 
-    Attributes:
-        row: Its number in the part of the data.
-        true: What it is.
-        predicted: What was predicted.
-        loss: The negative log of the true class's probability; for quantities the distance.
-    """
-
-    row: int
-    true: str
-    predicted: str
-    loss: float
+    row: int  # its number in the part of the data
+    true: str  # what it is
+    predicted: str  # what was predicted
+    loss: float  # the negative log of the true class's probability; for quantities the distance
 
 
 class Mistakes(NamedTuple):

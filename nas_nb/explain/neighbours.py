@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nas_nb.explain.prediction import ENOUGH, ScoreModel, comparable_trials, fenced_scores
-from nas_nb.explain.repeats import Repeats, winner_of
+from nas_nb.explain.confidence import Repeats, winner_of
+from nas_nb.explain.importance import ENOUGH, ScoreModel, comparable_trials, fenced_scores
 from nas_nb.record.trial import changed_values
 from nas_nb.strategy.base import single_blas_thread
 
 if TYPE_CHECKING:
-    from nas_nb.explain.repeats import OnTraining
+    from nas_nb.explain.confidence import OnTraining
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.search.search import Search
@@ -24,29 +24,17 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An architecture that differs from the winner in one choice.
+    """An architecture that differs from the winner in one choice."""
 
-    Attributes:
-        values: All its choices.
-        choice: The name of the one that was changed.
-        before: The winner's value of it.
-        now: Its own.
-        score: What was measured or is predicted; None where neither is possible.
-        gain: By how much that is better than the winner, in units of the score; None likewise.
-        deviation: The standard deviation of a prediction; None where it was measured.
-        trial: The trial that measured it; None where none did.
-        ablated: Whether `ablate` has measured it, with the winner's seed.
-    """
-
-    values: Values
-    choice: str
-    before: Value | None
-    now: Value | None
-    score: float | None = None
-    gain: float | None = None
-    deviation: float | None = None
-    trial: int | None = None
-    ablated: bool = False
+    values: Values  # all its choices
+    choice: str  # the name of the one that was changed
+    before: Value | None  # the winner's value of it
+    now: Value | None  # its own
+    score: float | None = None  # what was measured or is predicted; None where neither is possible
+    gain: float | None = None  # by how much that is better than the winner; None likewise
+    deviation: float | None = None  # of the prediction; None where it was measured
+    trial: int | None = None  # the trial that measured it; None where none did
+    ablated: bool = False  # whether `ablate` has measured it, with the winner's seed
 
     @property
     def is_measured(self) -> bool:

@@ -1,26 +1,137 @@
-"""What the zero-cost proxies would have been worth in a search: they against its trials' scores."""
+"""The zero-cost proxies by name, and what they would have been worth in a search: Kendall's tau."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.stats import kendalltau
 
-from nas_nb.errors import SearchError, check_whole
+from nas_nb.errors import MeasureError, SearchError, check_whole
+from nas_nb.evaluate import costs
 from nas_nb.evaluate.fidelity import nested_order
 from nas_nb.evaluate.global_state import seeded
-from nas_nb.evaluate.proxy_scores import (
-    FEWEST_CANDIDATES,
-    ProxyRank,
-    ProxyScore,
-    rank_proxies,
-    score_all,
-)
+from nas_nb.evaluate.proxies import grad_norm, jacob_cov, naswot, snip, synflow, zen
 
 if TYPE_CHECKING:
+    import keras
+
     from nas_nb.record.trial import Trial
     from nas_nb.search.search import Search
+
+
+Proxy = Callable[[Any, Any, Any], float]
+"""``proxy(model, x, y) -> score``, greater for a model that promises more.
+
+The model is built, compiled and untrained; it has the weights and the state afterwards that it had
+before. The score is a function of the model's weights and the batch alone.
+"""
+
+
+def macs_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
+    """Returns the multiply-adds of one sample."""
+    single = x is not None and not isinstance(x, dict | list | tuple)
+    return float(costs.macs(model, np.shape(x)[1:] if single else None))
+
+
+def params_proxy(model: keras.Model, x: Any = None, y: Any = None) -> float:
+    """Returns how many parameters the model has; the batch is not looked at."""
+    return float(costs.params(model))
+
+
+PROXIES: dict[str, Proxy] = {
+    "params": params_proxy,
+    "macs": macs_proxy,
+    "synflow": synflow,
+    "snip": snip,
+    "grad_norm": grad_norm,
+    "jacob_cov": jacob_cov,
+    "naswot": naswot,
+    "zen": zen,
+}
+"""The proxies by name, the two baselines first."""
+
+FEWEST_CANDIDATES = 5
+"""With fewer candidates than this an order says nothing."""
+BASELINES = ("params", "macs")
+
+
+class ProxyScore(NamedTuple):
+    """What a proxy gives one candidate, and in how many milliseconds."""
+
+    value: float
+    ms: float
+
+
+Scores = Mapping[str, ProxyScore]
+"""The scores of one candidate by the proxies that are defined for it."""
+
+
+class ProxyRank(NamedTuple):
+    """How a proxy ordered the candidates."""
+
+    name: str
+    tau: float  # Kendall's tau-b, -1 to 1; NaN where it can't be told
+    params_tau: float  # that of `params`, on the same candidates
+    candidates: int  # for how many it is defined
+    ms: float  # a candidate, the median; NaN for none
+    ms_most: float  # for the slowest
+
+    @property
+    def beats_params(self) -> bool:
+        """Whether it ordered the candidates better than `params`, and better than not at all."""
+        bar = 0.0 if math.isnan(self.params_tau) else max(0.0, self.params_tau)
+        return self.name != "params" and self.tau > bar
+
+
+def score_all(model: keras.Model, x: Any, y: Any) -> dict[str, ProxyScore]:
+    """Scores a model with every proxy that is defined for it."""
+    found = {}
+    for name, proxy in PROXIES.items():
+        began = time.perf_counter()
+        try:
+            value = proxy(model, x, y)
+        except MeasureError:
+            continue
+        found[name] = ProxyScore(value, (time.perf_counter() - began) * 1e3)
+    return found
+
+
+def rank_proxies(scores: Sequence[Scores], outcomes: Sequence[float]) -> tuple[ProxyRank, ...]:
+    """Returns how each proxy ordered the candidates: the baselines, then the others, best first."""
+    ranks = [_rank(name, scores, outcomes) for name in PROXIES]
+    others = [rank for rank in ranks if rank.name not in BASELINES]
+    others.sort(key=lambda rank: (math.isnan(rank.tau), -rank.tau))
+    return (*(rank for rank in ranks if rank.name in BASELINES), *others)
+
+
+def chance_tau(candidates: int) -> float:
+    """Returns the tau, of either sign, that 19 of 20 proxies that know nothing stay below.
+
+    By the normal approximation of Kendall, "Rank Correlation Methods", 1948, without ties.
+    """
+    n = candidates
+    return min(1.0, 1.96 * math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1))))
+
+
+def _rank(name: str, scores: Sequence[Scores], outcomes: Sequence[float]) -> ProxyRank:
+    pairs = [(one, outcome) for one, outcome in zip(scores, outcomes, strict=True) if name in one]
+    ms = [one[name].ms for one, _ in pairs] or [math.nan]
+    tau, params_tau = _tau(name, pairs), _tau("params", pairs)
+    return ProxyRank(name, tau, params_tau, len(pairs), statistics.median(ms), max(ms))
+
+
+def _tau(name: str, pairs: Sequence[tuple[Scores, float]]) -> float:
+    known = [(one[name].value, outcome) for one, outcome in pairs if name in one]
+    if len(known) < FEWEST_CANDIDATES:
+        return math.nan
+    values, outcomes = zip(*known, strict=True)
+    return float(kendalltau(values, outcomes)[0])
+
 
 BATCH = 32
 """Samples that the proxies see: enough for all, and few enough to be quick."""
@@ -30,19 +141,12 @@ OnCandidate = Callable[[int, int], None]
 
 
 class ProxyRanks(NamedTuple):
-    """How the proxies ordered candidates of a search.
+    """How the proxies ordered candidates of a search."""
 
-    Attributes:
-        search: Its name.
-        objective: What the candidates were trained for.
-        candidates: How many were measured.
-        ranks: The proxies: `params` and `macs`, the baselines, then the others, best first.
-    """
-
-    search: str
-    objective: str
-    candidates: int
-    ranks: tuple[ProxyRank, ...]
+    search: str  # its name
+    objective: str  # what the candidates were trained for
+    candidates: int  # how many were measured
+    ranks: tuple[ProxyRank, ...]  # the baselines, then the others, best first
 
 
 def measure_proxies(search: Search, most: int, on_candidate: OnCandidate) -> ProxyRanks:

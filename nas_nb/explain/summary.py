@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from nas_nb.explain.confidence import NearBest, believed_score, last_epoch_score, near_best
+from nas_nb.explain.confidence import (
+    NearBest,
+    believed_score,
+    last_epoch_score,
+    near_best,
+    winner_of,
+)
 from nas_nb.explain.importance import Importance, choice_importance
 from nas_nb.explain.neighbours import Neighbour, one_change_neighbours
-from nas_nb.explain.repeats import winner_of
 from nas_nb.record.trial_facts import ancestry_text, front_text, number_text, score_error
 
 if TYPE_CHECKING:
@@ -22,16 +27,9 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """What can be told of a search from its history alone.
+    """What can be told from the history alone of a search that has a completed trial."""
 
-    Args:
-        history: What happened.
-        domain: The space.
-        error: The standard error of the winner's score, where it is no share of known rows.
-
-    Raises:
-        SearchError: No trial has completed.
-    """
+    # `error` is the standard error of the winner's score, where it is no share of known rows.
 
     history: History
     domain: Domain

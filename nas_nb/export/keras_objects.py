@@ -24,19 +24,12 @@ _NAMED_BY_STRINGS = ("keras.initializers", "keras.optimizers", "keras.regularize
 
 @dataclass(frozen=True)
 class Expression:
-    """A piece of source and what it evaluates to.
+    """A piece of source and what it evaluates to."""
 
-    Attributes:
-        text: The source, on one line.
-        value: Its value.
-        head: Of a call, the name of what is called, e.g. ``layers.Dense``.
-        arguments: Of a call, the source of its arguments.
-    """
-
-    text: str
-    value: Any
-    head: str = ""
-    arguments: tuple[str, ...] = ()
+    text: str  # the source, on one line
+    value: Any  # its value
+    head: str = ""  # of a call, the name of what is called, e.g. ``layers.Dense``
+    arguments: tuple[str, ...] = ()  # of a call, the source of its arguments
 
 
 def object_expression(serialised: Mapping[str, Any]) -> Expression:

@@ -421,31 +421,18 @@ _VALIDATION = """\
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What the script is to do.
+    """What the script is to do."""
 
-    Attributes:
-        seed: Decides the order of samples.
-        seeds: Decide initial weights and dropout, in the order in which they are asked for.
-        epochs: Epochs that the trial was trained for.
-        batch_size: Samples a batch.
-        validation_batch_size: The same where the validation part is measured.
-        objective: The name of what is compared.
-        mode: "max" or "min".
-        score: What the trial had; None where nothing was left to score it by.
-        recipe: Arguments of `nas.load` for the data, or None.
-        remarks: Why the script's score may be another, as sentences.
-    """
-
-    seed: int
-    seeds: Sequence[int]
-    epochs: int
-    batch_size: int
-    validation_batch_size: int
-    objective: str
-    mode: str
-    score: float | None
-    recipe: Mapping[str, Any] | None
-    remarks: tuple[str, ...] = ()
+    seed: int  # decides the order of samples
+    seeds: Sequence[int]  # decide initial weights and dropout, in the order of asking
+    epochs: int  # epochs that the trial was trained for
+    batch_size: int  # samples a batch
+    validation_batch_size: int  # the same where the validation part is measured
+    objective: str  # the name of what is compared
+    mode: str  # "max" or "min"
+    score: float | None  # what the trial had; None where nothing was left to score it by
+    recipe: Mapping[str, Any] | None  # arguments of `nas.load` for the data, or None
+    remarks: tuple[str, ...] = ()  # why the script's score may be another, as sentences
 
 
 def training_script(source: str, plan: TrainingPlan) -> str:

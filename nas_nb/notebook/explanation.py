@@ -11,14 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nas_nb.errors import SearchError, printable
-from nas_nb.evaluate.proxy_scores import BASELINES, chance_tau
 from nas_nb.explain.attribution import explain_prediction
-from nas_nb.explain.confidence import bootstrap_error
+from nas_nb.explain.confidence import bootstrap_error, confirm
 from nas_nb.explain.importance import optuna_importance
 from nas_nb.explain.mistakes import Mistakes, measure_mistakes
 from nas_nb.explain.neighbours import ablate
-from nas_nb.explain.proxy_ranking import ProxyRanks, measure_proxies
-from nas_nb.explain.repeats import confirm
+from nas_nb.explain.proxy_ranking import BASELINES, ProxyRanks, chance_tau, measure_proxies
 from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import output, tables
 from nas_nb.notebook.plots import drawing
@@ -41,8 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.explain.attribution import PredictionExplanation
+    from nas_nb.explain.confidence import Confirmation
     from nas_nb.explain.neighbours import Neighbour
-    from nas_nb.explain.repeats import Confirmation
     from nas_nb.search.search import Search
     from nas_nb.search.trials import SearchTrial
 

@@ -74,11 +74,7 @@ def wait_with_line(search: Search, wait: Callable[[float], None], timeout: float
 
 @contextmanager
 def progress_line(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function that shows progress, at most once a second; nothing is left of it after.
-
-    Args:
-        text: With two gaps: how many are done, and of how many.
-    """
+    """Gives a function that shows progress, at most once a second; nothing is left of it after."""
     due, handle, width = time.monotonic() + PERIOD_S, None, 0
 
     def told(done: int, of: int) -> None:

@@ -27,7 +27,7 @@ from nas_nb.notebook.output import (
     record_bundle,
     saved_bundle,
 )
-from nas_nb.notebook.panel.touch import Touch, page_fit
+from nas_nb.notebook.panel.inputs import Touch, page_fit
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import (
     BLUE,

@@ -17,24 +17,22 @@ import keras_tuner as kt
 from keras_tuner.engine import trial as kt_trial
 
 from nas_nb.errors import StrategyError, check_whole
-from nas_nb.oracles.project_journal import (
-    check_same_build,
-    check_same_project,
-    check_same_space,
-    project_file,
-    read_project,
-    record_space,
-    recorded_space,
-    unknown_space,
-    write_project,
-)
 from nas_nb.oracles.trial_recorder import (
     KT_OF_OURS,
     KT_STATUS,
     TrialRecorder,
+    check_same_build,
+    check_same_project,
+    check_same_space,
     past_trials,
+    project_file,
+    read_project,
+    record_space,
+    recorded_space,
     running_trial,
     trial_id,
+    unknown_space,
+    write_project,
 )
 from nas_nb.private_imports import kt_oracle
 from nas_nb.record.journal import Journal
@@ -196,14 +194,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         return self.strategy.reason(self.history) if self.hyperparameters.space else None
 
     def propose(self, number: int) -> Proposal | NoProposal:
-        """Asks the strategy for one trial; writes nothing.
-
-        Args:
-            number: The trial's, from 0: with the seed it decides all that is drawn.
-
-        Raises:
-            Exception: What the strategy raises.
-        """
+        """Asks the strategy for the trial of that number, which with the seed decides all draws."""
         try:
             strategy = self.strategy
             unbound = strategy.domain is None  # the tuner finds the space out as it builds

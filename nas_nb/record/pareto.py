@@ -41,12 +41,7 @@ class ParetoFront:
     given: Mapping[str, float] = field(default_factory=lambda: EMPTY)
 
     def checked(self) -> Self:
-        """Returns itself.
-
-        Raises:
-            JournalError: No objective is given, no completed trial has a cost of that name, or the
-                reference does not fit.
-        """
+        """Returns itself; raises JournalError where objectives or reference do not fit."""
         costs = dict.fromkeys(name for trial in self.completed for name in trial.costs)
         known = (SCORE, *costs)
         for name in self.objectives or ("",):
@@ -119,7 +114,7 @@ class ParetoFront:
         if not self._entered:
             return ()
         named = zip(self.objectives, self.reference.values(), strict=True)
-        reference = self._scaled([-sign_of(self.direction) * x if name == SCORE else x for name, x in named])
+        reference = self._scaled([self._sign * x if name == SCORE else x for name, x in named])
         grown = hypervolumes(self._scaled_all, reference)
         numbers = (trial.number for trial, _ in self._entered)
         return tuple(zip(numbers, grown, strict=True))
@@ -129,10 +124,14 @@ class ParetoFront:
         """The hypervolume now."""
         return self.volumes[-1][1] if self.volumes else 0.0
 
+    @property
+    def _sign(self) -> float:
+        return -sign_of(self.direction)
+
     @cached_property
     def _entered(self) -> list[tuple[Trial, Point]]:
         """The trials that have all objectives, with these: less is better."""
-        sign = -sign_of(self.direction)
+        sign = self._sign
         columns = [
             [None if trial.score is None else sign * trial.score for trial in self.completed]
             if name == SCORE

@@ -123,17 +123,11 @@ def origin_text(trial: Trial, history: History) -> str:
 
 
 class LineageStep(NamedTuple):
-    """One trial of a line of ancestors.
+    """One trial of a line of ancestors."""
 
-    Attributes:
-        trial: The trial.
-        changes: The choices that differ from the one before, (before, now) by name.
-        gain: By how much its score is better than that one's; None where either has none.
-    """
-
-    trial: Trial
-    changes: dict[str, tuple[Value | None, Value | None]]
-    gain: float | None
+    trial: Trial  # the trial
+    changes: dict[str, tuple[Value | None, Value | None]]  # what changed: (before, now)
+    gain: float | None  # by how much its score is better; None where either has none
 
     @property
     def text(self) -> str:
@@ -225,13 +219,8 @@ def noise(*errors: float, degrees: float = math.inf) -> float:
 
 
 def within_noise(history: History, error: float | None = None) -> tuple[Trial, ...] | None:
-    """Returns the other completed trials that the incumbent can't be told from; None if unknown.
-
-    Args:
-        history: What happened.
-        error: The standard error of the incumbent's score, and then of any other; default: the
-            binomial one of a share.
-    """
+    """Returns the other completed trials that the incumbent can't be told from; None if unknown."""
+    # `error` is the standard error of any score; by default the binomial one of a share.
     best = history.incumbent
     if best is None or best.score is None:
         return None

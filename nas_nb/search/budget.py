@@ -80,21 +80,13 @@ _SEARCH, _TRIAL = LimitScope.SEARCH, LimitScope.TRIAL
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is.
+    """How far a search is."""
 
-    Attributes:
-        done: Trials that ended (completed or failed).
-        total: `max_trials`, or None when trials are not limited.
-        fraction: The share of the budget that is spent, in [0, 1], by its scarcest part.
-        elapsed_s: Seconds of search, pauses left out.
-        eta_s: Estimated seconds to the end, or None before the first trial ended.
-    """
-
-    done: int
-    total: int | None
-    fraction: float
-    elapsed_s: float
-    eta_s: float | None
+    done: int  # trials that ended (completed or failed)
+    total: int | None  # `max_trials`, or None when trials are not limited
+    fraction: float  # the share of the budget that is spent, in [0, 1], by its scarcest part
+    elapsed_s: float  # seconds of search, pauses left out
+    eta_s: float | None  # estimated seconds to the end, or None before the first trial ended
 
 
 @dataclass(frozen=True)
@@ -155,12 +147,7 @@ class Budget:
 
     @classmethod
     def parse(cls, **arguments: Any) -> Self:
-        """Returns the budget of arguments as `Search` takes them.
-
-        Raises:
-            SearchError: There is no such limit.
-            BudgetError: The value of one makes no sense, or none would end the search.
-        """
+        """Returns the budget of arguments as `Search` takes them."""
         return cls(**_parsed(arguments))
 
     def replaced(self, **arguments: Any) -> Self:

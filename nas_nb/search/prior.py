@@ -51,17 +51,7 @@ class Prior:
 
 
 def as_prior(given: Any, history: History, opening: Mapping[str, Any]) -> Prior:
-    """Returns the prior meant by a search or its folder.
-
-    Args:
-        given: What `Search` was given.
-        history: Of the search that is to use it.
-        opening: What that search is.
-
-    Raises:
-        SearchError: It is none, has no completed trial, or is of another space or objective; or the
-            search began without it.
-    """
+    """Returns the prior meant by a search or its folder, for a search with such an opening."""
     if isinstance(given, str | Path):
         folder = named_folder(given)
         found = read_history(folder)
@@ -78,7 +68,9 @@ def as_prior(given: Any, history: History, opening: Mapping[str, Any]) -> Prior:
         )
     first = found.opened[0]
     full = [t for t in found.completed if t.fidelity.get("epochs") in (None, found.full_epochs)]
-    prior = Prior(folder, first, tuple(select_informative(full or found.completed, found.sign, MOST)))
+    prior = Prior(
+        folder, first, tuple(select_informative(full or found.completed, found.sign, MOST))
+    )
     _check(prior, found.opened[-1], opening)
     _check_began(prior, history)
     if not history.prior:

@@ -36,21 +36,13 @@ FOLDER = "retrained"
 
 @dataclass(frozen=True)
 class Retraining:
-    """What a training outside of the search's record is to be.
+    """What a training outside of the search's record is to be."""
 
-    Attributes:
-        epochs: Epochs, 1 or more.
-        batch_size: Samples a batch.
-        seed: Decides initial weights and the order of samples.
-        on: The rows: "train", or "train+validation", which leaves none to measure on.
-        further: Whether it starts from the trial's weights.
-    """
-
-    epochs: int
-    batch_size: int
-    seed: int
-    on: str = "train"
-    further: bool = False
+    epochs: int  # epochs, 1 or more
+    batch_size: int  # samples a batch
+    seed: int  # decides initial weights and the order of samples
+    on: str = "train"  # the rows: "train", or "train+validation", which leaves none to measure on
+    further: bool = False  # whether it starts from the trial's weights
 
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):

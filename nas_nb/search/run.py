@@ -298,11 +298,7 @@ class Run:
         return SearchFiles(checkpoints, states)
 
     def resize(self, workers: int | str) -> None:
-        """Lets another number of local processes work, from now on.
-
-        Raises:
-            SearchError: The search has none, or there is no memory for so many.
-        """
+        """Lets another number of local processes work, from now on."""
         local = getattr(self._starter, "resize", None)
         if local is None or is_dask(workers) or workers == KERNEL:
             raise SearchError(

@@ -14,7 +14,7 @@ from nas_nb.errors import SpaceError
 from nas_nb.space.graph import Edge, Graph, Node
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter, ParameterKind
-from nas_nb.spaces import nasbench101_counting, nasbench101_net
+from nas_nb.spaces import nasbench101_net
 from nas_nb.spaces.nasbench101_net import (
     OPERATIONS,
     Cell,
@@ -184,7 +184,7 @@ class NasBench101Domain(IsomorphicDomain):
     @cached_property
     def size(self) -> int:
         """How many legal points there are."""
-        graphs = nasbench101_counting.count_graphs(self.nodes - 2, self._choices, self.most_edges)
+        graphs = nasbench101_net.count_graphs(self.nodes - 2, self._choices, self.most_edges)
         return graphs * math.prod(cast("int", p.count) for p in self.vertices)
 
     def canonical(self, values: Values) -> dict[str, Value]:
@@ -297,7 +297,7 @@ class NasBench101Domain(IsomorphicDomain):
         """Returns how many cells are not isomorphic; of a large subspace an upper bound."""
         if self.is_whole:
             operations = cast("int", self.parameters[-1].count) if self.nodes > 2 else 0
-            return nasbench101_counting.count_distinct(self.nodes - 2, self.most_edges, operations)
+            return nasbench101_net.count_distinct(self.nodes - 2, self.most_edges, operations)
         if self.size > _LISTED:
             return self.size
         return len({self.key(point) for point in self.enumerate()})
@@ -353,16 +353,13 @@ class NasBench101Domain(IsomorphicDomain):
         return free and len({parameter.choices for parameter in self.vertices}) <= 1
 
     @property
-    def _choices(self) -> nasbench101_counting.Choices:
+    def _choices(self) -> nasbench101_net.Choices:
         allowed = {p.name: [int(cast("bool", v)) for v in p.values()] for p in self.wires}
         vertices = range(1, self.nodes - 1)
         last = self.nodes - 1
-        return nasbench101_counting.Choices(
+        return nasbench101_net.Choices(
             _sets(
-                [
-                    allowed[f"edge_{s + 1}_{t + 1}"]
-                    for s, t in nasbench101_counting.inner_edges(last - 1)
-                ]
+                [allowed[f"edge_{s + 1}_{t + 1}"] for s, t in nasbench101_net.inner_edges(last - 1)]
             ),
             _sets([allowed[f"edge_0_{vertex}"] for vertex in vertices]),
             _sets([allowed[f"edge_{vertex}_{last}"] for vertex in vertices]),

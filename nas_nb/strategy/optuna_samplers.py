@@ -62,13 +62,7 @@ class OptunaStrategy(Strategy):
 
     @abstractmethod
     def sampler(self, seed: int, told: Sequence[Any], startup: int) -> Any:
-        """Returns the sampler.
-
-        Args:
-            seed: For its generator.
-            told: The trials that the study is told.
-            startup: How many of them the initial design has.
-        """
+        """Returns the sampler; `startup` of the told trials are the initial design."""
 
     def suffices(self, told: Sequence[Any], startup: int) -> bool:
         """Whether the trials told are enough for the sampler's model."""

@@ -122,16 +122,7 @@ class Predictor(Strategy):
     def most_promising(
         self, history: History, rng: np.random.Generator, by_time: bool = False
     ) -> dict[str, Value]:
-        """Returns the candidate of the highest acquisition, or a random one in the initial design.
-
-        Args:
-            history: What was tried, or the view of a rung.
-            rng: The source of randomness.
-            by_time: Whether to rank by expected improvement per second of training.
-
-        Raises:
-            SpaceExhausted: No untried architecture is left.
-        """
+        """Returns the candidate of the highest acquisition; a random one in the initial design."""
         from nas_nb.strategy.surrogate import candidate_pool, expected_improvement
 
         # Algorithm 1, step 1: draw t0 architectures at random and train them.

@@ -93,11 +93,7 @@ class Auto(Strategy):
         return self.choose(history).strategy.uses_prior(history)
 
     def choose(self, history: History) -> AutoDecision:
-        """Returns the strategy for a search.
-
-        Args:
-            history: It says what the budget is, and the epochs of a full training.
-        """
+        """Returns the strategy for a search's space, budget and epochs of a full training."""
         size = self.domain.size
         if size <= TINY:
             noun = "architecture" if size == 1 else "architectures"

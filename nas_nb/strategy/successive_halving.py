@@ -41,11 +41,7 @@ class Halving(Strategy):
 
     @abstractmethod
     def brackets(self, most: int) -> Iterator[Bracket]:
-        """Yields the brackets to run, in order.
-
-        Args:
-            most: R, the epochs of a full training.
-        """
+        """Yields the brackets to run, in order; `most` is R, the epochs of a full training."""
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Returns the next promotion of a bracket, or a new architecture for the latest bracket."""

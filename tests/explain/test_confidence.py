@@ -6,13 +6,16 @@ import pytest
 from nas_nb.data.dataset import Data
 from nas_nb.errors import NasError, SearchError
 from nas_nb.explain.confidence import (
+    Confirmation,
+    Confirmed,
+    Repeats,
     believed_score,
     bootstrap_error,
+    confirm,
     last_epoch_score,
     near_best,
     shrunk,
 )
-from nas_nb.explain.repeats import Confirmation, Confirmed, Repeats, confirm
 from nas_nb.record.history import History
 from tests.explain.worlds import history_of
 from tests.search.tiny import tiny_search

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from nas_nb.data.dataset import Data
 from nas_nb.errors import SearchError
-from nas_nb.evaluate.proxy_scores import ProxyScore, rank_proxies
-from nas_nb.explain.proxy_ranking import ProxyRanks
+from nas_nb.explain.proxy_ranking import ProxyRanks, ProxyScore, rank_proxies
 from nas_nb.notebook import output
 from nas_nb.notebook.explanation import ProxyTable
 from nas_nb.notebook.search_display import Search

@@ -20,12 +20,19 @@ from IPython.display import DisplayHandle, display
 from nas_nb.evaluate.backend import MemoryWatch
 from nas_nb.notebook import wording
 from nas_nb.notebook.output import PANEL_CSS, css_with_keys, no_bundle, panel_bundle, saved_bundle
-from nas_nb.notebook.panel.inputs import Buttons, TrialChooser, TrialSelection, row
+from nas_nb.notebook.panel.inputs import (
+    WIDEST,
+    Buttons,
+    Touch,
+    TrialChooser,
+    TrialSelection,
+    page_fit,
+    row,
+)
 from nas_nb.notebook.panel.settings_form import SettingsForm
 from nas_nb.notebook.panel.settings_view import SettingsView
 from nas_nb.notebook.panel.steer_tab import SteerTab
 from nas_nb.notebook.panel.tabs import InsightsTab, PanelContext, RunTab, Tab
-from nas_nb.notebook.panel.touch import WIDEST, Touch, page_fit
 from nas_nb.notebook.panel.trials_tab import TrialsTab
 from nas_nb.notebook.plots.diagram import Drawings
 from nas_nb.notebook.plots.drawing import PlotContext

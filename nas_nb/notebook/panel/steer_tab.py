@@ -170,10 +170,7 @@ def names_offered(domain: Domain) -> list[str]:
 
 
 def values_offered(domain: Domain, name: str) -> list[Value]:
-    """Returns the values that a choice, or the numbered choices of that name, may have.
-
-    Empty for a long or continuous range.
-    """
+    """Returns the values that a choice, or its numbered ones, may have; none for a long range."""
     meant = names_meant(domain, name)
     parameters = [parameter for parameter in domain.parameters if parameter.name in meant]
     if any(parameter.count > _LISTED_VALUES for parameter in parameters):

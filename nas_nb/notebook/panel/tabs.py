@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import ipywidgets as widgets
 
-from nas_nb.explain.prediction import ENOUGH
+from nas_nb.explain.importance import ENOUGH
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.panel.inputs import named, row, sides
 from nas_nb.notebook.plots.drawing import PlotContext

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nas_nb.errors import MeasureError
-from nas_nb.evaluate.proxy_scores import PROXIES
+from nas_nb.explain.proxy_ranking import PROXIES
 from tests.evaluate.proxies.nets import NETS, batch
 
 

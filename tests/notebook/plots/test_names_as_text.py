@@ -12,8 +12,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from nas_nb.evaluate.proxy_scores import ProxyScore, rank_proxies
-from nas_nb.explain.proxy_ranking import ProxyRanks
+from nas_nb.explain.proxy_ranking import ProxyRanks, ProxyScore, rank_proxies
 from nas_nb.notebook.explanation import ProxyTable
 from nas_nb.notebook.plots.diagram import draw_layout
 from nas_nb.notebook.plots.drawing import PlotContext

@@ -4,8 +4,14 @@ import itertools
 
 import pytest
 
-from nas_nb.spaces.nasbench101_counting import count_distinct, count_graphs, every_choice
-from nas_nb.spaces.nasbench101_net import Cell, canonical, pruned
+from nas_nb.spaces.nasbench101_net import (
+    Cell,
+    canonical,
+    count_distinct,
+    count_graphs,
+    every_choice,
+    pruned,
+)
 
 
 def listed(vertices: int) -> list[Cell | None]:
