@@ -423,11 +423,17 @@ def _no_column(name: str, received: str, remedy: str) -> DataError:
 
 
 def _is_huge(values: Array) -> bool:
-    return bool(len(values) and np.nanmax(np.abs(values), initial=0) > _GREATEST)
+    return bool(len(values) and float(np.nanmax(np.abs(values), initial=0)) > _GREATEST)
 
 
-def check_no_gaps(columns: Mapping[str, Array]) -> None:
-    """Raises DataError if a column of numbers holds NaN or an infinite number; names them all."""
+IMPUTE = (
+    "Drop those rows or columns, or give missing='impute', which fills in the training rows' mean "
+    "and adds a column of marks."
+)
+
+
+def check_columns(columns: Mapping[str, Array], remedy: str | None = IMPUTE) -> None:
+    """Raises DataError for infinite or huge numbers; for NaN, too, where a remedy is given."""
     numbers = {n: v for n, v in columns.items() if v.dtype.kind == "f"}
     infinite = [f"'{name}'" for name, values in numbers.items() if np.isinf(values).any()]
     if infinite:
@@ -441,14 +447,13 @@ def check_no_gaps(columns: Mapping[str, Array]) -> None:
             f"Expected numbers up to {_GREATEST:.2g}, as float32 holds. Received: greater ones in "
             f"{', '.join(huge)}. Scale them, e.g. by their logarithm."
         )
-    gaps = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
-    gaps = {name: count for name, count in gaps.items() if count}
-    if gaps:
-        named = ", ".join(f"'{name}' ({count:,})" for name, count in gaps.items())
+    missing = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
+    missing = {name: count for name, count in missing.items() if count}
+    if missing and remedy is not None:
+        named = ", ".join(f"'{name}' ({count:,})" for name, count in missing.items())
         raise DataError(
             f"Expected finite numbers in x. Received: missing ones in {named} of "
-            f"{len(next(iter(numbers.values()))):,} rows. Drop those rows or columns, or give "
-            "missing='impute', which fills in the training rows' mean and adds a column of marks."
+            f"{len(next(iter(numbers.values()))):,} rows. {remedy}"
         )
 
 
@@ -462,6 +467,8 @@ def label_values(given: Any) -> Array:
     if isinstance(given, list | tuple) and not any(isinstance(v, _NESTED) for v in given[:1]):
         given = _categories(given)
     array = rectangular("y", given)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, errors="replace")
     if array.ndim == 0:
         raise DataError(f"Expected y of shape (samples,) or (samples, k). Received: y={given!r}.")
     if array.dtype == object and array.ndim == 1:

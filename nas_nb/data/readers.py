@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from nas_nb.data.preprocessing import (
+    IMPUTE,
     Array,
     Table,
     Vocabulary,
-    check_no_gaps,
+    check_columns,
     check_texts,
     frame_columns,
     label_values,
@@ -69,8 +70,7 @@ def frame_parts(frame: Any, parts: Parts, missing: str) -> dict[str, Any]:
     columns = frame_columns(frame)
     if not columns:
         raise DataError("Expected columns beside the target in the data frame. Received: none.")
-    if missing != "impute":
-        check_no_gaps(columns)
+    check_columns(columns, None if missing == "impute" else IMPUTE)
     training = parts["train"][0]
     known = {name: values[training] for name, values in columns.items()}
     table = Table.learn(known, impute=missing == "impute")
@@ -332,7 +332,7 @@ def series_array(given: Any) -> Array:
     """Returns a series as (time, channels) float32."""
     if hasattr(given, "columns"):
         columns = frame_columns(given)
-        check_no_gaps(columns)
+        check_columns(columns, "Fill them in, e.g. series.interpolate().")
         given = np.stack(list(columns.values()), axis=1) if columns else []
     array = np.asarray(given)
     if array.ndim not in (1, 2) or array.dtype.kind not in "biuf" or not array.size:

@@ -76,6 +76,9 @@ def read_task(y: Array, task: Task | str | None) -> Task:
         instead = "say that they are names of classes by task='multiclass'"
         read = "each is a class"
         judge_text("y", "y", y.tolist(), most=MAX_CLASSES, instead=instead, read=read)
+    if y.ndim == 2 and found == Task.REGRESSION and y.min() >= 0 and np.allclose(y.sum(axis=1), 1):
+        read = f"read as {y.shape[1]} quantities"
+        tell(f"The rows of y are shares that sum to 1, {read}. Classes are y.argmax(axis=1).")
     if y.ndim == 1 and y.dtype.kind in "iuf" and found != Task.BINARY:
         kinds = np.unique(y)
         counted = kinds[0] in (0, 1) and kinds[-1] - kinds[0] == len(kinds) - 1

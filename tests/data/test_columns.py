@@ -329,3 +329,32 @@ def test_a_gap_in_a_series_is_told_by_its_step():
     gaps = np.where(np.isin(np.arange(100), [30, 31]), np.nan, np.arange(100.0))
     with pytest.raises(DataError, match=r"2 of 100 steps .* first at 30\. .*interpolate"):
         nas.Data.from_series(gaps)
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.inf, "infinite ones"), (1e300, "greater ones")])
+def test_what_can_not_be_imputed_is_named_all_the_same(value: float, said: str) -> None:
+    column = np.where(np.arange(ROWS) == 3, value, 1.0)
+    with pytest.raises(DataError, match=f"{said} in 'b'"):
+        nas.Data.from_frame(frame(b=column), "price", missing="impute")
+
+
+def test_gaps_in_a_series_are_not_sent_to_what_series_have_not() -> None:
+    series = pd.DataFrame({"level": np.where(np.arange(200) == 3, np.nan, 1.0)})
+    with pytest.raises(DataError, match=r"missing ones in 'level' \(1\).*interpolate") as error:
+        nas.Data.from_series(series)
+    assert "impute" not in str(error.value)
+
+
+def test_small_floats_are_judged_without_an_overflow() -> None:
+    made = nas.Data.from_frame(frame(b=np.arange(ROWS, dtype="float16")), "price")
+    assert made.x_train.shape[1] == 2
+
+
+def test_names_of_classes_may_be_bytes() -> None:
+    made = nas.Data.from_arrays(NUMBERS[:, None], np.array([b"a", b"b"])[np.arange(ROWS) % 2])
+    assert made.classes == ("a", "b")
+
+
+def test_shares_of_classes_are_told_to_be_read_as_quantities() -> None:
+    with pytest.warns(NasWarning, match=r"shares that sum to 1, read as 2 quant.*y\.argmax"):
+        nas.Data.from_arrays(NUMBERS[:, None], np.stack([NUMBERS, 1 - NUMBERS], 1))
