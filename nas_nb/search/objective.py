@@ -269,10 +269,12 @@ def warn_of_scales(space: SearchSpace, data: Data) -> None:
 
 
 def _usual_sizes(array: Array) -> list[float]:
-    """Returns the median size of each feature's numbers but 0, in a sample; 1 where 95 % are 0."""
+    """Returns the median size of each feature's numbers but 0, of a sample; if rare 1 or more."""
     rows = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
     rows = np.abs(rows[:: 1 + rows.size // _MOST_NUMBERS].astype(float))
-    return [float(np.median(c[c > 0])) if (c > 0).mean() > _RARE else 1.0 for c in rows.T]
+    rare = np.mean(rows > 0, axis=0) < _RARE
+    sizes = [float(np.median(column[column > 0])) if column.any() else 1.0 for column in rows.T]
+    return [max(size, 1.0) if few else size for size, few in zip(sizes, rare, strict=True)]
 
 
 def _is_far(sizes: list[float]) -> bool:

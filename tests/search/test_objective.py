@@ -264,6 +264,7 @@ LAYERS = {**CHOICES, "layers": ["Dense", "Conv1D"]}
     [
         (CHOICES, framed(), "'rate' about 0.0.* and 'income' about 5.,000"),
         (CHOICES, arrays(COLUMNS), "x....,.0. about .* and x....,.1. about 5.,000"),
+        (CHOICES, arrays(np.stack([NOISE, MARKS[:, 0] * 9_000], 1)), "x....,.1. about 9,000"),
         (CHOICES, arrays(RATES), "x....,.1. about 0.00"),
         (CHOICES, arrays(250 + NOISE[:, None, None, None] * np.ones((4, 4, 1))), "x about 250"),
         (CHOICES, arrays(RATES[:, :1], 180_000 + 2e4 * NOISE), "other: y about 180,000"),
@@ -294,6 +295,7 @@ def test_scales_are_told_once_before_anything_is_trained(tmp_path: Path):
     ("space", "data"),
     [
         (CHOICES, arrays(MARKS)),
+        (CHOICES, arrays(np.concatenate([NOISE[:, None], MARKS / 255], axis=1))),  # a margin
         (CHOICES, arrays(8 + 4 * NOISE[:, None] * np.ones(3))),
         (normalised, arrays(COLUMNS)),
         (divided, arrays(COLUMNS)),
