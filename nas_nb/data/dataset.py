@@ -34,6 +34,7 @@ from nas_nb.data.readers import (
     plain_array,
     row_count,
     series_parts,
+    tell_other_order,
     text_parts,
 )
 from nas_nb.data.task import (
@@ -135,6 +136,7 @@ class Data:
         options.setdefault("recipe", _recipe("from_arrays", **given))
         labels = label_array(y, row_count(x))
         refuse_several("x", x, len(labels))
+        tell_other_order(x, y)
         x = as_frame(x, missing)
         rows = None if hasattr(x, "columns") else plain_array("x", x)
         if rows is not None:

@@ -27,7 +27,7 @@ from nas_nb.data.preprocessing import (
     usual_length,
 )
 from nas_nb.data.task import Task, detect_task, encode_labels, stratified_split
-from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown
+from nas_nb.errors import DataError, can_iterate, check_whole, nearest, shown, tell
 
 PARTS = ("train", "val", "test")
 
@@ -167,6 +167,18 @@ def _check_count(what: str, rows: int, parts: Parts) -> None:
         raise DataError(
             f"Expected one row of y for each row of {what}. Received: {rows:,} rows and "
             f"{labels:,} labels."
+        )
+
+
+def tell_other_order(x: Any, y: Any) -> None:
+    """Warns where the indexes of x and y of pandas hold the same rows in another order."""
+    if not (hasattr(x, "iloc") and hasattr(y, "iloc")) or x.index.equals(y.index):
+        return
+    unique = x.index.is_unique and y.index.is_unique and len(x) == len(y)
+    if unique and x.index.isin(y.index).all():
+        tell(
+            "x and y have the same index in another order, and rows are matched by their place. "
+            "If the index says what belongs together, give y.loc[x.index]."
         )
 
 

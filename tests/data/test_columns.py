@@ -358,3 +358,13 @@ def test_names_of_classes_may_be_bytes() -> None:
 def test_shares_of_classes_are_told_to_be_read_as_quantities() -> None:
     with pytest.warns(NasWarning, match=r"shares that sum to 1, read as 2 quant.*y\.argmax"):
         nas.Data.from_arrays(NUMBERS[:, None], np.stack([NUMBERS, 1 - NUMBERS], 1))
+
+
+def test_rows_in_another_order_by_their_index_are_told() -> None:
+    x, y = frame(), pd.Series(np.arange(ROWS) % 2)
+    with pytest.warns(NasWarning, match=r"same index in another order.*y\.loc\[x\.index\]"):
+        nas.Data.from_arrays(x, y[::-1])
+    for fits in (y, y.to_numpy()[::-1], y.set_axis(range(100, 100 + ROWS))):
+        assert len(nas.Data.from_arrays(x, fits).classes) == 2
+    shuffled = x.sample(frac=1, random_state=0)
+    assert nas.Data.from_frame(shuffled.assign(up=y[shuffled.index]), "up").classes == ("0", "1")
