@@ -15,6 +15,7 @@ from nas_nb.search.folder import RUNS_FOLDER
 from nas_nb.search.runs import Runs
 from nas_nb.search.session import SearchListener
 from nas_nb.search.trials import register_explainer
+from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,7 +171,7 @@ class Search(search.Search):  # noqa: D101 - as documented below it
     def _as_text(self) -> str:
         now = Snapshot(self)
         lines = [repr(self), wording.status_line(now), wording.budget_text(now)]
-        if not self.state.live:
+        if self.state is SearchState.NEW:
             lines.append("Start it with `search.start()` or `%nas start`, and wait for it with")
             lines.append("`search.wait()` or `%nas wait`.")
         return "\n".join(lines)

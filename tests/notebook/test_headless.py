@@ -81,6 +81,7 @@ def test_a_graders_notebook_has_text_and_nothing_on_stderr(
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [o for o in outputs if o.get("name") == "stderr"] == []
     assert not any("widget" in kind for output in outputs for kind in output.get("data", ()))
+    assert "Start it with" not in str(outputs)  # it has ended
     said = notebook.cells[2].outputs[0]["data"]["text/plain"]
     assert said.startswith(f"('FINISHED', {MAX_TIME_S}")
     assert "something that a layer says" in notebook.cells[3].outputs[0]["text"]
