@@ -72,7 +72,7 @@ def compare_with_the_journal(notebook: NotebookPage) -> None:
     journals = (notebook.file.parent / "nas_nb_runs").glob("*/journal.jsonl")
     journal = max(journals, key=lambda file: file.stat().st_mtime)
     samples, slowest_s = [], 0.0
-    for _ in range(15):
+    for _ in range(30):
         before_s = time.monotonic()
         notebook.page.wait_for_timeout(1000)
         slowest_s = max(slowest_s, time.monotonic() - before_s - 1)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
-from keras.src.applications.efficientnet import EfficientNet
-from keras_tuner.src.applications import efficientnet, resnet
 
 from nas_nb.data.dataset import Data
 from nas_nb.search.search import Search
@@ -53,10 +49,6 @@ def guide(hp: kt.HyperParameters) -> keras.Model:
     return model
 
 
-def with_two_blocks(stack: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, filters, _, **options: stack(x, filters, 2, **options)
-
-
 def completed(space: SearchSpace, data: Data) -> None:
     search = Search(space, data, strategy="random", max_trials=1, epochs=1, batch_size=16, seed=0)
     search.run()
@@ -80,12 +72,7 @@ def test_guide_style_function_runs_unchanged() -> None:
     ],
     ids=["resnet", "xception"],
 )
-def test_applications_are_discovered_and_one_trains(
-    make, side: int, pinned: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for stack in ("stack1", "stack2", "stack3"):
-        # Its stacks have up to 36 blocks: too many for a test.
-        monkeypatch.setattr(resnet, stack, with_two_blocks(getattr(resnet, stack)))
+def test_applications_are_discovered_and_one_trains(make, side: int, pinned: dict) -> None:
     hypermodel = make(input_shape=(side, side, 3), classes=2)
     space = SearchSpace(hypermodel)
     assert space.contains(space.domain.complete(pinned))
@@ -93,9 +80,10 @@ def test_applications_are_discovered_and_one_trains(
 
 
 def test_efficientnet_runs_without_its_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    # It asks for weights of ImageNet, for images of 224 pixels and for 16 blocks: too much for a
-    # test.
-    smallest = partial(EfficientNet, 0.25, 0.1, 32, weights=None, name="smallest")
+    from keras_tuner.src.applications import efficientnet
+
+    # It asks for weights of ImageNet, and for images of 224 pixels: too much for a test.
+    smallest = partial(keras.applications.EfficientNetB0, weights=None)
     versions = efficientnet.EFFICIENTNET_MODELS
     monkeypatch.setattr(efficientnet, "EFFICIENTNET_MODELS", dict.fromkeys(versions, smallest))
     sizes = dict.fromkeys(efficientnet.EFFICIENTNET_IMG_SIZE, 32)
