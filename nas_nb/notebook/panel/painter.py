@@ -18,9 +18,9 @@ PERIOD_S = 0.1
 """How often it looks for changes."""
 FRAME_S = 0.3
 """Least seconds between two frames of a running search."""
-FRAME_LONGEST_S = 0.8
+FRAME_LONGEST_S = 0.9
 """Most: what happened shows within a second."""
-SHARE = 0.02
+SHARE = 0.015
 """Of a core, that frames may take."""
 RECORD_S = 10.0
 """Seconds after which the saved record is written anew."""
@@ -137,7 +137,8 @@ class Painter:
     def _follow(self) -> None:
         try:
             while True:
-                requested = self._wake.wait(PERIOD_S)
+                due_s = self._due - time.monotonic()
+                requested = self._wake.wait(due_s if 0 < due_s < PERIOD_S else PERIOD_S)
                 self._wake.clear()
                 if self._paint_and_end(requested=requested):
                     return

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from nas_nb.notebook.panel.painter import FRAME_LONGEST_S, Painter
+from nas_nb.notebook.panel.painter import FRAME_LONGEST_S, SHARE, Painter
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import RUNNING, FakeSearch, add_trial
 
@@ -87,7 +87,8 @@ def test_a_dear_frame_is_followed_by_a_longer_pause_but_never_by_a_long_one(
     monkeypatch.setattr(painter, "_keep_record", lambda: None)
     clock = iter([0.0, 0.01, 0.0, 9.0])
     monkeypatch.setattr(time, "thread_time", lambda: next(clock))
-    for least_s, most_s in ((0.1, 0.51), (0.52, FRAME_LONGEST_S)):
+    usual_s = 0.01 / SHARE
+    for least_s, most_s in ((0.1, usual_s), (usual_s, FRAME_LONGEST_S)):
         add_trial(search.history, 0.25)
         painter.paint_once()
         assert least_s < painter._due - time.monotonic() <= most_s
