@@ -140,6 +140,12 @@ def check_type(
         )
 
 
+def check_flags(error: type[NasError], **flags: object) -> None:
+    """Raises an error unless each is True or False: an array, say, is neither."""
+    for name, flag in flags.items():
+        check_type(name, flag, bool, "True or False", error=error)
+
+
 class NasWarning(UserWarning):
     """Something that is no error, and that the reader should know."""
 

@@ -53,6 +53,8 @@ JUNK: tuple[Any, ...] = (
 ROWS, LABELS = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 3
 FRAME = pd.DataFrame({"a": ROWS[:, 0], "b": ROWS[:, 1], "y": LABELS})
 TEXTS = ["a b"] * 60
+BENCH = nas.benchmark("breast_cancer")
+POINT = BENCH.space.sample(np.random.default_rng(0))
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Data.from_arrays": (nas.Data.from_arrays, {"x": ROWS, "y": LABELS}),
     "Data.from_frame": (nas.Data.from_frame, {"frame": FRAME, "target": "y"}),
@@ -75,6 +77,16 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "digest": (nas.digest, {}),
     "seed_for": (nas.seed_for, {}),
     "runs": (nas.runs, {}),
+    "Data.part": (tiny_data().part, {}),
+    "Benchmark.query": (BENCH.query, {"architecture": POINT}),
+    "Benchmark.regret": (BENCH.regret, {}),
+    "Benchmark.ranked": (BENCH.ranked, {}),
+    "Benchmark.race": (BENCH.race, {"strategies": ["random"], "seeds": 1, "trials": 3}),
+    "Domain.sample": (BENCH.space.sample, {}),
+    "Domain.mutate": (BENCH.space.mutate, {"values": POINT, "rng": np.random.default_rng(0)}),
+    "Domain.neighbours": (BENCH.space.neighbours, {}),
+    "Domain.distance": (BENCH.space.distance, {"one": POINT, "other": POINT}),
+    "Domain.contains": (BENCH.space.contains, {}),
     "SearchSpace": (SearchSpace, {}),
     "SearchSpace.from_dict": (SearchSpace.from_dict, {}),
     **{f"spaces.{name}": (getattr(nas.spaces, name), {}) for name in nas.spaces.__all__},
@@ -131,3 +143,75 @@ def test_options_of_a_strategy_have_names(tmp_path: Path, junk: Any) -> None:
         nas.StrategyTuner(
             lambda hp: None, strategy_options=junk, directory=tmp_path, overwrite=True
         )
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A search of two trials that has ended."""
+    search = nas.Search(
+        CHOICES,
+        tiny_data(),
+        strategy="random",
+        max_trials=2,
+        epochs=1,
+        directory=tmp_path_factory.mktemp("ended"),
+    )
+    return search.run()
+
+
+def methods_of(search: Any) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
+    """What a user calls of a search and its best trial; of names by keyword, one that stands."""
+    steer, best = search.steer, search.best
+    rows = search.data.part("val")[0][:1]
+    return {
+        "report": (search.report, {}),
+        "export": (search.export, {}),
+        "log_to": (search.log_to, {"service": "tensorboard"}),
+        "trial": (search.trial, {}),
+        "top": (search.top, {}),
+        "pareto_front": (lambda objective: search.pareto_front("score", objective), {}),
+        "knee": (lambda objective: search.knee("score", objective), {}),
+        "hypervolume": (search.hypervolume, {}),
+        "confirm": (search.confirm, {"top": 1, "seeds": 1}),
+        "ablate": (search.ablate, {}),
+        "proxies": (search.proxies, {}),
+        "wait": (search.wait, {}),
+        "configure": (lambda limit: search.configure(max_trials=limit), {}),
+        "steer.pin": (lambda value: steer.pin(units_1=value), {}),
+        "steer.without": (lambda value: steer.without(units_1=value), {}),
+        "steer.at_least": (lambda value: steer.at_least(units_1=value), {}),
+        "steer.unrestrict": (lambda name: steer.unrestrict(name), {}),  # noqa: PLW0108 - by name
+        "steer.queue": (steer.queue, {}),
+        "steer.stop_trial": (steer.stop_trial, {}),
+        "steer.more_epochs": (steer.more_epochs, {"trial": 0, "epochs": 0}),
+        "steer.strategy": (steer.strategy, {}),
+        "steer.budget": (lambda limit: steer.budget(max_trials=limit), {}),
+        "best.model": (best.model, {}),
+        "best.untrained_model": (best.untrained_model, {}),
+        "best.code": (best.code, {}),
+        "best.save": (best.save, {"path": "model.keras"}),
+        "best.retrain": (best.retrain, {"epochs": 0}),
+        "best.predict": (best.predict, {"x": rows}),
+        "best.explain": (best.explain, {"x": rows, "method": "occlusion"}),
+        "best.diagram": (best.diagram, {}),
+    }
+
+
+METHODS = (
+    *("report", "export", "log_to", "trial", "top", "pareto_front", "knee", "hypervolume"),
+    *("confirm", "ablate", "proxies", "wait", "configure", "steer.pin", "steer.without"),
+    *("steer.at_least", "steer.unrestrict", "steer.queue", "steer.stop_trial"),
+    *("steer.more_epochs", "steer.strategy", "steer.budget", "best.model"),
+    *("best.untrained_model", "best.code", "best.save", "best.retrain", "best.predict"),
+    *("best.explain", "best.diagram"),
+)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", METHODS)
+def test_junk_at_a_search_that_ended_is_taken_or_refused_in_a_sentence(
+    ended: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, given = methods_of(ended)[name]
+    assert raw_errors(call, given) == []

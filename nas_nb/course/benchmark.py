@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_nb.course.table import Array, Table, read_published, unpack
-from nas_nb.errors import DataError, SearchError, SpaceError, check_type, check_whole, nearest
+from nas_nb.errors import (
+    DataError,
+    SearchError,
+    SpaceError,
+    can_iterate,
+    check_flags,
+    check_type,
+    check_whole,
+    is_whole,
+    nearest,
+    shown,
+)
 from nas_nb.record.history import History
 from nas_nb.record.trial import TrialStatus
 from nas_nb.strategy.base import (
@@ -182,6 +193,8 @@ class Benchmark:
 
     def ranked(self, most: int | None = 10) -> list[Ranked]:
         """Returns the best architectures by their mean score, the best first; None for all."""
+        if most is not None:
+            check_whole("", "most", most, 1, error=SearchError)
         order = np.argsort(-self._full, kind="stable")[:most]
         points = [self.table.points[number] for number in order]
         return [Ranked(n, dict(p), self.query(p)) for n, p in enumerate(points, 1)]
@@ -202,6 +215,7 @@ class Benchmark:
         """
         check_whole("", "trials", trials, 1, error=SearchError)
         check_whole("", "seed", seed, 0, error=SearchError)
+        check_flags(SearchError, curves=curves)
         made = self.bound(strategy)
         history = self.opened(seed, trials, made.name)
         for number in range(trials):
@@ -217,6 +231,8 @@ class Benchmark:
     ) -> dict[str, list[History]]:
         """Lets each strategy search from the same seeds; returns the histories by name."""
         check_whole("", "seeds", seeds, 1, error=SearchError)
+        if isinstance(strategies, str) or not can_iterate(strategies):
+            raise SearchError(f"Expected a list of strategies. Received: {shown(strategies)}.")
         named = {self.bound(strategy).name: strategy for strategy in strategies}
         return {
             name: [self.search(strategy, trials, seed) for seed in range(seeds)]
@@ -312,10 +328,10 @@ class Benchmark:
         known = self.table.epochs
         if epochs is None:
             return len(known) - 1
-        if epochs not in known:
+        if not is_whole(epochs) or epochs not in known:
             raise DataError(
                 f"Expected a number of epochs that {self.name} knows: {_listed(known)}. "
-                f"Received: epochs={epochs!r}."
+                f"Received: epochs={shown(epochs)}."
             )
         return known.index(epochs)
 

@@ -45,7 +45,7 @@ from nas_nb.data.task import (
     read_task,
     to_task,
 )
-from nas_nb.errors import DataError, nearest
+from nas_nb.errors import DataError, nearest, shown
 
 if TYPE_CHECKING:
     from nas_nb.data.preprocessing import Standardization
@@ -290,6 +290,8 @@ class Data:
 
     def part(self, name: str) -> tuple[Array, Array]:
         """Returns x and y of the part "train", "val" or "test"."""
+        if not isinstance(name, str) or name not in PARTS:
+            raise DataError(f"Expected a part: {', '.join(PARTS)}. Received: {shown(name)}.")
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
     def describe(self) -> str:

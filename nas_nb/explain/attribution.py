@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nas_nb.data.preprocessing import Table, Vocabulary
-from nas_nb.errors import SearchError, nearest
+from nas_nb.errors import SearchError, nearest, shown
 from nas_nb.evaluate.backend import gradients, require_tensorflow
 from nas_nb.evaluate.global_state import isolated_seeds
 from nas_nb.explain.mistakes import as_shares, sample_kind
@@ -170,11 +170,11 @@ def _baseline(data: Data, kind: str) -> Array:
 def _methods(method: str | Sequence[str] | None, kind: str, model: Any) -> tuple[str, ...]:
     if method is None:
         return tuple(name for name in _CORE if not _misfit(name, kind, model))
-    asked = (method,) if isinstance(method, str) else tuple(method)
+    asked = tuple(method) if isinstance(method, (list, tuple)) else (method,)
     for name in asked or ("",):  # an empty list is refused, too
-        if name not in _METHODS:
+        if not isinstance(name, str) or name not in _METHODS:
             raise SearchError(
-                f"Expected a method: {', '.join(_METHODS)}. Received: {name!r}."
+                f"Expected a method: {', '.join(_METHODS)}. Received: {shown(name)}."
                 f"{nearest(str(name), _METHODS)}"
             )
         if why := _misfit(name, kind, model):

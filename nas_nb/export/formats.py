@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nas_nb.errors import NasError, nearest, reason_of
 from nas_nb.lazy import quiet_stderr
-from nas_nb.record.files import writing
+from nas_nb.record.files import given_path, writing
 
 Samples = Any
 """An array (samples, ...), or such arrays by the names of a model's inputs."""
@@ -76,7 +76,7 @@ def save_model(
             or the outputs differ from the model's by more than 1e-5 (where it is quantised, that
             is only told).
     """
-    file = Path(path)
+    file = given_path(path, ExportError)
     suffix = file.suffix.lower()
     if suffix and suffix not in SUFFIXES:
         raise ExportError(

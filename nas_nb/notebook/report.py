@@ -20,7 +20,7 @@ from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import Printed, overview
 from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
-from nas_nb.record.files import writing
+from nas_nb.record.files import given_path, writing
 from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
 
@@ -189,7 +189,7 @@ def write_page(search: Search, report: Report, path: str | Path) -> None:
     parts += [tables.table("Fingerprints and versions", (), rows)]
     title = html.escape(f"Architecture search \u201c{search.name}\u201d")
     page = _PAGE.format(title=title, record=report.html, rest="\n".join(parts))
-    with writing(file := Path(path), SearchError):
+    with writing(file := given_path(path, SearchError), SearchError):
         file.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 

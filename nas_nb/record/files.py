@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nas_nb.errors import NasError, reason_of
+from nas_nb.errors import NasError, check_type, reason_of, shown
 
 _REMEDIES = {
     errno.ENOENT: "Make the folder that it is to be in.",
@@ -20,6 +20,17 @@ _REMEDIES = {
     errno.EDQUOT: "Make room in your quota, or take another disk.",
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Take a folder that you may change."),
 }
+
+
+def given_path(path: object, error: type[NasError]) -> Path:
+    """Returns a path that a user gave; raises unless it is one that a file system can have."""
+    check_type("path", path, (str, os.PathLike), "a path", error=error)
+    try:
+        if b"\0" not in os.fsencode(path):  # type: ignore[arg-type]
+            return Path(path).expanduser()  # type: ignore[arg-type]
+    except (UnicodeEncodeError, RuntimeError):  # a lone surrogate; no home folder
+        pass
+    raise error(f"Expected a path that a file can have. Received: {shown(path)}.")
 
 
 @contextmanager

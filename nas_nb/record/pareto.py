@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,7 +51,10 @@ class ParetoFront:
                     f"Expected objectives among {', '.join(known)}. "
                     f"Received: {name!r}.{nearest(name, known)}"
                 )
-        numbers = all(is_number(number) for number in self.given.values())
+        numbers = all(
+            is_number(number) and abs(number) <= sys.float_info.max
+            for number in self.given.values()
+        )
         if self.given and not ({*self.given} == {*self.objectives} and numbers):
             raise JournalError(
                 f"Expected a reference number for each of {', '.join(self.objectives)}. "

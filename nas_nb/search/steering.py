@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import SearchError, check_whole, nearest
+from nas_nb.errors import SearchError, check_type, check_whole, nearest
 from nas_nb.record.events import SteerAction
 from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
@@ -108,6 +108,7 @@ class Steering:
         """
         restricted = list(dict.fromkeys(rule.name for rule in self.rules))
         for name in names:
+            check_type("names", name, str, "names of choices", error=SearchError)
             if name not in restricted:
                 known = f" Restricted are: {', '.join(restricted)}." if restricted else ""
                 raise SearchError(

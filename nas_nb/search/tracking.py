@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas_nb.errors import SearchError, nearest
-from nas_nb.record.files import writing
+from nas_nb.errors import SearchError, nearest, shown
+from nas_nb.record.files import given_path, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class Recorded(Protocol):
 
 def export_trials(trials: pd.DataFrame, path: str | Path) -> Path:
     """Writes a table of trials to a file, in the format of its suffix."""
-    file = Path(path)
+    file = given_path(path, SearchError)
     if file.suffix not in (".csv", ".parquet"):
         raise SearchError(
             f"Expected a path that ends in .csv or .parquet. Received: {str(path)!r}."
@@ -55,14 +55,15 @@ def export_trials(trials: pd.DataFrame, path: str | Path) -> Path:
 
 def log_trials(search: Recorded, service: str, directory: str | Path | None) -> str:
     """Logs the trials of a search to TensorBoard or MLflow; returns where they are."""
-    if service not in SERVICES:
+    if not isinstance(service, str) or service not in SERVICES:
         raise SearchError(
-            f"Expected one of {', '.join(SERVICES)}. Received: {service!r}."
+            f"Expected one of {', '.join(SERVICES)}. Received: {shown(service)}."
             f"{nearest(str(service), SERVICES)}"
         )
     trials = [trial for trial in search.history.trials if trial.curve]
     if service == "tensorboard":
-        folder = Path(directory or search.directory / "tensorboard")
+        usual = search.directory / "tensorboard"
+        folder = usual if directory is None else given_path(directory, SearchError)
         with writing(folder, SearchError, folder=True):
             return _to_tensorboard(trials, folder)
     return _to_mlflow(search.name, trials, directory)

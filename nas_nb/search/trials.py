@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.errors import NasError, SearchError, printable, reason_of
+from nas_nb.errors import (
+    NasError,
+    SearchError,
+    check_flags,
+    check_type,
+    check_whole,
+    printable,
+    reason_of,
+)
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.evaluate.trainer import VALIDATION_BATCH_SIZE, fixed_batch_size
 from nas_nb.export.formats import build_optimizer
@@ -157,6 +165,7 @@ class SearchTrial:
         Raises:
             SearchError: It did not complete, or its weights were not kept.
         """
+        check_flags(SearchError, raw=raw)
         self._check_completed()
         model = self.untrained_model()
         if self._unkept is None:
@@ -168,6 +177,8 @@ class SearchTrial:
 
     def untrained_model(self, seed: int | None = None) -> keras.Model:
         """Returns the compiled model as it is before training; default: from the trial's seed."""
+        if seed is not None:
+            check_whole("", "seed", seed, 0, error=SearchError)
         with seeded((self.record.seed or 0) if seed is None else seed):
             try:
                 return self.space.build_values(self.values)
@@ -189,6 +200,7 @@ class SearchTrial:
         """
         from nas_nb.export.keras_source import keras_source, training_script
 
+        check_flags(SearchError, raw=raw, training=training)
         model = self.untrained_model()
         if training:
             source = keras_source(model)
@@ -244,6 +256,7 @@ class SearchTrial:
         """
         from nas_nb.export.formats import save_model
 
+        check_flags(SearchError, raw=raw, quantize=quantize)
         samples = self.data.x_test[:8]
         samples = raw_samples(samples, self.data) if raw else samples
         return save_model(self.model(raw=raw), path, samples, quantize=quantize)
@@ -284,6 +297,8 @@ class SearchTrial:
             SearchError: An argument does not fit, the loss is no longer finite, or the project's
                 folder can't be written.
         """
+        check_flags(SearchError, further=further)
+        check_type("on", on, str, f"one of {PARTS}", error=SearchError)
         own, full = self._granted, self._settings.fidelity.epochs
         usual = full if on == PARTS[0] else self._best_epoch or full
         seed = (self.record.seed or 0) if seed is None else seed
@@ -337,6 +352,7 @@ class SearchTrial:
             DataError: `x` is not like the samples of the data.
             SearchError: As for `model`.
         """
+        check_flags(SearchError, classes=classes)
         model, whole = self._trained, self._settings.data
         numbers = model_input(x, whole)
         outputs = model_outputs(model, numbers)

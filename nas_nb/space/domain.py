@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from nas_nb.errors import SpaceError, nearest
+import numpy as np
+
+from nas_nb.errors import SpaceError, nearest, shown
 from nas_nb.record.trial import no_values, values_key
 from nas_nb.space.parameter import (
     condition_table,
@@ -20,8 +22,6 @@ from nas_nb.space.parameter import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from nas_nb.record.trial import Value, Values
     from nas_nb.space.parameter import ConditionTable, Parameter
 
@@ -130,6 +130,7 @@ class Domain:
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """Draws a point: each active parameter on its own, parents first, as KerasTuner does."""
+        _check_generator(rng)
         return self._fill({}, lambda p: p.sample(rng))
 
     def neighbours(self, values: Values) -> list[dict[str, Value]]:
@@ -153,6 +154,7 @@ class Domain:
         Raises:
             SpaceError: Nothing can be changed, because the active parameters have one value each.
         """
+        _check_generator(rng)
         return self._mutant(self.canonical(values), rng)
 
     def mutants(
@@ -303,12 +305,18 @@ class Domain:
         return known
 
     def _check_names(self, values: Values) -> None:
-        try:
-            known = self._names.issuperset(values)
-        except TypeError as error:  # a trial, or None
-            raise no_values(values) from error
-        if not known:
+        if not isinstance(values, (dict, Mapping)):  # a trial, say
+            raise no_values(values)
+        if not self._names.issuperset(values):
             raise unknown(values, self.names)
+
+
+def _check_generator(rng: object) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise SpaceError(
+            "Expected a generator of NumPy, as `np.random.default_rng(0)`. Received: "
+            f"rng={shown(rng)}."
+        )
 
 
 def _refuse(parameter: Parameter) -> None:
