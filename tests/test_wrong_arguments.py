@@ -194,6 +194,10 @@ def methods_of(search: Any) -> dict[str, tuple[Callable[..., Any], dict[str, Any
         "best.predict": (best.predict, {"x": rows}),
         "best.explain": (best.explain, {"x": rows, "method": "occlusion"}),
         "best.diagram": (best.diagram, {}),
+        "plot.scores": (search.plot.scores, {}),
+        "plot.pareto": (search.plot.pareto, {}),
+        "plot.parallel": (search.plot.parallel, {}),
+        "runs.open": (nas.runs(search.directory.parent).open, {}),
     }
 
 
@@ -203,7 +207,7 @@ METHODS = (
     *("steer.at_least", "steer.unrestrict", "steer.queue", "steer.stop_trial"),
     *("steer.more_epochs", "steer.strategy", "steer.budget", "best.model"),
     *("best.untrained_model", "best.code", "best.save", "best.retrain", "best.predict"),
-    *("best.explain", "best.diagram"),
+    *("best.explain", "best.diagram", "plot.scores", "plot.pareto", "plot.parallel", "runs.open"),
 )
 
 

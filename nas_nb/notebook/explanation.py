@@ -312,7 +312,7 @@ class ProxyTable:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes."""
-        ax = drawing.new_axes(7, 3.2) if ax is None else ax
+        ax = drawing.axes_for(ax, 7, 3.2)
         return drawing.as_text(draw_proxies(self._found, ax))
 
     def _repr_html_(self) -> str:

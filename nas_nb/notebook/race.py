@@ -18,6 +18,7 @@ from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 from matplotlib.ticker import AutoLocator
 
+from nas_nb.errors import SearchError, shown
 from nas_nb.notebook import output, tables
 from nas_nb.notebook.output import (
     PANEL_CSS,
@@ -63,8 +64,7 @@ class NotebookRace(search_race.Race):  # noqa: D101 - as documented below it
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
         """Draws the incumbents' means, with a standard error to both sides; returns the Axes."""
-        ax = drawing.new_axes(7.2, 3.6) if ax is None else ax
-        return drawing.as_text(draw_race(race_info(self), ax, over))
+        return _plotted(self, over, ax)
 
     def run(self) -> Self:  # noqa: D102 - likewise
         if not output.in_notebook():
@@ -245,8 +245,7 @@ class ComparisonView(Comparison):  # noqa: D101 - as documented below it
 
     def plot(self, over: str = "trials", ax: Axes | None = None) -> Axes:
         """Draws the best score so far of each search, over "trials" or "time"; returns the Axes."""
-        ax = drawing.new_axes(7.2, 3.6) if ax is None else ax
-        return drawing.as_text(draw_race(race_info(self), ax, over))
+        return _plotted(self, over, ax)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         plot = Plot("trials", race_info, draw_race, describe_race, "")
@@ -330,6 +329,12 @@ def race_info(race: Race | Comparison) -> RaceInfo:
             spent = [np.asarray(run.times_s) for run in runs]
             times.append(_line(label, grid, spent, [run.incumbents for run in runs], hold=True))
     return RaceInfo(race.objective, len(race.seeds), tuple(trials), tuple(times))
+
+
+def _plotted(race: Any, over: str, ax: Axes | None) -> Axes:
+    if not isinstance(over, str) or over not in ("trials", "time"):
+        raise SearchError(f"Expected over to be trials or time. Received: {shown(over)}.")
+    return drawing.as_text(draw_race(race_info(race), drawing.axes_for(ax, 7.2, 3.6), over))
 
 
 def draw_race(info: RaceInfo, ax: Axes, over: str = "trials") -> Axes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas_nb.errors import JournalError, SearchError, nearest
+from nas_nb.errors import JournalError, SearchError, nearest, shown
 from nas_nb.record.files import leads_out
 from nas_nb.record.journal import JOURNAL_FILE
 from nas_nb.record.trial import sign_of
@@ -199,9 +199,9 @@ class Runs:
         return True
 
     def _folder(self, name: str) -> Path:
-        if name not in self.names:
+        if not isinstance(name, str) or name not in self.names:
             raise SearchError(
-                f"Expected the folder of a search in {self.folder}. Received: {name!r}."
+                f"Expected the folder of a search in {self.folder}. Received: {shown(name)}."
                 f"{nearest(str(name), self.names)}"
             )
         return self.folder / name

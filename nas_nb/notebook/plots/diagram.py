@@ -8,19 +8,17 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from nas_nb.errors import check_type
 from nas_nb.notebook.plots.drawing import (
     BLUE,
     SKY,
     VERMILLION,
     as_text,
-    new_axes,
+    axes_for,
     png,
     theme_colors,
 )
@@ -28,6 +26,8 @@ from nas_nb.notebook.plots.figures import ground, image
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from matplotlib.axes import Axes
 
     from nas_nb.record.trial import Trial
     from nas_nb.search.search import Search
@@ -41,10 +41,8 @@ _ENDS = {"input": (SKY, "black"), "output": (BLUE, "white")}
 
 def draw_layout(picture: Layout, ax: Axes | None = None, marked: Collection[int] = ()) -> Axes:
     """Draws boxes and arrows; those of the marked places have a thick edge."""
-    check_type("ax", ax, (Axes, type(None)), "matplotlib Axes")
     width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
-    if ax is None:
-        ax = new_axes(width, height)
+    ax = axes_for(ax, width, height)
     ax.set(xlim=(-_MARGIN, width - _MARGIN), ylim=(height - _MARGIN, -_MARGIN), aspect="equal")
     ax.set_axis_off()
     for arrow in picture.arrows:

@@ -26,7 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogFormatter, MaxNLocator, ScalarFormatter
 
-from nas_nb.errors import printable
+from nas_nb.errors import check_type, printable
 from nas_nb.notebook.output import in_theme
 
 if TYPE_CHECKING:
@@ -314,6 +314,12 @@ def new_axes(width: float, height: float) -> Axes:
     ax = figure.add_subplot(axes_class=ShownAxes)
     show_after_cell(figure)
     return ax
+
+
+def axes_for(ax: object, width: float, height: float) -> Axes:
+    """Returns the Axes that a user gave, or new ones of so many inches; raises if it is none."""
+    check_type("ax", ax, (Axes, type(None)), "matplotlib Axes")
+    return ax if isinstance(ax, Axes) else new_axes(width, height)
 
 
 def as_text(ax: Axes) -> Axes:

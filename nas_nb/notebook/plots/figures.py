@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nas_nb.errors import SearchError, nearest
+from nas_nb.errors import SearchError, check_type, nearest, shown
 from nas_nb.notebook.plots import (
     importance,
     lineage,
@@ -25,7 +25,7 @@ from nas_nb.notebook.plots import (
     space_map,
     timeline,
 )
-from nas_nb.notebook.plots.drawing import Plot, PlotContext, as_text, encoded, new_axes
+from nas_nb.notebook.plots.drawing import Plot, PlotContext, as_text, axes_for, encoded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,8 +85,8 @@ class Plots:
         Raises:
             SearchError: `over` is neither.
         """
-        if over not in scores.OVER:
-            raise SearchError(f"Expected over to be trials or seconds. Received: {over!r}.")
+        if not isinstance(over, str) or over not in scores.OVER:
+            raise SearchError(f"Expected over to be trials or seconds. Received: {shown(over)}.")
         return self._draw(scores.SCORES, ax, over=over)
 
     def pareto(self, cost: str | None = None, ax: Axes | None = None) -> Axes:
@@ -100,6 +100,7 @@ class Plots:
         Raises:
             SearchError: No completed trial has a cost of that name.
         """
+        check_type("cost", cost, (str, type(None)), "the name of a cost", error=SearchError)
         cost = cost or self._search.history.front_objectives[1]
         known = cost_names(self._search.history)
         if known and cost not in known:
@@ -112,7 +113,7 @@ class Plots:
     def _draw(self, plot: Plot, ax: Axes | None, **more: Any) -> Axes:
         search = self._search
         info = plot.info(PlotContext(search.history, search.space.domain, **more))
-        return as_text(plot.draw(info, new_axes(*(plot.size or _USUAL)) if ax is None else ax))
+        return as_text(plot.draw(info, axes_for(ax, *(plot.size or _USUAL))))
 
     def __repr__(self) -> str:
         names = [name for name in vars(type(self)) if not name.startswith("_")]
