@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 
-from tests.browser.driver import NotebookPage
+from tests.browser.driver import OPEN_LIMIT_MS, NotebookPage
 from tests.browser.server import JupyterServer
 
 # Chromium's sandbox refuses root, which containers run as. The rest keeps it off the network.
@@ -105,6 +105,7 @@ def server(servers: Servers, front_end: str) -> JupyterServer:
 def context(browser: Browser, servers: Servers) -> Iterator[BrowserContext]:
     """A browser profile whose pages may speak to our servers alone: what we show needs no CDN."""
     context = browser.new_context(viewport={"width": 1200, "height": 1800})
+    context.set_default_timeout(OPEN_LIMIT_MS)  # also to load a page, beside a model that trains
     refused: list[str] = []
 
     def guard(route: Route) -> None:

@@ -79,6 +79,7 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
         notebook_of(MAKE, "search.panel()", STEER, PLOT, REPLAY, RACE), server.files / "panel.ipynb"
     )
     page = browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=1)
+    page.set_default_timeout(LIMIT_MS)
     notebook = NotebookPage(page, server, "panel.ipynb", folder)
     notebook.run_through("search.panel()", LIMIT_MS)
     panel = notebook.output("search.panel()")
