@@ -25,11 +25,9 @@ _REMEDIES = {
 def given_path(path: object, error: type[NasError]) -> Path:
     """Returns a path that a user gave; raises unless it is one that a file system can have."""
     check_type("path", path, (str, os.PathLike), "a path", error=error)
-    try:
+    with suppress(UnicodeEncodeError, RuntimeError):  # a lone surrogate; no home folder
         if b"\0" not in os.fsencode(path):  # type: ignore[arg-type]
             return Path(path).expanduser()  # type: ignore[arg-type]
-    except (UnicodeEncodeError, RuntimeError):  # a lone surrogate; no home folder
-        pass
     raise error(f"Expected a path that a file can have. Received: {shown(path)}.")
 
 

@@ -7,15 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas_nb.errors import (
-    SearchError,
-    check_type,
-    check_whole,
-    is_number,
-    printable,
-    shown,
-    tell,
-)
+from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import default_limits
 from nas_nb.record.pareto import ParetoFront
@@ -63,9 +55,6 @@ if TYPE_CHECKING:
     from nas_nb.strategy.base import Strategy
     from nas_nb.workers.messages import WorkerStatus
 
-
-_LONGEST_WAIT_S = 1e9
-"""A little less than what the clock's locks can wait."""
 
 _INTERNAL = ("listener", "project", "settings")
 """Attributes for the package, which Tab completion leaves out."""
@@ -427,15 +416,7 @@ class Search:
     def _front(
         self, objectives: tuple[str, ...], reference: Mapping[str, float] | None = None
     ) -> ParetoFront:
-        history = self.history
-        for name in objectives:
-            check_type("objectives", name, str, "names", error=SearchError)
-        check_type("reference", reference, (Mapping, type(None)), "a dict", error=SearchError)
-        named = ("score" if name == history.objective else name for name in objectives)
-        names = tuple(named) or history.front_objectives
-        if len(names) == 1:
-            names = tuple(dict.fromkeys(("score", *names)))
-        return ParetoFront(history.completed, names, history.direction, reference or {}).checked()
+        return ParetoFront.of(self.history, objectives, reference)
 
     def _trial(self, trial: Trial) -> SearchTrial:
         return SearchTrial(trial, self.history, self.settings, self.directory / "checkpoints")
@@ -535,10 +516,7 @@ class Search:
         Raises:
             Exception: What ended the search, if it failed.
         """
-        if timeout is not None and not (is_number(timeout) and 0 <= timeout <= _LONGEST_WAIT_S):
-            raise SearchError(
-                f"Expected `timeout` in seconds, or None. Received: timeout={shown(timeout)}."
-            )
+        session.check_timeout(timeout)
         try:
             self.listener.on_wait(self._wait, timeout)
             session.raise_error(self)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas_nb.errors import BudgetError, SearchError
+from nas_nb.errors import BudgetError, SearchError, is_number, shown
 from nas_nb.record.trial import changed_values
 from nas_nb.search.budget import limit_arguments
 from nas_nb.strategy.registry import STRATEGIES
@@ -272,6 +272,18 @@ POLL_S = 0.1
 
 Check = Callable[[], bool]
 Action = Callable[[], None]
+
+
+_LONGEST_WAIT_S = 1e9
+"""Less than what the clock's locks can wait."""
+
+
+def check_timeout(timeout_s: object) -> None:
+    """Raises SearchError unless it is None, or seconds that can be waited."""
+    if timeout_s is not None and not (is_number(timeout_s) and 0 <= timeout_s <= _LONGEST_WAIT_S):
+        raise SearchError(
+            f"Expected `timeout` in seconds, or None. Received: timeout={shown(timeout_s)}."
+        )
 
 
 def wait_until(settled: Check, ended: Check, stop: Action, timeout_s: float | None) -> None:
