@@ -8,7 +8,7 @@ from copy import copy
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from nas_nb.errors import JournalError, printable
+from nas_nb.errors import JournalError, check_type, printable
 from nas_nb.record.events import (
     Event,
     EventKind,
@@ -359,17 +359,29 @@ class History:
         """
         return self._state.beats(_score(a), _score(b))
 
-    def pareto_front(self, *objectives: str) -> tuple[Trial, ...]:
-        """The completed trials that no other dominates, sorted by the objectives.
+    def pareto_front(
+        self, *objectives: str, reference: Mapping[str, float] | None = None
+    ) -> ParetoFront:
+        """Returns the front of the completed trials that no other dominates.
 
         Args:
-            objectives: "score" (better in the search's direction) and names of costs (less is
-                better). A trial that lacks one of them, or has NaN there, takes no part.
+            *objectives: "score" (better in the search's direction), or the objective's name, and
+                names of costs (less is better). One cost is set against the score. A trial that
+                lacks one of them, or has NaN there, takes no part. Default: `front_objectives`.
+            reference: The point up to which the hypervolume is measured, by objective.
 
         Raises:
-            JournalError: No objective is given, or no completed trial has a cost of that name.
+            JournalError: No completed trial has a cost of that name, or the reference point does
+                not fit.
         """
-        return ParetoFront(self.completed, objectives, self.direction).checked().trials
+        for name in objectives:
+            check_type("objectives", name, str, "names", error=JournalError)
+        check_type("reference", reference, (Mapping, type(None)), "a dict", error=JournalError)
+        named = (SCORE if name == self.objective else name for name in objectives)
+        names = tuple(named) or self.front_objectives
+        if len(names) == 1:
+            names = tuple(dict.fromkeys((SCORE, *names)))
+        return ParetoFront(self.completed, names, self.direction, reference or {}).checked()
 
     @property
     def front(self) -> ParetoFront:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from nas_nb.errors import JournalError, check_type, is_number, nearest
+from nas_nb.errors import JournalError, is_number, nearest
 from nas_nb.record.trial import EMPTY, sign_of
 
 if TYPE_CHECKING:
-    from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
 
 Point = tuple[float, ...]
@@ -41,20 +40,6 @@ class ParetoFront:
     objectives: tuple[str, ...]
     direction: str
     given: Mapping[str, float] = field(default_factory=lambda: EMPTY)
-
-    @classmethod
-    def of(
-        cls, history: History, objectives: Sequence[str], given: Mapping[str, float] | None
-    ) -> Self:
-        """Returns the front of a history; raises JournalError where something does not fit."""
-        for name in objectives:
-            check_type("objectives", name, str, "names", error=JournalError)
-        check_type("reference", given, (Mapping, type(None)), "a dict", error=JournalError)
-        named = (SCORE if name == history.objective else name for name in objectives)
-        names = tuple(named) or history.front_objectives
-        if len(names) == 1:
-            names = tuple(dict.fromkeys((SCORE, *names)))
-        return cls(history.completed, names, history.direction, given or {}).checked()
 
     def checked(self) -> Self:
         """Returns itself; raises JournalError where objectives or reference do not fit."""

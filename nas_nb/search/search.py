@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import default_limits
-from nas_nb.record.pareto import ParetoFront
 from nas_nb.record.trial_facts import number_text, trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
@@ -377,7 +376,7 @@ class Search:
         Raises:
             JournalError: No completed trial has a cost of that name.
         """
-        return [*map(self._trial, self._front(objectives).trials)]
+        return [*map(self._trial, self.history.pareto_front(*objectives).trials)]
 
     def knee(self, *objectives: str) -> SearchTrial | None:
         """Returns the compromise of the front: the trial farthest below the line between its ends.
@@ -389,7 +388,7 @@ class Search:
         Args:
             *objectives: As for `pareto_front`.
         """
-        found = self._front(objectives).knee
+        found = self.history.pareto_front(*objectives).knee
         return None if found is None else self._trial(found)
 
     def hypervolume(
@@ -407,16 +406,11 @@ class Search:
         """
         import pandas as pd
 
-        front = self._front(objectives, reference)
+        front = self.history.pareto_front(*objectives, reference=reference)
         numbers, volumes = zip(*front.volumes, strict=True) if front.volumes else ((), ())
         found = pd.Series(volumes, pd.Index(numbers, name="trial"), float, name="hypervolume")
         found.attrs["reference"] = front.reference
         return found
-
-    def _front(
-        self, objectives: tuple[str, ...], reference: Mapping[str, float] | None = None
-    ) -> ParetoFront:
-        return ParetoFront.of(self.history, objectives, reference)
 
     def _trial(self, trial: Trial) -> SearchTrial:
         return SearchTrial(trial, self.history, self.settings, self.directory / "checkpoints")

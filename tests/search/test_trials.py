@@ -45,7 +45,7 @@ def test_every_way_to_a_trial_gives_the_same_kind(search: Search) -> None:
     assert {type(one) for one in (search.best, *search.top(2), *front)} == {type(search.trial(0))}
     assert search.best.number in [one.number for one in front]
     assert [one.number for one in search.pareto_front("score", "macs")] == [
-        one.number for one in search.history.pareto_front("score", "macs")
+        one.number for one in search.history.pareto_front("score", "macs").trials
     ]
     by_name = [one.number for one in search.pareto_front(search.objective, "macs")]
     assert by_name == [one.number for one in search.pareto_front("score", "macs")]
