@@ -61,6 +61,11 @@ POINTED = """() => {
     return { trial: tip.textContent.match(/^trial (\\d+)/)[1],
              middle: [x + width / 2, y + height / 2] };
 }"""
+RINGED = f"""() => {{
+    const [pointed, box] = [({POINTED})(), ({CHART})()];
+    const mark = box.marks[pointed.trial];
+    return mark && mark.every((at, axis) => Math.abs(at - pointed.middle[axis]) < 3);
+}}"""
 
 NEXT_BY_KEY = """trial => {
     const image = document.querySelector("img[data-chart^=scores]");
@@ -200,9 +205,8 @@ def point_at_a_mark_and_select_it(panel: Locator) -> None:
     expect(chart).to_be_visible(timeout=ANSWER_MS)
     tip = point_at(page, lambda: page.evaluate(CHART)["marks"]["1"])
     expect(tip).to_contain_text(re.compile(r"trial \d+: completed, val_accuracy"))
-    pointed, box = page.evaluate(f"() => [({POINTED})(), ({CHART})()]")
-    mark = box["marks"][pointed["trial"]]
-    assert all(abs(a - b) < 3 for a, b in zip(pointed["middle"], mark, strict=True))
+    page.wait_for_function(RINGED, timeout=ANSWER_MS)
+    box = page.evaluate(CHART)
     page.mouse.down()
     # Trials that end meanwhile move the marks: the click means what the tip says.
     named = page.evaluate(POINTED)["trial"]

@@ -4,7 +4,15 @@ const NEAR = 14; // pixels from a mark at which it is meant
 const DOUBLE_MS = 500; // between the halves of a double click
 const SILENT_MS = 9000;
 
-const marksOf = image => JSON.parse(image.dataset.marks || "[]");
+// The marks of a picture, and where they are now; a trial may have several.
+function marksOf(image) {
+  const box = image.getBoundingClientRect();
+  const count = {};
+  return JSON.parse(image.dataset.marks || "[]").map(([trial, x, y, words]) => {
+    count[trial] = (count[trial] ?? 0) + 1;
+    return { trial, words, which: count[trial], at: [box.left + x * box.width, box.top + y * box.height] };
+  });
+}
 const chartOf = image => image.dataset.chart;
 
 // What takes the keys in a part that is drawn anew, found again in the new drawing.
@@ -16,13 +24,11 @@ function nameOf(element) {
 }
 
 function nearest(image, event) {
-  const box = image.getBoundingClientRect();
   let found = null;
   let least = NEAR ** 2;
-  for (const [trial, x, y, words] of marksOf(image)) {
-    const at = [box.left + x * box.width, box.top + y * box.height];
-    const far = (at[0] - event.clientX) ** 2 + (at[1] - event.clientY) ** 2;
-    if (far <= least) [least, found] = [far, { trial, at, words }];
+  for (const mark of marksOf(image)) {
+    const far = (mark.at[0] - event.clientX) ** 2 + (mark.at[1] - event.clientY) ** 2;
+    if (far <= least) [least, found] = [far, mark];
   }
   return found;
 }
@@ -49,18 +55,19 @@ function render({ model, el }) {
   let heard = Date.now();
   let drag = null;
   let focus = null; // what has the keys: where it is drawn, its name, and a picture's mark
-  let told = null; // the trial that the tip tells of, and its chart
+  let told = null; // the mark that the tip tells of: its trial, which of its marks, and the chart
   let rests = null; // where on a picture the pointer was moved last
   let clicked = null; // the last click on a picture
 
   const hide = () => { tip.hidden = ring.hidden = true; told = null; };
-  const show = (chart, { trial, at, words }) => {
-    told = { chart, trial };
+  const show = (chart, { trial, which, at, words }) => {
+    told = { chart, trial, which };
     const fact = facts.get(trial);
     const lines = [words ?? fact?.text ?? `trial ${trial}: running`];
     const other = facts.get(best);
     if (fact && other && trial !== best) lines.push(...differences(fact.values, other.values));
-    tip.textContent = lines.join("\n");
+    const text = lines.join("\n");
+    if (tip.textContent !== text) tip.textContent = text; // screen readers read it out again
     ring.hidden = tip.hidden = false;
     Object.assign(ring.style, { left: `${at[0]}px`, top: `${at[1]}px` });
     const right = at[0] + 16 + tip.offsetWidth > window.innerWidth;
@@ -72,31 +79,29 @@ function render({ model, el }) {
   const picture = event => event.target.closest?.("img.nas-plot");
 
   function step(image, by) {
-    const marks = marksOf(image).sort((a, b) => a[1] - b[1]);
+    const marks = marksOf(image).sort((a, b) => a.at[0] - b.at[0]);
     if (!marks.length) return;
-    // A trial may have several marks, and a frame may move them: else its first one is meant.
-    const meant = ([trial]) => trial === focus?.trial;
+    // A frame may move the marks: else the trial's first one is meant.
+    const meant = ({ trial }) => trial === focus?.trial;
     const found = marks[focus?.mark] && meant(marks[focus.mark]) ? focus.mark : marks.findIndex(meant);
     const here = found < 0 && by < 0 ? marks.length : found;
     const mark = Math.min(Math.max(here + by, 0), marks.length - 1);
-    const area = image.getBoundingClientRect();
-    const [trial, x, y, words] = marks[mark];
-    focus = { ...focus, mark, trial };
-    show(chartOf(image), { trial, words, at: [area.left + x * area.width, area.top + y * area.height] });
+    focus = { ...focus, mark, trial: marks[mark].trial };
+    show(chartOf(image), marks[mark]);
   }
 
-  // A frame moves the mark that the tip tells of, or draws one where the pointer rests.
+  // A frame moves the mark that the tip tells of, or draws one where the pointer rests. So do
+  // scrolling, and whatever grows above the panel.
   function follow() {
+    if (!told && (drag || !rests)) return;
     const image = root.querySelector(`img.nas-plot[data-chart="${(told ?? rests).chart}"]`);
     if (!told) {
       const found = image && nearest(image, rests);
       return found && show(rests.chart, found);
     }
-    const mark = image && marksOf(image).find(([trial]) => trial === told.trial);
-    if (!mark) return hide();
-    const area = image.getBoundingClientRect();
-    const at = [area.left + mark[1] * area.width, area.top + mark[2] * area.height];
-    show(told.chart, { trial: told.trial, words: mark[3], at });
+    const mark = image && marksOf(image).find(
+      ({ trial, which }) => trial === told.trial && which === told.which);
+    mark ? show(told.chart, mark) : hide();
   }
 
   function send(message) {
@@ -190,7 +195,7 @@ function render({ model, el }) {
     // A new frame replaces what the pointer rests on, and what has the keys.
     const watch = new MutationObserver(() => {
       for (const option of root.querySelectorAll("option")) option.disabled = / \(needs /.test(option.text);
-      if (told || (rests && !drag)) follow();
+      follow();
       if (!focus?.name || document.activeElement !== document.body) return;
       const kept = focus;
       kept.drawn.querySelector(kept.name)?.focus({ preventScroll: true });
@@ -200,6 +205,8 @@ function render({ model, el }) {
     stops.signal.addEventListener("abort", () => watch.disconnect());
     const sized = new ResizeObserver(() => send({ width: [root.clientWidth, window.devicePixelRatio] }));
     sized.observe(root);
+    for (const name of ["scroll", "resize"])
+      window.addEventListener(name, follow, { capture: true, passive: true, signal: stops.signal });
     // JupyterLab says which theme it has, others show it by their letters.
     const dark = () => {
       const light = document.body.dataset.jpThemeLight;
@@ -222,6 +229,7 @@ function render({ model, el }) {
     const silent = model.get("live") && Date.now() - heard > SILENT_MS;
     root?.classList.toggle("nas-gone", Boolean(silent));
     gone.hidden = !silent;
+    if (root) follow();
     gone.textContent = silent ? "The kernel has not answered for 9 s: it is gone, or very busy." : "";
   }, 1000);
   attach();
