@@ -207,7 +207,7 @@ def _versions_query(names: list[str]) -> Callable[[], dict[str, str]]:
 def _connected(workers: Client | str, timeout_s: float) -> Client:
     """Returns a client that is connected, or raises a SearchError."""
     try:
-        import distributed
+        from distributed import Client
     except ImportError as error:
         raise SearchError(
             "Expected Dask for workers of a cluster. Received: none. Install it: "
@@ -215,7 +215,7 @@ def _connected(workers: Client | str, timeout_s: float) -> Client:
         ) from error
     if isinstance(workers, str):
         try:
-            return distributed.Client(workers, timeout=timeout_s, set_as_default=False)
+            return _begun(Client.__new__(Client), workers, timeout_s)
         except Exception as error:  # keys or a protocol that is missing: Dask raises what it likes
             raise SearchError(
                 "Expected the address of a Dask scheduler that answers. Received: "
@@ -229,6 +229,18 @@ def _connected(workers: Client | str, timeout_s: float) -> Client:
             "`Client(...)`."
         )
     return workers
+
+
+def _begun(client: Client, address: str, timeout_s: float) -> Client:
+    """Initialises a client of a scheduler; raises what Dask raises where it can't be had."""
+    try:
+        client.__init__(address, timeout=timeout_s, set_as_default=False)
+    except BaseException:
+        # Dask leaves it to the garbage collector, which closes it in whatever thread it runs: one
+        # that starts another client's loop waits for ever, for a lock that it holds itself.
+        client.close()
+        raise
+    return client
 
 
 def _died(client: Client, address: str) -> bool:
