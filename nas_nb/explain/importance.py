@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,13 +36,16 @@ _FITTED_ON = 100
 def comparable_trials(history: History, domain: Domain) -> list[Trial]:
     """Returns the latest completed trials of one fidelity: the full one, or the most frequent."""
     groups: dict[str, list[Trial]] = {}
-    for trial in history.completed:
+    for trial in reversed(history.completed):
         known = trial.score is not None and math.isfinite(trial.score)
         if known and domain.contains(trial.values):
-            groups.setdefault(repr(sorted(trial.fidelity.items())), []).append(trial)
+            group = groups.setdefault(repr(sorted(trial.fidelity.items())), [])
+            group.append(trial)
+            if len(group) == LATEST and not trial.fidelity:
+                break
     full = groups.get("[]", [])
     most = full if len(full) >= ENOUGH else max(groups.values(), key=len, default=full)
-    return most[-LATEST:]
+    return most[:LATEST][::-1]
 
 
 def fenced_scores(trials: Sequence[Trial], direction: str) -> Vector:
@@ -69,7 +73,10 @@ class ScoreModel:
         facts = feature_rows(domain, values)
         self._facts = facts.mean(0), np.where(facts.std(0) > 0, facts.std(0), 1.0)
         self._seen, self._scores = self._points(values), (scores - self._centre) / self._scale
-        self._posterior = _fitted(self._seen, self._scores)
+
+    @cached_property
+    def _posterior(self) -> Posterior:
+        return _fitted(self._seen, self._scores)
 
     def predict(self, points: Sequence[Values]) -> tuple[Vector, Vector]:
         """Returns the predicted score of each point, and its standard deviation."""
@@ -180,7 +187,7 @@ class _Levels(NamedTuple):
     groups: Groups
 
 
-def choice_importance(history: History, domain: Domain) -> Importance:
+def choice_importance(history: History, domain: Domain, *, paired: bool = True) -> Importance:
     """Measures how much the score depends on each choice.
 
     An additive model of all choices is fitted first (ridge regression of the values that were
@@ -197,12 +204,13 @@ def choice_importance(history: History, domain: Domain) -> Importance:
     Args:
         history: What happened; its latest 250 comparable trials count.
         domain: The space.
+        paired: Whether to look for pairs, too, which takes as long again.
     """
     with single_blas_thread():
-        return _importance(history, domain)
+        return _importance(history, domain, paired=paired)
 
 
-def _importance(history: History, domain: Domain) -> Importance:
+def _importance(history: History, domain: Domain, *, paired: bool) -> Importance:
     trials = comparable_trials(history, domain)
     drawn = [trial for trial in trials if _is_drawn(trial)]
     if len(drawn) >= ENOUGH:
@@ -215,10 +223,10 @@ def _importance(history: History, domain: Domain) -> Importance:
     levels = [level for name in domain.names if (level := _levels(name, trials, domain))]
     choices, residuals = _main_effects(levels, scores)
     pairs: tuple[PairImportance, ...] = ()
-    if len(trials) >= ENOUGH_FOR_PAIRS:
+    if paired and len(trials) >= ENOUGH_FOR_PAIRS:
         names = [choice.name for choice in choices[:_MOST_PAIRED]]
-        paired = [level for level in levels if level.name in names]
-        pairs = _pairs(paired, residuals, float(((scores - scores.mean()) ** 2).sum()))
+        heavy = [level for level in levels if level.name in names]
+        pairs = _pairs(heavy, residuals, float(((scores - scores.mean()) ** 2).sum()))
     return Importance(choices, pairs, *counts, "")
 
 
@@ -347,9 +355,12 @@ def _judged(
         block = (mine[:, None] == np.arange(len(level.labels))).astype(float)
         blocks.append(block - block.mean(0))
     columns = np.concatenate(blocks, axis=1) if blocks else np.empty((len(scores), 0))
-    # The dual form: trials are fewer than the columns of large spaces.
-    gram = columns @ columns.T + _RIDGE * np.eye(len(scores))
-    weights = columns.T @ np.linalg.solve(gram, centred)
+    if columns.shape[1] < len(scores):
+        gram = columns.T @ columns + _RIDGE * np.eye(columns.shape[1])
+        weights = np.linalg.solve(gram, columns.T @ centred)
+    else:  # the dual form: trials are fewer than the columns of large spaces
+        gram = columns @ columns.T + _RIDGE * np.eye(len(scores))
+        weights = columns.T @ np.linalg.solve(gram, centred)
     residuals = centred - columns @ weights
     shares, shifts, at = [], [], 0
     for level, made, block in zip(levels, groups, blocks, strict=True):

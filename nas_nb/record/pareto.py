@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import operator
 import sys
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.errors import JournalError, is_number, nearest
 from nas_nb.record.trial import EMPTY, sign_of
@@ -115,13 +116,13 @@ class ParetoFront:
         each cost: Zitzler & Thiele, Multiobjective Evolutionary Algorithms, IEEE Transactions on
         Evolutionary Computation 3(4), 1999.
         """
-        if not self._entered:
+        trials = self._entered[0]
+        if not trials:
             return ()
         named = zip(self.objectives, self.reference.values(), strict=True)
         reference = self._scaled([self._sign * x if name == SCORE else x for name, x in named])
         grown = hypervolumes(self._scaled_all, reference)
-        numbers = (trial.number for trial, _ in self._entered)
-        return tuple(zip(numbers, grown, strict=True))
+        return tuple(zip((trial.number for trial in trials), grown, strict=True))
 
     @property
     def volume(self) -> float:
@@ -133,33 +134,43 @@ class ParetoFront:
         return -sign_of(self.direction)
 
     @cached_property
-    def _entered(self) -> list[tuple[Trial, Point]]:
-        """The trials that have all objectives, with these: less is better."""
+    def _entered(self) -> tuple[Sequence[Trial], list[list[float]]]:
+        """The trials that have all objectives, and these by objective: less is better."""
         sign = self._sign
-        columns = [
+        columns: list[list[Any]] = [
             [None if trial.score is None else sign * trial.score for trial in self.completed]
             if name == SCORE
             else [trial.costs.get(name) for trial in self.completed]
             for name in self.objectives
         ]
-        rows = zip(self.completed, zip(*columns, strict=True), strict=True)
         if all(map(_all_finite, columns)):
-            return list(rows)
-        return [(trial, point) for trial, point in rows if _all_finite(point)]
+            return self.completed, columns
+        rows = zip(*columns, strict=True)
+        kept = [at for at, point in enumerate(rows) if _all_finite(point)]
+        known = [[column[at] for at in kept] for column in columns]
+        return [self.completed[at] for at in kept], known
 
     @cached_property
     def _members(self) -> list[tuple[Trial, Point]]:
-        return [self._entered[at] for at in non_dominated([point for _, point in self._entered])]
+        trials, columns = self._entered
+        points = [*zip(*columns, strict=True)]
+        return [(trials[at], points[at]) for at in non_dominated(points)]
 
     @cached_property
     def _least(self) -> list[float]:
         """The smallest cost above 0 of each objective, which a cost of 0 is taken for."""
-        columns = [*zip(*(point for _, point in self._entered), strict=True)]
+        columns = self._entered[1]
         return [min(filter((0.0).__lt__, map(float, column)), default=1.0) for column in columns]
 
     @cached_property
     def _scaled_all(self) -> list[Point]:
-        return [self._scaled(point) for _, point in self._entered]
+        scaled = (
+            column if name == SCORE else [math.log10(max(x, least)) for x in column]
+            for name, column, least in zip(
+                self.objectives, self._entered[1], self._least, strict=True
+            )
+        )
+        return [*zip(*scaled, strict=True)]
 
     def _scaled(self, point: Sequence[float]) -> Point:
         """The point with costs in decades."""
@@ -203,12 +214,16 @@ def hypervolumes(points: Sequence[Point], reference: Point) -> list[float]:
     # Evolutionary Computation 16(1), 2012.
     total, kept, grown = 0.0, list[Point](), list[float]()
     for point in points:
-        inside = all(x < limit for x, limit in zip(point, reference, strict=True))
-        if inside and point not in kept and not any(_dominates(other, point) for other in kept):
+        before = bisect_right(kept, point)  # no later one can cover it
+        if len(point) == 2:  # the latest of them has the smallest second number
+            covered = before > 0 and kept[before - 1][1] <= point[1]
+        else:
+            covered = any(all(map(operator.le, other, point)) for other in kept[:before])
+        if not covered and all(map(operator.lt, point, reference)):
             limited = [tuple(map(max, other, point)) for other in kept]
             known = hypervolumes([limited[at] for at in non_dominated(limited)], reference)
             box = math.prod(limit - x for x, limit in zip(point, reference, strict=True))
             total += box - (known[-1] if known else 0.0)
-            kept = [point, *(other for other in kept if not _dominates(point, other))]
+            kept = sorted([point, *(other for other in kept if not _dominates(point, other))])
         grown.append(total)
     return grown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.errors import printable
@@ -221,6 +222,11 @@ def noise(*errors: float, degrees: float = math.inf) -> float:
 def within_noise(history: History, error: float | None = None) -> tuple[Trial, ...] | None:
     """Returns the other completed trials that the incumbent can't be told from; None if unknown."""
     # `error` is the standard error of any score; by default the binomial one of a share.
+    return _within_noise(history, history.version, error)
+
+
+@lru_cache(maxsize=2)  # all parts of a frame ask, and thousands of trials take a while
+def _within_noise(history: History, version: int, error: float | None) -> tuple[Trial, ...] | None:
     best = history.incumbent
     if best is None or best.score is None:
         return None
@@ -244,7 +250,7 @@ def number_text(number: float | None) -> str:
 
 def cost_text(cost: float) -> str:
     """Returns what a model costs, or another number: a count in full, else four digits."""
-    return f"{cost:,.0f}" if abs(cost) >= 1000 or cost == int(cost) else f"{cost:.4g}"
+    return f"{cost:,.0f}" if abs(cost) >= 1000 or float(cost).is_integer() else f"{cost:.4g}"
 
 
 def front_text(history: History) -> str:

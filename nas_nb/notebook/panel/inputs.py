@@ -17,6 +17,7 @@ from nas_nb.notebook.wording import score_text, value_text
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.trial_facts import within_noise
 from nas_nb.search.budget import LIMITS, LimitScope
+from nas_nb.strategy.base import is_continuation
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -291,11 +292,10 @@ class Touch(anywidget.AnyWidget):
         self.beat += 1
 
     def _changed(self, finished: tuple[Trial, ...]) -> list[Trial]:
-        """Returns the trials that it has not told of; of a tuple that it knows, none."""
-        if finished is self._finished:
-            return []
+        """Returns the trials that it has not told of: of thousands only the latest are read."""
+        known = self._finished if is_continuation(finished, self._finished) else ()
         self._finished = finished
-        return [trial for trial in finished if self._told.get(trial.number) is not trial]
+        return [t for t in finished[len(known) :] if self._told.get(t.number) is not t]
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if message.get("here"):

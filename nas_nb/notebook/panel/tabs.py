@@ -167,10 +167,16 @@ class InsightsTab(Tab):
         self._summary, self._about, self._image = (widgets.HTML() for _ in range(3))
         self._summed = 0
         for control in (self.view, self.cost):
-            control.observe(lambda _: context.on_input(), "value")
+            control.observe(lambda _: self._asked(), "value")
         self.widget = widgets.VBox(
             [self._summary, row(self.view, self.cost), self._about, self._image]
         )
+
+    def _asked(self) -> None:
+        """Says that another plot comes: the first time it may take seconds."""
+        self._image.add_class("nas-waits")
+        self._about.value = f'<p class="nas-about">Drawing {self.view.value} …</p>'
+        self._context.on_input()
 
     def paint(self, now: Snapshot) -> None:
         """Draws the plot in view, if it would look different."""
@@ -190,6 +196,7 @@ class InsightsTab(Tab):
         self.cost.layout.display = "" if plot.name == "pareto" else "none"
         self._about.value = f'<p class="nas-about">{plot.hint}{basis}</p>'
         self._image.value = picture.html()
+        self._image.remove_class("nas-waits")
 
     def _summarise(self, now: Snapshot) -> None:
         """Says above the plots why the search ended as it did, once it has."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -19,7 +20,7 @@ from nas_nb.notebook.plots.drawing import (
     VERMILLION,
     as_text,
     axes_for,
-    png,
+    encoded,
     theme_colors,
 )
 from nas_nb.notebook.plots.figures import ground, image
@@ -59,9 +60,11 @@ def diagram_image(
     width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
     face = "white" if dark is None else ground(dark=dark)
     figure = Figure(figsize=(width, height), dpi=150, facecolor=face)
-    FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     draw_layout(picture, figure.add_axes((0, 0, 1, 1)), marked)
-    return image(png(figure), alt, width, height, ' class="nas-dark"' if dark else "")
+    canvas.draw()
+    shown = encoded(np.asarray(canvas.buffer_rgba()))
+    return image(shown, alt, width, height, ' class="nas-dark"' if dark else "")
 
 
 def _draw_box(box: Box, ax: Axes, *, marked: bool) -> None:

@@ -8,7 +8,8 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,11 +29,13 @@ from matplotlib.ticker import FixedLocator, LogFormatter, MaxNLocator, ScalarFor
 
 from nas_nb.errors import check_type, printable
 from nas_nb.notebook.output import in_theme
+from nas_nb.strategy.base import is_continuation
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
     from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
     from nas_nb.space.domain import Domain
 
 
@@ -67,6 +70,11 @@ def theme_colors(ax: Axes) -> ThemeColors:
     return DARK if dark else LIGHT
 
 
+def dot_alpha(ax: Axes, light: float) -> float:
+    """Returns how opaque blue dots are: on a dark page dark blue is dark enough."""
+    return light if theme_colors(ax) is LIGHT else 1.0
+
+
 def score_colors(ax: Axes, good: Sequence[float] | np.ndarray) -> np.ndarray:
     """Returns the colour of each goodness, which `score_key` explains."""
     low, high = theme_colors(ax).ends
@@ -93,6 +101,9 @@ _TITLE: dict[str, Any] = {
     "y": 1.0,
 }
 _OURS = "nas_nb: "
+SPOTS = f"{_OURS}spots"
+"""What `mark_ours` makes of spots that move."""
+_SETTLED, _STAYS = 1000, ", settled"
 _MOST_STEPS = 5
 """Of the vertical scale: each costs a rule and a label at every draw."""
 _SHOWN: WeakKeyDictionary[Line2D, tuple[Points, dict[str, Any]]] = WeakKeyDictionary()
@@ -115,16 +126,35 @@ def put_line(ax: Axes, gid: str, points: Points, **style: Any) -> Line2D:
     return line
 
 
+def put_dots(ax: Axes, gid: str, points: Points, **style: Any) -> None:
+    """Puts dots of trials; of thousands only the latest are ever drawn again."""
+    settled = max(len(points) - 1, 0) // _SETTLED * _SETTLED
+    put_line(ax, f"{gid}{_STAYS}", points[:settled], **{**style, "label": "_"})
+    put_line(ax, gid, points[settled:], **style)
+
+
+def moving(ax: Axes) -> list[Artist]:
+    """Returns what is drawn over all that stays: lines, but for settled dots, and our spots."""
+    lines = [line for line in ax.lines if not (line.get_gid() or "").endswith(_STAYS)]
+    shown = (line for line in lines if np.size(line.get_xdata()))
+    return [*shown, *(spots for spots in ax.collections if spots.get_gid() == SPOTS)]
+
+
+def settled_points(ax: Axes) -> list[Any]:
+    """Returns the dots of an Axes that are drawn once, with their style."""
+    return [_SHOWN.get(line) for line in ax.lines if (line.get_gid() or "").endswith(_STAYS)]
+
+
 def mark_ours(ax: Axes, *artists: Artist) -> None:
     """Marks artists as drawn by us, to be taken away by `remove_ours`."""
     for artist in artists:
         artist.set_gid(f"{_OURS}{artist.get_gid() or ''}")
 
 
-def remove_ours(ax: Axes) -> None:
+def remove_ours(ax: Axes, kind: str = _OURS) -> None:
     """Takes away what an earlier call marked by `mark_ours`, and nothing of the caller's."""
     for artist in [*ax.get_children()]:
-        if (artist.get_gid() or "").startswith(_OURS):
+        if (artist.get_gid() or "").startswith(kind):
             artist.remove()
 
 
@@ -201,9 +231,13 @@ def whole_ticks(ax: Axes, *, grows: bool = False) -> None:
         chosen = not ax.get_autoscalex_on()  # by an earlier call
         if grows and chosen and left <= low and _fit((low, right), low, high):
             return
-        right = _rounded_up(high * (1.6 if grows else 1))
+        right = _rounded_up(max(1.6 * high, _ROOM) if grows else high)
         margin = 0.03 * max(1.0, right - low)
         ax.set_xlim(low - margin, right + margin)
+
+
+_ROOM = 10
+"""Of an axis that grows, at least: else the first trials would move it again and again."""
 
 
 def _rounded_up(number: float) -> float:
@@ -229,6 +263,22 @@ def legend(ax: Axes, last: Sequence[str] = ("training",)) -> None:
         ax.legend(*shown, labelcolor=color, **_LEGEND).set_gid(told)
         rows = -(-len(handles) // _NAMES_A_ROW)
         ax.set_title(ax.get_title(loc="left"), pad=8 + 14 * rows, color=color, **_TITLE)
+
+
+_LARGEST, _SMALLEST, _LETTER = 8.0, 5.5, 0.62
+"""Of a text that has to fit, in points; a letter's width in shares of the size."""
+
+
+def text_fit(texts: Iterable[str], points: float, largest: float = _LARGEST) -> tuple[float, int]:
+    """Returns the size in points, and the most letters, with which texts fit into a width."""
+    longest = max(map(len, texts), default=1)
+    size = min(max(points / (_LETTER * longest), _SMALLEST), largest)
+    return size, max(int(points / (_LETTER * size)), 2)
+
+
+def cut(text: str, letters: int) -> str:
+    """Returns a text that has at most so many letters."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 def score_key(ax: Axes, low: str, high: str = "better") -> None:
@@ -261,19 +311,46 @@ class ScoreScale(NamedTuple):
         return score < self.limit if self.edge == 0 else score > self.limit
 
 
-def scored_trials(history: History) -> list[tuple[int, float]]:
+_GROWN: OrderedDict[Any, tuple[tuple[Trial, ...], tuple[Any, ...]]] = OrderedDict()
+_MOST_GROWN = 12
+
+
+def grown(trials: tuple[Trial, ...], fact: Callable[..., Any], *more: Any) -> tuple[Any, ...]:
+    """Returns what a function says of each trial, but for None; of a known one it is not asked.
+
+    Args:
+        trials: In an order in which later ones only join at the end.
+        fact: A function of one trial and of `more`.
+        *more: What else it depends on.
+    """
+    # Of ten thousand trials a frame would else take as long to list them as to draw them.
+    key = (fact.__qualname__, more, trials[0] if trials else None)
+    known, told = _GROWN.pop(key, ((), ()))
+    if not is_continuation(trials, known):
+        known, told = (), ()
+    new = (fact(trial, *more) for trial in trials[len(known) :])
+    told = (*told, *(each for each in new if each is not None))
+    _GROWN[key] = trials, told
+    if len(_GROWN) > _MOST_GROWN:
+        _GROWN.popitem(last=False)
+    return told
+
+
+def scored_trials(history: History) -> tuple[tuple[int, float], ...]:
     """Returns (trial, score) of the completed trials with a finite score, in time order."""
-    return [
-        (trial.number, trial.score)
-        for trial in history.completed
-        if trial.score is not None and math.isfinite(trial.score)
-    ]
+    return grown(history.completed, _scored)
+
+
+def _scored(trial: Trial) -> tuple[int, float] | None:
+    if trial.score is None or not math.isfinite(trial.score):
+        return None
+    return trial.number, trial.score
 
 
 def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
     """Returns the scale on which the better part of the scores can be told apart."""
     edge = 0 if direction == "max" else 1
-    if len(scores) < _ENOUGH or all(0 <= score <= 1 for score in scores):
+    if len(scores) < _ENOUGH or (min(scores) >= 0 and max(scores) <= 1):
         return ScoreScale(None, edge)
     middle = median(scores)
     best = max(scores) if direction == "max" else min(scores)
@@ -395,6 +472,15 @@ def _show_all() -> None:
             {"text/html": in_theme(page), "image/png": picture, "text/plain": repr(figure)},
             {"image/png": {"width": width}},
         )
+
+
+_MOST_MARKS = 3000
+
+
+def dot_marks(numbers: Sequence[int], points: Points) -> list[tuple[Any, ...]]:
+    """Returns the marks of the latest trials, of which each has one dot."""
+    few = slice(-_MOST_MARKS, None)
+    return [(number, *at) for number, at in zip(numbers[few], points[few], strict=True)]
 
 
 Marks = Sequence[tuple[Any, ...]]

@@ -25,12 +25,22 @@ from nas_nb.notebook.plots import (
     space_map,
     timeline,
 )
-from nas_nb.notebook.plots.drawing import Plot, PlotContext, as_text, axes_for, encoded
+from nas_nb.notebook.plots.drawing import (
+    Plot,
+    PlotContext,
+    as_text,
+    axes_for,
+    encoded,
+    grown,
+    moving,
+    settled_points,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.record.history import History
+    from nas_nb.record.trial import Trial
     from nas_nb.search.search import Search
 
 
@@ -135,7 +145,11 @@ for _plot in PLOTS.values():
 
 def cost_names(history: History) -> tuple[str, ...]:
     """Returns the names of the costs that completed trials record, in their order."""
-    return tuple(dict.fromkeys(chain.from_iterable(t.costs for t in history.completed)))
+    return tuple(dict.fromkeys(chain.from_iterable(grown(history.completed, _new_costs))))
+
+
+def _new_costs(trial: Trial) -> tuple[str, ...]:
+    return tuple(trial.costs)
 
 
 # Fixed margins: a layout engine would double the cost of every frame, and let the axes jump.
@@ -143,7 +157,6 @@ _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace":
 _WIDTH, _INCH = 9.6, 100
 # From the Axes to the names of the scales, and the room that these take, in pixels.
 _BELOW, _BESIDE, _LABEL = 27, 55, 16
-_MOST_MARKS = 3000
 _SHARPNESS = 1.5
 
 
@@ -189,7 +202,7 @@ class Picture:
         self._shown: list[Any] = []
         self._ground: Any = None
         self._still: list[Any] = []  # what the ground of each Axes depends on
-        self._html = ""
+        self._html, self._png = "", b""
         self.alt = ""
         self.theme(dark=False)
 
@@ -219,7 +232,7 @@ class Picture:
             ax.yaxis.set_label_coords(-_BESIDE * sharpness / ax.bbox.width, 0.5)
 
     def draw(self, context: Any) -> bool:
-        """Draws what the context of its plots tells; returns False if that looks as it did."""
+        """Draws what the context of its plots tells; returns False if nothing changed."""
         if self._brushed:
             context = context._replace(brushed=self._brushed)
         infos = [plot.info(context) for plot in self._plots]
@@ -234,14 +247,17 @@ class Picture:
             self._show(self._shown)
 
     def _show(self, infos: list[Any]) -> None:
-        told = []
-        for plot, info, ax, side in zip(self._plots, infos, self._axes, self._sides, strict=True):
-            plot.draw(info, ax)
-            if limits := self._zoomed.get(id(ax)):
-                ax.set(xlim=limits[0], ylim=limits[1])
+        told, before = [], [*map(_drawn_of, self._infos or ())]
+        for plot, info, side in zip(self._plots, infos, self._sides, strict=True):
             told.append(f"{side}{plot.describe(info).removesuffix('.')}.")
         self.alt = " ".join(told)
-        self._render()
+        if before != [*map(_drawn_of, infos)]:
+            for plot, info, ax in zip(self._plots, infos, self._axes, strict=True):
+                plot.draw(info, ax)
+                if limits := self._zoomed.get(id(ax)):
+                    ax.set(xlim=limits[0], ylim=limits[1])
+            self._render()
+            self._png = b""
         self._infos, self._shown, self._html = infos, infos, ""
 
     def zoom(self, box: Sequence[Sequence[float]] | None) -> None:
@@ -250,6 +266,8 @@ class Picture:
         if box is None:
             self._zoomed.clear()
             self._brushed = {}
+            for ax in self._axes:
+                ax.set_autoscale_on(True)
             return
         size = self._figure.bbox.size
         corners = [(x * size[0], (1 - y) * size[1]) for x, y in box]
@@ -274,7 +292,8 @@ class Picture:
     @property
     def png(self) -> bytes:
         """The latest drawing, on no ground."""
-        return encoded(np.asarray(self._canvas.buffer_rgba()))
+        self._png = self._png or encoded(np.asarray(self._canvas.buffer_rgba()))
+        return self._png
 
     def printed(self, context: Any = None) -> Printed:
         """Returns it on white, without marks: what the context tells, or the latest drawing."""
@@ -299,8 +318,9 @@ class Picture:
             self._draw_all()
             return
         for ax in self._axes:
-            for line in ax.lines:
-                line.set_animated(True)
+            ax.apply_aspect()  # as a draw would: what moves has to fit what stays
+            for artist in moving(ax):
+                artist.set_animated(True)
         before, self._still = self._still, [_still(ax) for ax in self._axes]
         if self._ground is None:
             self._draw_all()
@@ -312,9 +332,8 @@ class Picture:
         if before != self._still:
             self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
         for ax in self._axes:
-            moving = [line for line in ax.lines if np.size(line.get_xdata())]
-            for line in sorted(moving, key=lambda line: line.zorder):
-                ax.draw_artist(line)
+            for artist in sorted(moving(ax), key=lambda artist: artist.zorder):
+                ax.draw_artist(artist)
 
     def _draw_one(self, place: int, ax: Axes) -> None:
         """Draws what stays in one Axes anew."""
@@ -341,7 +360,7 @@ class Picture:
         found: list[list[Any]] = []
         size = np.array(self._figure.bbox.size)
         for plot, info, ax in zip(self._plots, self._infos or [], self._axes, strict=False):
-            marks = list(plot.marks(info))[-_MOST_MARKS:] if plot.marks else []
+            marks = plot.marks(info) if plot.marks else ()
             if marks:
                 places = ax.transData.transform([mark[1:3] for mark in marks]) / size
                 shares = np.round(np.abs([0, 1] - places), 4).tolist()
@@ -362,7 +381,13 @@ def _still(ax: Axes) -> tuple[Any, ...]:
         scales,
         legend and legend.get_gid(),
         words,
+        settled_points(ax),
     )
+
+
+def _drawn_of(info: Any) -> Any:
+    """What of an info is drawn: how many trials there are in all is only told in words."""
+    return info._replace(total=0) if "total" in info._fields else info
 
 
 def ground(*, dark: bool) -> tuple[float, float, float, float]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_BARS = 14
 _MOST_BOXES = 24
+_LARGEST, _GAP, _POINTS = 9.0, 6.0, 72
 
 
 class ImportanceInfo(NamedTuple):
@@ -24,14 +25,16 @@ class ImportanceInfo(NamedTuple):
     direction: str
     bars: tuple[ChoiceImportance, ...]
     told: str
+    left_out: int = 0
 
 
 def importance_info(context: PlotContext) -> ImportanceInfo:
     """Returns what `draw_importance` and `draw_effects` draw."""
     history = context.history
-    found = choice_importance(history, context.domain)
+    found = choice_importance(history, context.domain, paired=False)
     told = found.missing or f"{found.basis} Predictable: R² {found.explained:.2f}."
-    return ImportanceInfo(history.objective, history.direction, found.choices[:MOST_BARS], told)
+    bars, more = found.choices[:MOST_BARS], found.choices[MOST_BARS:]
+    return ImportanceInfo(history.objective, history.direction, bars, told, len(more))
 
 
 def draw_importance(info: ImportanceInfo, ax: Axes) -> Axes:
@@ -45,7 +48,9 @@ def draw_importance(info: ImportanceInfo, ax: Axes) -> Axes:
     drawing.mark_ours(ax, *drawn, *spread.lines[2])
     _end(ax, [bar.name for bar in info.bars])
     ax.set_xlim(0, max(1e-3, *(bar.high for bar in info.bars)) * 1.08)
-    ax.set_xlabel(f"share of variance (omega²), 90 % interval\n{info.told}", fontsize=8, wrap=True)
+    left = f"; {info.left_out} more choices matter less" if info.left_out else ""
+    about = f"share of variance (omega²), 90 % interval{left}\n{info.told}"
+    ax.set_xlabel(about, fontsize=8, wrap=True)
     return ax
 
 
@@ -53,7 +58,8 @@ def draw_effects(info: ImportanceInfo, ax: Axes) -> Axes:
     """Draws a box a value, its interval, at what the value adds to the score; best in green."""
     if not _begin(info, ax, f"What each value does to {info.objective}"):
         return ax
-    boxes = [(bar.name, effect) for bar in info.bars for effect in bar.effects][:_MOST_BOXES]
+    known = [(bar.name, effect) for bar in info.bars for effect in bar.effects]
+    boxes, more = known[:_MOST_BOXES], len(known[_MOST_BOXES:])
     sign = 1 if info.direction == "max" else -1
     for row, (_, effect) in enumerate(boxes):
         worst, best = sorted((sign * effect.low, sign * effect.high))
@@ -63,11 +69,12 @@ def draw_effects(info: ImportanceInfo, ax: Axes) -> Axes:
         drawing.mark_ours(ax, box, mark)
     drawing.mark_ours(ax, ax.axvline(0, color=GREY, linewidth=0.8))
     _end(ax, [f"{name} = {effect.value}" for name, effect in boxes])
+    ax.use_sticky_edges = False  # a bar that ends at the frame would look cut off
     ax.relim()
     ax.autoscale_view(scaley=False)
-    ax.set_xlabel(
-        "difference from the other values, other choices equal, 90 % interval", fontsize=9
-    )
+    left = "" if not (more or info.left_out) else "; of the choices that matter most"
+    about = f"difference from the other values, other choices equal, 90 % interval{left}"
+    ax.set_xlabel(about, fontsize=9)
     return ax
 
 
@@ -81,7 +88,10 @@ def _begin(info: ImportanceInfo, ax: Axes, title: str) -> bool:
 
 
 def _end(ax: Axes, names: list[str]) -> None:
-    ax.set_yticks(range(len(names)), names)
+    size, letters = _LARGEST, max(map(len, names))
+    if ax.figure.get_layout_engine() is None:  # it would make room for the names
+        size, letters = drawing.text_fit(names, ax.bbox.x0 / ax.figure.dpi * _POINTS - _GAP, size)
+    ax.set_yticks(range(len(names)), [drawing.cut(n, letters) for n in names], fontsize=size)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(visible=True, axis="x", color=drawing.theme_colors(ax).rule, linewidth=0.8)
     ax.set_axisbelow(True)
@@ -131,5 +141,5 @@ EFFECTS = Plot(
     title="Effects",
     hint="What each value adds to the score, the other choices being equal: right of 0 is more.",
     height=5.6,
-    margins=_MARGINS,
+    margins={**_MARGINS, "bottom": 0.12},
 )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200
 MOST_AXES = 14
-# Of the texts at an axis, in points; a letter's width in shares of the size; what stays free.
-_LARGEST, _SMALLEST, _LETTER, _GAP, _POINTS = 8.0, 5.5, 0.62, 4.0, 72
+_GAP, _POINTS = 4.0, 72
+"""What stays free between the texts at two axes, in points; points in an inch."""
 
 
 class DrawnAxis(NamedTuple):
@@ -50,7 +50,7 @@ class ParallelInfo(NamedTuple):
     axes: tuple[DrawnAxis, ...]
     strands: tuple[ParallelLine, ...]  # worst first, so that the best are drawn on top
     left_out: int
-    trials: int
+    total: int
     chosen: ParallelLine | None
     brushed: tuple[tuple[int, float, float], ...] = ()  # (axis, low, high) to pass
 
@@ -135,7 +135,7 @@ def describe_parallel(info: ParallelInfo) -> str:
     """Returns in words what `draw_parallel` draws."""
     names = ", ".join(axis.name for axis in info.axes)
     some = f" ({info.left_out} more are not shown)" if info.left_out else ""
-    text = f"parallel coordinates of {len(info.strands)} of {info.trials} trials over {names}{some}"
+    text = f"parallel coordinates of {len(info.strands)} of {info.total} trials over {names}{some}"
     lit = [strand for strand in info.strands if strand.lit]
     if info.brushed:
         where = " and ".join(info.axes[axis].name for axis, _, _ in info.brushed)
@@ -159,9 +159,9 @@ def _text_fit(info: ParallelInfo, ax: Axes) -> tuple[float, int]:
     room = ax.bbox.width / ax.figure.dpi * _POINTS / len(info.axes) - _GAP
     # The last one, of the score, has the margin beside it.
     choices = info.axes[:-1] or info.axes
-    longest = max(len(text) for axis in choices for _, text in (*axis.ticks, (0, "none")))
-    size = min(max(room / (_LETTER * longest), _SMALLEST), _LARGEST)
-    return size, max(int(room / (_LETTER * size)), 2)
+    return drawing.text_fit(
+        [text for axis in choices for _, text in (*axis.ticks, (0, "none"))], room
+    )
 
 
 def _draw_axis(place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int) -> None:
@@ -170,7 +170,7 @@ def _draw_axis(place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
     box = {"facecolor": colors.ground, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
     style: dict[str, Any] = {"fontsize": size, "va": "center", "color": colors.text, "zorder": 5}
-    shown = [(at, _cut(text, letters)) for at, text in ticks]
+    shown = [(at, drawing.cut(text, letters)) for at, text in ticks]
     texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in shown]
     drawing.mark_ours(ax, line, *texts)
 
@@ -228,11 +228,7 @@ def _length(parameter: Parameter) -> float:
 
 def _short(value: Value) -> str:
     text = f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
-    return _cut(text, _LETTERS)
-
-
-def _cut(text: str, letters: int) -> str:
-    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+    return drawing.cut(text, _LETTERS)
 
 
 PARALLEL = Plot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nas_nb.notebook.plots.drawing import PlotContext
+    from nas_nb.record.trial import Trial
 
 _DOTS = {"linestyle": "none", "marker": "o"}
 _MANY = 500
@@ -40,13 +42,12 @@ class ParetoInfo(NamedTuple):
 def pareto_info(context: PlotContext) -> ParetoInfo:
     """Returns what `draw_pareto` draws; nothing, if no trial has a cost of that name."""
     history, cost, chosen = context.history, context.cost, context.chosen
-    known = [t for t in history.completed if t.score is not None and cost in t.costs]
-    costs, scores = [t.costs[cost] for t in known], [t.score or 0.0 for t in known]
-    points = dict(zip((t.number for t in known), zip(costs, scores, strict=True), strict=True))
-    shown, scale = points, scale_of(scores, history.direction)
+    known = drawing.grown(history.completed, _priced, cost)
+    scale = scale_of([score for _, (_, score) in known], history.direction)
     if scale.limit is not None:
-        shown = {number: at for number, at in points.items() if not scale.beyond(at[1])}
-    whole = ParetoFront(known, ("score", cost), history.direction)
+        known = tuple(pair for pair in known if not scale.beyond(pair[1][1]))
+    shown = dict(known)
+    whole = ParetoFront(history.completed, ("score", cost), history.direction)
     front = sorted((shown[t.number], t.number) for t in whole.trials if t.number in shown)
     knee = None if whole.knee is None else whole.knee.number
     return ParetoInfo(
@@ -63,13 +64,19 @@ def pareto_info(context: PlotContext) -> ParetoInfo:
     )
 
 
+def _priced(trial: Trial, cost: str) -> tuple[int, tuple[float, float]] | None:
+    known = trial.score is not None and cost in trial.costs
+    return (trial.number, (trial.costs[cost], trial.score or 0.0)) if known else None
+
+
 def draw_pareto(info: ParetoInfo, ax: Axes) -> Axes:
     """Draws a dot for each trial and the front as steps, or moves what an earlier call drew."""
     many = len(info.completed) >= _MANY
     look = {**_DOTS, "markersize": 2.5 if many else 5.0, "mew": 0.0 if many else 1.0}
+    look["alpha"] = drawing.dot_alpha(ax, 0.6)
     steps = {"drawstyle": "steps-post", "linewidth": 2, "marker": "o", "markersize": 6}
     front = {**steps, "label": "front", "color": VERMILLION, "zorder": 3}
-    drawing.put_line(ax, "completed", info.completed, color=BLUE, alpha=0.6, label="trial", **look)
+    drawing.put_dots(ax, "completed", info.completed, color=BLUE, label="trial", **look)
     drawing.put_line(ax, "front", info.front, **front)
     star = {**_DOTS, "marker": "*", "markersize": 14, "color": VERMILLION, "zorder": 4}
     drawing.put_line(ax, "knee", info.knee, label="knee", **star)
@@ -108,8 +115,9 @@ class VolumeInfo(NamedTuple):
     """The hypervolume over trials."""
 
     objectives: tuple[str, ...]
-    line: Points
+    line: Points  # its corners
     reference: str
+    total: int
 
 
 def volume_info(context: PlotContext) -> VolumeInfo:
@@ -118,7 +126,10 @@ def volume_info(context: PlotContext) -> VolumeInfo:
     names = [context.history.objective, *front.objectives[1:]]
     at = front.reference.values()
     told = ", ".join(f"{n} {cost_text(x)}" for n, x in zip(names, at, strict=False))
-    return VolumeInfo(tuple(names), front.volumes, told)
+    volumes = front.volumes
+    corners = (at for before, at in pairwise(((-1, -1.0), *volumes)) if at[1] != before[1])
+    line = tuple(dict.fromkeys((*corners, *volumes[-1:])))
+    return VolumeInfo(tuple(names), line, told, len(volumes))
 
 
 def draw_volume(info: VolumeInfo, ax: Axes) -> Axes:
@@ -133,7 +144,7 @@ def draw_volume(info: VolumeInfo, ax: Axes) -> Axes:
 
 def describe_volume(info: VolumeInfo) -> str:
     """Returns in words what `draw_volume` draws."""
-    text = f"hypervolume of {', '.join(info.objectives)} over {len(info.line)} trials"
+    text = f"hypervolume of {', '.join(info.objectives)} over {info.total} trials"
     return f"{text}: {info.line[-1][1]:.4g} up to {info.reference}" if info.line else text
 
 
@@ -198,7 +209,7 @@ PARETO = Plot(
     title="Pareto",
     hint="The front: trials that no other beats in both score and cost. The knee is the one "
     "farthest below the line between its ends, costs by their logarithm.",
-    marks=lambda info: [(n, *at) for n, at in zip(info.numbers, info.completed, strict=True)],
+    marks=lambda info: drawing.dot_marks(info.numbers, info.completed),
     moves=True,
 )
 HYPERVOLUME = Plot(

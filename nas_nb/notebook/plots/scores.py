@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache, partial
 from itertools import accumulate
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.plots import drawing
@@ -18,6 +19,7 @@ from nas_nb.notebook.plots.drawing import (
     Plot,
     Points,
     ScoreScale,
+    grown,
     scale_of,
     scored_trials,
 )
@@ -61,11 +63,12 @@ def scores_info(context: PlotContext) -> ScoresInfo:
     history = context.history
     known = scored_trials(history)
     scale = scale_of([score for _, score in known], history.direction)
-    off, on = [], known
+    off: Points = ()
+    on: Points = known
     if scale.limit is not None:
-        off = [(number, scale.edge) for number, score in known if scale.beyond(score)]
-        on = [(number, score) for number, score in known if not scale.beyond(score)]
-    failed = [t.number for t in history.finished if t.status is TrialStatus.FAILED]
+        off = tuple((number, scale.edge) for number, score in known if scale.beyond(score))
+        on = tuple((number, score) for number, score in known if not scale.beyond(score))
+    failed = grown(history.finished, _failed)
     line, steered = _incumbent_line(history, scale), _steered(history)
     running = _within([score for _, score in on], _so_far(history), history.direction)
     at = _seconds(history) if context.over == "seconds" else None
@@ -73,15 +76,22 @@ def scores_info(context: PlotContext) -> ScoresInfo:
         history.objective,
         _placed(on, at),
         _placed(off, at),
-        tuple(failed if at is None else map(at, failed)),
+        failed if at is None else tuple(map(at, failed)),
         _placed(running, at),
         _placed(line, at),
-        tuple(int(number) for number, _ in (*on, *running)),
+        tuple(map(_first, (*on, *running))),
         tuple(steered if at is None else ((at(place), what) for place, what in steered)),
         _placed([point for point in on if point[0] == context.chosen], at),
         context.over,
         context.live and bool(on),
     )
+
+
+_first, _number = itemgetter(0), attrgetter("number")
+
+
+def _failed(trial: Trial) -> int | None:
+    return trial.number if trial.status is TrialStatus.FAILED else None
 
 
 def _within(known: Sequence[float], points: Points, direction: str) -> Points:
@@ -108,7 +118,6 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     """Draws score per trial and the incumbent's step line, or moves what an earlier call drew."""
     size = 5.5 if len(info.completed) < _MANY else 2.5
     colors, put = drawing.theme_colors(ax), partial(drawing.put_line, ax)
-    alpha = 0.75 if colors is drawing.LIGHT else 1.0  # dark blue is dark enough on a dark page
     # Thousands of dots without edges take half the time.
     dots = {**_DOT_STYLE, "markersize": size, "mew": 1.0 if size > 3 else 0.0}
     edge_marker = "v" if not info.off_scale or info.off_scale[0][1] == 0 else "^"
@@ -116,7 +125,8 @@ def draw_scores(info: ScoresInfo, ax: Axes) -> Axes:
     failed = tuple((place, 0.04) for place in info.failed)
     line = {"color": VERMILLION, "linewidth": 2, "drawstyle": "steps-post", "zorder": 2}
     put("incumbent", info.incumbent, label="incumbent", **line)
-    put("completed", info.completed, color=BLUE, alpha=alpha, label="trial", **dots)
+    look = {"color": BLUE, "alpha": drawing.dot_alpha(ax, 0.75), "label": "trial", **dots}
+    drawing.put_dots(ax, "completed", info.completed, **look)
     hollow = {**_DOT_STYLE, "color": BLUE, "mfc": colors.ground}
     put("running", info.running or _NOWHERE * info.live, label="running", **hollow)
     edge_style = {**dots, "marker": edge_marker, "transform": ax.get_xaxis_transform()}
@@ -165,7 +175,7 @@ def _incumbent_line(history: History, scale: ScoreScale) -> Points:
     path = tuple(corner for corner in history.incumbent_path if not scale.beyond(corner[1]))
     if not path:
         return ()
-    latest = max(trial.number for trial in history.finished)
+    latest = max(map(_number, history.finished))
     return (*path, (max(latest, path[-1][0]) + 0.5, path[-1][1]))
 
 
@@ -261,8 +271,8 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         stays = _NOWHERE if info.live and role == "running" else ()
         drawing.put_line(ax, f"{role}, training", known.train, label=name, **dashed)
         # One that changes with each trial would have all that stays drawn anew.
-        label = {"running": role, "best": f"best: trial {known.trial}"}.get(role)
-        label = label or f"trial {known.trial}"
+        best = "best" if info.live else f"best: trial {known.trial}"
+        label = {"running": role, "best": best}.get(role, f"trial {known.trial}")
         drawing.put_line(ax, role, known.validation or stays, label=label, **solid)
     y = info.objective.removeprefix("val_")
     drawing.finish_axes(ax, "Learning curves", "epoch", y, grows=info.live)
@@ -309,10 +319,7 @@ SCORES = Plot(
     describe_scores,
     "Draws the score of each trial, with the incumbent's as a line and failures marked.",
     size=(7.2, 3.4),
-    marks=lambda info: [
-        (trial, *at)
-        for trial, at in zip(info.trials, (*info.completed, *info.running), strict=True)
-    ],
+    marks=lambda info: drawing.dot_marks(info.trials, (*info.completed, *info.running)),
     moves=True,
 )
 CURVES = Plot(

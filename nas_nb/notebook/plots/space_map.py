@@ -12,6 +12,8 @@ from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import Plot, goodness, scored_trials
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from nas_nb.notebook.plots.drawing import PlotContext, Points
@@ -37,7 +39,7 @@ class MapInfo(NamedTuple):
     landmarks: Points
     spots: tuple[MapPoint, ...]
     likeness: float  # the correlation of distances on the map with those in the space
-    trials: int
+    total: int
     chosen: MapPoint | None
 
 
@@ -63,22 +65,29 @@ def map_info(context: PlotContext) -> MapInfo:
 
 def draw_map(info: MapInfo, ax: Axes) -> Axes:
     """Draws the landmarks in grey and the trials in colours, in place of an earlier drawing."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Explored part of the space")
+    drawn = f"landmarks {hash((info.landmarks, info.objective))}"
+    if not any((found.get_gid() or "").endswith(drawn) for found in ax.collections):
+        _draw_space(info, ax, drawn)
+    drawing.remove_ours(ax, drawing.SPOTS)
     colors = drawing.theme_colors(ax)
-    quiet = ax.scatter(*_columns(info.landmarks), s=14, color=colors.rule, linewidths=0, zorder=1)
-    drawing.mark_ours(ax, quiet)
     if info.spots:
         shades = drawing.score_colors(ax, [spot.good for spot in info.spots])
-        xs, ys = _columns(tuple((spot.x, spot.y) for spot in info.spots))
         sizes = [26 + 40 * spot.good for spot in info.spots]
         style: dict[str, Any] = {"edgecolors": colors.ground, "linewidths": 0.6, "zorder": 2}
-        drawing.mark_ours(ax, ax.scatter(xs, ys, s=sizes, c=shades, **style))
+        _put_spots(ax, info.spots, s=sizes, c=shades, **style)
     if info.chosen is not None:
         ring: dict[str, Any] = {"s": 150, "facecolors": "none", "linewidths": 2, "zorder": 3}
-        drawing.mark_ours(
-            ax, ax.scatter([info.chosen.x], [info.chosen.y], edgecolors=colors.strong, **ring)
-        )
+        _put_spots(ax, [info.chosen], edgecolors=colors.strong, **ring)
+    return ax
+
+
+def _draw_space(info: MapInfo, ax: Axes, gid: str) -> None:
+    """Draws what stays: the landmarks, and what places and colours mean."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, "Explored part of the space")
+    xs, ys = zip(*info.landmarks, strict=True)
+    color = drawing.theme_colors(ax).rule
+    drawing.mark_ours(ax, ax.scatter(xs, ys, s=14, color=color, linewidths=0, zorder=1, gid=gid))
     # Equal scales: distances are what the map is about.
     ax.set_aspect("equal", adjustable="datalim")
     ax.set(xticks=[], yticks=[])
@@ -88,12 +97,16 @@ def draw_map(info: MapInfo, ax: Axes) -> Axes:
     told += f"Grey: {len(info.landmarks)} random architectures."
     ax.set_xlabel(told, fontsize=9)
     drawing.score_key(ax, f"{info.objective}: worse")
-    return ax
+
+
+def _put_spots(ax: Axes, spots: Sequence[MapPoint], **style: Any) -> None:
+    xs, ys = [spot.x for spot in spots], [spot.y for spot in spots]
+    drawing.mark_ours(ax, ax.scatter(xs, ys, gid="spots", **style))
 
 
 def describe_map(info: MapInfo) -> str:
     """Returns in words what `draw_map` draws."""
-    text = f"map of the space by distance, {len(info.spots)} of {info.trials} trials on it"
+    text = f"map of the space by distance, {len(info.spots)} of {info.total} trials on it"
     if len(info.spots) < 2:
         return text
     # The drawn ones are the space: how wide the trials lie among them is what is explored.
@@ -110,10 +123,6 @@ def _legal(history: History, number: int, domain: Domain) -> bool:
     return True
 
 
-def _columns(points: Points) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
-
-
 MAP = Plot(
     "space_map",
     map_info,
@@ -126,4 +135,5 @@ MAP = Plot(
     height=5.0,
     marks=lambda info: [(spot.trial, spot.x, spot.y) for spot in info.spots],
     margins={"left": 0.02, "right": 0.985, "bottom": 0.09, "top": 0.88},
+    moves=True,
 )

@@ -82,6 +82,16 @@ def test_every_titled_plot_is_a_view_of_insights(panel):
         assert insights._plots[view].hint in shown(painted(panel, "Insights"))
 
 
+def test_another_view_is_announced_until_it_is_drawn(panel):
+    insights = painted(panel, "Insights")
+    insights.view.value = "Map"
+    assert "Drawing Map" in insights._about.value
+    assert "nas-waits" in insights._image._dom_classes
+    painted(panel, "Insights")
+    assert "Drawing" not in insights._about.value
+    assert "nas-waits" not in insights._image._dom_classes
+
+
 def test_every_view_is_drawn_though_another_has_learned_from_the_same_trials(panel):
     for n in range(40):
         add_trial(panel._search.history, 0.5 + 0.3 * (n % 2))

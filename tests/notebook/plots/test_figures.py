@@ -11,7 +11,7 @@ from PIL import Image
 from nas_nb.errors import SearchError
 from nas_nb.notebook.plots import drawing, figures
 from nas_nb.notebook.plots.drawing import PlotContext
-from tests.notebook.fakes import DOMAIN, FakeSearch
+from tests.notebook.fakes import DOMAIN, FakeSearch, add_trial, history_of
 
 
 def test_without_axes_a_figure_of_its_own_is_made():
@@ -101,3 +101,43 @@ def test_the_colours_of_what_is_no_data_follow_the_ground():
     assert drawing.theme_colors(Figure(facecolor="none").add_subplot()) is drawing.LIGHT
     assert drawing.theme_colors(Figure().add_subplot()) is drawing.LIGHT
     assert drawing.theme_colors(Figure(facecolor="#111111").add_subplot()) is drawing.DARK
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.printed().png)), int)
+
+
+def random_history(count):
+    history, rng = history_of(), np.random.default_rng(0)
+    for _ in range(count):
+        add_trial(history, rng.uniform(0.5, 0.9), **DOMAIN.sample(rng))
+    return history
+
+
+@pytest.mark.parametrize("name", [name for name, plot in figures.PLOTS.items() if plot.marks])
+@pytest.mark.parametrize("count", [40, 1100])  # with so many, most dots are drawn only once
+def test_a_picture_that_grew_or_was_zoomed_is_the_one_that_is_drawn_at_once(name, count):
+    plot, history = figures.PLOTS[name], random_history(count)
+    grown, at_once = figures.Picture(plot), figures.Picture(plot)
+    grown.draw(PlotContext(history, DOMAIN, 3, 4))
+    add_trial(history, 0.95, depth=1, layer_1="Dense", units_1=7)
+    context = PlotContext(history, DOMAIN, 3, 4)
+    at_once.draw(context)
+    for box in ([(0.3, 0.3), (0.5, 0.5)], None):
+        assert grown.draw(context)
+        grown.zoom(box)
+    grown.draw(context)
+    assert np.abs(pixels(grown) - pixels(at_once)).max() <= 1
+    assert grown._marks() == at_once._marks()
+
+
+def test_what_a_trial_adds_to_no_picture_is_only_told():
+    history = random_history(250)
+    picture = figures.Picture(figures.PLOTS["parallel"])
+    picture.draw(PlotContext(history, DOMAIN))
+    drawn, told = picture.png, picture.html()
+    add_trial(history, 0.1, depth=1, layer_1="Dense", units_1=7)
+    assert picture.draw(PlotContext(history, DOMAIN))
+    assert picture.png is drawn
+    assert "200 of 250 trials" in told
+    assert "200 of 251 trials" in picture.html()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from matplotlib.figure import Figure
 
+from nas_nb.explain.importance import ChoiceImportance, Effect
 from nas_nb.notebook.plots.drawing import goodness
-from nas_nb.notebook.plots.importance import importance_info
+from nas_nb.notebook.plots.figures import Picture
+from nas_nb.notebook.plots.importance import (
+    EFFECTS,
+    IMPORTANCE,
+    ImportanceInfo,
+    importance_info,
+)
 from nas_nb.notebook.plots.parallel import (
     ABSENT,
     PARALLEL,
@@ -103,6 +111,22 @@ def test_importance_waits_for_enough_trials_and_names_what_decides():
     assert info.bars[0].name == "layer_1"
     assert info.bars[0].share > 0.9
     assert "drawn at random" in info.told
+
+
+@pytest.mark.parametrize("plot", [IMPORTANCE, EFFECTS])
+def test_long_names_of_choices_are_cut_where_the_picture_ends_and_what_is_left_out_is_told(plot):
+    effects = tuple(
+        Effect(f"0.000849{n} to 0.00099", n - 1.0, n - 2.0, n + 0.5, 9) for n in range(30)
+    )
+    bar = ChoiceImportance("learning_rate_of_the_first_layer", 0.5, 0.4, 0.6, 40, effects)
+    picture = Picture(plot, width=4.0, margins=plot.margins)
+    info = ImportanceInfo("val_accuracy", "max", (bar,), "", 3)
+    ax = plot.draw(info, picture._axes[0])
+    ax.figure.canvas.draw()
+    labels = ax.get_yticklabels()
+    assert labels[0].get_text().startswith("learning")
+    assert all(label.get_window_extent().x0 >= 0 for label in labels)
+    assert "more choices matter less" in ax.get_xlabel() or "matter most" in ax.get_xlabel()
 
 
 def test_the_funnel_counts_how_many_trials_got_how_far():

@@ -145,6 +145,8 @@ def test_the_legend_names_only_what_is_drawn():
     ]
     shown = labels(draw_curves(curves_info(plot_context(history_of(0.5, RUNNING))), axes()))
     assert shown == ["best: trial 0", "running", "training"]
+    info = curves_info(plot_context(history_of(0.5, RUNNING))._replace(live=True))
+    assert labels(draw_curves(info, axes())) == ["best", "running", "training"]
 
 
 def test_the_axes_say_what_they_measure():
