@@ -21,7 +21,7 @@ from nas_nb.notebook.wording import (
     values_text,
 )
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import number_text, origin_text, score_error
+from nas_nb.record.trial_facts import cost_text, number_text, origin_text, score_error
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -64,7 +64,7 @@ def incumbent_table(history: History) -> str:
     if best is None:
         return "<p>No incumbent yet: the first completed trial will be it.</p>"
     rows: list[tuple[str, object]] = [(history.objective, score_text(history, best))]
-    rows += [(name, f"{cost:,.0f}") for name, cost in best.costs.items()]
+    rows += [(name, cost_text(cost)) for name, cost in best.costs.items()]
     return values_tables(f"Incumbent: trial {best.number}", rows, best)
 
 
@@ -169,7 +169,7 @@ def _cell(trial: Trial, history: History, column: str) -> object:
         return facts[column]()
     if column in trial.values:
         return value_text(trial.values[column])
-    return _number(trial.costs.get(column), ",.0f")
+    return cost_text(trial.costs[column]) if column in trial.costs else ""
 
 
 def _renamed(stems: Sequence[str]) -> list[str]:

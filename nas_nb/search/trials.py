@@ -27,7 +27,7 @@ from nas_nb.export.raw_input import (
     with_raw_input,
 )
 from nas_nb.record.trial import TrialStatus, changed_values
-from nas_nb.record.trial_facts import number_text, origin_text
+from nas_nb.record.trial_facts import cost_text, number_text, origin_text
 from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
 from nas_nb.workers.checkpoints import load_checkpoint
 
@@ -395,10 +395,7 @@ class SearchTrial:
         told = f"{self.objective} {number_text(self.score)}" if scored else str(self.status)
         lines = [f"Trial {self.number}: {told}"]
         lines += [f"  {name} = {value}" for name, value in self.values.items()]
-        lines += [
-            f"  {name}: {cost:,.6g}" if cost < 1 else f"  {name}: {cost:,.0f}"
-            for name, cost in self.costs.items()
-        ]
+        lines += [f"  {name}: {cost_text(cost)}" for name, cost in self.costs.items()]
         lines += [f"  {self.reason}"] if self.reason else []
         return printable("\n".join(lines))
 

@@ -2,10 +2,11 @@
 
     python -m tests.browser.screenshots FOLDER [docs]
 
-A search is run and steered in a real JupyterLab and a real Notebook, and each place, the search
-played back and a race of strategies are photographed in the light and the dark theme, narrow
-(800 px) and wide (1280 px). With a second folder, only the three that README and docs/steering.md
-show are taken, and are written there with fewer colours.
+A search is run and steered in a real JupyterLab and a real Notebook, and each place, searches that
+failed, had several objectives or worker processes, the search played back and a race of strategies
+are photographed in the light and the dark theme, narrow (800 px) and wide (1280 px). With a second
+folder, only the three that README and docs/steering.md show are taken, and are written there with
+fewer colours.
 """
 
 from __future__ import annotations
@@ -61,6 +62,39 @@ race = nas.race(
     max_trials=8, epochs=3, directory="race",
 )
 """
+STATES = {
+    "failed": """
+def too_deep(hp):
+    if hp.Choice("units", [16, 32]) == 16:
+        raise ValueError("16 units are too few for this data")
+    return nas.SearchSpace.from_dict(space).build(hp)
+
+failed = nas.Search(too_deep, "digits", strategy="random", max_trials=4, epochs=2)
+failed.panel()
+failed.start()
+failed.wait()
+""",
+    "objectives": """
+front = nas.Search(
+    space, "digits", strategy="nsga2", objective=["val_accuracy", "params"], max_trials=30, epochs=2
+)
+front.panel()
+front.start()
+front.wait()
+""",
+    "workers": """
+two = nas.Search(space, "digits", strategy="random", max_trials=12, epochs=2, workers=2)
+two.panel()
+two.start()
+while len(two.history.finished) < 4:
+    time.sleep(0.1)
+""",
+}
+TOUR = {
+    "failed": ("Run", "Trials", "Insights"),
+    "objectives": ("Run", "Insights"),
+    "workers": ("Run",),
+}
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WITHOUT_PICTURE = ("Steer",)
 FOR_PAGES = {
@@ -76,7 +110,8 @@ LIMIT_MS = 600_000
 def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set[str]) -> None:
     """Runs the search, and takes a picture of each tab while it runs; only of `names`, if any."""
     nbformat.write(
-        notebook_of(MAKE, "search.panel()", STEER, PLOT, REPLAY, RACE), server.files / "panel.ipynb"
+        notebook_of(MAKE, "search.panel()", STEER, PLOT, *STATES.values(), REPLAY, RACE),
+        server.files / "panel.ipynb",
     )
     page = browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=1)
     page.set_default_timeout(LIMIT_MS)
@@ -100,6 +135,8 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
     expect(panel.get_by_role("status")).to_contain_text("Stopped", timeout=LIMIT_MS)
     if not names:
         photograph_end(notebook, panel)
+        for state in STATES:
+            photograph_state(notebook, state)
         photograph_races(notebook)
     assert not notebook.errors, notebook.errors
 
@@ -116,6 +153,15 @@ def photograph_end(notebook: NotebookPage, panel: Locator) -> None:
     looks(notebook, panel.locator(".nas-panel"), "stopped")
     notebook.run(PLOT, LIMIT_MS)
     looks(notebook, notebook.output(PLOT), "plot")
+
+
+def photograph_state(notebook: NotebookPage, state: str) -> None:
+    """Takes the pictures of a search that went another way."""
+    notebook.run(STATES[state], LIMIT_MS)
+    panel = notebook.output(STATES[state].strip())
+    for title in TOUR[state]:
+        open_tab(panel, title)
+        looks(notebook, panel.locator(".nas-panel"), f"{state}-{title.lower()}")
 
 
 def photograph_races(notebook: NotebookPage) -> None:
@@ -165,7 +211,10 @@ def look(notebook: NotebookPage, shown: Locator, name: str, theme: str, size: st
     change = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
     notebook.page.evaluate(change, THEMES[theme])
     notebook.page.set_viewport_size({"width": WIDTHS[size], "height": 2400})
-    notebook.page.wait_for_timeout(2500)  # a repaint, and the theme's fade
+    notebook.page.wait_for_timeout(800)  # the theme's fade
+    others = shown.locator(f"img.nas-plot{':not(.nas-dark)' if theme == 'dark' else '.nas-dark'}")
+    expect(others).to_have_count(0, timeout=60_000)
+    notebook.page.wait_for_timeout(800)
     notebook.screenshot(f"{name}-{theme}-{size}", shown)
 
 

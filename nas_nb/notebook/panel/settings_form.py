@@ -89,11 +89,11 @@ _GROUPS = {
     "Training": ("objective", "epochs"),
 }
 _ADVANCED = {
-    "Budget (empty = no limit)": ("max_epochs", "max_memory"),
+    "More of the budget (empty = no limit)": ("max_epochs", "max_memory"),
     "Model constraints (empty = none)": (
         *(limit.name for limit in LIMITS if limit.scope is LimitScope.TRIAL),
     ),
-    "Training": ("cost", "batch_size", "seed"),
+    "More of the training": ("cost", "batch_size", "seed"),
     "Project": ("directory",),
 }
 

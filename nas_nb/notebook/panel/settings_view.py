@@ -78,7 +78,7 @@ def _time(now: Snapshot) -> str:
     spent, left = history.busy_s, _trials(now)
     at_most = "" if limit_s is None else f"at most {describe_duration(limit_s)}"
     if not history.epochs_spent or left is None:
-        return at_most or "in the time that the models take to train"
+        return at_most or "without a time limit"
     # Epochs, not trials: those that failed early took next to no time.
     needed = spent / history.epochs_spent * left * now.settings.fidelity.epochs
     if limit_s is not None and needed >= limit_s:

@@ -183,7 +183,8 @@ def _size(size: float) -> str:
 
 
 def _all(size: float) -> str:
-    return f"All {size_text(size)} may be proposed."
+    all_of_them = "Every architecture" if size == math.inf else f"All {size_text(size)}"
+    return f"{all_of_them} may be proposed."
 
 
 _LONGEST_DROPDOWN = 100
@@ -378,7 +379,7 @@ class BudgetSection(SteerSection):
 class TrainingSection(SteerSection):
     """Stops the running trial, and grants epochs to the chosen one."""
 
-    title = "Trials"
+    title = "Training"
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__(context)

@@ -19,7 +19,7 @@ from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import COLUMNS, ranking, table, trials_table, values_tables
 from nas_nb.notebook.wording import folder_text, score_text, value_text, values_text
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import number_text, origin_text
+from nas_nb.record.trial_facts import cost_text, number_text, origin_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.strategy.multi_objective import COSTS
 
@@ -212,10 +212,7 @@ def trial_facts(trial: Trial, history: History) -> list[tuple[str, object]]:
         ("status", _status(trial)),
         (history.objective, score_text(history, trial)),
         ("epochs", f"{trial.epochs}{granted}"),
-        *(
-            (name, f"{cost:,.4g}" if cost < 1 else f"{cost:,.0f}")
-            for name, cost in trial.costs.items()
-        ),
+        *((name, cost_text(cost)) for name, cost in trial.costs.items()),
         ("time", describe_duration(trial.duration_s)),
         ("origin", origin_text(trial, history)),
         ("note", trial.note or ""),
@@ -274,7 +271,8 @@ def _told(number: float | None) -> str:
 def _difference(one: float | None, two: float | None) -> str:
     if one is None or two is None:
         return ""
-    apart = round(one - two, 4)
+    exact = one - two
+    apart = exact if float(exact).is_integer() else float(f"{exact:.4g}")
     return "0" if apart == 0 else f"{'+' if apart > 0 else '-'}{_told(abs(apart))}"
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+
 from nas_nb.notebook.panel.trials_tab import differences_table, facts_table, trial_facts
+from nas_nb.notebook.tables import trials_table
 from tests.notebook.fakes import FAILED, add_trial, history_of
 
 
@@ -30,3 +33,16 @@ def test_the_facts_of_a_failed_trial_name_its_reason():
     assert facts["status"] == "failed: it is too <deep>"
     assert facts["origin"] == "random"
     assert "note" not in facts
+
+
+def test_small_costs_and_differences_are_told_with_the_digits_that_count():
+    history = history_of(0.9, 0.91)
+    trials = [
+        dataclasses.replace(trial, costs={"params": 50_000 + n, "latency_s": 0.00125 + n / 1e5})
+        for n, trial in enumerate(history.trials)
+    ]
+    html = facts_table(*trials, history)
+    assert "-1.000e-05" in html
+    assert ">-1<" in html
+    assert dict(trial_facts(trials[0], history))["latency_s"] == "0.00125"
+    assert "0.00125" in trials_table("", trials, history, columns=["latency_s"])

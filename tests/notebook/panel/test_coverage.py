@@ -6,7 +6,9 @@ from tests.notebook.fakes import FakeSearch
 
 
 def test_it_says_how_much_of_the_space_the_budget_covers():
-    assert coverage_text(FakeSearch()).startswith("10 of 984 architectures (1 %), in the time")
+    assert coverage_text(FakeSearch()).startswith(
+        "10 of 984 architectures (1 %), without a time limit"
+    )
 
 
 def test_time_is_told_only_where_something_was_measured():
