@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.data.dataset import data_differences, text_hash
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
-from nas_nb.errors import JournalError, NasError, SearchError
+from nas_nb.errors import JournalError, NasError, SearchError, shown
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.headless import is_headless
 from nas_nb.record import journal
@@ -164,8 +164,9 @@ def check_same_search(history: History, opening: dict[str, Any], folder: Path) -
     for field in fields:
         if earlier.get(field) != opening.get(field):
             was, now = earlier.get(field), opening.get(field)
-            detail = "" if field == "space" else f" ({was!r}, now {now!r})"
-            raise _other_search(history, folder, f"another {field}{detail}")
+            told = space_differences(was, now) if field == "space" else [f"{was!r}, now {now!r}"]
+            named = "list of costs to minimise" if field == "minimised" else field
+            raise _other_search(history, folder, f"another {named} ({'; '.join(told)})")
     with reading(folder):
         found = search_differences(history, opening)
     if found:
@@ -392,6 +393,36 @@ def recorded_versions() -> dict[str, str]:
     """Returns the versions that arithmetic and proposals depend on."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {**{name: version(name) for name in _VERSIONS}, "python": python}
+
+
+_MOST_TOLD = 3
+
+
+def space_differences(was: Any, now: Any) -> list[str]:
+    """Says in what two spaces differ, as openings hold them; an empty list for nothing."""
+    one, other = (
+        {parameter["name"]: parameter for parameter in (space or {}).get("parameters", ())}
+        for space in (json.loads(json.dumps(was)), json.loads(json.dumps(now)))
+    )
+    if [*one.items()] == [*other.items()]:
+        return []
+    found = [
+        _parameter_difference(name, one.get(name), other.get(name))
+        for name in dict.fromkeys((*one, *other))
+        if one.get(name) != other.get(name)
+    ]
+    more = [f"and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
+    return found[:_MOST_TOLD] + more or ["its parameters in another order"]
+
+
+def _parameter_difference(name: str, was: Any, now: Any) -> str:
+    if was is None or now is None:
+        return f"{name}, which it did not have" if was is None else f"no {name} any more"
+    changed = [part for part in (was | now) if was.get(part) != now.get(part)]
+    follows = ("kind", "ordered", "default")  # from the choices, mostly
+    changed = [part for part in changed if part not in follows] or changed
+    told = [f"{part} {shown(was.get(part))}, now {shown(now.get(part))}" for part in changed]
+    return f"{name}: {' and '.join(told)}"
 
 
 def search_differences(history: History, now: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ import numpy as np
 from nas_nb.data.preprocessing import Table, Vocabulary
 from nas_nb.data.task import Task
 from nas_nb.errors import NasError, SearchError, nearest, tell
-from nas_nb.space.definition import fresh_names
+from nas_nb.space.chain_space import ChainSpace
+from nas_nb.space.definition import fresh_names, reshape_advice
 from nas_nb.strategy.multi_objective import COSTS
 
 if TYPE_CHECKING:
@@ -239,6 +240,24 @@ _WEIGHING = (
     *("SimpleRNN", "Bidirectional", "TimeDistributed"),
 )
 _READY = {1: "tabular", 2: "timeseries", 3: "image"}  # by the rank of a sample
+
+
+def warn_of_left_out(space: SearchSpace, bound: SearchSpace, data: Data) -> None:
+    """Warns of convolutions that a dictionary names and samples without channels can't take."""
+    shape, asked = data.spec.input_shape, _layer_kinds(space)
+    left_out = [kind for kind in asked if kind not in _layer_kinds(bound)]
+    if left_out and len(shape) == 2:
+        tell(
+            f"Samples are {shape[0]}x{shape[1]}, without channels, so that no candidate has "
+            f"{' or '.join(left_out)}: {bound.size:,} of {space.size:,} architectures are left. "
+            f"{reshape_advice(shape)}; series take Conv1D."
+        )
+
+
+def _layer_kinds(space: SearchSpace) -> tuple[str, ...]:
+    chain = space.definition
+    kinds = dict(chain.choices)["layers"].choices if isinstance(chain, ChainSpace) else ()
+    return tuple(map(str, kinds))
 
 
 def warn_of_scales(space: SearchSpace, data: Data) -> None:

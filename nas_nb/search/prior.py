@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from nas_nb.data.dataset import data_differences
 from nas_nb.errors import SearchError, tell
 from nas_nb.record.events import EventKind
 from nas_nb.record.history_state import PRIOR
-from nas_nb.search.folder import named_folder, read_history
+from nas_nb.search.folder import named_folder, read_history, space_differences
 from nas_nb.strategy.base import Candidate, Proposal, select_informative
 
 if TYPE_CHECKING:
@@ -86,14 +85,11 @@ def _check(prior: Prior, theirs: Mapping[str, Any], own: Mapping[str, Any]) -> N
                 f"Expected a prior with the same {name}, {own.get(name)}. Received: "
                 f"{prior.folder} with {theirs.get(name)}."
             )
-    one, other = (json.loads(json.dumps(each.get("space"))) for each in (theirs, own))
-    if one != other:
-        names = [{p["name"] for p in (each or {}).get("parameters", ())} for each in (one, other)]
-        differ = ", ".join(sorted(names[0] ^ names[1]))
-        what = f"with other parameters ({differ})" if differ else "with other values"
+    differ = space_differences(theirs.get("space"), own.get("space"))
+    if differ:
         raise SearchError(
-            "Expected a prior of the same search space. Received: "
-            f"{prior.folder}, whose space is one {what}."
+            f"Expected a prior of the same search space. Received: {prior.folder} with "
+            f"{'; '.join(differ)}."
         )
 
 

@@ -22,7 +22,12 @@ from nas_nb.search.folder import (
     reading,
     recorded_arguments,
 )
-from nas_nb.search.objective import as_objective, split_objectives, warn_of_scales
+from nas_nb.search.objective import (
+    as_objective,
+    split_objectives,
+    warn_of_left_out,
+    warn_of_scales,
+)
 from nas_nb.search.prior import as_prior
 from nas_nb.search.retraining import FOLDER, read_retrained
 from nas_nb.search.run import Project
@@ -131,7 +136,8 @@ class Search:
         given = {name: value for name, value in limits.items() if value is not None}
         limits = default_limits() | given
         known = as_data(data)
-        bound = as_space(space).for_data(known.spec)
+        unbound = as_space(space)
+        bound = unbound.for_data(known.spec)
         scored, minimised = split_objectives(objective)
         settings = Settings(
             name=name or known.name,
@@ -162,6 +168,7 @@ class Search:
         for note in notes_on_reopening(history, opening):
             tell(f"The search in {folder} was opened again. {note}")
         if not history.trials:
+            warn_of_left_out(unbound, bound, known)
             warn_of_scales(bound, known)
         requested = requested_settings(settings)
         self.project = Project(folder, resumed_settings(settings, history), requested, history)

@@ -168,7 +168,8 @@ class Strategy(ABC):
         if not self.wanted_design(history) or planned == math.inf:
             return None
         made = self.initial_design(history)
-        return f"its initial design is the first {made} of {int(planned)} trials."
+        ended = "is" if made == 1 else "are"  # trials of a smaller budget may be none of it
+        return f"its initial design lasts until {made} of {int(planned)} trials {ended} completed."
 
     def planned_trials(self, history: History) -> float:
         """Returns how many trials the search's budget allows; infinity where nobody can tell.

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nas_nb as nas
 from nas_nb.errors import SearchError
 from nas_nb.record.journal import JOURNAL_FILE, Journal
-from nas_nb.search.folder import choose_folder, is_chosen
+from nas_nb.search.folder import choose_folder, is_chosen, space_differences
 from nas_nb.search.search import Search
 from tests.search.tiny import CHOICES, tiny_data
 
@@ -145,3 +146,23 @@ class InBytes:
 def test_what_no_file_system_takes_as_a_folder_is_one_sentence(call, directory):
     with pytest.raises(SearchError, match=r"^Expected a folder"):
         call(directory)
+
+
+def test_what_differs_between_two_spaces_is_named() -> None:
+    def space(**choices: list[int]) -> dict[str, Any]:
+        return {"parameters": [{"name": n, "choices": c} for n, c in choices.items()]}
+
+    was = space(units=[32, 64], depth=[1, 2])
+    assert space_differences(was, was) == []
+    assert space_differences(was, space(units=[32, 96], depth=[1, 2])) == [
+        "units: choices [32, 64], now [32, 96]"
+    ]
+    assert space_differences(was, space(units=[32, 64], width=[1])) == [
+        "no depth any more",
+        "width, which it did not have",
+    ]
+    assert space_differences(was, space(depth=[1, 2], units=[32, 64])) == [
+        "its parameters in another order"
+    ]
+    many = {f"p{at}": [at] for at in range(6)}
+    assert space_differences(space(), space(**many))[-1] == "and 3 more"

@@ -279,6 +279,15 @@ def test_numbers_far_from_1_that_candidates_take_as_they_are_are_told(
         tiny_search(tmp_path, space=space, data=data)
 
 
+def test_convolutions_that_samples_without_channels_leave_out_are_told(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((40, 8, 8)), np.arange(40) % 2
+    space = {"layers": ["Conv2D", "Dense"], "units": [4], "activations": ["relu"]}
+    with pytest.warns(NasWarning, match=r"Samples are 8x8, without channels, .* Conv2D: 3 of 9 "):
+        search = tiny_search(tmp_path / "flat", space=space, data=Data.from_arrays(x, y))
+    assert search.space_left == 3
+    tiny_search(tmp_path / "grid", space=space, data=Data.from_arrays(x[..., None], y))
+
+
 def test_scales_are_told_once_before_anything_is_trained(tmp_path: Path):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", NasWarning)

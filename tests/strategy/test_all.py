@@ -356,7 +356,7 @@ def test_the_initial_design_is_a_third_of_a_known_budget_at_most(name: str, budg
     assert bound.initial_design(history) <= max(1, budget // 3)
     assert bound.initial_design(history) <= bound.initial_design(free)
     if bound.initial_design(history):
-        told = f"its initial design is the first {bound.initial_design(history)} of {budget} trials"
+        told = f"its initial design lasts until {bound.initial_design(history)} of {budget} trials"
         assert told in (bound.reason(history) or "")
 
 
