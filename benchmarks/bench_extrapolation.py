@@ -5,7 +5,7 @@
 
 Records real curves, by a whole `Search` on digits over a space with good and bad learning rates
 and optimizers, in a journal in FOLDER (kept, and gone on with if it is there). Then it replays the
-rule of `nas_nb.evaluate.early_stopping` over them in many random orders, as `prune=True` does
+rule of `nas_nb.evaluate.fidelity` over them in many random orders, as `prune=True` does
 it: a trial ends when its curve can hardly reach the fifth best score so far. The rule's constants
 were set before any of the curves was recorded.
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import nas_nb as nas
-from nas_nb.evaluate.early_stopping import cannot_reach
+from nas_nb.evaluate.fidelity import cannot_reach
 from nas_nb.record.journal import read_history
 
 TOP = 5

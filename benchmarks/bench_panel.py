@@ -24,8 +24,8 @@ import numpy as np
 import psutil
 
 import nas_nb as nas
-from nas_nb.notebook.panel.painter import Painter
-from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.notebook.panel.panel import Painter
+from nas_nb.notebook.wording import Snapshot
 from nas_nb.record.events import encode, make_event
 from nas_nb.workers.control import SearchState
 

@@ -36,7 +36,7 @@ CLICKS = 40
 PREPARE = f"""
 import json, time
 import nas_nb as nas
-from nas_nb.notebook.panel.painter import Painter
+from nas_nb.notebook.panel.panel import Painter
 nas.use(nas.load("digits"))
 paints = []
 

@@ -31,7 +31,7 @@ import nas_nb as nas
 from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.search.search import Search
 from nas_nb.workers import local_process
-from nas_nb.workers.messages import Assignment, Ended, Ready, Report
+from nas_nb.workers.control import Assignment, Ended, Ready, Report
 from tests.workers.sleeping import score_of
 
 SPACES: dict[str, dict[str, Any]] = {
@@ -201,7 +201,7 @@ def many(count: int = 1000, trials: int = 10_000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with (
             mock.patch.object(local_process, "LocalProcesses", return_value=made),
-            mock.patch("nas_nb.workers.capacity.free_bytes", return_value=10**15),
+            mock.patch("nas_nb.workers.local_process.free_bytes", return_value=10**15),
         ):
             search = nas.Search(
                 build,

@@ -26,18 +26,17 @@ from nas_nb.data.dataset import DataSpec
 from nas_nb.data.task import Task
 from nas_nb.evaluate.costs import costs, without_weights
 from nas_nb.space.search_space import SearchSpace
-from nas_nb.spaces import nasbench201_net, skeleton
 from nas_nb.spaces.darts import darts_cell
 from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench101_net import OPERATIONS, Cell, canonical, pruned
-from nas_nb.spaces.nasbench201 import nasbench201_cell
-from nas_nb.spaces.nasbench201_net import from_string
+from nas_nb.spaces.nasbench201 import from_string, nasbench201_cell, params
+from nas_nb.spaces.ready_space import Skeleton
 from tests.spaces.nasbench101.test_cell import LISTED, LISTED_PARAMS
 from tests.spaces.test_darts import DARTS_V2
 
 Row = dict[str, str]
 
-SKELETON = skeleton.Skeleton(cells=5, width=16, stages=3)
+SKELETON = Skeleton(cells=5, width=16, stages=3)
 CIFAR = DataSpec((32, 32, 3), Task.MULTICLASS, 10)
 
 
@@ -99,7 +98,7 @@ def check_table(rows: list[Row], space: SearchSpace) -> int:
     unread = sum(architecture.published_form != text for text, architecture in cells.items())
     classes = {(row["iso"], cells[row["arch"]].key) for row in rows}
     theirs, ours = len({iso for iso, _ in classes}), len({key for _, key in classes})
-    off = sum(published(row) != nasbench201_net.params(*cut(row), trainable=True) for row in rows)
+    off = sum(published(row) != params(*cut(row), trainable=True) for row in rows)
     print(f"cells: {len(cells):,} in the table, {space.size:,} in the space, {unread} misread")
     print(f"classes: {theirs:,} in the table, {ours:,} here, {len(classes):,} pairs of both")
     print(f"distinct in the space: {space.domain.distinct.size:,}")
@@ -125,7 +124,7 @@ def published(row: Row) -> int:
     return round(float(row["params_m"]) * 1e6)
 
 
-def cut(row: Row) -> tuple[tuple[str, ...], skeleton.Skeleton]:
+def cut(row: Row) -> tuple[tuple[str, ...], Skeleton]:
     return from_string(row["arch"]), SKELETON
 
 

@@ -15,7 +15,7 @@ from nas_nb.evaluate.compiled import trace_cache, training
 from nas_nb.evaluate.compiled.program import EpochProgram
 from nas_nb.evaluate.compiled.trace_cache import Template
 from nas_nb.record.journal import Journal
-from nas_nb.search.oracle import SearchOracle
+from nas_nb.search.tuner import SearchOracle
 from nas_nb.space.search_space import SearchSpace
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.trial_evaluation import BestEpoch, StateCheckpointer

@@ -12,8 +12,8 @@ import os as _os
 import sys as _sys
 from typing import TYPE_CHECKING
 
-from nas_nb.headless import is_headless as _is_headless
-from nas_nb.headless import warn_on_stdout as _warn_on_stdout
+from nas_nb.environment import is_headless as _is_headless
+from nas_nb.environment import warn_on_stdout as _warn_on_stdout
 from nas_nb.lazy import lazy as _lazy
 from nas_nb.space.graph import register_drawer as _register_drawer
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nas_nb.course.digest import digest
     from nas_nb.data.dataset import Data
     from nas_nb.data.datasets import load, use
+    from nas_nb.environment import show_versions
     from nas_nb.errors import NasError
     from nas_nb.export.raw_input import with_raw_input
     from nas_nb.notebook.race import race
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
         StrategyTuner,
         Tuner,
     )
-    from nas_nb.versions import show_versions
 
 # TensorFlow writes its state of mind in red below the first cell that needs it. Who has set the
 # level, or has TensorFlow already, is left alone; where there is a GPU its errors are shown.
@@ -159,7 +159,7 @@ _HOMES = {
     "seed_for": "nas_nb.course.assignments",
     "runs": "nas_nb.notebook.search_display",
     "select_best_structure": "nas_nb.steps",
-    "show_versions": "nas_nb.versions",
+    "show_versions": "nas_nb.environment",
     "spaces": "nas_nb.spaces",
     "synchronized": "keras_tuner",
     "tuners": "nas_nb.tuners",

@@ -1,11 +1,12 @@
-"""All that we take from Keras and KerasTuner under a name that is not public.
+"""All that we take from Keras, KerasTuner and TensorFlow under a name that is not public.
 
 A release of theirs may move any of it. Each has the reason why nothing public does, and a test of
-what we rely on in `tests/test_private_imports.py`. No other module imports a private name, but
-`private_tensorflow`: where Keras runs on another library TensorFlow is not to be loaded.
+what we rely on in `tests/test_private_imports.py`. No other module imports a private name.
 """
 
 from __future__ import annotations
+
+import keras
 
 # The functions that read floatx, epsilon and the format of images: settings of all threads.
 from keras.src.backend import config as keras_config
@@ -37,14 +38,33 @@ from keras_tuner.src.engine.conditions import Parent
 # How KerasTuner counts a model's parameters for `max_model_size`.
 from keras_tuner.src.engine.tuner import maybe_compute_model_size
 
+# Where Keras runs on another library TensorFlow is not to be loaded.
+if keras.backend.backend() == "tensorflow":
+    # How a graph's optimizer and executor are chosen for one call.
+    from tensorflow.core.protobuf import config_pb2
+
+    # The memory that TensorFlow may take of a GPU.
+    from tensorflow.python.client import device_lib
+
+    # The kernels of variables, and the options of function calls.
+    from tensorflow.python.eager import context
+
+    # A custom gradient is registered for ever, and holds the graph in which it was traced.
+    from tensorflow.python.framework import func_graph, ops
+
 __all__ = [
     "ArrayDataAdapter",
     "Parent",
+    "config_pb2",
+    "context",
     "convert_to_sliceable",
+    "device_lib",
+    "func_graph",
     "global_state",
     "keras_config",
     "kt_oracle",
     "maybe_compute_model_size",
+    "ops",
     "seed_generator",
     "train_validation_split",
     "tuner_utils",

@@ -34,15 +34,15 @@ def private_names(file: Path) -> list[str]:
 def test_no_other_module_imports_a_private_name(root: Path) -> None:
     files = {file: private_names(file) for file in (root / "nas_nb").rglob("*.py")}
     holding = sorted(file.name for file, names in files.items() if names)
-    assert holding == ["private_imports.py", "private_tensorflow.py"]
+    assert holding == ["private_imports.py"]
 
 
 def test_each_private_name_has_a_reason_beside_it(root: Path) -> None:
-    for name in ("private_imports.py", "private_tensorflow.py"):
-        lines = (root / "nas_nb" / name).read_text().splitlines()
-        imports = [at for at, line in enumerate(lines) if line.startswith(PRIVATE_LINES)]
-        assert imports
-        assert all(lines[at - 1].startswith(("# ", "from ")) for at in imports)
+    text = (root / "nas_nb" / "private_imports.py").read_text()
+    lines = [line.strip() for line in text.splitlines()]
+    imports = [at for at, line in enumerate(lines) if line.startswith(PRIVATE_LINES)]
+    assert imports
+    assert all(lines[at - 1].startswith(("# ", "from ")) for at in imports)
 
 
 def test_automatic_names_are_counted_for_each_thread() -> None:
@@ -127,32 +127,28 @@ def test_a_models_parameters_are_counted() -> None:
 
 @pytest.mark.tensorflow
 def test_tensorflows_context_chooses_an_executor_and_drops_kernels() -> None:
-    from nas_nb import private_tensorflow
-
-    eager = private_tensorflow.context.context()
+    eager = private_imports.context.context()
     before = eager.function_call_options
-    config = private_tensorflow.config_pb2.ConfigProto()
+    config = private_imports.config_pb2.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
-    made = private_tensorflow.context.FunctionCallOptions("SINGLE_THREADED_EXECUTOR", config)
+    made = private_imports.context.FunctionCallOptions("SINGLE_THREADED_EXECUTOR", config)
     eager.function_call_options = made
     assert eager.function_call_options.executor_type == "SINGLE_THREADED_EXECUTOR"
     eager.function_call_options = before
     eager.clear_kernel_cache()
-    assert callable(private_tensorflow.device_lib.list_local_devices)
+    assert callable(private_imports.device_lib.list_local_devices)
 
 
 @pytest.mark.tensorflow
 def test_a_custom_gradient_is_registered_when_it_is_traced() -> None:
     import tensorflow as tf
 
-    from nas_nb import private_tensorflow
-
     @tf.custom_gradient
     def twice(x: Any) -> Any:
         return 2 * x, lambda upstream: 2 * upstream
 
-    registered = private_tensorflow.ops.gradient_registry._registry
+    registered = private_imports.ops.gradient_registry._registry
     before = len(registered)
     graph = tf.function(twice).get_concrete_function(tf.TensorSpec([], tf.float32)).graph
     assert len(registered) == before + 1
-    assert isinstance(graph, private_tensorflow.func_graph.FuncGraph)
+    assert isinstance(graph, private_imports.func_graph.FuncGraph)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.errors import SearchError, check_type
 from nas_nb.record.journal import JOURNAL_FILE, read_events, read_history
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import TrialStatus, best_score
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -150,12 +150,13 @@ def _of_clock(events: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _of_scores(history: History) -> Iterator[str]:
-    better = max if history.direction == "max" else min
     for trial in history.completed:
         curve = [logs[history.objective] for logs in trial.curve if history.objective in logs]
         if not curve:
             yield f"trial {trial.number} has a score and no learning curve"
-        elif trial.score is None or not math.isclose(trial.score, better(curve), rel_tol=1e-6):
+        elif trial.score is None or not math.isclose(
+            trial.score, best_score(curve, history.direction), rel_tol=1e-6
+        ):
             yield f"the score of trial {trial.number} is not the best of its learning curve"
 
 

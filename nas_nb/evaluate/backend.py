@@ -163,7 +163,7 @@ def _gpus_bytes() -> tuple[int, ...]:
 
     if not tf.config.list_logical_devices("GPU"):
         return ()
-    from nas_nb.private_tensorflow import device_lib
+    from nas_nb.private_imports import device_lib
 
     listed = device_lib.list_local_devices()
     return tuple(device.memory_limit for device in listed if device.device_type == "GPU")
@@ -190,7 +190,7 @@ def release_kernels(variables: Iterable[Any]) -> None:
         if len(_made) <= MOST_KERNELS:
             return
         _made.clear()
-    from nas_nb.private_tensorflow import context
+    from nas_nb.private_imports import context
 
     context.context().clear_kernel_cache()
 
@@ -198,7 +198,7 @@ def release_kernels(variables: Iterable[Any]) -> None:
 @contextmanager
 def released_graphs(*names: str) -> Iterator[None]:
     """Frees graphs of these names that are traced in the block when their function goes."""
-    from nas_nb.private_tensorflow import ops
+    from nas_nb.private_imports import ops
 
     # Where a traced function holds a `tf.custom_gradient` (Keras's cross-entropies do), TensorFlow
     # registers the gradient for all times, and it holds the graph: 4 to 7 MB a model. Once a step
@@ -218,7 +218,7 @@ def released_graphs(*names: str) -> Iterator[None]:
 
 def _root(gradient: Any) -> Any:
     """Returns the outermost graph whose tensors a registered gradient holds, or None."""
-    from nas_nb.private_tensorflow import func_graph
+    from nas_nb.private_imports import func_graph
 
     for held in _captured(gradient, depth=2):
         graph = getattr(held, "graph", None)

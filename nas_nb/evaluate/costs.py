@@ -86,11 +86,11 @@ def _compiled_call(model: keras.Model, inputs: Any) -> Callable[[], Any]:
     return lambda: concrete(inputs)
 
 
-def costs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, float]:
+def costs(model: keras.Model) -> dict[str, float]:
     """Returns the costs of a model: `params`, and `macs` where they can be counted."""
     measured: dict[str, float] = {"params": params(model)}
     try:
-        measured["macs"] = macs(model, input_shape)
+        measured["macs"] = macs(model)
     except MeasureError:
         # A model of an unusual kind is still worth training.
         return measured

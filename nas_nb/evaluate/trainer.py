@@ -27,6 +27,7 @@ from nas_nb.evaluate.training_state import (
     capture,
     restore,
 )
+from nas_nb.record.trial import best_score
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -307,8 +308,7 @@ class TrialModels:
     def leader(self, direction: str) -> keras.Model:
         """Returns the model that did best in the latest epoch; `direction` is "max" or "min"."""
         scores = [logs[self._objective] for logs in self.latest]
-        best = max(scores) if direction == "max" else min(scores)
-        return self.models[scores.index(best)]
+        return self.models[scores.index(best_score(scores, direction))]
 
     def seed_of(self, repeat: int) -> int:
         """Returns the seed of the order of the samples of one model."""

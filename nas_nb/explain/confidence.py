@@ -13,7 +13,7 @@ from nas_nb.errors import SearchError, check_whole
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
 from nas_nb.export.raw_input import model_outputs
-from nas_nb.record.trial import sign_of
+from nas_nb.record.trial import best_score, sign_of
 from nas_nb.record.trial_facts import noise, number_text, score_error, within_noise
 from nas_nb.search.budget import parse_duration
 
@@ -82,7 +82,7 @@ class Repeats:
         finite = [score for score in scores if math.isfinite(score)]
         if result.stopped or not finite:
             return None
-        return max(finite) if self._direction == "max" else min(finite)
+        return best_score(finite, self._direction)
 
 
 class Confirmed(NamedTuple):

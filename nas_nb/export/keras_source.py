@@ -23,6 +23,7 @@ from nas_nb.export.keras_objects import (
     snake_case,
 )
 from nas_nb.space.definition import undisturbed_random_state
+from nas_nb.space.graph import Tensor, as_tensor, is_reference, tensors_in, tensors_of
 
 _COMPILE_DEFAULTS: dict[str, Any] = {
     "loss_weights": None,
@@ -154,18 +155,14 @@ def _listed(value: Any) -> str:
     return exact_expression(value).text
 
 
-Tensor = tuple[str, int, int]
-"""Where a tensor comes from: the layer's name, which call of it, which of its outputs."""
-
-
 class SourceGraph:
     """Writes the calls of a functional model in an order in which each has its inputs."""
 
     def __init__(self, config: Mapping[str, Any], nested: Any) -> None:
         self._layers = {layer["name"]: layer for layer in config["layers"]}
         self._nested = nested
-        self._inputs = list(_tensors_of(config["input_layers"]))
-        self._outputs = [self._end(tensor) for tensor in _tensors_of(config["output_layers"])]
+        self._inputs = list(tensors_of(config["input_layers"]))
+        self._outputs = [self._end(tensor) for tensor in tensors_of(config["output_layers"])]
         self._config = config
         self._names: dict[Tensor, str] = {}
         self._shared: dict[str, str] = {}
@@ -191,7 +188,7 @@ class SourceGraph:
 
     def _needs(self, node: tuple[str, int]) -> set[Tensor]:
         inbound = self._layers[node[0]]["inbound_nodes"][node[1]]
-        return set(_tensors_in(inbound["args"])) | set(_tensors_in(inbound["kwargs"]))
+        return set(tensors_in(inbound["args"])) | set(tensors_in(inbound["kwargs"]))
 
     def _call(self, node: tuple[str, int]) -> Iterator[str]:
         name, number = node
@@ -245,7 +242,7 @@ class SourceGraph:
     def _text(self, argument: Any) -> str:
         """Returns the source of an argument: tensors by name, anything else as a literal."""
         if isinstance(argument, Mapping) and argument.get("class_name") == "__keras_tensor__":
-            return self._names[_tensor(argument)]
+            return self._names[as_tensor(argument["config"]["keras_history"])]
         if isinstance(argument, Mapping) and argument.get("class_name") == "__slice__":
             return _slice_text(argument["config"])
         if isinstance(argument, list | tuple):
@@ -258,8 +255,8 @@ class SourceGraph:
         return name, number - ("input_layers" in self._layers[name]["config"]), output
 
     def _structure(self, references: Any) -> str:
-        if _is_reference(references):
-            return self._names[self._end(_reference(references))]
+        if is_reference(references):
+            return self._names[self._end(as_tensor(references))]
         if isinstance(references, Mapping):
             items = (f"{quoted(key)}: {self._structure(item)}" for key, item in references.items())
             return f"{{{', '.join(items)}}}"
@@ -335,38 +332,6 @@ def _variable_names() -> Iterator[str]:
     while True:
         yield f"x_{number}"
         number += 1
-
-
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            yield _tensor(value)
-        else:
-            for item in value.values():
-                yield from _tensors_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors_in(item)
-
-
-def _tensors_of(references: Any) -> Iterator[Tensor]:
-    if _is_reference(references):
-        yield _reference(references)
-    else:
-        for item in references.values() if isinstance(references, Mapping) else references:
-            yield from _tensors_of(item)
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str)
-
-
-def _reference(value: Any) -> Tensor:
-    return str(value[0]), int(value[1]), int(value[2])
-
-
-def _tensor(serialised: Mapping[str, Any]) -> Tensor:
-    return _reference(serialised["config"]["keras_history"])
 
 
 _DATA = """\

@@ -15,21 +15,20 @@ from nas_nb.explain.attribution import explain_prediction
 from nas_nb.explain.confidence import bootstrap_error, confirm
 from nas_nb.explain.importance import optuna_importance
 from nas_nb.explain.mistakes import Mistakes, measure_mistakes
-from nas_nb.explain.neighbours import ablate
 from nas_nb.explain.proxy_ranking import BASELINES, ProxyRanks, chance_tau, measure_proxies
-from nas_nb.explain.summary import SearchSummary
+from nas_nb.explain.summary import SearchSummary, ablate
 from nas_nb.notebook import output, tables
 from nas_nb.notebook.plots import drawing
+from nas_nb.notebook.plots.choices import EFFECTS, IMPORTANCE
 from nas_nb.notebook.plots.drawing import PlotContext, as_text, png, show_after_cell
 from nas_nb.notebook.plots.figures import image
-from nas_nb.notebook.plots.importance import EFFECTS, IMPORTANCE
-from nas_nb.notebook.plots.lineage import LINEAGE
 from nas_nb.notebook.plots.predictions import (
     describe_attributions,
     draw_attributions,
     draw_mistakes,
     draw_worst,
 )
+from nas_nb.notebook.plots.scores import LINEAGE
 from nas_nb.notebook.wording import value_text
 from nas_nb.record.trial_facts import number_text, score_error
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from nas_nb.explain.attribution import PredictionExplanation
     from nas_nb.explain.confidence import Confirmation
-    from nas_nb.explain.neighbours import Neighbour
+    from nas_nb.explain.summary import Neighbour
     from nas_nb.search.search import Search
     from nas_nb.search.trials import SearchTrial
 

@@ -160,7 +160,7 @@ def _current() -> Search:
 
 def _say_status(search: Search) -> None:
     from nas_nb.notebook import wording
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
 
     now = Snapshot(search)
     time = wording.time_line(now)

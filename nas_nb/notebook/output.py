@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
+from nas_nb.environment import is_headless
 from nas_nb.errors import printable
-from nas_nb.headless import is_headless
 from nas_nb.notebook import wording
-from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.notebook.wording import Snapshot
 
 if TYPE_CHECKING:
     from nas_nb.search.search import Search

@@ -18,8 +18,8 @@ from nas_nb.notebook.output import record_bundle
 from nas_nb.notebook.plots.diagram import diagram_image
 from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import Printed, overview
-from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import steering_table
+from nas_nb.notebook.wording import Snapshot
 from nas_nb.record.files import given_path, writing
 from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text

@@ -6,10 +6,10 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nas_nb.headless import is_headless
+from nas_nb.environment import is_headless
 from nas_nb.notebook import output, wording
-from nas_nb.notebook.snapshot import Snapshot
 from nas_nb.notebook.tables import ranking
+from nas_nb.notebook.wording import Snapshot
 from nas_nb.search import search
 from nas_nb.search.folder import RUNS_FOLDER
 from nas_nb.search.runs import Runs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         PredictionView,
         ProxyTable,
     )
-    from nas_nb.notebook.panel.painter import Painter
+    from nas_nb.notebook.panel.panel import Painter
     from nas_nb.notebook.plots.figures import Plots
     from nas_nb.notebook.report import Report
     from nas_nb.search.run import Run
@@ -191,7 +191,7 @@ class SearchDisplay(SearchListener):
 
     def show(self) -> None:
         """Shows the panel; a new one if somebody has closed its widgets."""
-        from nas_nb.notebook.panel.painter import Painter
+        from nas_nb.notebook.panel.panel import Painter
 
         if self.painter is None or self.painter.panel.closed:
             self.painter = Painter(self._search)

@@ -49,7 +49,7 @@ from nas_nb.strategy.base import (
     refuse_without_data,
     refuse_without_epochs,
 )
-from nas_nb.strategy.multi_objective import untold
+from nas_nb.strategy.evolution import untold
 from nas_nb.strategy.registry import StrategyLike, make_strategy
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
@@ -269,6 +269,11 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Value]:
 def sign_of(direction: str) -> float:
     """Returns what makes the greater of two scores the better one."""
     return 1.0 if direction == "max" else -1.0
+
+
+def best_score(scores: Iterable[float], direction: str) -> float:
+    """Returns the best of some scores."""
+    return max(scores) if direction == "max" else min(scores)
 
 
 def changed_values(

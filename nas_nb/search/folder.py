@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.data.dataset import data_differences, text_hash
 from nas_nb.data.datasets import DATASET_NAMES, load_recipe
+from nas_nb.environment import is_headless
 from nas_nb.errors import JournalError, NasError, SearchError, shown
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.headless import is_headless
 from nas_nb.record import journal
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE, interpreting

@@ -15,7 +15,7 @@ from nas_nb.data.task import Task
 from nas_nb.errors import NasError, SearchError, nearest, tell
 from nas_nb.space.chain_space import ChainSpace
 from nas_nb.space.definition import fresh_names, reshape_advice
-from nas_nb.strategy.multi_objective import COSTS
+from nas_nb.strategy.evolution import COSTS
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

@@ -19,7 +19,7 @@ from nas_nb.oracles.strategy_oracle import NoProposal, StrategyOracle
 from nas_nb.record.history import History
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.record.journal import read_history as read_journal
-from nas_nb.record.trial import Outcome, Trial, TrialStatus, Values, values_key
+from nas_nb.record.trial import Outcome, Trial, TrialStatus, Values, best_score, values_key
 from nas_nb.search.folder import (
     folder_name,
     read_history,
@@ -381,7 +381,7 @@ class HistoryTable:
 
     def __init__(self, history: History) -> None:
         self._objective = history.objective
-        self._better = max if history.direction == "max" else min
+        self._direction = history.direction
         self._trials: dict[str, Trial] = {}
         for trial in sorted(history.finished, key=lambda trial: trial.epochs):
             self._trials[trial.key] = trial  # of one architecture's trials the longest
@@ -399,7 +399,7 @@ class HistoryTable:
         if epochs is None or epochs >= len(curve):
             return TabularResult(trial.score, trial.duration_s)
         share = epochs / len(curve)
-        return TabularResult(self._better(curve[:epochs]), trial.duration_s * share)
+        return TabularResult(best_score(curve[:epochs], self._direction), trial.duration_s * share)
 
 
 def history_of(source: TableLike) -> History | None:

@@ -18,22 +18,21 @@ from nas_nb.evaluate.trainer import register_choices
 from nas_nb.record.events import EventKind
 from nas_nb.record.journal import JOURNAL_FILE, Journal
 from nas_nb.search.folder import check_own_files, check_same_search, recorded_versions
-from nas_nb.search.oracle import LOCK_TIMEOUT_S, SearchOracle, SteeringState
-from nas_nb.search.settings import with_changes
-from nas_nb.search.tuner import SearchTuner
+from nas_nb.search.settings import LOCK_TIMEOUT_S, SteeringState, with_changes
+from nas_nb.search.tuner import SearchOracle, SearchTuner
 from nas_nb.space.hyperparameters import to_hyperparameters
-from nas_nb.workers.capacity import KERNEL, capacity, is_dask
 from nas_nb.workers.checkpoints import CheckpointStore, TrainingStateStore
 from nas_nb.workers.control import Control, SearchState
-from nas_nb.workers.thread_worker import KernelWorker
+from nas_nb.workers.local_process import KERNEL, capacity, is_dask
 from nas_nb.workers.trial_evaluation import SearchFiles
+from nas_nb.workers.worker_pool import KernelWorker
 
 if TYPE_CHECKING:
     from nas_nb.record.events import Event
     from nas_nb.record.history import History
     from nas_nb.search.settings import Settings
     from nas_nb.strategy.base import Strategy
-    from nas_nb.workers.messages import Starter, Workers
+    from nas_nb.workers.control import Starter, Workers
 
 _SHUT_DOWN = "its kernel was shut down"
 _SHUT_DOWN_S = 3.0
@@ -150,7 +149,8 @@ class RetryingJournal(Journal):
 
     def __init__(self) -> None:
         super().__init__()
-        # Returns True where another try makes sense, maybe after long; None: never try again.
+        # Returns True where another try makes sense, maybe after long (`Run._on_blocked`); None:
+        # never try again.
         self.on_blocked: Callable[[JournalWriteError], bool] | None = None
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:
@@ -313,7 +313,7 @@ class Run:
         settings = self.project.settings
         if settings.workers == KERNEL:
             return None
-        from nas_nb.workers.parcel import Parcel
+        from nas_nb.workers.worker_process import Parcel
 
         parcel = Parcel(
             settings.space,
@@ -361,6 +361,7 @@ class Run:
         self.state = SearchState.PAUSED if waits else SearchState.RUNNING
 
     def _on_blocked(self, error: JournalWriteError) -> bool:
+        """Pauses while the journal can't be written, as on a full disk; says whether to retry."""
         self.control.pause(f"{error} Nothing was lost.")
         self.control.wait()
         return not self.control.stop_requested

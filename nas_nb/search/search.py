@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from nas_nb.environment import default_limits
 from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.headless import default_limits
 from nas_nb.record.trial_facts import number_text, trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
@@ -41,10 +41,9 @@ from nas_nb.search.settings import (
     resumed_settings,
 )
 from nas_nb.search.steering import Steering
-from nas_nb.search.tracking import export_trials, log_trials
-from nas_nb.search.trials import SearchTrial
-from nas_nb.workers.capacity import KERNEL
+from nas_nb.search.trials import SearchTrial, export_trials, log_trials
 from nas_nb.workers.control import SearchState
+from nas_nb.workers.local_process import KERNEL
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -57,7 +56,7 @@ if TYPE_CHECKING:
     from nas_nb.search.budget import Progress
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.strategy.base import Strategy
-    from nas_nb.workers.messages import WorkerStatus
+    from nas_nb.workers.control import WorkerStatus
 
 
 _INTERNAL = ("listener", "project", "settings")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,19 @@ from nas_nb.data.datasets import default_data, load
 from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
+from nas_nb.record.events import SteerAction
 from nas_nb.search.budget import LIMITS, Budget
 from nas_nb.search.folder import recorded_versions, search_identity, strategy_identity
 from nas_nb.search.objective import as_objective, split_objectives
-from nas_nb.search.oracle import active_steering
+from nas_nb.space.restriction import Rules
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.registry import STRATEGIES, make_strategy, named_options, why_unknown
-from nas_nb.workers.capacity import KERNEL, check_workers
+from nas_nb.workers.local_process import KERNEL, check_workers
 
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+    from nas_nb.record.events import Event
     from nas_nb.record.history import History
     from nas_nb.search.prior import Prior
     from nas_nb.strategy.base import Strategy
@@ -212,3 +215,75 @@ def _resumed_strategy(left: tuple[Any, dict[str, Any]], settings: Settings) -> S
             "or another one, as `strategy`."
         )
     return make_strategy(name, settings.space.domain, **options)
+
+
+@dataclass(frozen=True)
+class ActiveSteering:
+    """What steering has decided for the next proposal."""
+
+    rules: Rules = field(default=Rules())  # what is left of the space; none for all of it
+    # None if the session's opening says it.
+    strategy: tuple[str, dict[str, Any]] | None = field(default=None, hash=False)
+    # Those that differ from the opening's; None for no limit.
+    limits: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def active_steering(history: History, more: Iterable[Event] = ()) -> ActiveSteering:
+    """Returns the plan that a history adds up to: a function of its events alone."""
+    rules = Rules()
+    for event in (*history.steering, *more):
+        detail = event.get("detail") or {}
+        if event["action"] == SteerAction.RESTRICT:
+            rules = rules.added(Rules.from_json(detail))
+        elif event["action"] == SteerAction.UNRESTRICT:
+            rules = rules.lifted(detail.get("names") or ())
+    strategy: tuple[str, dict[str, Any]] | None = None
+    limits: dict[str, Any] = {}
+    for event in history.session_steering:
+        detail = event.get("detail") or {}
+        if event["action"] == SteerAction.STRATEGY:
+            strategy = detail["strategy"], detail.get("options") or {}
+        elif event["action"] == SteerAction.BUDGET:
+            limits |= detail
+    return ActiveSteering(rules, strategy, limits)
+
+
+LOCK_TIMEOUT_S = 2.0
+
+
+class SteeringState:
+    """What the threads of a project share that steer and that propose.
+
+    Attributes:
+        guard: Held while steering is written down, and while a proposal is: so each proposal is
+            that of the steering before it in the journal, and a resumed search makes the same.
+        waiting: Steering of a search that has not started: its journal does not exist yet.
+    """
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()
+        self.waiting: list[Event] = []
+        self._strategies: dict[str, Strategy] = {}
+
+    def remember(self, strategy: Strategy) -> dict[str, Any]:
+        """Keeps a strategy for the search's thread, and returns what the journal says about it."""
+        said = {"strategy": strategy.name, "options": strategy.options}
+        self._strategies[_key(strategy.name, strategy.options)] = strategy
+        code = strategy_identity(strategy)
+        return {**said, "code": code} if code else said
+
+    def strategy(self, name: str, options: dict[str, Any]) -> Strategy:
+        """Returns the strategy that the journal names."""
+        known = self._strategies.get(_key(name, options))
+        if known is not None:
+            return known
+        if name not in STRATEGIES:
+            raise SearchError(
+                f"The strategy '{name}' of an earlier session {why_unknown(name)}: give it again, "
+                "or another one, with `search.steer.strategy(...)`."
+            )
+        return make_strategy(name, **options)
+
+
+def _key(name: str, options: dict[str, Any]) -> str:
+    return json.dumps([name, options], sort_keys=True)

@@ -11,8 +11,7 @@ from nas_nb.record.history_state import QueuedCandidate
 from nas_nb.record.trial import Trial, TrialStatus
 from nas_nb.search.budget import LIMITS
 from nas_nb.search.folder import check_same_search
-from nas_nb.search.oracle import ActiveSteering, active_steering
-from nas_nb.search.settings import as_strategy
+from nas_nb.search.settings import ActiveSteering, active_steering, as_strategy
 from nas_nb.space.restriction import RuleKind, Rules
 from nas_nb.space.search_space import Architecture
 

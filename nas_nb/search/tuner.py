@@ -1,31 +1,148 @@
-"""`SearchTuner`: the loop of a search, one trial after the other; a `kt.Tuner`."""
+"""`SearchOracle`: proposes as strategy and steering ask. `SearchTuner`: the loop of trials."""
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 
+from nas_nb.errors import NasError, StrategyError
 from nas_nb.evaluate.backend import MemoryWatch
-from nas_nb.record.events import EventKind
+from nas_nb.oracles.strategy_oracle import NoProposal, StrategyOracle
+from nas_nb.record.events import USER, EventKind
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.workers.control import TrialControl, TrialStoppedError
-from nas_nb.workers.messages import Job
-from nas_nb.workers.trial_evaluation import PRUNING_RANK, SearchFiles, TrialTask
+from nas_nb.search.prior import first_of_prior, own_ancestors, with_prior
+from nas_nb.search.settings import ActiveSteering, active_steering
+from nas_nb.strategy.base import Proposal
+from nas_nb.strategy.function import FunctionStrategy
+from nas_nb.workers.control import Job, TrialControl, TrialStoppedError, TrialTask
+from nas_nb.workers.trial_evaluation import PRUNING_RANK, SearchFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
-    from nas_nb.search.oracle import SearchOracle
-    from nas_nb.search.settings import Settings
-    from nas_nb.workers.control import Control
-    from nas_nb.workers.messages import Workers
-    from nas_nb.workers.trial_evaluation import ReportEvent
+    from nas_nb.search.settings import Settings, SteeringState
+    from nas_nb.space.domain import Domain
+    from nas_nb.strategy.base import Strategy
+    from nas_nb.workers.control import Control, ReportEvent, Workers
+
+_REPEATS = 20
+
+
+class SearchOracle(StrategyOracle):
+    """Asks the strategy that steering has left in force, on what it has left of the space."""
+
+    # All it goes by is in the journal: a search that was steered, killed and resumed proposes what
+    # it would have proposed.
+
+    def __init__(
+        self,
+        *args: Any,
+        domain: Domain,
+        steering_state: SteeringState,
+        prepare: Callable[[Strategy], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._opened_with = self._strategy
+        self._whole = domain
+        self._steering = steering_state
+        self._prepare = prepare
+        self._plan = ActiveSteering()
+
+    def adopt_steering(self) -> bool:
+        """Lets the strategy in force propose next, from what is left of the space."""
+        plan = active_steering(self.history)
+        if plan == self._plan or self.history.queued or self._unfinished() is not None:
+            return False
+        who = plan.strategy
+        strategy = self._opened_with if who is None else self._steering.strategy(*who)
+        self._strategy = confine(strategy, plan.rules.narrow(self._whole))
+        self._plan = plan
+        if who is not None and self._prepare is not None:
+            self._prepare(self._strategy)
+        return True
+
+    def start_again(self, number: int) -> None:
+        """Begins another attempt at a running trial, from its first epoch."""
+        self._recorder.start(number, worker=self.history[number].worker)
+
+    def _add(self, number: int) -> Proposal | NoProposal:
+        while True:
+            seen = len(self.history.steering)
+            made = self.propose(number)
+            with self._steering.guard:
+                if len(self.history.steering) != seen:
+                    continue  # somebody steered meanwhile: it counts from this proposal on
+                if isinstance(made, Proposal):
+                    origin = USER if self.history.queued else self._strategy.name
+                    self._recorder.propose(number, made, origin)
+                return made
+
+    def propose(self, number: int) -> Proposal | NoProposal:
+        """Returns the first candidate of the user's, else what the strategy proposes."""
+        queued = self.history.queued
+        if queued:
+            first = queued[0]
+            return Proposal(dict(first.values), dict(first.fidelity), first.parent)
+        self.adopt_steering()  # again: somebody may have steered since the loop asked
+        prior = self.history.prior
+        known = first_of_prior(self.history, self.strategy) if prior else None
+        if known is not None:
+            return Proposal(known)
+        try:
+            made = super().propose(number)
+        except NasError as error:
+            if not self._plan.rules:
+                raise
+            raise StrategyError(f"{error} {self._hint}") from error
+        if self._plan.rules and isinstance(made, NoProposal):
+            return NoProposal(f"{made.reason} {self._hint}")
+        return own_ancestors(made) if prior and isinstance(made, Proposal) else made
+
+    def _shown(self, strategy: Strategy) -> History:
+        return with_prior(self.history, strategy) if self.history.prior else self.history
+
+    @property
+    def _hint(self) -> str:
+        """Says that the space is restricted, where that may be why nothing was proposed."""
+        rules = str(self._plan.rules)
+        return f"The search is restricted ({rules}): `search.steer.unrestrict()` lifts that."
+
+
+def confine(strategy: Strategy, domain: Domain) -> Strategy:
+    """Returns the strategy over a part of its space."""
+    # A function knows nothing of the part: what it proposes outside is asked for again, and then
+    # drawn at random.
+    if not isinstance(strategy, FunctionStrategy):
+        return strategy.over(domain)
+    ask, whole = strategy.function, strategy.domain
+
+    @functools.wraps(ask, updated=())
+    def inside(history: History, rng: np.random.Generator) -> Any:
+        for _ in range(_REPEATS):
+            proposed = ask(history, rng)
+            values = (
+                proposed if isinstance(proposed, Mapping) else getattr(proposed, "values", None)
+            )
+            # What is in no part of the space is a mistake, which the strategy's own check names.
+            if not isinstance(values, Mapping) or domain.contains(values):
+                return proposed
+            if not whole.contains(values):
+                return proposed
+        return domain.sample(rng)
+
+    inside.__name__ = strategy.name
+    return FunctionStrategy(inside).over(domain)
+
 
 FAILURES_BEFORE_PAUSE = 10
 DEATHS_BEFORE_FAILURE = {"kernel": 2, "worker": 3}

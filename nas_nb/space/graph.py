@@ -196,14 +196,14 @@ def model_graph(model: keras.Model) -> Graph:
     if not layers or "input_layers" not in config:
         labels = [_described(layer, built) for layer in layers or _own(model)]
         return chain_graph((*([] if labels[0].startswith("input") else ["input"]), *labels))
-    ends = set(_references(config["output_layers"]))
+    ends = {name for name, *_ in tensors_of(config["output_layers"])}
     nodes = tuple(
         Node(layer["name"], _described(layer, built), _kind(layer, ends)) for layer in layers
     )
     links = dict.fromkeys(
         Edge(source, layer["name"])
         for layer in layers
-        for source in _sources(layer["inbound_nodes"])
+        for source, *_ in tensors_in(layer["inbound_nodes"])
     )
     return Graph(nodes, tuple(links))
 
@@ -243,27 +243,41 @@ def _kind(layer: Mapping[str, Any], ends: set[str]) -> str:
     return "output" if layer["name"] in ends else "step"
 
 
-def _sources(value: Any) -> Iterator[str]:
-    """Yields the names of the layers whose outputs a serialised call takes."""
+Tensor = tuple[str, int, int]
+"""A tensor of a serialised model: its layer, which call of that, which output of the call."""
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yields the tensors that a serialised call takes."""
     if isinstance(value, Mapping):
         history = value.get("config", {}) if value.get("class_name") == "__keras_tensor__" else {}
         if "keras_history" in history:
-            yield history["keras_history"][0]
+            yield as_tensor(history["keras_history"])
         else:
             for item in value.values():
-                yield from _sources(item)
+                yield from tensors_in(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _sources(item)
+            yield from tensors_in(item)
 
 
-def _references(value: Any) -> Iterator[str]:
-    """Yields the names in the references to layers, [name, node, tensor], of any nesting."""
-    if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
-        yield value[0]
-    elif isinstance(value, Mapping | list | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _references(item)
+def tensors_of(references: Any) -> Iterator[Tensor]:
+    """Yields the tensors that references to layers, of any nesting, name."""
+    if is_reference(references):
+        yield as_tensor(references)
+    elif isinstance(references, Mapping | list | tuple):
+        for item in references.values() if isinstance(references, Mapping) else references:
+            yield from tensors_of(item)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether a serialised value is a reference to a layer: [name, node, tensor]."""
+    return isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str)
+
+
+def as_tensor(reference: Any) -> Tensor:
+    """Returns the tensor that a reference names."""
+    return str(reference[0]), int(reference[1]), int(reference[2])
 
 
 _LONGEST = 28

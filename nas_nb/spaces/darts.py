@@ -33,8 +33,13 @@ from nas_nb.spaces.darts_net import (
     params,
     paths,
 )
-from nas_nb.spaces.ready_space import check_whole_option, read_words
-from nas_nb.spaces.skeleton import DartsSkeleton, SkeletonSpace, path_encoding
+from nas_nb.spaces.ready_space import (
+    DartsSkeleton,
+    SkeletonSpace,
+    check_whole_option,
+    path_encoding,
+    read_words,
+)
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values

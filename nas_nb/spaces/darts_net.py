@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import keras
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.spaces.skeleton import DartsSkeleton, normalise, parse_literal_call
+from nas_nb.spaces.ready_space import DartsSkeleton, normalise, parse_literal_call
 
 OPERATIONS = (
     "max_pool_3x3",

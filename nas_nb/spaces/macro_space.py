@@ -14,8 +14,7 @@ import keras
 from nas_nb.space.graph import Graph, chain_graph
 from nas_nb.space.isomorphism import IsomorphicDomain
 from nas_nb.space.parameter import Parameter
-from nas_nb.spaces.ready_space import check_whole_option, read_words
-from nas_nb.spaces.skeleton import Skeleton, SkeletonSpace
+from nas_nb.spaces.ready_space import Skeleton, SkeletonSpace, check_whole_option, read_words
 
 if TYPE_CHECKING:
     from nas_nb.record.trial import Value, Values

@@ -25,8 +25,15 @@ from nas_nb.spaces.nasbench101_net import (
     pruned,
     to_text,
 )
-from nas_nb.spaces.ready_space import check_whole_option, read_words
-from nas_nb.spaces.skeleton import Skeleton, SkeletonSpace, edge_name, edges, path_encoding
+from nas_nb.spaces.ready_space import (
+    Skeleton,
+    SkeletonSpace,
+    check_whole_option,
+    edge_name,
+    edges,
+    path_encoding,
+    read_words,
+)
 
 if TYPE_CHECKING:
     import numpy as np

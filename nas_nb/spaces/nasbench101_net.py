@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from nas_nb.errors import SpaceError, nearest
-from nas_nb.spaces.skeleton import normalise, parse_literal_call
+from nas_nb.spaces.ready_space import normalise, parse_literal_call
 
 if TYPE_CHECKING:
-    from nas_nb.spaces.skeleton import Skeleton
+    from nas_nb.spaces.ready_space import Skeleton
 
 
 CONV_3X3, CONV_1X1, MAX_POOL = OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")

@@ -152,35 +152,32 @@ def told_study(sampler: Any, direction: str, told: Sequence[Any]) -> Any:
 
     # Each study announces itself; a search would print one line for each proposal.
     logging.getLogger("optuna.storages").setLevel(logging.WARNING)
-    maximised, minimised = (
-        optuna.study.StudyDirection.MAXIMIZE,
-        optuna.study.StudyDirection.MINIMIZE,
-    )
-    directions = [maximised if direction == "max" else minimised]
-    directions += [minimised] * (len(told[0].values) - 1)
-    study = optuna.create_study(sampler=sampler, directions=directions)
+    wanted = optuna.study.StudyDirection
+    way = wanted.MAXIMIZE if direction == "max" else wanted.MINIMIZE
+    study = optuna.create_study(sampler=sampler, direction=way)
     study.add_trials(told)
     return study
 
 
-def told_trials(
-    translation: Translation, history: History, window: int, cost: str | None = None
-) -> list[Any]:
+def told_trials(translation: Translation, history: History, window: int) -> list[Any]:
     """Returns what the history holds as Optuna's trials, by number."""
     chosen = select_informative(history.completed, history.sign, window)
     chosen += liars(history, translation.domain, chosen)
     told = []
     for trial in sorted(chosen, key=lambda trial: trial.number):
-        asked = [trial.score] + ([trial.costs.get(cost)] if cost else [])
-        numbers = [number for number in asked if number is not None and math.isfinite(number)]
-        if len(numbers) < len(asked) or not translation.domain.contains(trial.values):
+        score = trial.score
+        if (
+            score is None
+            or not math.isfinite(score)
+            or not translation.domain.contains(trial.values)
+        ):
             continue
         params = translation.params(trial.values)
-        told.append(_completed(params, translation.distributions, numbers))
+        told.append(_completed(params, translation.distributions, score))
     return told
 
 
-def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[float]) -> Any:
+def _completed(params: dict[str, Any], known: dict[str, Any], score: float) -> Any:
     """Returns Optuna's completed trial; `known` holds the distributions."""
     from optuna.trial import TrialState
 
@@ -190,7 +187,7 @@ def _completed(params: dict[str, Any], known: dict[str, Any], numbers: list[floa
         trial_id=-1,
         state=TrialState.COMPLETE,
         value=None,
-        values=numbers,
+        values=[score],
         datetime_start=now,
         datetime_complete=now,
         params=params,

@@ -17,10 +17,9 @@ from nas_nb.space.encoding import size_of
 from nas_nb.strategy.base import Strategy, check_options
 from nas_nb.strategy.bayesian import BayesianOptimization
 from nas_nb.strategy.bohb import Bohb
-from nas_nb.strategy.evolution import Evolution
+from nas_nb.strategy.evolution import Evolution, Nsga2
 from nas_nb.strategy.function import FunctionStrategy, Propose
 from nas_nb.strategy.local_search import Greedy, LocalSearch
-from nas_nb.strategy.multi_objective import Nsga2
 from nas_nb.strategy.optuna_samplers import CmaEs, Tpe
 from nas_nb.strategy.predictor import Predictor
 from nas_nb.strategy.random_grid import Grid, RandomSearch

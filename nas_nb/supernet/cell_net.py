@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from nas_nb.spaces.nasbench201_net import KERNELS, NONE, POOL, SKIP
-from nas_nb.spaces.skeleton import Edge, Skeleton, edge_name, edges
+from nas_nb.spaces.nasbench201 import KERNELS, NONE, POOL, SKIP
+from nas_nb.spaces.ready_space import CellEdge, Skeleton, edge_name, edges
 from nas_nb.supernet.choices import Path, PathChoices
 from nas_nb.supernet.layers import CallContext, ElasticLayer, ElasticNorm, mixed_batch_norm, pooled
 
@@ -97,7 +97,13 @@ class CellNet:
         return nodes[last]
 
     def _edge(
-        self, how: Path | Mixture, stage: int, number: int, edge: Edge, x: Any, call: CallContext
+        self,
+        how: Path | Mixture,
+        stage: int,
+        number: int,
+        edge: CellEdge,
+        x: Any,
+        call: CallContext,
     ) -> Any:
         """Returns what the edge's operation makes of a node."""
         place, name = _place(stage, number, edge), edge_name(edge)
@@ -140,7 +146,7 @@ class CellNet:
             parts.append(mixed_batch_norm(made, norms, call))
         return tf.add_n(parts) if parts else tf.zeros_like(x)
 
-    def _operations(self, edge: Edge) -> tuple[str, ...]:
+    def _operations(self, edge: CellEdge) -> tuple[str, ...]:
         return tuple(map(str, self.choices[edge_name(edge)].values))
 
     def _reduced(self, stage: int, x: Any, call: CallContext) -> Any:
@@ -160,11 +166,11 @@ class CellNet:
         return self.layers[f"{place}_norm"].batch(x, call)
 
 
-def _place(stage: int, number: int, edge: Edge) -> str:
+def _place(stage: int, number: int, edge: CellEdge) -> str:
     return f"stage_{stage}_cell_{number}_{edge[0]}_{edge[1]}"
 
 
-def _edges(choices: PathChoices) -> tuple[Edge, ...]:
+def _edges(choices: PathChoices) -> tuple[CellEdge, ...]:
     count = len(choices.listed)
     nodes = next(n for n in range(2, 9) if n * (n - 1) // 2 == count)
     return edges(nodes)

@@ -1,4 +1,4 @@
-"""Differentiable search: weights and architecture learned in turn, each by its own gradient."""
+"""Differentiable search (DARTS): weights and architecture in turn, each by its own gradient."""
 
 from __future__ import annotations
 

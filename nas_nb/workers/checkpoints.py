@@ -22,7 +22,7 @@ from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.private_imports import global_state
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history import History
-from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial import TrialStatus, sign_of
 
 if TYPE_CHECKING:
     import keras
@@ -117,18 +117,13 @@ class _Folder:
         return "; ".join(new) or None
 
 
-def _sign(direction: str) -> float:
-    """Returns what makes a loss of a score."""
-    return -1.0 if direction == "max" else 1.0
-
-
 class CheckpointStore(_Folder):
     """The folder with the weights of the best trials so far."""
 
     def __init__(self, folder: Path, history: History, kept: int = KEPT_CHECKPOINTS) -> None:
         super().__init__(folder)
         self.kept = kept
-        self._sign = _sign(history.direction)
+        self._sign = -sign_of(history.direction)  # makes a loss of a score
         self._best: list[tuple[float, float, str]] = []
         self._dropped: list[str] = []
         for trial in history.completed:
@@ -143,7 +138,7 @@ class CheckpointStore(_Folder):
     def for_worker(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
         """Returns the store of a worker, which has no history: `best` is the kernel's now."""
         store = cls(folder, History())
-        store._sign = _sign(direction)
+        store._sign = -sign_of(direction)
         store._best = [*best]
         return store
 
@@ -330,7 +325,7 @@ class StateFolder(_Folder):
         self, folder: Path, direction: str = "max", threshold: float | None = None
     ) -> None:
         super().__init__(folder)
-        self._sign = _sign(direction)
+        self._sign = -sign_of(direction)
         self._threshold = threshold
 
     def is_wanted(self, number: int, score: float) -> bool:

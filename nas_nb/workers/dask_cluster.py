@@ -17,13 +17,13 @@ from uuid import uuid4
 
 from nas_nb.errors import SearchError, reason_of, shown, tell
 from nas_nb.workers.checkpoints import files_for, take_file
-from nas_nb.workers.messages import Assignment, Ended, Ready, ended_how
+from nas_nb.workers.control import Assignment, Ended, Ready, ended_how
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from nas_nb.record.trial import Outcome
-    from nas_nb.workers.parcel import Parcel
+    from nas_nb.workers.worker_process import Parcel
 
 ANSWERS_S = 10.0
 """Seconds in which a scheduler has to answer."""

@@ -20,9 +20,8 @@ from typing import Any
 from distributed import Queue, Status, get_client, get_worker
 
 from nas_nb.record.files import write_whole
-from nas_nb.workers.capacity import gpus
-from nas_nb.workers.local_process import LocalLink
-from nas_nb.workers.messages import Ended
+from nas_nb.workers.control import Ended
+from nas_nb.workers.local_process import LocalLink, gpus
 
 _POLL_S = 0.25
 _FOLDERS = ("checkpoints", "states")

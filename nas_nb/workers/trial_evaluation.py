@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from nas_nb.errors import JournalWriteError, NasError, SearchError, reason_of
 from nas_nb.evaluate.backend import is_out_of_memory
 from nas_nb.evaluate.costs import costs, latency_s, without_weights
-from nas_nb.evaluate.early_stopping import cannot_reach, is_plateau
+from nas_nb.evaluate.fidelity import cannot_reach, is_plateau
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import TrialModels, repeat_seed
 from nas_nb.evaluate.training_state import Arrays, TrainingResult, TrainingState, build, restore
 from nas_nb.evaluate.weight_inheritance import inherit
-from nas_nb.record.trial import EMPTY, Outcome, TrialStatus
+from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS, NOT_KEPT, load_checkpoint
 from nas_nb.workers.control import TrialError, TrialStoppedError
 
@@ -30,40 +30,14 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from nas_nb.data.dataset import Data
-    from nas_nb.evaluate.fidelity import Fidelity, FidelityCache
+    from nas_nb.evaluate.fidelity import FidelityCache
     from nas_nb.record.trial import Trial
     from nas_nb.space.search_space import SearchSpace
     from nas_nb.workers.checkpoints import CheckpointStore, StateFolder, TrainingStateStore
-    from nas_nb.workers.control import TrialControl
+    from nas_nb.workers.control import ReportEvent, TrialControl, TrialTask
 
 PRUNING_RANK = KEPT_CHECKPOINTS
 """A trial is pruned that can't be among those whose weights are kept."""
-
-
-@dataclass(frozen=True)
-class TrialTask:
-    """What a worker is given to evaluate a trial: plain data, made anew for each attempt."""
-
-    trial: Trial  # as it begins; its curve need not be trained again
-    fidelity: Fidelity  # how much training it is granted
-    objective: kt.Objective
-    parent: Trial | None = None  # the trial that it starts from
-    parent_fidelity: Fidelity | None = None
-    continues: bool = False  # its parent's training; else it inherits weights
-    # by the cost's name, and "time_per_trial_s"
-    limits: Mapping[str, float] = field(default_factory=lambda: EMPTY)
-    latency: bool = False  # whether to measure it
-    target: float | None = None  # a trial that can't reach it is pruned
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.trial.number
-
-    @property
-    def seed(self) -> int:
-        """Decides initial weights and the order of samples."""
-        return self.trial.seed or 0
 
 
 @dataclass(frozen=True)
@@ -84,13 +58,6 @@ class SearchFiles(TrialFiles):
     """The same for a search, which decides by its history what is kept."""
 
     states: TrainingStateStore
-
-
-class ReportEvent(Protocol):
-    """Takes what happens while a trial is evaluated, as events of the journal."""
-
-    def __call__(self, kind: str, /, **fields: Any) -> None:
-        """Takes "trial_built", "epoch_ended", or "trial_started" where it has to start again."""
 
 
 def evaluate_trial(
@@ -258,6 +225,7 @@ class _Evaluation:
         self.notes.append("stopped by the user")
 
     def _end_early(self, candidate: TrialModels) -> None:
+        """Ends a training at a plateau (`patience`), or one that is to be pruned (`prune`)."""
         granted, target = self.task.fidelity, self.task.target
         if granted.patience is None and target is None:
             return

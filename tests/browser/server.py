@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 
 # What the wheel puts where front ends look; an editable install may be older.
 LABEXTENSIONS = Path(__file__).parents[2] / "labextensions"
@@ -98,12 +97,7 @@ class JupyterServer:
         self.url, self.token = self._wait_until_it_answers()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._process.send_signal(signal.SIGTERM)  # it shuts its kernels down
         try:
             self._process.wait(STOP_LIMIT_S)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.errors import SpaceError
-from nas_nb.spaces.skeleton import parse_literal_call
+from nas_nb.spaces.ready_space import parse_literal_call
 
 
 def test_literals_and_ranges_are_read() -> None:

@@ -18,7 +18,7 @@ from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.record.history import History
 from nas_nb.search.budget import Budget
 from nas_nb.search.objective import split_objectives
-from nas_nb.search.oracle import active_steering
+from nas_nb.search.settings import active_steering
 from nas_nb.space.domain import Domain
 from nas_nb.space.graph import chain_graph, lay_out
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind

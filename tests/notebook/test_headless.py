@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from nas_nb.headless import MAX_TIME_S, is_headless
+from nas_nb.environment import MAX_TIME_S, is_headless
 from nas_nb.search.folder import choose_folder
 from nas_nb.search.search import Search
 

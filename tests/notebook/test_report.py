@@ -10,7 +10,7 @@ import nas_nb
 from nas_nb.errors import SearchError
 from nas_nb.notebook import report
 from nas_nb.notebook.report import Report, reopen_line
-from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.notebook.wording import Snapshot
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 from tests.search.tiny import CHOICES, tiny_data

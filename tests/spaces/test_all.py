@@ -32,6 +32,7 @@ from nas_nb.spaces.macro_space import macro
 from nas_nb.spaces.nasbench101 import nasbench101_cell
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 from nas_nb.spaces.ready_models import image, tabular, text, timeseries
+from nas_nb.spaces.ready_space import path_encoding
 from tests.space.domains import brute_force
 
 SAMPLES = int(os.environ.get("NAS_NB_SAMPLES", "4"))
@@ -213,3 +214,18 @@ def test_distinct_points_are_one_for_each_architecture(name: str) -> None:
 
 def test_infinite_space_has_no_number() -> None:
     assert math.isinf(SearchSpace(build).size)
+
+
+def test_every_path_has_a_column_short_ones_first() -> None:
+    row = path_encoding([("b",), ("a", "b"), ("b", "a")], ["a", "b"], 1, 2)
+    assert row.tolist() == [0, 1, 0, 1, 1, 0]
+
+
+def test_the_empty_path_may_count() -> None:
+    assert path_encoding([()], ["a", "b"], 0, 1).tolist() == [1, 0, 0]
+
+
+def test_all_paths_of_a_length_are_told_apart() -> None:
+    paths = [(x, y) for x in "abc" for y in "abc"]
+    rows = [path_encoding([path], list("abc"), 1, 2) for path in paths]
+    assert np.sum(rows, axis=0).tolist() == [0] * 3 + [1] * 9

@@ -22,7 +22,7 @@ from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import from_hyperparameters
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
 from nas_nb.spaces.nasbench201 import NasBench201Domain, nasbench201_parameters
-from nas_nb.spaces.skeleton import Skeleton
+from nas_nb.spaces.ready_space import Skeleton
 from nas_nb.strategy.base import Strategy
 from nas_nb.strategy.weight_sharing import score_pool
 

@@ -12,7 +12,7 @@ from nas_nb.evaluate.layer_graph import LayerCall, LayerCalls, layer_calls
 from nas_nb.record.trial import Values
 from nas_nb.space.chain_options import CONVOLUTIONS
 from nas_nb.space.search_space import Architecture
-from nas_nb.spaces.nasbench201_net import KERNELS
+from nas_nb.spaces.nasbench201 import KERNELS
 from nas_nb.supernet.cell_net import CellNet
 from nas_nb.supernet.chain_net import ChainNet
 from nas_nb.supernet.layers import SharedNet

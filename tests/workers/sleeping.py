@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from nas_nb.record.trial import Outcome, Trial, TrialStatus
-from nas_nb.workers.messages import (
+from nas_nb.workers.control import (
     Assignment,
     Ended,
     Grant,

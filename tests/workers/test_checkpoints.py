@@ -3,9 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -379,17 +377,6 @@ def test_weights_that_lie_elsewhere_are_not_loaded(kept: Any, kind: str) -> None
             group.create_dataset("0", (10**6, 10**6), "f4", chunks=(1000, 1000))
     with pytest.raises(SearchError, match=r"link|another file|larger"):
         load_checkpoint(store.folder, small_model(), trial)
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tiny file system needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("left", [0, 4096, 8192, 32768])

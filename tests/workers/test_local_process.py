@@ -20,11 +20,10 @@ from nas_nb.errors import SearchError
 from nas_nb.evaluate.global_state import KerasSettings
 from nas_nb.search.search import Search
 from nas_nb.search.settings import as_space
-from nas_nb.workers import capacity
-from nas_nb.workers.capacity import Capacity
+from nas_nb.workers import local_process
 from nas_nb.workers.control import SearchState
-from nas_nb.workers.local_process import LocalProcesses, _script_left_out
-from nas_nb.workers.parcel import Parcel
+from nas_nb.workers.local_process import Capacity, LocalProcesses, _script_left_out
+from nas_nb.workers.worker_process import Parcel
 from tests.search.tiny import CHOICES, LONG, tiny_data, tiny_search
 
 _TIMES = ("time", "duration_s", "worker", "workers")
@@ -169,7 +168,7 @@ def test_what_a_killed_kernel_left_is_removed_and_what_a_living_one_has_is_not(
 def test_more_workers_than_the_memory_holds_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "free_bytes", lambda: 10**9)
+    monkeypatch.setattr(local_process, "free_bytes", lambda: 10**9)
     search = tiny_search(tmp_path / "run", workers=9, max_trials=20)
     with pytest.raises(SearchError, match=r"for workers=9. Received: 1.0 GB. Take workers=1"):
         search.start()
@@ -177,15 +176,15 @@ def test_more_workers_than_the_memory_holds_are_refused(
 
 
 def test_auto_takes_what_cores_and_memory_allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capacity, "cores", lambda: 8)
-    monkeypatch.setattr(capacity, "free_bytes", lambda: 2 * 10**9)
-    few = capacity.capacity("auto")
+    monkeypatch.setattr(local_process, "cores", lambda: 8)
+    monkeypatch.setattr(local_process, "free_bytes", lambda: 2 * 10**9)
+    few = local_process.capacity("auto")
     assert (few.count, few.threads) == (4, 2)
     assert str(few) == "4 worker processes with 2 threads each (auto: 8 cores, 2.0 GB free)"
-    monkeypatch.setattr(capacity, "free_bytes", lambda: 10**11)
-    assert capacity.capacity("auto").count == 8
-    monkeypatch.setattr(capacity, "free_bytes", lambda: 10**8)
-    assert capacity.capacity("auto").count == 1
+    monkeypatch.setattr(local_process, "free_bytes", lambda: 10**11)
+    assert local_process.capacity("auto").count == 8
+    monkeypatch.setattr(local_process, "free_bytes", lambda: 10**8)
+    assert local_process.capacity("auto").count == 1
 
 
 def test_a_process_is_not_told_to_run_the_users_script(monkeypatch: pytest.MonkeyPatch) -> None:

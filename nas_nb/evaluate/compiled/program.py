@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from nas_nb.evaluate.backend import EPOCH, released_graphs
 from nas_nb.evaluate.compiled.traced_values import keras_layers
-from nas_nb.private_tensorflow import config_pb2, context
+from nas_nb.private_imports import config_pb2, context
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data

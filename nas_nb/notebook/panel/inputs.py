@@ -23,7 +23,7 @@ from nas_nb.workers.control import SearchState
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial
     from nas_nb.search.search import Search

@@ -17,7 +17,7 @@ from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import LIMITS, LimitKind, LimitScope
 from nas_nb.search.objective import logged_metrics
 from nas_nb.strategy.base import option_help
-from nas_nb.strategy.multi_objective import COSTS
+from nas_nb.strategy.evolution import COSTS
 from nas_nb.strategy.optuna_samplers import OptunaStrategy
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
 

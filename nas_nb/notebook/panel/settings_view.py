@@ -19,11 +19,11 @@ from nas_nb.search.folder import is_chosen
 from nas_nb.search.objective import as_objective
 from nas_nb.space.domain import size_text
 from nas_nb.strategy.registry import STRATEGIES
-from nas_nb.workers.capacity import KERNEL
+from nas_nb.workers.local_process import KERNEL
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.settings_form import SettingsForm
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
     from nas_nb.strategy.base import Strategy
 
 

@@ -25,7 +25,7 @@ from nas_nb.strategy.registry import STRATEGIES, make_strategy
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
     from nas_nb.record.trial import Value, Values
     from nas_nb.search.steering import Steering
     from nas_nb.space.domain import Domain

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nas_nb.notebook.panel.inputs import TrialSelection
     from nas_nb.notebook.plots.diagram import Drawings
     from nas_nb.notebook.plots.drawing import Plot
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
     from nas_nb.record.history import History
     from nas_nb.search.search import Search
 

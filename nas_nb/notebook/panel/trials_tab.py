@@ -21,11 +21,11 @@ from nas_nb.notebook.wording import folder_text, score_text, value_text, values_
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.trial_facts import cost_text, number_text, origin_text
 from nas_nb.search.budget import describe_duration
-from nas_nb.strategy.multi_objective import COSTS
+from nas_nb.strategy.evolution import COSTS
 
 if TYPE_CHECKING:
     from nas_nb.notebook.panel.tabs import PanelContext
-    from nas_nb.notebook.snapshot import Snapshot
+    from nas_nb.notebook.wording import Snapshot
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value
 

@@ -29,6 +29,7 @@ from matplotlib.ticker import FixedLocator, LogFormatter, MaxNLocator, ScalarFor
 
 from nas_nb.errors import check_type, printable
 from nas_nb.notebook.output import in_theme
+from nas_nb.record.trial import best_score, sign_of
 from nas_nb.strategy.base import is_continuation
 
 if TYPE_CHECKING:
@@ -353,7 +354,7 @@ def scale_of(scores: Sequence[float], direction: str) -> ScoreScale:
     if len(scores) < _ENOUGH or (min(scores) >= 0 and max(scores) <= 1):
         return ScoreScale(None, edge)
     middle = median(scores)
-    best = max(scores) if direction == "max" else min(scores)
+    best = best_score(scores, direction)
     return ScoreScale(middle - _OFF_SCALE * (best - middle) if best != middle else None, edge)
 
 
@@ -361,7 +362,7 @@ def goodness(scores: Sequence[float], direction: str) -> tuple[float, ...]:
     """Returns where each score stands between the worst, 0, and the best, 1, for its colour."""
     if not scores:
         return ()
-    sign = 1 if direction == "max" else -1
+    sign = sign_of(direction)
     signed = [sign * score for score in scores]
     best, quartile = max(signed), sorted(signed)[len(signed) // 4]
     worst = max(min(signed), quartile - (best - quartile))

@@ -16,14 +16,11 @@ from PIL import Image
 
 from nas_nb.errors import SearchError, check_type, nearest, shown
 from nas_nb.notebook.plots import (
-    importance,
-    lineage,
+    choices,
     mixing,
-    parallel,
     pareto,
     scores,
     space_map,
-    timeline,
 )
 from nas_nb.notebook.plots.drawing import (
     Plot,
@@ -53,13 +50,13 @@ PLOTS: dict[str, Plot] = {
         pareto.PARETO,
         pareto.HYPERVOLUME,
         pareto.FIDELITIES,
-        parallel.PARALLEL,
+        choices.PARALLEL,
         space_map.MAP,
-        importance.IMPORTANCE,
-        importance.EFFECTS,
-        lineage.LINEAGE,
+        choices.IMPORTANCE,
+        choices.EFFECTS,
+        scores.LINEAGE,
         mixing.MIXING,
-        timeline.TIMELINE,
+        scores.TIMELINE,
     )
 }
 """All pictures of a search, by name."""

@@ -1,4 +1,4 @@
-"""Score per trial; learning curves."""
+"""Trials one by one: scores, learning curves, the winner's ancestors, when each was trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from functools import lru_cache, partial
 from itertools import accumulate
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import (
@@ -25,6 +25,7 @@ from nas_nb.notebook.plots.drawing import (
 )
 from nas_nb.notebook.wording import steering_text
 from nas_nb.record.trial import TrialStatus
+from nas_nb.record.trial_facts import LineageStep, ancestry, ancestry_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -339,4 +340,159 @@ CHOSEN_CURVES = Plot(
     describe_curves,
     "Draws the learning curves of the selected trial and of one to compare it with.",
     moves=True,
+)
+
+
+_MOST_STEPS = 10
+
+
+class LineageInfo(NamedTuple):
+    """The latest steps to a trial, oldest first, and the whole line in words."""
+
+    objective: str
+    steps: tuple[LineageStep, ...]
+    text: str
+
+
+def lineage_info(context: PlotContext) -> LineageInfo:
+    """Returns what `draw_lineage` draws: the chosen trial's line, or the winner's."""
+    history = context.history
+    trial = history.incumbent if context.chosen is None else history[context.chosen]
+    if trial is None:
+        return LineageInfo(history.objective, (), "no completed trial yet")
+    steps = [step for step in ancestry(history, trial) if step.trial.score is not None]
+    return LineageInfo(
+        history.objective, tuple(steps[-_MOST_STEPS:]), ancestry_text(history, trial)
+    )
+
+
+def draw_lineage(info: LineageInfo, ax: Axes) -> Axes:
+    """Draws the scores step by step, each with its change, in place of an earlier drawing."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, "Lineage")
+    drawing.say_empty(ax, "" if info.steps else "no scored ancestors")
+    if not info.steps:
+        return ax
+    scores = [step.trial.score or 0.0 for step in info.steps]
+    rows = range(len(scores))
+    drawing.mark_ours(ax, *ax.plot(scores, rows, "o-", color=BLUE, linewidth=1.2))
+    for row, step in enumerate(info.steps):
+        first = row == 0 and not step.changes
+        label = f"trial {step.trial.number}: {step.trial.how or 'proposed'}" if first else step.text
+        style: dict[str, Any] = {
+            "textcoords": "offset points",
+            "fontsize": 8,
+            "color": drawing.theme_colors(ax).text,
+            "va": "center",
+        }
+        drawing.mark_ours(ax, ax.annotate(label, (scores[row], row), (8, 0), **style))
+    ax.set_ylim(len(scores) - 0.5, -0.5)
+    ax.set_yticks([])
+    low, high = min(scores), max(scores)
+    span = (high - low) or 1.0
+    ax.set_xlim(low - 0.05 * span, high + 1.1 * span)
+    ax.set_xlabel(info.objective, fontsize=9)
+    return ax
+
+
+def describe_lineage(info: LineageInfo) -> str:
+    """Returns in words what `draw_lineage` draws."""
+    return f"lineage: {info.text}"
+
+
+LINEAGE = Plot(
+    "lineage",
+    lineage_info,
+    draw_lineage,
+    describe_lineage,
+    "Draws the best trial's ancestors: what changed at each step, and what it gained.",
+    size=(8, 3.4),
+)
+
+
+_MOST_SPANS = 500
+_COLOURS = {TrialStatus.COMPLETED: BLUE, TrialStatus.RUNNING: SKY}
+
+
+class Span(NamedTuple):
+    """A trial's last attempt, in seconds since the session's first."""
+
+    trial: int
+    worker: int
+    begin: float
+    end: float
+    status: TrialStatus
+
+
+class TimelineInfo(NamedTuple):
+    """The latest trials of the latest session."""
+
+    spans: tuple[Span, ...]
+
+
+def timeline_info(context: PlotContext) -> TimelineInfo:
+    """Returns what `draw_timeline` draws."""
+    history = context.history
+    opened = history.opened[-1].get("time") or 0.0 if history.opened else 0.0
+    mine = [t for t in history.trials if t.started is not None and t.started >= opened][
+        -_MOST_SPANS:
+    ]
+    origin = min((trial.started or 0.0 for trial in mine), default=0.0)
+    return TimelineInfo(tuple(_span(trial, origin) for trial in mine))
+
+
+def _span(trial: Trial, origin: float) -> Span:
+    begin = (trial.started or origin) - origin
+    # A running trial is known as far as its epochs.
+    end = begin + trial.duration_s if trial.ended is None else trial.ended - origin
+    return Span(trial.number, trial.worker, begin, max(begin, end), trial.status)
+
+
+def draw_timeline(info: TimelineInfo, ax: Axes) -> Axes:
+    """Draws a row for each worker and a bar for each trial, in place of an earlier drawing."""
+    drawing.remove_ours(ax)
+    drawing.style_axes(ax, "Timeline")
+    drawing.say_empty(ax, "" if info.spans else "no trial yet")
+    if not info.spans:
+        return ax
+    colors = [_COLOURS.get(span.status, GREY) for span in info.spans]
+    bars = ax.barh(
+        [span.worker for span in info.spans],
+        [span.end - span.begin for span in info.spans],
+        left=[span.begin for span in info.spans],
+        height=0.7,
+        color=colors,
+        edgecolor=drawing.theme_colors(ax).ground,
+        linewidth=0.8,
+    )
+    drawing.mark_ours(ax, *bars)
+    workers = max(span.worker for span in info.spans) + 1
+    ax.set_ylim(workers - 0.4, -0.6)
+    ax.set_yticks(range(workers))
+    ax.set_xlim(0, max(span.end for span in info.spans) or 1.0)
+    ax.set_xlabel("seconds", fontsize=9)
+    ax.set_ylabel("worker", fontsize=9)
+    return ax
+
+
+def describe_timeline(info: TimelineInfo) -> str:
+    """Returns in words what `draw_timeline` draws."""
+    if not info.spans:
+        return "timeline: no trial yet"
+    whole = max(span.end for span in info.spans) or 1.0
+    told = []
+    for worker in sorted({span.worker for span in info.spans}):
+        mine = [span.end - span.begin for span in info.spans if span.worker == worker]
+        count = "one trial" if len(mine) == 1 else f"{len(mine)} trials"
+        told.append(f"{worker} had {count} and was idle for {max(0.0, 1 - sum(mine) / whole):.0%}")
+    return f"timeline of {whole:.0f} seconds by worker: {'; '.join(told)}"
+
+
+TIMELINE = Plot(
+    "timeline",
+    timeline_info,
+    draw_timeline,
+    describe_timeline,
+    "Draws which worker trained which trial when, since the search was started last.",
+    size=(8, 2.6),
 )

@@ -47,8 +47,7 @@ def map_info(context: PlotContext) -> MapInfo:
     """Returns what `draw_map` draws: the 200 best trials and the 300 latest."""
     history, domain, chosen = context.history, context.domain, context.chosen
     plane = embedding_of(domain)
-    sign = 1 if history.direction == "max" else -1
-    known = sorted(scored_trials(history), key=lambda pair: sign * pair[1])
+    known = sorted(scored_trials(history), key=lambda pair: history.sign * pair[1])
     wanted = {number for number, _ in known[-BEST:]}
     wanted |= set(sorted(number for number, _ in known)[-LATEST:])
     wanted |= {number for number, _ in known if number == chosen}

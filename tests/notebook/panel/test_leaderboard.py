@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas_nb.notebook.panel.trials_tab import Leaderboard
-from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.notebook.wording import Snapshot
 from tests.notebook.fakes import FAILED, FakeSearch, panel_context
 
 

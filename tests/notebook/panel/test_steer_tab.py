@@ -15,7 +15,7 @@ from nas_nb.notebook.panel.steer_tab import (
     nearest_legal,
     values_offered,
 )
-from nas_nb.notebook.snapshot import Snapshot
+from nas_nb.notebook.wording import Snapshot
 from nas_nb.search.budget import Budget
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Parameter, ParameterKind

@@ -6,24 +6,22 @@ import pytest
 from matplotlib.figure import Figure
 
 from nas_nb.explain.importance import ChoiceImportance, Effect
-from nas_nb.notebook.plots.drawing import goodness
-from nas_nb.notebook.plots.figures import Picture
-from nas_nb.notebook.plots.importance import (
+from nas_nb.notebook.plots.choices import (
+    ABSENT,
     EFFECTS,
     IMPORTANCE,
-    ImportanceInfo,
-    importance_info,
-)
-from nas_nb.notebook.plots.parallel import (
-    ABSENT,
     PARALLEL,
+    ImportanceInfo,
     axis_place,
     axis_ticks,
     choice_axes,
     describe_parallel,
     draw_parallel,
+    importance_info,
     parallel_info,
 )
+from nas_nb.notebook.plots.drawing import goodness
+from nas_nb.notebook.plots.figures import Picture
 from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
 from nas_nb.notebook.plots.space_map import map_info
 from nas_nb.record.history import History

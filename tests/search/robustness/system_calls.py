@@ -6,7 +6,6 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 CALLS = ("open", "write", "fsync", "mkdir", "replace", "rename", "unlink", "truncate", "rmdir")
@@ -48,12 +47,7 @@ class SystemCalls:
         os.close = self._close  # type: ignore[assignment]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for name, call in self._real.items():
             setattr(os, name, call)
 

@@ -14,8 +14,8 @@ import pytest
 import nas_nb as nas
 from nas_nb.errors import JournalError, NasError, SearchError
 from nas_nb.evaluate.fidelity import Fidelity
+from nas_nb.notebook.plots.choices import PARALLEL
 from nas_nb.notebook.plots.drawing import PlotContext, as_text, new_axes
-from nas_nb.notebook.plots.parallel import PARALLEL
 from nas_nb.notebook.plots.scores import CURVES, SCORES
 from nas_nb.notebook.search_display import Search
 from nas_nb.record.journal import Journal, read_history

@@ -11,7 +11,8 @@ import pytest
 from nas_nb.errors import StrategyError
 from nas_nb.record.journal import Journal
 from nas_nb.record.trial import Values
-from nas_nb.search.oracle import SearchOracle, SteeringState
+from nas_nb.search.settings import SteeringState
+from nas_nb.search.tuner import SearchOracle
 from nas_nb.space.domain import Domain
 from nas_nb.space.hyperparameters import to_hyperparameters
 from nas_nb.strategy.registry import STRATEGIES, make_strategy
