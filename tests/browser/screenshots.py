@@ -213,7 +213,7 @@ def look(notebook: NotebookPage, shown: Locator, name: str, theme: str, size: st
     notebook.page.set_viewport_size({"width": WIDTHS[size], "height": 2400})
     notebook.page.wait_for_timeout(800)  # the theme's fade
     others = shown.locator(f"img.nas-plot{':not(.nas-dark)' if theme == 'dark' else '.nas-dark'}")
-    expect(others).to_have_count(0, timeout=60_000)
+    expect(others.filter(visible=True)).to_have_count(0, timeout=60_000)
     notebook.page.wait_for_timeout(800)
     notebook.screenshot(f"{name}-{theme}-{size}", shown)
 
