@@ -5,17 +5,23 @@ from __future__ import annotations
 import ctypes
 import inspect
 import math
+import pickle
+import random
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas_nb.course.benchmark import Benchmark, benchmark
-from nas_nb.errors import SearchError, SpaceError, StrategyError, check_type, check_whole
+from nas_nb.course.table import noticed_reads
+from nas_nb.errors import SearchError, SpaceError, StrategyError, check_type, check_whole, nearest
+from nas_nb.headless import MAX_TIME_S, is_headless
 from nas_nb.record.trial_facts import noise
 from nas_nb.space.domain import Domain
 from nas_nb.strategy.base import Proposal, SpaceExhausted, proposal_rng
@@ -24,6 +30,7 @@ from nas_nb.strategy.function import (
     answer_difference,
     call_propose,
     check_answer,
+    line_of,
     own_line,
     repeated_trial,
 )
@@ -32,6 +39,11 @@ if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.strategy.base import Strategy
     from nas_nb.strategy.registry import StrategyLike
+
+_QUESTIONS = ("runs", "time", "legal", "new", "deterministic", "history", "regret")
+
+_CAUSES = ("time", "runs", "legal", "history")
+"""Failures after which others can't be asked, the gravest first."""
 
 _RANDOM = 200
 """Searches that random search's regret is the mean of."""
@@ -75,18 +87,32 @@ class Check:
 
     def __getitem__(self, question: str) -> Finding:
         """Returns the finding of a question; one that was not asked has failed."""
+        if question not in _QUESTIONS:
+            raise SearchError(
+                f"Expected a question of the check: {', '.join(_QUESTIONS)}. "
+                f"Received: {question!r}.{nearest(question, _QUESTIONS)}"
+            )
         for finding in self.findings:
             if finding.question == question:
                 return finding
-        failed = next((f.question for f in self.findings if not f.passed), "that name")
-        return Finding(question, False, f"could not be asked, since '{failed}' failed.")
+        return Finding(question, False, f"could not be asked, since {self._cause(question)}.")
 
     def __repr__(self) -> str:
-        lines = [
-            f"{'pass' if finding.passed else 'FAIL'}  {finding.question}: {finding.reason}"
-            for finding in self.findings
-        ]
+        asked, lines = {finding.question for finding in self.findings}, []
+        for question in _QUESTIONS:
+            if question in asked:
+                found = self[question]
+                lines.append(f"{'pass' if found.passed else 'FAIL'}  {question}: {found.reason}")
+            else:
+                lines.append(f"not asked: {question}, since {self._cause(question)}")
         return "\n".join([*lines, "Passed." if self.passed else "Not passed."])
+
+    def _cause(self, question: str) -> str:
+        """Returns why a question was not asked."""
+        failed = [finding.question for finding in self.findings if not finding.passed]
+        if question == "history" and "deterministic" in failed:
+            return "'deterministic' failed"
+        return f"'{next((name for name in _CAUSES if name in failed), 'runs')}' failed"
 
 
 def check(
@@ -108,7 +134,9 @@ def check(
 
     One slip costs one question: a proposal that repeats a trial is one trial less to find
     something, and a random one stands in for one that is not legal. A search ends at a call that
-    raises or does not end. Of ten legal proposals or more what they show is judged.
+    raises or does not end. Of ten legal proposals or more what they show is judged. What reads
+    the benchmark's answers fails the question of the history. A check that takes more than two
+    seconds says how far it is; under a grader it ends after 100 s, and the question of time fails.
 
     Args:
         strategy: A function `propose(history, rng)`, a `Strategy` or a name.
@@ -139,26 +167,23 @@ def check(
     check_whole("", "seed", seed, 0, error=SearchError)
     wanted = "a number of seconds"
     check_type("seconds_per_call", seconds_per_call, (int, float), wanted, error=SearchError)
-    asked = _Asked(bench, bench.bound(strategy), seconds_per_call)
     searches: list[History] = []
-    while len(searches) < seeds and "time" not in asked.failed:  # each would take its seconds
-        searches.append(asked.search(trials, _seed(seed, len(searches))))
-    findings, whole = [], len(searches[0])
-    if _own(searches[0]) >= _ENOUGH:
-        same = asked.search(whole, _seed(seed, 0))
-        opposite = asked.search(whole, _seed(seed, 0), of=lambda score: 1 - score)
-        findings = [_deterministic(searches[0], same)]
-        if findings[0].passed:  # else its proposals differ whatever the scores are
-            findings.append(_uses_history(same, opposite))
-    findings = [*asked.findings(), *findings]
-    if "time" in asked.failed or min(map(_own, searches)) < _ENOUGH:
+    with _progress((seeds + 2) * trials) as watch:
+        asked = _Asked(bench, bench.bound(strategy), seconds_per_call, watch)
+        while len(searches) < seeds and not asked.failed.keys() & {"time", "history"}:
+            searches.append(asked.search(trials, _seed(seed, len(searches))))
+        if _own(searches[0]) >= _ENOUGH and "time" not in asked.failed:
+            asked.again(searches[0], _seed(seed, 0))
+    findings = asked.findings()
+    cheats = asked.failed.get("history", "").endswith(_CHEATS)
+    if "time" in asked.failed or cheats or min(map(_own, searches)) < _ENOUGH:
         return Check(tuple(findings))
     regrets = tuple(bench.regret(history) for history in searches)
-    random = _regrets(bench, "random", trials, tuple(range(_RANDOM)))
+    blind = _regrets(bench, "random", trials, tuple(range(_RANDOM)))
     own_seeds = tuple(_seed(seed, number) for number in range(seeds))
     goal = _regrets(bench, bench.bound(reference), trials, own_seeds)
-    findings.append(_better(regrets, random, goal))
-    return Check(tuple(findings), regrets, random, goal)
+    findings.append(_better(regrets, blind, goal))
+    return Check(tuple(findings), regrets, blind, goal)
 
 
 @lru_cache(maxsize=32)
@@ -174,12 +199,16 @@ def _seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-_FIRST = {
+_PASSED = {
     "runs": "every call returned.",
     "time": "every call ended in time.",
     "legal": "every proposal is an architecture of the space.",
     "new": "no architecture was proposed twice.",
+    "deterministic": "equal histories and generators give equal proposals.",
+    "history": "opposite scores lead to different proposals.",
 }
+
+_CHEATS = "reads the benchmark's answers: a strategy may know only its history."
 
 _ENOUGH = 10
 """Proposals of its own show whether a strategy is deterministic and uses the history."""
@@ -190,17 +219,45 @@ _STAND_IN = "random, as a stand-in"
 class _Asked:
     """A strategy that is asked for its own proposals; the first failure of each kind is kept."""
 
-    def __init__(self, bench: Benchmark, strategy: Strategy, seconds: float) -> None:
+    def __init__(
+        self,
+        bench: Benchmark,
+        strategy: Strategy,
+        seconds: float,
+        watch: Callable[[], str | None],
+    ) -> None:
         self._bench, self._strategy, self._seconds = bench, strategy, seconds
+        self._watch = watch
         self._name = strategy.name
         self.failed: dict[str, str] = {}  # the reason, by question
+        self._asked: set[str] = {"runs"}
 
     def findings(self) -> list[Finding]:
-        """Returns what came of the questions that each call answers."""
+        """Returns what came of the questions that were asked."""
+        if "time" in self.failed:
+            self._asked.discard("runs")
         return [
             Finding(question, question not in self.failed, self.failed.get(question, passed))
-            for question, passed in _FIRST.items()
+            for question, passed in _PASSED.items()
+            if question in self._asked or question in self.failed
         ]
+
+    def again(self, first: History, seed: int) -> None:
+        """Repeats a search, with the same scores and with the opposite ones."""
+        same = self.search(len(first), seed)
+        opposite = self.search(len(first), seed, of=lambda score: 1 - score)
+        if "time" in self.failed:
+            return
+        if (differs := _difference(first, same)) is not None:
+            self._fail("deterministic", differs)
+        self._asked.add("deterministic")
+        if "deterministic" in self.failed:  # its proposals differ whatever the scores are
+            return
+        self._asked.add("history")
+        if _knows_the_best(self._bench, opposite):
+            self._fail("history", f"it proposes the best whatever was measured, and so {_CHEATS}")
+        elif [trial.values for trial in same.trials] == [t.values for t in opposite.trials]:
+            self._fail("history", _UNUSED)
 
     def search(self, trials: int, seed: int, of: Callable[[float], float] = float) -> History:
         """Runs a search, up to a call without an answer; `of` makes other scores of the table's."""
@@ -223,6 +280,11 @@ class _Asked:
                     "`history.has_tried(values)`.",
                 )
             self._bench.add(history, answer, origin, of)
+            if _own(history) > 1:
+                self._asked.add("new")
+            if (late := self._watch()) is not None:
+                self._fail("time", late)
+                break
         return history
 
     def _fail(self, question: str, reason: str) -> None:
@@ -232,12 +294,13 @@ class _Asked:
         """Returns the next proposal; None where none came."""
         strategy, name, number = self._strategy, self._name, len(history)
         try:
-            with time_limit(self._seconds):
+            with self._watched(number), time_limit(self._seconds):
                 rng = proposal_rng(seed, number)
                 if isinstance(strategy, FunctionStrategy):
                     made = call_propose(strategy.function, name, history, rng)
                 else:
                     made = strategy.propose(history, rng)
+            self._asked |= {"time", "legal"}
             return check_answer(made, name, strategy.domain, history)
         except TimeIsUpError:
             self._fail(
@@ -255,6 +318,27 @@ class _Asked:
             hint = self._other_space() if isinstance(error, SpaceError) else ""
             self._fail("runs", f"{said}{notes}".strip() + hint)
         return None
+
+    @contextmanager
+    def _watched(self, number: int) -> Iterator[None]:
+        """Notices what a call may not use, and leaves the session's generators as they were."""
+        before = _session_generators()
+        with noticed_reads() as reads:
+            try:
+                yield
+            finally:
+                after = _session_generators()
+                changed = [name for name in before if before[name] != after[name]]
+                for name in changed:
+                    _GENERATORS[name][1](pickle.loads(before[name]))
+                    self._fail(
+                        "deterministic",
+                        f"proposal {number} draws from `{name}` or seeds it, which the whole "
+                        "session shares. Draw from `rng` alone, as in `rng.integers(3)`: it is "
+                        "seeded for each proposal.",
+                    )
+                if reads:
+                    self._fail("history", f"proposal {number}{line_of(reads[0])} {_CHEATS}")
 
     def _other_space(self) -> str:
         """Returns which of the spaces that the function reads is none of the benchmark's."""
@@ -284,31 +368,40 @@ def _own(history: History) -> int:
     return sum(trial.origin != _STAND_IN for trial in history.trials)
 
 
-def _deterministic(first: History, second: History) -> Finding:
+def _difference(first: History, second: History) -> str | None:
     pairs = zip(first.trials, second.trials, strict=False)
     told = ((one.number, answer_difference(one.values, two.values)) for one, two in pairs)
     differs = next((f"proposal {n} differs: {said}" for n, said in told if said is not None), None)
     if differs is None and len(first) != len(second):
         differs = f"the calls gave {len(first)} proposals, then {len(second)}"
-    if differs is None:
-        return Finding(
-            "deterministic", True, "equal histories and generators give equal proposals."
-        )
-    reason = (
+    return differs and (
         f"asked twice with equal histories and generators, {differs}. Draw from `rng` alone, and "
         "keep nothing outside the function."
     )
-    return Finding("deterministic", False, reason)
 
 
-def _uses_history(first: History, second: History) -> Finding:
-    if [trial.values for trial in first.trials] != [trial.values for trial in second.trials]:
-        return Finding("history", True, "opposite scores lead to different proposals.")
-    reason = (
-        "scores, and the same scores with the opposite sign, led to the very same proposals: what "
-        "was measured is not used. Begin with the best trial so far, `history.incumbent`."
-    )
-    return Finding("history", False, reason)
+_UNUSED = (
+    "scores, and the same scores with the opposite sign, led to the very same proposals: what "
+    "was measured is not used. Begin with the best trial so far, `history.incumbent`."
+)
+
+
+def _knows_the_best(bench: Benchmark, opposite: History) -> bool:
+    """Whether the first proposals are all of the best, though the scores told the opposite."""
+    own = [trial.values for trial in opposite.trials if trial.origin != _STAND_IN][:_ENOUGH]
+    best = [one.values for one in bench.ranked(max(2 * _ENOUGH, len(bench) // 50))]
+    return all(values in best for values in own)
+
+
+_GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
+    "random": (random.getstate, random.setstate),
+    "np.random": (partial(np.random.get_state, legacy=False), np.random.set_state),
+}
+"""Those that a session shares: how their state is read, and set."""
+
+
+def _session_generators() -> dict[str, bytes]:
+    return {name: pickle.dumps(read()) for name, (read, _) in _GENERATORS.items()}
 
 
 def _better(
@@ -331,6 +424,48 @@ def difference(regrets: Sequence[float], others: Sequence[float]) -> tuple[float
     """Returns the difference of two means, and half of its 95 % interval."""
     errors = (float(np.std(one, ddof=1)) / math.sqrt(len(one)) for one in (regrets, others))
     return float(np.mean(regrets) - np.mean(others)), noise(*errors)
+
+
+_GRADED_S = MAX_TIME_S - 20
+"""What a check may take under a grader, who ends a cell after 120 s and says nothing."""
+
+_PATIENCE_S = 2.0
+"""After it somebody who waits is told how far the check is."""
+
+
+@contextmanager
+def _progress(proposals: int) -> Iterator[Callable[[], str | None]]:
+    """Gives what is called after each proposal: it shows how far all is, or says what is too late.
+
+    A line is shown only to somebody who looks, and nothing is left of it.
+    """
+    began, done, shown, width = time.monotonic(), 0, _PATIENCE_S, 0
+    graded = is_headless()
+    looked_at = not graded and (sys.stdout.isatty() or "ipykernel" in type(sys.stdout).__module__)
+
+    def watch() -> str | None:
+        nonlocal done, shown, width
+        done, spent = done + 1, time.monotonic() - began
+        pace = f"{done} of {proposals} proposals, {spent / done:.2g} s each"
+        if graded and spent > _GRADED_S:
+            return (
+                f"the check was ended after {_GRADED_S} s, before a grader ends the cell: {pace}. "
+                "Make a proposal cheaper: does it go through the whole space, or fit a model anew?"
+            )
+        if looked_at and spent > shown:
+            left = spent / done * (proposals - done)
+            line = f"nas.check: {pace}, about {left:.0f} s to go".ljust(width)
+            sys.stdout.write(f"\r{line}")
+            sys.stdout.flush()
+            shown, width = spent + 1, len(line)
+        return None
+
+    try:
+        yield watch
+    finally:
+        if width:
+            sys.stdout.write(f"\r{'':{width}}\r")
+            sys.stdout.flush()
 
 
 class TimeIsUpError(BaseException):

@@ -7,6 +7,10 @@ import gzip
 import json
 import lzma
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +36,20 @@ POINT_COLUMNS = ("params", "macs")
 _WIDTH = 4  # bytes of a packed number
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_ANSWERS = {"scores", "test", "seconds", "losses", "means", "mean_seconds"}
+_reads: ContextVar[list[traceback.StackSummary] | None] = ContextVar("reads", default=None)
+
+
+@contextmanager
+def noticed_reads() -> Iterator[list[traceback.StackSummary]]:
+    """Gives the first place where the block reads what any table knows of trainings."""
+    found: list[traceback.StackSummary] = []
+    token = _reads.set(found)
+    try:
+        yield found
+    finally:
+        _reads.reset(token)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +79,21 @@ class Table:
     losses: Array | None = None
     costs: dict[str, Array] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _ANSWERS and (found := _reads.get()) is not None and not found:
+            found.append(traceback.extract_stack())
+        return super().__getattribute__(name)
+
+    @cached_property
+    def means(self) -> Array:
+        """The scores' means over the seeds, of shape (points, epochs)."""
+        return np.asarray(np.nanmean(self.scores, axis=0), float)
+
+    @cached_property
+    def mean_seconds(self) -> Array:
+        """The means of `seconds`, of shape (points,); 0 where none was measured."""
+        return np.asarray(np.nan_to_num(np.nanmean(self.seconds, axis=0)))
 
     @cached_property
     def numbers(self) -> dict[tuple[Value, ...], int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_nb.errors import SpaceError, StrategyError
 from nas_nb.record.history_state import QueuedCandidate
-from nas_nb.record.trial import FrozenDict, ReadOnlyError, Trial, plain
+from nas_nb.record.trial import ReadOnlyError, Trial, plain
 from nas_nb.strategy.base import (
     SHARE_FIDELITIES,
     WHOLE_FIDELITIES,
@@ -203,13 +203,6 @@ def _point(answer: object, name: str, domain: Domain, history: History) -> dict[
             f"{answer!r} (of type {type(answer).__name__}); {hint}For example "
             "`return space.sample(rng)`."
         )
-    for trial in history.trials_of(values) if isinstance(values, FrozenDict) else ():
-        if trial.values is values:
-            raise StrategyError(
-                f"'{name}' returned the very values that the history holds for trial "
-                f"{trial.number}. The history is only for reading: change a copy, as in "
-                "`values = dict(trial.values)`."
-            )
     try:
         return domain.canonical(values)
     except SpaceError as error:
@@ -304,10 +297,17 @@ def _is_change(error: Exception) -> bool:
 
 def own_line(error: Exception) -> str:
     """Returns the user's line, in brackets: a notebook shows of our errors the sentence alone."""
+    return line_of(traceback.extract_tb(error.__traceback__))
+
+
+def line_of(steps: traceback.StackSummary) -> str:
+    """Returns the last line outside of the package, in brackets."""
     own = str(Path(__file__).parents[1])
-    steps = traceback.extract_tb(error.__traceback__)
     theirs = [s for s in steps if s.filename != "<string>" and not s.filename.startswith(own)]
-    return f" (line {theirs[-1].lineno}: `{theirs[-1].line}`)" if theirs else ""
+    if not theirs:
+        return ""
+    text = f": `{theirs[-1].line}`" if theirs[-1].line else ""  # a text that was run has no lines
+    return f" (line {theirs[-1].lineno}{text})"
 
 
 def _misses_something(error: Exception) -> bool:

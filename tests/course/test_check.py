@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
+import random
 import subprocess
 import sys
 import time
@@ -8,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from nas_nb.course import check as check_module
+from nas_nb.course.benchmark import Benchmark
 from nas_nb.course.check import TimeIsUpError, check, difference, time_limit
 from nas_nb.errors import SearchError
 from nas_nb.space.domain import Domain
@@ -118,10 +123,162 @@ def test_one_slip_costs_one_question(strategy, question):
 
 def test_what_can_not_be_asked_has_failed_and_says_why():
     result = checked(illegal)
-    assert [finding.question for finding in result.findings] == ["runs", "time", "legal", "new"]
+    assert [finding.question for finding in result.findings] == ["runs", "time", "legal"]
     assert result["regret"].reason == "could not be asked, since 'legal' failed."
     assert "9" in result["legal"].reason
     assert "another space" not in result["legal"].reason
+
+
+def marks(result):
+    """Returns the questions in the order of the text, each with what stands before it."""
+    lines = str(result).splitlines()[:-1]
+    words = [line.replace("not asked:", "not-asked").split() for line in lines]
+    assert [word[1].rstrip(":,") for word in words] == QUESTIONS
+    return {question: word[0] for question, word in zip(QUESTIONS, words, strict=True)}
+
+
+QUESTIONS = ["runs", "time", "legal", "new", "deterministic", "history", "regret"]
+
+
+def endless(history, rng):
+    while len(history) > 2:
+        with contextlib.suppress(ValueError):
+            time.sleep(0.001)
+    return next(v for v in SPACE.enumerate() if not history.has_tried(v))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "asked"),
+    [
+        (empty, {"runs": "FAIL"}),  # at its first call: nothing else was seen
+        (endless, {"time": "FAIL", "legal": "pass", "new": "pass"}),
+        (illegal, {"runs": "pass", "time": "pass", "legal": "FAIL"}),
+    ],
+)
+def test_the_text_has_each_question_once_and_passes_only_what_was_asked(strategy, asked):
+    result = checked(strategy, seconds_per_call=2)
+    assert marks(result) == {name: asked.get(name, "not-asked") for name in QUESTIONS}
+    (failed,) = [name for name, mark in asked.items() if mark == "FAIL"]
+    assert f"not asked: regret, since '{failed}' failed\n" in str(result)
+    assert not result["regret"].passed
+
+
+def test_a_question_that_there_is_not_is_refused():
+    with pytest.raises(SearchError, match=r"Received: 'histroy'.*'history'"):
+        checked(new_mutant)["histroy"]
+
+
+def queries(history, rng):
+    return best_of(history, lambda values: BENCH.query(values).score)
+
+
+def measures(history, rng):
+    return best_of(history, lambda values: -BENCH.regret(values))
+
+
+def ranks(history, rng):
+    return next(one.values for one in BENCH.ranked(None) if not history.has_tried(one.values))
+
+
+def searches(history, rng):
+    return best_of(history, BENCH.search("random", 3, len(history)).completed[0].values.__eq__)
+
+
+def table(history, rng):
+    other = Benchmark(BENCH.table)  # another object knows the same
+    return best_of(history, lambda values: other.table.scores[0, other.table.number(values), -1])
+
+
+def best_of(history, worth):
+    return max((v for v in SPACE.enumerate() if not history.has_tried(v)), key=worth)
+
+
+@pytest.mark.parametrize("strategy", [queries, measures, ranks, searches, table])
+def test_a_strategy_that_reads_the_benchmarks_answers_is_found(strategy):
+    result = checked(strategy)
+    reason = result["history"].reason
+    assert reason.startswith("proposal 0 (line "), reason
+    assert reason.endswith("reads the benchmark's answers: a strategy may know only its history.")
+    assert not result["history"].passed
+    assert not result["regret"].passed
+    assert result["legal"].passed
+
+
+def test_a_list_of_the_best_that_was_read_before_is_found():
+    ranked = [one.values for one in BENCH.ranked(None)]
+
+    def listed(history, rng):
+        later = history.incumbent is not None and history.incumbent.score > 0.5
+        new = [values for values in ranked if not history.has_tried(values)]
+        return new[0] if later else new[1]
+
+    assert checked(listed)["history"].reason.endswith(check_module._CHEATS)
+
+
+def test_what_a_benchmark_is_may_be_asked():
+    def looks(history, rng):
+        assert (len(BENCH), BENCH.seeds, BENCH.epochs) == (84, 2, 4)
+        assert BENCH.name in repr(BENCH)
+        assert BENCH.space.contains(BENCH.space.sample(rng))
+        return new_mutant(history, rng)
+
+    assert checked(looks).passed
+
+
+def seeds_numpy(history, rng):
+    np.random.seed(0)  # noqa: NPY002 - as students do
+    drawn = np.random.randint(99)  # noqa: NPY002
+    return new_mutant(history, np.random.default_rng(drawn + len(history)))
+
+
+def draws_at_random(history, rng):
+    return new_mutant(history, rng) if random.random() < 2 else None
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name"), [(seeds_numpy, "np.random"), (draws_at_random, "random")]
+)
+def test_the_sessions_generators_may_not_be_used_and_stay_as_they_were(strategy, name):
+    before = random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+    result = checked(strategy)
+    assert (random.getstate(), str(np.random.get_state(legacy=False))) == before  # noqa: NPY002
+    assert f"draws from `{name}` or seeds it" in result["deterministic"].reason
+    assert "Draw from `rng` alone" in result["deterministic"].reason
+
+
+@pytest.mark.parametrize(
+    "form", [lambda trial: trial, lambda t: t.values, lambda t: dict(t.values)]
+)
+def test_a_trial_in_any_form_is_a_repeat(form):
+    def again(history, rng):
+        return form(history.trials[3]) if len(history) == 9 else new_mutant(history, rng)
+
+    result = checked(again)
+    assert "proposal 9 repeats trial 3" in result["new"].reason
+    assert result["legal"].passed
+
+
+def test_under_a_grader_a_check_ends_before_the_cell_does(monkeypatch):
+    monkeypatch.setenv("NAS_NB_HEADLESS", "1")
+    monkeypatch.setattr(check_module, "_GRADED_S", 0)
+    result = checked(new_mutant)
+    assert "before a grader ends the cell: 1 of 240 proposals" in result["time"].reason
+    assert not result["regret"].passed
+    assert result["legal"].passed
+
+
+def test_who_waits_sees_how_far_a_check_is_and_a_grader_sees_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(check_module, "_PATIENCE_S", 0.0)
+    for headless in ("1", "0"):
+        monkeypatch.setenv("NAS_NB_HEADLESS", headless)
+        screen = io.StringIO()
+        screen.isatty = lambda: True
+        with contextlib.redirect_stdout(screen):
+            checked(new_mutant)
+        said = screen.getvalue()
+        assert ("\rnas.check: 1 of 240 proposals" in said) is (headless == "0")
+        assert said == "" or said.split("\r")[-2].strip() == ""  # and nothing is left of it
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_space_that_is_not_the_benchmarks_is_named():
@@ -160,14 +317,6 @@ def test_memory_outside_the_history_is_found():
 
 
 def test_a_call_that_does_not_end_is_ended():
-    def endless(history, rng):
-        while len(history) > 2:
-            try:
-                time.sleep(0.001)
-            except ValueError:
-                return SPACE.sample(rng)
-        return next(v for v in SPACE.enumerate() if not history.has_tried(v))
-
     result = checked(endless, seconds_per_call=2)
     assert "took more than 2 s" in result["time"].reason
     assert not result["history"].passed

@@ -117,9 +117,13 @@ def test_the_values_of_the_history_can_not_be_changed() -> None:
     assert isinstance(refused.value.__cause__, TypeError)
 
 
-def test_the_values_of_the_history_are_not_to_be_handed_back() -> None:
-    with pytest.raises(StrategyError, match=r"change a copy, as in `values = dict"):
-        asked(lambda history, rng: history.incumbent.values, POINT)
+@pytest.mark.parametrize(
+    "form", [lambda one: one, lambda one: one.values, lambda o: dict(o.values)]
+)
+def test_a_trial_handed_back_in_any_form_is_a_repeat(form: Any) -> None:
+    answer = asked(lambda history, rng: form(history.incumbent), POINT)
+    assert isinstance(answer, RandomSubstitute)
+    assert answer.repeated == 0
 
 
 def yielding(history: object, rng: object) -> Iterator[dict[str, Any]]:
