@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
-from nas_nb.errors import SearchError, printable, reason_of
+from nas_nb.errors import SearchError, SpaceError, printable, reason_of
 from nas_nb.explain.summary import SearchSummary
 from nas_nb.notebook import tables, wording
 from nas_nb.notebook.output import record_bundle
@@ -23,6 +24,7 @@ from nas_nb.notebook.wording import Snapshot
 from nas_nb.record.files import given_path, writing
 from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
+from nas_nb.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,25 +104,38 @@ def summary_text(now: Snapshot) -> str:
 
 def reopen_line(now: Snapshot) -> str:
     """Returns the call that opens the search in another kernel, with all that has to be given."""
-    names = {
-        "space": _variable(now.space, now.space.definition.identity) or "space",
-        "data": _variable(now.data) or "data",
-        "strategy": _variable(now.strategy, getattr(now.strategy, "function", None)) or "strategy",
-    }
     missing = missing_arguments(now.history.opened[-1]) if now.history.opened else {}
-    given = "".join(f", {argument}={names[argument]}" for argument in missing)
+    given = "".join(f", {argument}={_variable(argument, now)}" for argument in missing)
     return f"nas.open({wording.folder_text(now.directory)!r}{given})"
 
 
-def _variable(*values: object) -> str | None:
-    """Returns the name under which the user's notebook holds one of the values."""
-    user_ns: dict[str, Any] = getattr(get_ipython(), "user_ns", {})
-    for value in values:
-        for name, held in [*user_ns.items()]:
-            if held is value and not name.startswith("_"):
+def _variable(argument: str, now: Snapshot) -> str:
+    """Returns the name of the user's variable that holds it, or else words, which can't be run."""
+    function = getattr(now.strategy, "function", None)
+    own = {
+        "space": (now.space, now.space.definition.identity),
+        "data": (now.data,),
+        "strategy": (now.strategy, function),
+    }[argument]
+    names = getattr(get_ipython(), "user_ns", None) or vars(sys.modules["__main__"])
+    known = {name: held for name, held in [*names.items()] if not name.startswith("_")}
+    for value in own:
+        for name, held in known.items():
+            if held is value and held is not None:
                 return name
-    function = getattr(values[-1], "__name__", "")
-    return function if function.isidentifier() else None
+    if argument == "space":  # a search makes another one of it, for its data
+        for name, held in known.items():
+            if isinstance(held, SearchSpace) and _for_data(held, now) == now.space:
+                return name
+    called = f" '{function.__name__}'" if hasattr(function, "__name__") else ""
+    return f"<the {argument}{called if argument == 'strategy' else ''} of this search>"
+
+
+def _for_data(space: SearchSpace, now: Snapshot) -> SearchSpace | None:
+    try:
+        return space.for_data(now.data.spec)
+    except SpaceError:
+        return None
 
 
 def _title(now: Snapshot) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import re
+from types import SimpleNamespace
 
 import pytest
 from IPython.core.error import UsageError
@@ -11,6 +12,7 @@ from nas_nb.errors import SearchError
 from nas_nb.notebook import report
 from nas_nb.notebook.report import Report, reopen_line
 from nas_nb.notebook.wording import Snapshot
+from nas_nb.strategy.function import FunctionStrategy
 from nas_nb.workers.control import SearchState
 from tests.notebook.fakes import FAILED, FakeSearch, add_trial
 from tests.search.tiny import CHOICES, tiny_data
@@ -154,3 +156,28 @@ def test_a_page_needs_nothing_from_outside_and_escapes_all_text(tmp_path):
     assert name not in page
     assert not re.search(r"<script|<link|(src|href)=.(?!data:)", page)
     assert page.count("<img") >= 2
+
+
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        ({}, "<the space of this search>"),
+        ({"space": nas_nb.spaces.tabular(widths=(4, 8))}, "<the space of this search>"),
+        ({"tables": nas_nb.spaces.tabular(), "space": CHOICES}, "tables"),
+        ({"space": nas_nb.spaces.timeseries(), "tables": nas_nb.spaces.tabular()}, "tables"),
+    ],
+)
+def test_a_variable_is_named_only_where_it_holds_what_the_search_has(held, named, monkeypatch):
+    def propose(history, rng):
+        return space.domain.sample(rng)
+
+    names = dict(held)
+    monkeypatch.setattr(report, "get_ipython", lambda: SimpleNamespace(user_ns=names))
+    data = tiny_data()
+    space = nas_nb.spaces.tabular().for_data(data.spec)
+    now = SimpleNamespace(space=space, data=data, strategy=FunctionStrategy(propose))
+    assert report._variable("space", now) == named
+    assert report._variable("data", now) == "<the data of this search>"
+    assert report._variable("strategy", now) == "<the strategy 'propose' of this search>"
+    names["propose"] = now.strategy
+    assert report._variable("strategy", now) == "propose"
