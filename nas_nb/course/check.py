@@ -20,8 +20,8 @@ import numpy as np
 
 from nas_nb.course.benchmark import Benchmark, benchmark
 from nas_nb.course.table import noticed_reads
+from nas_nb.environment import MAX_TIME_S, is_headless
 from nas_nb.errors import SearchError, SpaceError, StrategyError, check_type, check_whole, nearest
-from nas_nb.headless import MAX_TIME_S, is_headless
 from nas_nb.record.trial_facts import noise
 from nas_nb.space.domain import Domain
 from nas_nb.strategy.base import Proposal, SpaceExhausted, proposal_rng

@@ -111,13 +111,14 @@ def reopen_line(now: Snapshot) -> str:
 
 def _variable(argument: str, now: Snapshot) -> str:
     """Returns the name of the user's variable that holds it, or else words, which can't be run."""
-    function = getattr(now.strategy, "function", None)
-    own = {
+    function: object = getattr(now.strategy, "function", None)
+    own: tuple[object, ...] = {
         "space": (now.space, now.space.definition.identity),
         "data": (now.data,),
         "strategy": (now.strategy, function),
     }[argument]
-    names = getattr(get_ipython(), "user_ns", None) or vars(sys.modules["__main__"])
+    user_ns: dict[str, Any] | None = getattr(get_ipython(), "user_ns", None)
+    names = user_ns or vars(sys.modules["__main__"])
     known = {name: held for name, held in [*names.items()] if not name.startswith("_")}
     for value in own:
         for name, held in known.items():
@@ -127,8 +128,8 @@ def _variable(argument: str, now: Snapshot) -> str:
         for name, held in known.items():
             if isinstance(held, SearchSpace) and _for_data(held, now) == now.space:
                 return name
-    called = f" '{function.__name__}'" if hasattr(function, "__name__") else ""
-    return f"<the {argument}{called if argument == 'strategy' else ''} of this search>"
+    called = f" '{now.strategy.name}'" if argument == "strategy" else ""
+    return f"<the {argument}{called} of this search>"
 
 
 def _for_data(space: SearchSpace, now: Snapshot) -> SearchSpace | None:
