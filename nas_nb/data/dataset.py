@@ -224,8 +224,7 @@ class Data:
         """Turns one series into windows of the past and what followed them: forecasting.
 
         The training part is the past, the validation part what came after it, the test part the
-        latest; no value is predicted in two parts. The rows are in the order of time: an index of
-        pandas that says otherwise is refused.
+        latest; no value is predicted in two parts.
         """
         check_options(options)
         given = {"window": window, "horizon": horizon, "target": target}

@@ -1,16 +1,23 @@
-"""What a training is told and tells: control, epochs, result; its state, captured and restored."""
+"""What a training is told and tells: control, epochs, result, error of the score; its state."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from nas_nb.data.task import Task
 from nas_nb.evaluate.backend import on_tensorflow, optimizer_variables
+from nas_nb.export.raw_input import model_outputs
+
+if TYPE_CHECKING:
+    from nas_nb.data.dataset import Data
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -92,3 +99,68 @@ class TrainingResult:
 
     stopped: bool  # by the control, before its last epoch was complete
     note: str | None = None  # why a slower path was taken
+
+
+MOST_ROWS = 1000
+"""How far the rows differ is measured on so many of them, evenly spread."""
+_FEWEST_ROWS = 4
+_ROOTED = ("rmse", "root_mean_squared_error")
+
+
+def row_loss(model: keras.Model, objective: str) -> Callable[[Any, Any], Any] | None:
+    """Returns the function of labels and outputs whose mean over rows is the objective, or None."""
+    name = objective.removeprefix("val_")
+    given: Any = model.loss if name == "loss" else "mse" if name in _ROOTED else name
+    if name == objective:
+        return None
+    loss = _loss_named(given) if isinstance(given, str) else given
+    call: Any = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    return call if callable(call) else None
+
+
+@lru_cache
+def _loss_named(name: str) -> Any:
+    """Returns Keras's loss of a name; None where it has none, as for "f1_score"."""
+    try:
+        return keras.losses.get(name)
+    except ValueError:
+        return None
+
+
+def row_error(model: keras.Model, data: Data, objective: str) -> float | None:
+    """Returns the standard error of a model's score over the validation rows; None if unknown.
+
+    It is the bootstrap's over rows, which for a mean needs no resampling: the deviation of the
+    rows over the root of their number (Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 6). Windows of a series overlap, so blocks of them stand for rows (Carlstein, Annals of
+    Statistics 14, 1986). The error of a root of a mean follows by its slope.
+
+    Args:
+        model: With the weights that made the score.
+        data: What it was measured on.
+        objective: "val_loss", or "val_" and a loss that Keras knows, such as "val_mae".
+    """
+    loss = row_loss(model, objective)
+    if loss is None:
+        return None
+    x, y = data.part("val")
+    step = -(-len(y) // MOST_ROWS)
+    labels = y[::step]
+    try:
+        outputs = model_outputs(model, x[::step])
+        if labels.ndim < outputs.ndim and outputs.shape[-1] == 1:
+            labels = labels[..., None]
+        losses = np.asarray(keras.ops.convert_to_numpy(loss(labels, outputs)), dtype=float)
+        rows = losses.reshape(len(labels), -1).mean(1)
+    except Exception:  # noqa: BLE001 - code of the user's may take batches alone: it costs no trial
+        return None
+    if len(rows) < _FEWEST_ROWS:
+        return None
+    error = float(rows.std()) / math.sqrt(len(y))
+    if data.task is Task.FORECASTING:
+        blocks = np.array_split(rows, round(math.sqrt(len(rows))))
+        means = [block.mean() for block in blocks]
+        error = float(np.std(means, ddof=1)) / math.sqrt(len(blocks))
+    if objective.removeprefix("val_") in _ROOTED:
+        error /= 2 * math.sqrt(rows.mean()) or 1.0
+    return error if math.isfinite(error) else None

@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nas_nb.errors import SearchError, check_whole
+from nas_nb.errors import SearchError, check_whole, reason_of
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
-from nas_nb.export.raw_input import model_outputs
+from nas_nb.explain.importance import ENOUGH, ScoreModel, comparable_trials, fenced_scores
 from nas_nb.record.trial import best_score, sign_of
 from nas_nb.record.trial_facts import noise, number_text, score_error, within_noise
 from nas_nb.search.budget import parse_duration
+from nas_nb.strategy.base import single_blas_thread
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Values
     from nas_nb.search.search import Search
-    from nas_nb.search.trials import SearchTrial
+    from nas_nb.space.domain import Domain
 
 
 OnTraining = Callable[[int, int], None]
@@ -35,6 +36,8 @@ class _Deadline:
 
     def __init__(self, max_time: float | str | None) -> None:
         limit_s = parse_duration(max_time)
+        if limit_s is not None and not limit_s > 0:
+            raise SearchError(f"Expected `max_time` above 0. Received: max_time={max_time!r}.")
         self._end = math.inf if limit_s is None else time.monotonic() + limit_s
 
     def checkpoint(self) -> bool:
@@ -60,7 +63,11 @@ class Repeats:
         return self._deadline.checkpoint()
 
     def score(self, values: Values, seed: int, fidelity: Mapping[str, float]) -> float | None:
-        """Trains once; returns the best epoch's score, None if the time was up or it diverged."""
+        """Trains once; returns the best epoch's score, None if the time was up or it diverged.
+
+        Raises:
+            SearchError: It can't be built or trained.
+        """
         granted = self._settings.fidelity.granted(fidelity)
         space, data = self._settings.fidelity_cache.of(granted)
         name, scores = str(self._settings.objective.name), []
@@ -68,17 +75,20 @@ class Repeats:
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             scores.append(float(logs[name]))
 
-        with seeded(seed):
-            model = space.build_values(values)
-        result = train(
-            model,
-            data,
-            epochs=granted.epochs,
-            batch_size=granted.batch_size,
-            seed=seed,
-            on_epoch=on_epoch,
-            control=self._deadline,
-        )
+        try:
+            with seeded(seed):
+                model = space.build_values(values)
+            result = train(
+                model,
+                data,
+                epochs=granted.epochs,
+                batch_size=granted.batch_size,
+                seed=seed,
+                on_epoch=on_epoch,
+                control=self._deadline,
+            )
+        except Exception as error:  # a build function of the user's may raise anything
+            raise SearchError(f"{dict(values)} can't be trained: {reason_of(error)}.") from error
         finite = [score for score in scores if math.isfinite(score)]
         if result.stopped or not finite:
             return None
@@ -205,7 +215,7 @@ def winner_of(history: History) -> Trial:
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
-_RESAMPLES = 200
+_TOP = 5
 _ATOMS, _STEPS, _REACH, _MOST_SCORES = 100, 200, 8, 1000
 
 
@@ -267,54 +277,25 @@ def shrunk(score: float, scores: Vector, error: float) -> float:
     return float((own * atoms).sum() / own.sum())
 
 
-def bootstrap_error(trial: SearchTrial) -> float:
-    """Returns the standard error of a trial's score, by resampling its validation rows.
+def believed_best(history: History, domain: Domain, error: float | None = None) -> Trial:
+    """Returns which of the five best scores is believed to belong to the best architecture.
 
-    Args:
-        trial: One whose weights were kept, compared by its loss, or by "mae", "mse" or "rmse".
-
-    Raises:
-        SearchError: Its weights are gone, or its objective is no mean over rows.
+    The highest score was also the luckiest, and trials of like architectures tell who was: of those
+    five the one with the highest posterior mean of a Gaussian process of all is taken (Picheny,
+    Wagner & Ginsbourger, A Benchmark of Kriging-Based Infill Criteria for Noisy Optimization,
+    Structural and Multidisciplinary Optimization 48, 2013); below 25 trials the winner.
     """
-    name = trial.objective.removeprefix("val_")
-    model, (x, y) = trial.model(), trial.data.part("val")
-    rows = _row_losses(model, name, np.asarray(y), model_outputs(model, np.asarray(x)))
-    rng = np.random.default_rng(0)
-    picked = rows[rng.integers(len(rows), size=(_RESAMPLES, len(rows)))].mean(1)
-    rooted = name in ("rmse", "root_mean_squared_error")
-    return float(np.std(np.sqrt(picked) if rooted else picked))
-
-
-_ROWS: dict[str, Callable[[Any, Any], Any]] = {
-    "mae": lambda y, out: np.abs(y - out),
-    "mse": lambda y, out: (y - out) ** 2,
-}
-_SAME = {
-    "mean_absolute_error": "mae",
-    "mean_squared_error": "mse",
-    "rmse": "mse",
-    "root_mean_squared_error": "mse",
-}
-
-
-def _row_losses(model: Any, name: str, y: np.ndarray, outputs: np.ndarray) -> Vector:
-    """Returns the loss or metric of each row, whose mean is the score."""
-    import keras
-
-    if name == "loss":
-        loss = keras.losses.get(model.loss)
-        call = loss.call if isinstance(loss, keras.losses.Loss) else loss
-        labels = y[:, None] if y.ndim < outputs.ndim and outputs.shape[-1] == 1 else y
-        measured = keras.ops.convert_to_numpy(call(labels, outputs))
-    elif (known := _SAME.get(name, name)) in _ROWS:
-        measured = _ROWS[known](y.reshape(outputs.shape), outputs)
-    else:
-        raise SearchError(
-            f"Expected an objective that is a mean over rows: val_loss, val_mae, val_mse or "
-            f"val_rmse. Received: 'val_{name}'. Compare with `search.confirm()`, over seeds."
-        )
-    rows: Vector = np.asarray(measured, dtype=float).reshape(len(y), -1).mean(1)
-    return rows
+    best, trials = winner_of(history), comparable_trials(history, domain)
+    error = score_error(history, best) if error is None else error
+    alike = (t for t in trials if t.fidelity == best.fidelity)
+    top = [best, *(t for t in sorted(alike, key=history.rank)[:_TOP] if t.number != best.number)]
+    if len(trials) < ENOUGH or not domain.contains(best.values):
+        return best
+    seen = [*{trial.number: trial for trial in (*trials, *top)}.values()]
+    with single_blas_thread():
+        model = ScoreModel(domain, seen, fenced_scores(seen, history.direction), error or 0.0)
+        means, _ = model.predict([trial.values for trial in top])
+    return top[int(np.argmax(history.sign * means))]
 
 
 def last_epoch_score(history: History, trial: Trial) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,17 +67,22 @@ def fenced_scores(trials: Sequence[Trial], direction: str) -> Vector:
 class ScoreModel:
     """A Gaussian process fitted to scores (Rasmussen & Williams 2006), as in `predictor`."""
 
-    def __init__(self, domain: Domain, trials: Sequence[Trial], scores: Vector) -> None:
+    # `error` is the standard error of a score, where it is known: its noise is no less.
+
+    def __init__(
+        self, domain: Domain, trials: Sequence[Trial], scores: Vector, error: float = 0.0
+    ) -> None:
         self._encoder, self._domain = PointEncoder(domain), domain
         self._centre, self._scale = float(scores.mean()), float(scores.std()) or 1.0
         values = [domain.canonical(trial.values) for trial in trials]
         facts = feature_rows(domain, values)
         self._facts = facts.mean(0), np.where(facts.std(0) > 0, facts.std(0), 1.0)
         self._seen, self._scores = self._points(values), (scores - self._centre) / self._scale
+        self._noise = (error / self._scale) ** 2
 
     @cached_property
     def _posterior(self) -> Posterior:
-        return _fitted(self._seen, self._scores)
+        return _fitted(self._seen, self._scores, self._noise)
 
     def predict(self, points: Sequence[Values]) -> tuple[Vector, Vector]:
         """Returns the predicted score of each point, and its standard deviation."""
@@ -108,9 +114,10 @@ class ScoreModel:
         return Points(rows, self._encoder.encoding.blocks, (facts - centre) / spread)
 
 
-def _fitted(seen: Points, scores: Vector) -> Posterior:
+def _fitted(seen: Points, scores: Vector, noise: float = 0.0) -> Posterior:
     few = slice(-_FITTED_ON, None)
-    return condition(fit(_part(seen, few), scores[few]), seen, scores)
+    found = fit(_part(seen, few), scores[few])
+    return condition(replace(found, noise=max(found.noise, noise)), seen, scores)
 
 
 def _part(points: Points, rows: slice | np.ndarray) -> Points:

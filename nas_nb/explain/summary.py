@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from nas_nb.errors import SearchError
 from nas_nb.explain.confidence import (
     NearBest,
     Repeats,
+    believed_best,
     believed_score,
     last_epoch_score,
     near_best,
@@ -113,7 +116,9 @@ def ablate(
     for done, one in enumerate(queue, start=1):
         if repeats.is_over:
             break
-        score = repeats.score(one.values, best.seed or 0, best.fidelity)
+        score = None
+        with suppress(SearchError):  # what can't be trained stays among those not measured
+            score = repeats.score(one.values, best.seed or 0, best.fidelity)
         if score is not None:
             gain = search.history.sign * (score - (best.score or 0.0))
             found = replace(one, score=score, gain=gain, deviation=None, ablated=True)
@@ -187,6 +192,13 @@ class SearchSummary:
         return believed_score(self.history, self.best, self.error)
 
     @cached_property
+    def believed_best(self) -> Trial:
+        """The trial that is believed to be the best: the winner, or one that was less lucky."""
+        if self.importance.missing:
+            return self.best
+        return believed_best(self.history, self.domain, self.error)
+
+    @cached_property
     def importance(self) -> Importance:
         """Which choices mattered."""
         return choice_importance(self.history, self.domain)
@@ -232,7 +244,13 @@ class SearchSummary:
         if self.believed is not None:
             believed = (
                 f"Less the luck of being the best of {len(self.history.completed)}, it is "
-                f"believed to be {number_text(self.believed)} (a cautious estimate). "
+                f"believed to be {number_text(self.believed)}. "
+            )
+        if (other := self.believed_best).number != self.best.number:
+            believed += (
+                f"By the scores of trials like it, trial {other.number} "
+                f"({number_text(other.score)}) is believed to be better: "
+                f"`search.trial({other.number})`. "
             )
         count = len(self.near.trials)
         if not count:

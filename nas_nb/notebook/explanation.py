@@ -11,8 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nas_nb.errors import SearchError, printable
+from nas_nb.evaluate.training_state import row_error
 from nas_nb.explain.attribution import explain_prediction
-from nas_nb.explain.confidence import bootstrap_error, confirm
+from nas_nb.explain.confidence import confirm
 from nas_nb.explain.importance import optuna_importance
 from nas_nb.explain.mistakes import Mistakes, measure_mistakes
 from nas_nb.explain.proxy_ranking import BASELINES, ProxyRanks, chance_tau, measure_proxies
@@ -63,8 +64,8 @@ class Explanation:
         if best is not None:
             try:
                 self.mistakes = measure_mistakes(search.best)
-                if score_error(history, best) is None:
-                    error = bootstrap_error(search.best)
+                if score_error(history, best) is None:  # journals of old do not have it
+                    error = row_error(search.best.model(), search.data, history.objective)
             except SearchError as told:
                 self._missing = str(told)
         self.summary = SearchSummary(history, domain, error)

@@ -28,7 +28,7 @@ from nas_nb.record.journal import (
     parse_lines,
     whole_lines,
 )
-from nas_nb.record.trial_facts import number_text
+from nas_nb.record.trial_facts import number_text, score_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.folder import named_folder
 from nas_nb.space.domain import Domain
@@ -170,7 +170,7 @@ class Replay(Playback):
         ended, best = len(self.history.finished), self.history.incumbent
         text = f"{self.name}, {ended} of {len(self)} trials, {describe_duration(self.seconds)} in."
         if best is not None:
-            score = wording.score_text(self.history, best)
+            score = score_text(self.history, best)
             text += f" Best {self.history.objective} {score} in trial {best.number}."
         return text
 

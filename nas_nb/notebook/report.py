@@ -22,6 +22,7 @@ from nas_nb.notebook.plots.figures import Printed, overview
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import Snapshot
 from nas_nb.record.files import given_path, writing
+from nas_nb.record.trial_facts import score_text
 from nas_nb.search.folder import missing_arguments
 from nas_nb.space.domain import size_text
 from nas_nb.space.search_space import SearchSpace
@@ -88,7 +89,7 @@ def text_record(now: Snapshot, status: str) -> str:
     if best is not None:
         lines.append(f"Incumbent: {wording.values_text(best.values)}")
     for trial in tables.top_trials(now.history, BEST_SHOWN):
-        score = wording.score_text(now.history, trial)
+        score = score_text(now.history, trial)
         lines.append(f"  trial {trial.number:>4}  {score}  {wording.values_text(trial.values)}")
     lines += [f"{name}: {fact}" for name, fact in _facts(now)]
     return "\n".join(lines)

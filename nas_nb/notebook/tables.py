@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nas_nb.notebook.wording import (
     by_number,
-    score_text,
     steering_text,
     value_text,
     values_text,
 )
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import cost_text, number_text, origin_text, score_error
+from nas_nb.record.trial_facts import (
+    cost_text,
+    number_text,
+    origin_text,
+    score_error,
+    score_text,
+)
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import front_text, number_text, score_error, tied, within_noise
+from nas_nb.record.trial_facts import front_text, score_text, tied, within_noise
 from nas_nb.search.budget import describe_duration
 from nas_nb.space.restriction import Rules
 from nas_nb.workers.control import SearchState
@@ -133,12 +133,6 @@ def folder_text(folder: Path) -> str:
     """Returns the path of a search's folder, as short as it may be written here."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-
-
-def score_text(history: History, trial: Trial) -> str:
-    """Returns a trial's score with its standard error, where that is known: '0.9778 ± 0.0078'."""
-    error = score_error(history, trial)
-    return f"{number_text(trial.score)}{'' if error is None else f' ± {error:.2g}'}"
 
 
 def trials_text(trials: Sequence[Trial]) -> str:

@@ -129,9 +129,11 @@ class TrialRecorder:
             reason=None if completed else failure_sentence(outcome.reason),
             duration_s=now - (trial.started or now) if took_s is None else took_s,
             checkpoint=outcome.checkpoint,
-            **({} if outcome.exit_code is None else {"exit_code": outcome.exit_code}),
+            **{name: told for name in _TOLD if (told := getattr(outcome, name)) is not None},
         )
 
+
+_TOLD = ("standard_error", "exit_code")
 
 KT_STATUS = kt_trial.TrialStatus
 KT_OF_OURS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from types import NoneType
@@ -48,7 +49,8 @@ class EventKind(StrEnum):
     """One epoch was trained: trial, epoch (1-based), logs ({name: number}) [, duration_s]."""
     TRIAL_ENDED = "trial_ended"
     """An attempt ended: trial, status (completed, failed or stopped) [, score, reason,
-    duration_s (of this attempt), checkpoint, exit_code (of the worker process that was lost)]."""
+    duration_s (of this attempt), checkpoint, exit_code (of the worker process that was lost),
+    standard_error (of a score that is a mean over validation rows)]."""
     STEERED = "steered"
     """Somebody steered: action [, detail]; see `nas_nb.record.events.SteerAction`."""
     SEARCH_CLOSED = "search_closed"
@@ -108,6 +110,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "duration_s": _MAYBE_NUMBER,
         "checkpoint": _MAYBE_TEXT,
         "exit_code": (int, NoneType),
+        "standard_error": _MAYBE_NUMBER,
     },
     EventKind.STEERED: {"action": (str,), "detail": _MAYBE_DICT},
     EventKind.SEARCH_CLOSED: {"state": (str,), "reason": _MAYBE_TEXT},
@@ -123,6 +126,7 @@ _RANGES = {
     "attempt": (0, 1e12),
     "worker": (0, 1e12),
     "exit_code": (-1e12, 1e12),
+    "standard_error": (0, sys.float_info.max),
     "steps_per_epoch": (0, 1e12),
 }
 _LAST_TIME = 1e11

@@ -171,6 +171,7 @@ class HistoryState:
         draft.curve.cut(draft.last_epoch)
         draft.status = TrialStatus.RUNNING
         draft.score = draft.reason = draft.note = draft.checkpoint = draft.ended = None
+        draft.standard_error = None
         draft.costs, draft.duration_s = EMPTY, 0.0
         draft.started = event.get("time")
         self.finished.pop(draft.number, None)
@@ -204,6 +205,7 @@ class HistoryState:
         draft = self._entry(event)
         draft.status = TrialStatus(event["status"])
         draft.score, draft.reason = event.get("score"), event.get("reason")
+        draft.standard_error = event.get("standard_error")
         draft.checkpoint, draft.ended = event.get("checkpoint"), event.get("time")
         duration_s = event.get("duration_s")
         if duration_s is not None:

@@ -77,6 +77,8 @@ class Trial:
     """Kernels and worker processes that died in a row while they had it at the same epoch."""
     worker: int = 0
     """Which worker has its last attempt, from 0; the kernel's own is 0, too."""
+    standard_error: float | None = None
+    """Of the score, where it is a mean over validation rows and no share of them."""
 
     @property
     def epochs(self) -> int:
@@ -105,6 +107,7 @@ class Outcome:
     """None for what the journal says already."""
     reason: str | None = None
     """A sentence, or a stack trace that ends in the cause."""
+    standard_error: float | None = None
     exit_code: int | None = None
     """How its worker process ended, negative for a signal; None where it did not."""
 
@@ -225,6 +228,7 @@ class TrialDraft:
     ancestors: tuple[int, ...] = ()
     deaths: int = 0
     worker: int = 0
+    standard_error: float | None = None
     died_at: int | None = None
     inherited: int = 0
     """How many epochs of the curve its parent trained."""

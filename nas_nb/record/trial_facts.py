@@ -186,8 +186,11 @@ def share_error(share: float, rows: int) -> float:
 
 
 def score_error(history: History, trial: Trial) -> float | None:
-    """Returns the standard error of a trial's score; None where it is no accuracy on known rows."""
+    """Returns the standard error of a trial's score over validation rows; None if unknown."""
+    # That of a share follows from the score, that of another mean was measured with the trial.
     score, rows = trial.score, history.validation_rows
+    if trial.standard_error is not None:
+        return trial.standard_error
     if not rows or score is None or not 0 <= score <= 1:
         return None
     return share_error(score, rows) if _ACCURACY.fullmatch(history.objective) else None
@@ -246,6 +249,12 @@ def number_text(number: float | None) -> str:
     if number is None:
         return ""
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e3 or number == 0 else f"{number:.3e}"
+
+
+def score_text(history: History, trial: Trial) -> str:
+    """Returns a trial's score with its standard error, where that is known: '0.9778 ± 0.0078'."""
+    error = score_error(history, trial)
+    return f"{number_text(trial.score)}{'' if error is None else f' ± {error:.2g}'}"
 
 
 def cost_text(cost: float) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from nas_nb.errors import NasError, SearchError, check_whole, reason_of, tell
+from nas_nb.errors import NasError, SearchError, check_type, check_whole, reason_of, tell
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import train
+from nas_nb.evaluate.training_state import row_error
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history_state import comparable_score
 from nas_nb.record.trial import TrialStatus, freeze, sign_of
@@ -23,7 +25,6 @@ from nas_nb.workers.checkpoints import NOT_KEPT, write_weights
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import keras
     import keras_tuner as kt
 
     from nas_nb.data.dataset import Data
@@ -96,6 +97,10 @@ def retrain(
     The model is left with the weights of its best epoch. Where they can't be written the record
     says so, and has no checkpoint.
     """
+    kinds = (list, tuple)
+    check_type("callbacks", callbacks, kinds, "a list of Keras callbacks", error=SearchError)
+    for each in callbacks:
+        check_type("callbacks", each, keras.callbacks.Callback, "Keras's", error=SearchError)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -134,6 +139,7 @@ def retrain(
         "values": trial.values,
         **vars(asked),
         "score": best.score,
+        "standard_error": row_error(model, data, objective.name) if asked.validates else None,
         "curve": best.curve,
         "duration_s": time.time() - started,
         "started": started,
@@ -171,6 +177,7 @@ def _record(trial: Trial, asked: Retraining, about: Mapping[str, Any]) -> Trial:
         fidelity=freeze({**trial.fidelity, "epochs": asked.epochs, "batch_size": asked.batch_size}),
         curve=freeze([*about["curve"]]),
         score=about["score"],
+        standard_error=about.get("standard_error"),
         duration_s=about["duration_s"],
         started=about["started"],
         ended=about["started"] + about["duration_s"],

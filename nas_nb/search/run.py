@@ -320,6 +320,7 @@ class Run:
             settings.data,
             settings.seed,
             str(settings.objective.direction),
+            settings.minimised,
             self.project.folder,
             self._keras_settings,
             recorded_versions(),

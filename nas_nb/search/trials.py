@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +33,7 @@ from nas_nb.export.raw_input import (
 )
 from nas_nb.record.files import given_path, writing
 from nas_nb.record.trial import TrialStatus, changed_values
-from nas_nb.record.trial_facts import cost_text, number_text, origin_text
+from nas_nb.record.trial_facts import cost_text, origin_text, score_text
 from nas_nb.search.retraining import FOLDER, PARTS, Retraining, retrain
 from nas_nb.workers.checkpoints import load_checkpoint
 
@@ -155,7 +156,20 @@ class SearchTrial:
 
     def diagram(self, ax: Axes | None = None) -> Axes:
         """Draws the architecture; see `Architecture.diagram`."""
-        return self.architecture.diagram(ax)
+        with self._told("drawn"):
+            return self.architecture.diagram(ax)
+
+    @contextmanager
+    def _told(self, done: str) -> Iterator[None]:
+        """Says in one sentence why the user's build function raised in the block."""
+        try:
+            yield
+        except NasError:
+            raise
+        except Exception as error:
+            raise SearchError(
+                f"Trial {self.number} can't be {done}: {reason_of(error)}."
+            ) from error
 
     def model(self, *, raw: bool = False) -> keras.Model:
         """Returns the trained model, with the weights of its best epoch.
@@ -183,15 +197,8 @@ class SearchTrial:
         """Returns the compiled model as it is before training; default: from the trial's seed."""
         if seed is not None:
             check_whole("", "seed", seed, 0, error=SearchError)
-        with seeded((self.record.seed or 0) if seed is None else seed):
-            try:
-                return self.space.build_values(self.values)
-            except NasError:
-                raise
-            except Exception as error:
-                raise SearchError(
-                    f"Trial {self.number} can't be built: {reason_of(error)}."
-                ) from error
+        with seeded((self.record.seed or 0) if seed is None else seed), self._told("built"):
+            return self.space.build_values(self.values)
 
     def code(self, *, raw: bool = False, training: bool = False) -> str:
         """Returns plain Keras source that builds the architecture, and compiles it unless `raw`.
@@ -388,7 +395,7 @@ class SearchTrial:
     def _check_completed(self) -> None:
         if self.status is TrialStatus.COMPLETED:
             return
-        why = f": {self.reason}" if self.reason else "."
+        why = f": {self.reason.removesuffix('.')}." if self.reason else "."
         raise SearchError(
             f"Expected a trial that completed. Received: trial {self.number}, which is "
             f"{self.status}{why} It has no trained model; `search.best` has one."
@@ -396,7 +403,8 @@ class SearchTrial:
 
     def __repr__(self) -> str:
         scored = self.record.score is not None
-        told = f"{self.objective} {number_text(self.score)}" if scored else str(self.status)
+        score = f"{self.objective} {score_text(self._history, self.record)}"
+        told = score if scored else str(self.status)
         lines = [f"Trial {self.number}: {told}"]
         lines += [f"  {name} = {value}" for name, value in self.values.items()]
         lines += [f"  {name}: {cost_text(cost)}" for name, cost in self.costs.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import io
 import math
 import re
@@ -22,7 +21,8 @@ from nas_nb.evaluate.training_state import Arrays, TrainingState
 from nas_nb.private_imports import global_state
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history import History
-from nas_nb.record.trial import TrialStatus, sign_of
+from nas_nb.record.pareto import non_dominated
+from nas_nb.record.trial import EMPTY, TrialStatus, sign_of
 
 if TYPE_CHECKING:
     import keras
@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from nas_nb.record.trial import Outcome, Trial
 
 KEPT_CHECKPOINTS = 5
+KEPT_FRONT = 50
+"""Of how many members of the front of several objectives weights are kept, the best by score."""
 NOT_KEPT = "its weights could not be kept"
-BestWeights = tuple[tuple[float, float, str], ...]
-"""(loss, params, file) of the trials that keep their weights, the best first."""
+Kept = tuple[float, float, str, tuple[float, ...]]
+"""(loss, params, file, minimised costs) of a trial that keeps its weights."""
+BestWeights = tuple[Kept, ...]
+"""Those of all, the best first."""
 
 _FILE = re.compile(r"(?:partial_(?:[0-9a-f]{8}_)?)?trial_(\d{6,})\.(?:weights\.h5|npz)")
 _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
@@ -118,46 +122,56 @@ class _Folder:
 
 
 class CheckpointStore(_Folder):
-    """The folder with the weights of the best trials so far."""
+    """The folder with the weights of the best trials so far, and of the front's members."""
 
     def __init__(self, folder: Path, history: History, kept: int = KEPT_CHECKPOINTS) -> None:
         super().__init__(folder)
         self.kept = kept
         self._sign = -sign_of(history.direction)  # makes a loss of a score
-        self._best: list[tuple[float, float, str]] = []
+        self._minimised = history.minimised
+        self._best: BestWeights = ()
         self._dropped: list[str] = []
         for trial in history.completed:
             self.enter(trial)
-        wanted = {name for *_, name in self._best}
+        wanted = {name for _, _, name, _ in self.best}
         # By the folder's content: what an earlier kernel left counts, too.
         self._dropped = [
             name for name in _names(folder) if name not in wanted and _is_ours(name, history)
         ]
 
     @classmethod
-    def for_worker(cls, folder: Path, direction: str, best: BestWeights) -> CheckpointStore:
+    def for_worker(
+        cls, folder: Path, direction: str, minimised: tuple[str, ...], best: BestWeights
+    ) -> CheckpointStore:
         """Returns the store of a worker, which has no history: `best` is the kernel's now."""
         store = cls(folder, History())
-        store._sign = -sign_of(direction)
-        store._best = [*best]
+        store._sign, store._minimised, store._best = -sign_of(direction), minimised, best
         return store
 
     @property
     def best(self) -> BestWeights:
         """The trials that keep their weights."""
-        return tuple(self._best)
+        return self._best
 
     def enter(self, ended: Trial | Outcome) -> None:
         """Takes the weights into account that an ended trial left, if any."""
         if ended.checkpoint and ended.score is not None:
-            self._enter(ended.score, ended.costs.get("params", math.inf), ended.checkpoint)
+            self._enter(ended.score, ended.costs, ended.checkpoint)
 
-    def is_wanted(self, score: float) -> bool:
-        """Whether a trial with this score may be among the best that keep their weights."""
-        return len(self._best) < self.kept or self._sign * score <= self._best[-1][0]
+    def is_wanted(self, score: float, costs: Mapping[str, float] = EMPTY) -> bool:
+        """Whether a trial with this score may be among those that keep their weights."""
+        if len(self._best) < self.kept or self._sign * score <= self._best[self.kept - 1][0]:
+            return True
+        entries = (*self._best, self._entry(score, costs, ""))
+        return len(entries) - 1 in self._front(entries)
 
     def save(
-        self, model: keras.Model, weights: Sequence[npt.NDArray[Any]], number: int, score: float
+        self,
+        model: keras.Model,
+        weights: Sequence[npt.NDArray[Any]],
+        number: int,
+        score: float,
+        costs: Mapping[str, float] = EMPTY,
     ) -> str:
         """Writes weights as trial `number`'s checkpoint, and returns the file's name."""
         # The optimizer's state is not of the best epoch, and would take as long to write again.
@@ -165,22 +179,32 @@ class CheckpointStore(_Folder):
         if not all(map(np.array_equal, model.get_weights(), weights)):  # dear, and seldom needed
             model.set_weights(list(weights))
         self.write_file(name, _with_trailer(model, number), sync=True)
-        self._enter(score, model.count_params(), name)
+        self._enter(score, {"params": model.count_params(), **costs}, name)
         return name
 
     def remove_unneeded(self) -> None:
-        """Removes the files of trials that are no longer among the best."""
-        wanted = {name for *_, name in self._best}
+        """Removes the files of trials that are no longer among those to keep."""
+        wanted = {entry[2] for entry in self._best}
         for name in self._dropped:
             if name not in wanted:  # a trial that was cut off may have written its file again
                 self.remove_file(name)
         self._dropped.clear()
 
-    def _enter(self, score: float, params: float, name: str) -> None:
-        self._best = [entry for entry in self._best if entry[-1] != name]
-        bisect.insort(self._best, (self._sign * score, params, name))
-        self._dropped += [dropped for *_, dropped in self._best[self.kept :]]
-        del self._best[self.kept :]
+    def _enter(self, score: float, costs: Mapping[str, float], name: str) -> None:
+        others = (entry for entry in self._best if entry[2] != name)
+        entries = sorted([*others, self._entry(score, costs, name)])
+        wanted = {*range(self.kept), *self._front(entries)[:KEPT_FRONT]}
+        self._best = tuple(entry for at, entry in enumerate(entries) if at in wanted)
+        self._dropped += [entry[2] for at, entry in enumerate(entries) if at not in wanted]
+
+    def _entry(self, score: float, costs: Mapping[str, float], name: str) -> Kept:
+        minimised = tuple(costs.get(cost, math.inf) for cost in self._minimised)
+        return self._sign * score, costs.get("params", math.inf), name, minimised
+
+    def _front(self, entries: Sequence[Kept]) -> list[int]:
+        """Returns the places of the front's members, the best by score first."""
+        points = [(loss, *costs) for loss, _, _, costs in entries]
+        return non_dominated(points) if self._minimised else []
 
 
 def _is_ours(name: str, history: History) -> bool:
@@ -242,7 +266,10 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
     """Loads a trial's weights into a model of its architecture."""
     file = folder / (trial.checkpoint or "")
     if trial.checkpoint is None or not file.is_file() or leads_out(file, folder.parent):
-        why = f"only the best {KEPT_CHECKPOINTS} trials keep them"
+        why = (
+            f"only the best {KEPT_CHECKPOINTS} trials keep them, and of a search of several "
+            f"objectives up to {KEPT_FRONT} of its front"
+        )
         if NOT_KEPT in (trial.note or ""):
             why = f"the note of the trial says why: {trial.note}"
         raise SearchError(

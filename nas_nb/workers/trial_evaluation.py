@@ -19,7 +19,15 @@ from nas_nb.evaluate.costs import costs, latency_s, without_weights
 from nas_nb.evaluate.fidelity import cannot_reach, is_plateau
 from nas_nb.evaluate.global_state import seeded
 from nas_nb.evaluate.trainer import TrialModels, repeat_seed
-from nas_nb.evaluate.training_state import Arrays, TrainingResult, TrainingState, build, restore
+from nas_nb.evaluate.training_state import (
+    Arrays,
+    TrainingResult,
+    TrainingState,
+    build,
+    restore,
+    row_error,
+    row_loss,
+)
 from nas_nb.evaluate.weight_inheritance import inherit
 from nas_nb.record.trial import Outcome, TrialStatus
 from nas_nb.workers.checkpoints import KEPT_CHECKPOINTS, NOT_KEPT, load_checkpoint
@@ -90,6 +98,7 @@ def evaluate_trial(
     return Outcome(
         status,
         score=best.score if best else None,
+        standard_error=best.error if best else None,
         epoch=best.epoch if best else 0,
         checkpoint=best.checkpoint if best else None,
         duration_s=control.elapsed_s - began_s,
@@ -145,12 +154,13 @@ class _Evaluation:
         self._report_built()
         self._check_latency()
         self._check_time()
-        best = BestEpoch(self.task.objective, self._files.checkpoints)
+        best = BestEpoch(self.task.objective, self._files.checkpoints, self.costs)
         if state is not None:
             best.recall(self.curve, state)
         self._train(candidate, data, best, batch_size)
         trouble = best.keep(model, self.task.number)
         self.notes.extend([trouble] if trouble else [])
+        best.measure_error(model, data)
         return best
 
     def _report_built(self) -> None:
@@ -323,15 +333,19 @@ class _Evaluation:
 
 
 class BestEpoch:
-    """The best epoch of a running trial, from 1, with its weights if they may be kept."""
+    """The best epoch of a running trial, from 1, with its weights if they are needed."""
 
-    def __init__(self, objective: kt.Objective, checkpoints: CheckpointStore) -> None:
+    def __init__(
+        self, objective: kt.Objective, checkpoints: CheckpointStore, costs: Mapping[str, float]
+    ) -> None:
         self.objective = objective
         self.epoch = 0
         self.logs: dict[str, float] = {}
         self.weights: Arrays | None = None
         self.checkpoint: str | None = None
+        self.error: float | None = None  # of the score, where it is a mean over rows
         self._checkpoints = checkpoints
+        self._costs = costs
 
     @property
     def score(self) -> float:
@@ -356,19 +370,31 @@ class BestEpoch:
         if not math.isfinite(logs.get("loss", 0.0)) or not math.isfinite(logs[name]):
             raise TrialError(f"The loss or {name} is not finite.")
         if self._take(epoch, logs):
-            wanted = self._checkpoints.is_wanted(logs[name])
             leader = candidate.leader(self.objective.direction)
-            self.weights = leader.get_weights() if wanted else None
+            needed = self._is_wanted or row_loss(leader, name) is not None
+            self.weights = leader.get_weights() if needed else None
 
     def keep(self, model: keras.Model, number: int) -> str | None:
         """Writes the weights, if they are among those to keep."""
         trouble = [self._checkpoints.trouble()]
         try:
-            if self.weights is not None:
-                self.checkpoint = self._checkpoints.save(model, self.weights, number, self.score)
+            if self.weights is not None and self._is_wanted:
+                self.checkpoint = self._checkpoints.save(
+                    model, self.weights, number, self.score, self._costs
+                )
         except Exception as error:  # noqa: BLE001 - a layer of the user's may raise anything
             trouble.append(f"{NOT_KEPT}: {reason_of(error)}")
         return "; ".join(filter(None, trouble)) or None
+
+    def measure_error(self, model: keras.Model, data: Data) -> None:
+        """Measures the error of the score, where it is a mean over rows."""
+        if self.weights is not None and row_loss(model, self.objective.name) is not None:
+            model.set_weights(self.weights)
+            self.error = row_error(model, data, self.objective.name)
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._checkpoints.is_wanted(self.score, self._costs)
 
     def _take(self, epoch: int, logs: Mapping[str, float]) -> bool:
         name = self.objective.name

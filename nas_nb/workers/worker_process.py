@@ -54,6 +54,7 @@ class Parcel:
     data: Data
     seed: int
     direction: str
+    minimised: tuple[str, ...]  # costs that are objectives, too
     folder: Path  # of the project; a relative one is beside the file
     keras_settings: KerasSettings
     versions: dict[str, str]  # which the worker has to have, too
@@ -179,7 +180,9 @@ class _Worker:
         task, parcel = assignment.task, self._parcel
         best, threshold = assignment.best_weights, assignment.state_threshold
         files = TrialFiles(
-            CheckpointStore.for_worker(parcel.folder / "checkpoints", parcel.direction, best),
+            CheckpointStore.for_worker(
+                parcel.folder / "checkpoints", parcel.direction, parcel.minimised, best
+            ),
             StateFolder(parcel.folder / "states", parcel.direction, threshold),
         )
         limit_s = task.limits.get("time_per_trial_s")

@@ -3,21 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_nb.data.dataset import Data
 from nas_nb.errors import NasError, SearchError
 from nas_nb.explain.confidence import (
     Confirmation,
     Confirmed,
     Repeats,
+    believed_best,
     believed_score,
-    bootstrap_error,
     confirm,
     last_epoch_score,
     near_best,
     shrunk,
 )
 from nas_nb.record.history import History
-from tests.explain.worlds import history_of
+from tests.explain.worlds import DOMAIN, drawn_history, history_of, planted
 from tests.search.tiny import tiny_search
 
 
@@ -63,6 +62,18 @@ def test_shrinking_comes_nearer_to_the_truth_than_the_score_itself():
     assert abs(corrected) < raw / 5
 
 
+def test_the_trial_that_is_believed_best_is_better_than_the_luckiest():
+    gains = []
+    for seed in range(12):
+        history = drawn_history(60, seed, noise=0.05)
+        picked = believed_best(history, DOMAIN, error=0.05)
+        assert picked in sorted(history.completed, key=history.rank)[:5]
+        gains.append(planted(picked.values) - planted(history.incumbent.values))
+    assert np.mean(gains) > 0
+    few = drawn_history(20, 0, noise=0.05)
+    assert believed_best(few, DOMAIN) == few.incumbent
+
+
 def test_without_noise_or_rivals_a_score_is_believed():
     assert shrunk(0.9, np.array([0.9, 0.8]), 0.0) == 0.9
     assert shrunk(0.9, np.array([0.9, 0.1]), 0.01) == pytest.approx(0.9)
@@ -72,31 +83,6 @@ def test_the_last_epoch_stands_beside_the_best(tmp_path):
     search = tiny_search(tmp_path, max_trials=1, epochs=3).run()
     curve = search.best.curve
     assert last_epoch_score(search.history, search.history.incumbent) == curve[-1]["val_accuracy"]
-
-
-@pytest.fixture(scope="module")
-def numbers(tmp_path_factory):
-    x = np.random.default_rng(0).normal(size=(150, 4)).astype("float32")
-    data = Data.from_arrays(x, x @ [1.0, 2.0, 0.0, 0.0] + 0.3, name="line", seed=0)
-    folder = tmp_path_factory.mktemp("numbers")
-    return tiny_search(folder, data=data, max_trials=2, objective="val_mae").run()
-
-
-def test_a_score_of_numbers_has_a_bootstrap_error_over_validation_rows(numbers):
-    best = numbers.best
-    x, y = numbers.data.part("val")
-    misses = np.abs(best.model().predict(x, verbose=0)[:, 0] - y)
-    expected = misses.std() / np.sqrt(len(y))
-    assert bootstrap_error(best) == pytest.approx(expected, rel=0.2)
-
-
-def test_an_objective_that_is_no_mean_over_rows_is_told(numbers):
-    class Other:
-        objective = "val_f1_score"
-        data, model = numbers.data, numbers.best.model
-
-    with pytest.raises(SearchError, match=r"mean over rows.*Received: 'val_f1_score'"):
-        bootstrap_error(Other())
 
 
 @pytest.fixture(scope="module")
@@ -144,5 +130,7 @@ def test_confirming_too_little_is_one_sentence(search, tmp_path):
         confirm(search, top=1)
     with pytest.raises(SearchError, match=r"2 completed trials or more.*Received: 0"):
         confirm(tiny_search(tmp_path))
+    with pytest.raises(SearchError, match=r"Expected `max_time` above 0. Received: max_time=-1"):
+        confirm(search, max_time=-1)
     with pytest.raises(SearchError, match=r"Expected time for 2 trainings.*enough for 0"):
         confirm(search, max_time=1e-6)

@@ -7,7 +7,7 @@ from nas_nb.explain.summary import SearchSummary, ablate, one_change_neighbours
 from nas_nb.record.history import History
 from nas_nb.record.trial_facts import ancestry, ancestry_text
 from tests.explain.worlds import DOMAIN, drawn_history, evolved_history, history_of, planted
-from tests.search.tiny import tiny_search
+from tests.search.tiny import tiny_search, unbuildable
 
 
 def test_all_one_change_neighbours_are_there_measured_or_predicted_and_marked():
@@ -81,6 +81,11 @@ def family():
     return history
 
 
+def test_a_neighbour_that_can_not_be_built_stays_unmeasured(tmp_path):
+    search = tiny_search(tmp_path, space=unbuildable, max_trials=2, strategy="grid").run()
+    assert [(one.now, one.score) for one in ablate(search, max_time=None)] == [(9, None)]
+
+
 def test_lineage_says_what_changed_at_each_step_and_what_it_gained():
     history = family()
     steps = ancestry(history, history[2])
@@ -109,6 +114,14 @@ def test_the_first_paragraph_says_what_won_how_sure_what_made_it_and_what_smalle
     assert "within noise of it; the smallest, trial" in summary.text
     assert "The choices that mattered most: b (29% of the variance; here 2), child" in summary.text
     assert summary.believed < best.score
+
+
+def test_a_trial_that_is_believed_to_be_better_than_the_luckiest_is_named():
+    for seed in (0, 4, 8):
+        summary = SearchSummary(drawn_history(60, seed, noise=0.05), DOMAIN, error=0.05)
+        other, best = summary.believed_best, summary.best
+        named = f"is believed to be better: `search.trial({other.number})`" in summary.text
+        assert named == (other.number != best.number)
 
 
 def test_without_an_error_it_says_how_to_measure_it():

@@ -127,7 +127,16 @@ def test_it_goes_on_from_the_trials_weights(search: Search) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch_size": 0}, {"seed": -1}, {"on": "test"}, {"epochs": 1.5}]
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"seed": -1},
+        {"on": "test"},
+        {"epochs": 1.5},
+        {"callbacks": ["early stopping"]},
+        {"callbacks": 5},
+    ],
 )
 def test_what_does_not_fit_gets_a_sentence(search: Search, wrong: dict[str, Any]) -> None:
     with pytest.raises(SearchError, match=next(iter(wrong))):

@@ -14,6 +14,7 @@ from nas_nb.errors import JournalError, SearchError
 from nas_nb.search.objective import split_objectives
 from nas_nb.search.search import Search
 from nas_nb.strategy.registry import STRATEGIES
+from nas_nb.workers.checkpoints import CheckpointStore
 from tests.search.tiny import tiny_data, tiny_search
 
 BOTH = ["val_accuracy", "params"]
@@ -39,6 +40,22 @@ def test_the_front_is_a_column_of_the_table_and_a_list_of_trials(search: Search)
     assert search.best.number in front
     knee = search.knee()
     assert knee is None or knee.number in front
+
+
+def test_each_of_the_front_has_its_model_however_it_was_trained_and_after_a_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CheckpointStore.__init__, "__defaults__", (1,))
+    changes = {"space": WIDE, "epochs": 8, "objective": ["val_loss", "params"], "strategy": "grid"}
+    tiny_search(tmp_path, max_trials=6, **changes).run()
+    search = tiny_search(tmp_path, max_trials=12, workers=2, **changes).run()
+    front = search.pareto_front()
+    assert len(front) > 2
+    for one in front:
+        measured = one.model().evaluate(*search.data.part("val"), verbose=0, return_dict=True)
+        assert measured["loss"] == pytest.approx(one.score, rel=1e-4)
+    kept = {file.name for file in (tmp_path / "checkpoints").iterdir()}
+    assert kept == {one.record.checkpoint for one in front}
 
 
 def test_one_objective_has_no_such_column_and_the_front_of_params(tmp_path: Path) -> None:

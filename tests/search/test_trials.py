@@ -127,8 +127,10 @@ def test_a_failed_trial_says_why_it_has_no_model(tmp_path: Path) -> None:
     assert failed.reason is not None
     assert "does not fit" in repr(failed)
     for asked in (failed.model, failed.evaluate, lambda: failed.predict(tiny_data().x_test)):
-        with pytest.raises(SearchError, match=r"trial \d, which is failed: .*does not fit"):
+        with pytest.raises(SearchError, match=r"trial \d, which is failed: .*does not fit\. It"):
             asked()
+    with pytest.raises(SearchError, match=r"Trial \d can't be drawn: .*does not fit"):
+        failed.diagram()
 
 
 @pytest.mark.tensorflow

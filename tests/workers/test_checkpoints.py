@@ -126,6 +126,27 @@ def test_of_equal_scores_the_smaller_models_keep_their_files(checkpoints: Checkp
     assert kept == {"trial_000000.weights.h5", "trial_000002.weights.h5"}
 
 
+def test_members_of_the_front_keep_their_files_too(tmp_path: Path) -> None:
+    history = History()
+    fields = {"objective": "val_loss", "direction": "min", "seed": 0, "minimised": ["params"]}
+    history.apply({"event": "search_opened", "time": 0.0, **fields})
+    store = CheckpointStore(tmp_path / "checkpoints", history, kept=1)
+    model = trained()
+    sized = [(0.1, 900), (0.2, 500), (0.3, 700), (0.4, 100), (0.15, 500)]
+    for number, (loss, size) in enumerate(sized):
+        costs = {"params": size}
+        assert store.is_wanted(loss, costs) == (number != 2)
+        if number != 2:
+            store.save(model, model.get_weights(), number, loss, costs)
+    store.remove_unneeded()
+    kept = {f"trial_{number:06d}.weights.h5" for number in (0, 3, 4)}
+    assert {file.name for file in store.folder.iterdir()} == kept
+    worker = CheckpointStore.for_worker(store.folder, "min", ("params",), store.best)
+    worker.kept = 1
+    assert worker.is_wanted(0.35, {"params": 100})
+    assert not worker.is_wanted(0.4, {"params": 101})
+
+
 def test_files_of_others_stay_where_the_best_are_pruned(checkpoints: CheckpointStore) -> None:
     checkpoints.folder.mkdir()
     others = ["thesis.weights.h5", "trial_best.weights.h5", "partial_notes", "trial_000009.keras"]

@@ -111,7 +111,7 @@ def test_a_killed_worker_a_pause_and_a_stop_lose_nothing(tmp_path: Path) -> None
 
 def parcel(tmp_path: Path, data: Data, space: Any = CHOICES) -> Parcel:
     bound = as_space(space).for_data(data.spec)
-    return Parcel(bound, data, 0, "max", tmp_path, KerasSettings.current(), {"python": "3"})
+    return Parcel(bound, data, 0, "max", (), tmp_path, KerasSettings.current(), {"python": "3"})
 
 
 def test_a_parcel_comes_out_as_it_went_in_and_its_arrays_are_mapped(tmp_path: Path) -> None:

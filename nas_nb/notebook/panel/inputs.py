@@ -13,9 +13,9 @@ import traitlets
 
 from nas_nb.errors import NasError
 from nas_nb.notebook.tables import ranking
-from nas_nb.notebook.wording import score_text, value_text
+from nas_nb.notebook.wording import value_text
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import within_noise
+from nas_nb.record.trial_facts import score_text, within_noise
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.strategy.base import is_continuation
 from nas_nb.workers.control import SearchState

@@ -16,7 +16,8 @@ from nas_nb.notebook.panel.inputs import alert_html, named, row
 from nas_nb.notebook.panel.settings_form import LimitFields, OptionsForm, strategies_offered
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
-from nas_nb.notebook.wording import budget_text, by_number, score_text, value_text
+from nas_nb.notebook.wording import budget_text, by_number, value_text
+from nas_nb.record.trial_facts import score_text
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.space.domain import size_text
 from nas_nb.space.parameter import ParameterKind

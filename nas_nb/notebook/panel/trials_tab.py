@@ -17,9 +17,15 @@ from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.plots.drawing import goodness, scored_trials
 from nas_nb.notebook.plots.scores import CHOSEN_CURVES
 from nas_nb.notebook.tables import COLUMNS, ranking, table, trials_table, values_tables
-from nas_nb.notebook.wording import folder_text, score_text, value_text, values_text
+from nas_nb.notebook.wording import folder_text, value_text, values_text
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import cost_text, number_text, origin_text
+from nas_nb.record.trial_facts import (
+    cost_text,
+    number_text,
+    origin_text,
+    score_error,
+    score_text,
+)
 from nas_nb.search.budget import describe_duration
 from nas_nb.strategy.evolution import COSTS
 
@@ -234,7 +240,9 @@ def _comparison(one: Trial | None, two: Trial | None, history: History) -> str:
 def facts_table(one: Trial, two: Trial, history: History) -> str:
     """Returns score, costs and time of both, and by how much they differ."""
     names = dict.fromkeys([*one.costs, *two.costs])
-    rows = [(history.objective, one.score, two.score)]
+    errors = score_error(history, one), score_error(history, two)
+    rows: list[tuple[str, float | None, float | None]] = [(history.objective, one.score, two.score)]
+    rows += [("±", *errors)] if any(errors) else []
     rows += [(name, one.costs.get(name), two.costs.get(name)) for name in names]
     rows += [
         ("epochs", one.epochs, two.epochs),
