@@ -64,12 +64,12 @@ race = nas.race(
 """
 STATES = {
     "failed": """
-def too_deep(hp):
-    if hp.Choice("units", [16, 32]) == 16:
-        raise ValueError("16 units are too few for this data")
+def too_small(hp):
+    if hp.Choice("width", [32, 16]) == 16:
+        raise ValueError("a width of 16 is too small for this data")
     return nas.SearchSpace.from_dict(space).build(hp)
 
-failed = nas.Search(too_deep, "digits", strategy="random", max_trials=4, epochs=2)
+failed = nas.Search(too_small, "digits", strategy="random", max_trials=4, epochs=2)
 failed.panel()
 failed.start()
 failed.wait()
