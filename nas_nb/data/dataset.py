@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nas_nb.data.outliers import tell_odd_array
 from nas_nb.data.preprocessing import (
     Array,
     Statistics,
@@ -151,7 +152,12 @@ class Data:
             fields = {f"x_{part}": rows[at] for part, (at, _) in parts.items()}
         fields |= {f"y_{part}": numbers for part, (_, numbers) in parts.items()}
         options.setdefault("class_values", class_values(labels, kind))
-        return cls(name=name, task=kind, classes=classes, **fields, **options)
+        made = cls(name=name, task=kind, classes=classes, **fields, **options)
+        if rows is not None:
+            tell_odd_array("x", rows)
+        if kind.has_quantities:
+            tell_odd_array("y", labels)
+        return made
 
     @classmethod
     def from_frame(cls, frame: Any, target: str | list[str], **options: Any) -> Self:
@@ -224,7 +230,8 @@ class Data:
         """Turns one series into windows of the past and what followed them: forecasting.
 
         The training part is the past, the validation part what came after it, the test part the
-        latest; no value is predicted in two parts.
+        latest; no value is predicted in two parts. The rows are in the order of time: an index of
+        pandas that says otherwise is refused.
         """
         check_options(options)
         given = {"window": window, "horizon": horizon, "target": target}

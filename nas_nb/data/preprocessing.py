@@ -63,11 +63,15 @@ class Table:
             ]
         )
 
+    @property
+    def features(self) -> list[str]:
+        """(features,) the column that each number of a sample is of."""
+        return [column.name for column in self.columns for _ in range(column.width)]
+
     def gaps(self, numbers: Array) -> list[str]:
         """Returns the columns with a number that is not finite."""
-        names = [column.name for column in self.columns for _ in range(column.width)]
         wrong = ~np.isfinite(numbers).all(axis=0)
-        return list(dict.fromkeys(np.array(names, dtype=object)[wrong].tolist()))
+        return list(dict.fromkeys(np.array(self.features, dtype=object)[wrong].tolist()))
 
     def numbers(self, columns: Mapping[str, Any]) -> Array:
         """Returns the samples of a data frame or of such columns: (samples, features), float32."""

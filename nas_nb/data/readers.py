@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nas_nb.data.outliers import tell_odd_columns
 from nas_nb.data.preprocessing import (
     IMPUTE,
     Array,
@@ -21,6 +23,7 @@ from nas_nb.data.preprocessing import (
     check_columns,
     check_texts,
     frame_columns,
+    is_missing,
     label_values,
     rectangular,
     refuse_several,
@@ -75,7 +78,19 @@ def frame_parts(frame: Any, parts: Parts, missing: str) -> dict[str, Any]:
     known = {name: values[training] for name, values in columns.items()}
     table = Table.learn(known, impute=missing == "impute")
     numbers = table.numbers(columns)
+    tell_odd_columns(_usual_in_gaps(numbers, table), [f"'{name}'" for name in table.features])
     return {"raw": table} | {f"x_{part}": numbers[at] for part, (at, _) in parts.items()}
+
+
+def _usual_in_gaps(numbers: Array, table: Table) -> Array:
+    """Returns numbers with medians for what was missing: an outlier moves the mean far off."""
+    ends = np.cumsum([column.width for column in table.columns])
+    filled = [end - 2 for end, one in zip(ends, table.columns, strict=True) if one.fill is not None]
+    numbers = numbers.copy() if filled else numbers
+    for at in filled:
+        gaps = numbers[:, at + 1] > 0
+        numbers[gaps, at] = np.median(numbers[~gaps, at])
+    return numbers
 
 
 _OPTIONS = ("name", "source", "loss", "metrics", "recipe")
@@ -137,21 +152,70 @@ def series_parts(
     """Returns the windows of each part of a series and what followed them."""
     check_whole("", "window", window, 1, error=DataError)
     check_whole("", "horizon", horizon, 1, error=DataError)
+    _check_order(series)
     array = series_array(series)
-    channel = _channel(series, array.shape[1], target)
+    channel = _channel(_channels(series, array), target)
     x, y = sliding_windows(array, window, horizon, channel)
     rows = split_in_time(len(x), shares.validation, shares.test, horizon)
     fields: dict[str, Any] = {}
     for part, at in zip(PARTS, rows, strict=True):
         fields |= {f"x_{part}": x[at], f"y_{part}": y[at]}
+    names = [f"'{name}'" for name in _channels(series, array)]
+    tell_odd_columns(array, names if len(names) > 1 else ["the series"], row="step")
     return fields
 
 
-def _channel(series: Any, channels: int, target: str | int | None) -> int | None:
+_SORTED_AS_TEXT = re.compile(r"\d{4}([-/.]?)\d\d(\1\d\d)?([ T].*)?", re.DOTALL)  # dates
+
+
+def _check_order(series: Any) -> None:
+    """Raises DataError where pandas's index says that rows are not in the order of time."""
+    times = _times(series.index) if hasattr(series, "iloc") else None
+    if times is None or (times.is_monotonic_increasing and times.is_unique):
+        return
+    labels = list(times)
+    if any(isinstance(label, str) and not _SORTED_AS_TEXT.fullmatch(label) for label in labels):
+        return  # the names of steps, as "May", have no order
+    try:
+        falls = [row for row in range(1, len(labels)) if not _follows(*labels[row - 1 : row + 1])]
+    except TypeError:  # labels of several kinds have none either
+        return
+    several = "several series go into columns, e.g. frame.pivot(columns=...) or frame.unstack()"
+    if falls:
+        row = falls[0]
+        raise DataError(
+            "Expected a series whose index increases, since the splits follow time. Received: "
+            f"{labels[row]} in row {row}, after {labels[row - 1]}. Sort it, series.sort_index(); "
+            "if the rows are in the order of time, drop the index, series.reset_index(drop=True); "
+            f"{several}."
+        )
+    again = [row for row in range(1, len(labels)) if labels[row] == labels[row - 1]]
+    tell(
+        f"The index of the series holds a time again in {len(again):,} rows, first in row "
+        f"{again[0]}: {labels[again[0]]}. Each row is read as the next step; {several}."
+    )
+
+
+def _times(index: Any) -> Any:
+    """Returns the index, of several levels the one of dates; None without such a level."""
+    if index.nlevels == 1:
+        return index
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    return next((level for level in levels if level.dtype.kind == "M"), None)
+
+
+def _follows(label: Any, after: Any) -> bool:
+    return not is_missing(label) and not is_missing(after) and bool(after >= label)
+
+
+def _channels(series: Any, array: Array) -> list[str]:
+    return [str(name) for name in getattr(series, "columns", range(array.shape[1]))]
+
+
+def _channel(names: list[str], target: str | int | None) -> int | None:
     if target is None:
         return None
-    names = [str(name) for name in getattr(series, "columns", range(channels))]
-    if isinstance(target, int) and 0 <= target < channels:
+    if isinstance(target, int) and 0 <= target < len(names):
         return target
     if str(target) not in names:
         raise DataError(

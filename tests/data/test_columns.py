@@ -34,7 +34,7 @@ def table(**columns: Any) -> Table:
         np.array(list(range(ROWS)), dtype=object),
         [Decimal(number) for number in range(ROWS)],
         pd.array(range(ROWS), dtype="Int64"),
-        pd.array([1.5] * ROWS, dtype="Float32"),
+        pd.array(NUMBERS, dtype="Float32"),
         pd.arrays.SparseArray([0.0, 2.0] * 20),
         [True, 2] * 20,
     ],
@@ -226,7 +226,7 @@ def test_several_inputs_or_outputs_are_one_sentence(x: Any, y: Any, words: str) 
 
 
 def test_how_ambiguous_whole_numbers_are_read_is_told() -> None:
-    x = np.ones((90, 1))
+    x = np.arange(90.0)[:, None]
     with pytest.warns(
         NasWarning, match=r"9 different whole numbers \(10 ... 90\), read as classes"
     ):

@@ -7,7 +7,7 @@ import pytest
 from nas_nb.data.dataset import Data
 from nas_nb.data.readers import sliding_windows, split_in_time
 from nas_nb.data.task import Task
-from nas_nb.errors import DataError
+from nas_nb.errors import DataError, NasWarning
 
 
 def test_a_window_is_followed_by_its_horizon() -> None:
@@ -63,3 +63,41 @@ def test_series_that_cannot_be_used_are_refused(series, options, message) -> Non
 def test_shares_that_leave_nothing_are_refused() -> None:
     with pytest.raises(DataError, match="shares between 0 and 1"):
         split_in_time(20, 0.0, 0.2, 1)
+
+
+DAYS = pd.date_range("2020", periods=60)
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (DAYS[::-1], r"2020-02-28 00:00:00 in row 1, after 2020-02-29"),
+        (DAYS.tz_localize("UTC").delete(5).insert(40, DAYS[5].tz_localize("UTC")), "in row 40"),
+        (DAYS.to_period("D")[::-1], "2020-02-28 in row 1"),
+        (DAYS.strftime("%Y-%m-%d")[::-1], "2020-02-28 in row 1"),
+        (DAYS.date[::-1], "2020-02-28 in row 1"),
+        (pd.to_timedelta([30, *range(59)], unit="D"), "0 days 00:00:00 in row 1, after 30 days"),
+        ([*range(30), *range(30)], "0 in row 30, after 29"),
+        (np.r_[0.5, 0.25, np.arange(1.0, 59)], "0.25 in row 1, after 0.5"),
+        (DAYS.where(DAYS[7] != DAYS), "NaT in row 7"),
+        (pd.MultiIndex.from_product([["a", "b"], DAYS[:30]]), "2020-01-01 00:00:00 in row 30"),
+    ],
+)
+@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame])
+def test_rows_that_are_not_in_the_order_of_time_are_refused(index, told, kind) -> None:
+    with pytest.raises(DataError, match=rf"index increases.*Received: .*{told}.*sort_index"):
+        Data.from_series(kind(np.arange(60.0), index=index), window=3)
+
+
+def test_times_that_come_again_are_told() -> None:
+    series = pd.Series(np.arange(60.0), index=DAYS.repeat(2)[:60])
+    with pytest.warns(NasWarning, match=r"again in 30 rows, first in row 1: 2020-01-01"):
+        Data.from_series(series, window=3)
+
+
+@pytest.mark.parametrize(
+    "index", [DAYS, DAYS.to_period("D"), range(60), ["May", "June", "July"] * 20, [1, "a"] * 30]
+)
+def test_an_index_in_order_and_one_without_an_order_are_taken_as_they_are(index) -> None:
+    series = pd.Series(np.arange(60.0), index=index)
+    assert Data.from_series(series, window=3).x_train[0].ravel().tolist() == [0, 1, 2]
