@@ -166,8 +166,9 @@ def reason_of(error: Exception) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns ``" Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    spelled = {each.lower(): each for each in known}
+    matches = difflib.get_close_matches(name.lower(), spelled, n=1)
+    return f" Did you mean '{spelled[matches[0]]}'?" if matches else ""
 
 
 def __getattr__(name: str) -> object:

@@ -128,7 +128,22 @@ class Data:
         missing: str = "refuse",
         **options: Any,
     ) -> Self:
-        """Splits arrays (or lists, or a data frame) into the three parts."""
+        """Splits arrays (or lists, or a data frame) into the three parts.
+
+        Args:
+            x: (samples, ...) numbers.
+            y: (samples,) classes or quantities, or (samples, k) of them.
+            name: What the data are called on screen.
+            validation: Share of the rows for the validation part, between 0 and 1.
+            test: Share of the rows for the test part, between 0 and 1.
+            task: What the labels ask for: "binary", "multiclass", "multilabel" or "regression";
+                default: as they read.
+            seed: Decides which rows each part has; 0 or more.
+            missing: "refuse" or "impute": whether missing numbers of a table are filled in with
+                the training mean, beside a column of marks.
+            **options: `source`, text that says where the data are from; `loss` and `metrics`, as
+                for `Data`.
+        """
         check_options(options)
         shares = SplitShares(validation, test, seed)
         given = {"validation": validation, "test": test, "task": task, "seed": seed}
@@ -166,6 +181,12 @@ class Data:
         Columns are judged by their values: numbers stay what they are; any other column holds
         categories, which become 0 and 1: one place for each of its 32 most frequent ones in the
         training rows, and one for whatever is missing, rare or new.
+
+        Args:
+            frame: A data frame of pandas.
+            target: The column to predict, or a list of several.
+            **options: As for `from_arrays`: `name`, `validation`, `test`, `task`, `seed`,
+                `missing`, `source`, `loss` and `metrics`.
         """
         if not hasattr(frame, "columns"):
             raise DataError(
@@ -202,7 +223,23 @@ class Data:
         seed: int = 0,
         **options: Any,
     ) -> Self:
-        """Turns texts into token ids, and splits them into the three parts."""
+        """Turns texts into token ids, and splits them into the three parts.
+
+        Args:
+            texts: A list of texts.
+            y: (samples,) classes or quantities, or (samples, k) of them.
+            name: What the data are called on screen.
+            vocabulary: How many words are told apart, 3 or more.
+            length: Words of a text that are read, 1 or more; default: all of 95 % of the texts, up
+                to 200.
+            validation: Share of the rows for the validation part, between 0 and 1.
+            test: Share of the rows for the test part, between 0 and 1.
+            task: What the labels ask for: "binary", "multiclass", "multilabel" or "regression";
+                default: as they read.
+            seed: Decides which rows each part has; 0 or more.
+            **options: `source`, text that says where the data are from; `loss` and `metrics`, as
+                for `Data`.
+        """
         check_options(options)
         shares = SplitShares(validation, test, seed)
         given = {"vocabulary": vocabulary, "length": length, "validation": validation, "test": test}
@@ -232,6 +269,17 @@ class Data:
         The training part is the past, the validation part what came after it, the test part the
         latest; no value is predicted in two parts. The rows are in the order of time: an index of
         pandas that says otherwise is refused.
+
+        Args:
+            series: (time,) or (time, channels) numbers, or a series or data frame of pandas.
+            window: Steps that a candidate is shown, 1 or more.
+            horizon: Steps to predict, 1 or more.
+            target: The channel to predict, by name or number; default: all of them.
+            name: What the data are called on screen.
+            validation: Share of the windows for the validation part, between 0 and 1.
+            test: Share of the windows for the test part, between 0 and 1.
+            **options: `source`, text that says where the data are from; `loss` and `metrics`, as
+                for `Data`.
         """
         check_options(options)
         given = {"window": window, "horizon": horizon, "target": target}
@@ -245,6 +293,11 @@ class Data:
 
         Where it has `class_names`, as Keras gives those that it reads from folders, these are the
         names of the classes.
+
+        Args:
+            dataset: Samples or batches of (x, y); it has to end.
+            **options: As for `from_arrays`, of texts for `from_texts`: `name`, `validation`,
+                `test`, `task`, `seed`, `missing`, `source`, `loss` and `metrics`.
         """
         x, y = collect(dataset)
         y = decoded(y)

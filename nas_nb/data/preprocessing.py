@@ -124,8 +124,22 @@ def _as_numbers(name: str, values: Array) -> Array:
         wrong = next((text for text in texts if not _is_float(str(text))), texts[0])
         raise DataError(
             f"Expected numbers in the column '{name}', as in the training rows. Received: "
-            f"{shown(wrong)}. {_remedy(f'frame[{name!r}]', [], [str(wrong)])}."
+            f"{shown(wrong)}. {_number_remedy(f'frame[{name!r}]', str(wrong), texts)}."
         ) from None
+
+
+_TRUTHS = {"true": True, "yes": True, "y": True, "t": True, "on": True}
+_TRUTHS |= {"false": False, "no": False, "n": False, "f": False, "off": False}
+
+
+def _number_remedy(code: str, wrong: str, texts: list[Any]) -> str:
+    truths = {str(text): _TRUTHS.get(str(text).strip().lower()) for text in texts}
+    if None not in truths.values():
+        return f"Make truth values of them, {code}.map({truths})"
+    dates = [wrong] if _DATE.fullmatch(wrong.strip()) else []
+    if dates or _is_number(wrong.strip()):
+        return _remedy(code, dates, [wrong])
+    return f"Correct it, or make a gap of it, pd.to_numeric({code}, errors='coerce')"
 
 
 @dataclass(frozen=True)

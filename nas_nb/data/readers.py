@@ -93,6 +93,18 @@ def _usual_in_gaps(numbers: Array, table: Table) -> Array:
     return numbers
 
 
+def weights_remedy(name: str) -> str:
+    """Returns the ways to count rare classes or rows more, where an argument asks for weights."""
+    if not name.startswith(("class_weight", "sample_weight")):
+        return ""
+    return (
+        " The rows of a search count the same. Of two classes the second counts nine times as much "
+        "with nas.Data's loss=keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, "
+        "alpha=0.9); weights as Keras's fit takes them go through nas.StrategyTuner(build, "
+        "...).search(x, y, class_weight={0: 1, 1: 9}), or sample_weight=."
+    )
+
+
 _OPTIONS = ("name", "source", "loss", "metrics", "recipe")
 
 
@@ -101,9 +113,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in _OPTIONS:
             known = (*_OPTIONS[:-1], "validation", "test", "task", "seed", "missing", "window")
+            hint = weights_remedy(name) or nearest(name, known)
             raise DataError(
-                f"Expected source, loss or metrics among the options. Received: {name!r}."
-                f"{nearest(name, known)}"
+                f"Expected source, loss or metrics among the options. Received: {name!r}.{hint}"
             )
 
 
@@ -326,9 +338,11 @@ def collect(stream: Iterable[Any]) -> tuple[Array, Array]:
         )
     for element in islice(stream, MOST_ELEMENTS + 1):
         if not isinstance(element, tuple | list) or len(element) != 2:
+            three = isinstance(element, tuple | list) and len(element) == 3
+            received = "triples" if three else f"a {type(element).__name__}"
             raise DataError(
-                f"Expected pairs (x, y) in the dataset. Received: a {type(element).__name__}. "
-                "Map it to such pairs first."
+                f"Expected pairs (x, y) in the dataset. Received: {received}. Map it to such pairs "
+                f"first.{weights_remedy('sample_weight') if three else ''}"
             )
         elements.append((np.asarray(element[0]), np.asarray(element[1])))
     if not elements:

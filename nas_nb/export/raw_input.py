@@ -65,7 +65,9 @@ def model_input(x: Any, data: Data) -> Array:
         if isinstance(data.raw, Standardization) and named and numbers.dtype.kind in "biuf":
             numbers = data.raw.numbers(numbers)
     wanted = data.spec.input_shape
-    if numbers.dtype.kind not in "biuf" or numbers.shape[1:] != wanted or not len(numbers):
+    if numbers.shape[:1] == (0,):
+        raise DataError(f"Expected at least one row in x. Received: {type(x).__name__} of no rows.")
+    if numbers.dtype.kind not in "biuf" or numbers.shape[1:] != wanted:
         raise DataError(
             f"Expected samples of shape (samples, {', '.join(map(str, wanted))}){_or_raw(data)}. "
             f"Received: {type(x).__name__} of shape {numbers.shape}."

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from nas_nb.data.readers import weights_remedy
 from nas_nb.errors import BudgetError, SearchError, is_number, nearest
 
 if TYPE_CHECKING:
@@ -234,7 +235,8 @@ def check_arguments(search: type, given: Mapping[str, Any]) -> None:
     known = inspect.signature(search).parameters
     for name in given:
         if name not in known:
-            raise SearchError(f"A search takes no argument '{name}'.{nearest(name, known)}")
+            hint = weights_remedy(name) or nearest(name, known)
+            raise SearchError(f"A search takes no argument '{name}'.{hint}")
 
 
 def limit_arguments(recorded: Mapping[str, Any]) -> dict[str, Any]:

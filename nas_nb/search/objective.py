@@ -106,8 +106,25 @@ def _check_logged(name: str, logged: list[str] | None, *, given: bool) -> None:
         remedy = f" Give one with `objective`, or add metrics=['{name.removeprefix('val_')}']."
         raise SearchError(
             f"Expected an objective that the candidates log: {', '.join(logged)}. "
-            f"Received: {received}.{nearest(name, logged) if given else remedy}"
+            f"Received: {received}.{_nearest_logged(name, logged) if given else remedy}"
         )
+
+
+def _nearest_logged(name: str, logged: list[str]) -> str:
+    """Returns a hint at the name on validation rows that is meant, or at how it is logged."""
+    metric = name.removeprefix("val_").lower()
+    validated = [each for each in logged if each.startswith("val_")]
+    same = f"val_{metric}" in [each.lower() for each in validated]
+    if not same and metric not in _OF_TRAINING and _is_metric(metric):
+        ways = "in nas.Data, or where a build function compiles"
+        return f" Did you mean 'val_{metric}'? Candidates log it with metrics=['{metric}'] {ways}."
+    return nearest(f"val_{metric}", validated)
+
+
+def _is_metric(name: str) -> bool:
+    with suppress(ValueError):
+        return callable(keras.metrics.get(name))
+    return False
 
 
 def warn_of_training_rows(objective: Any, logs: Collection[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -119,3 +120,18 @@ def test_quantities_have_one_shape_in_every_part() -> None:
 
 def test_a_task_may_be_given_by_name() -> None:
     assert Data.from_arrays(x, y, task="regression").task is Task.REGRESSION
+
+
+@pytest.mark.parametrize("weights", ["class_weight", "sample_weight"])
+def test_weights_are_refused_with_the_ways_out(weights: str) -> None:
+    ways = "BinaryFocalCrossentropy.*StrategyTuner.*class_weight=.*sample_weight="
+    with pytest.raises(DataError, match=f"Received: '{weights}'.*{ways}"):
+        Data.from_arrays(x, y, **{weights: {0: 1, 1: 9}})
+
+
+def test_each_constructor_lists_what_it_takes() -> None:
+    for make in ("arrays", "frame", "texts", "series", "dataset"):
+        constructor = getattr(Data, f"from_{make}")
+        listed = constructor.__doc__.partition("Args:")[2]
+        known = {*inspect.signature(constructor).parameters} | {"source", "loss", "metrics"}
+        assert [name for name in known if name not in listed] == []

@@ -56,6 +56,7 @@ def test_numbers_of_a_dataset_are_split_like_arrays() -> None:
     ("dataset", "message"),
     [
         (tf.data.Dataset.from_tensor_slices(x), "pairs"),
+        (tf.data.Dataset.from_tensor_slices((x, y, y)), "triples.*nas.StrategyTuner.*sample_wei"),
         (tf.data.Dataset.from_tensor_slices((x, y)).take(0), "an empty one"),
         ([(x[:3], y[:3]), (x[:2, :2], y[:2])], "samples of one shape"),
     ],

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import nas_nb as nas
-from nas_nb.errors import NasWarning
+from nas_nb.errors import DataError, NasWarning
 from nas_nb.export.raw_input import class_names, model_input
 
 X = np.arange(60, dtype="float32").reshape(30, 2)
@@ -87,3 +87,35 @@ def test_a_text_without_a_known_word_is_told() -> None:
     data = nas.Data.from_texts(["good film", "bad film"] * 10, [1, 0] * 10)
     with pytest.warns(NasWarning, match="1 of 2 texts have no word.*the first in row 1"):
         model_input(["a good one", "xyz"], data)
+
+
+@pytest.mark.parametrize(
+    ("garden", "remedy"),
+    [
+        (["True", "False"], r"\['garden'\].map\({'True': True, 'False': False}\)"),
+        (["yes", "yes"], r"\['garden'\].map\({'yes': True}\)"),
+        (["no", None], r"\['garden'\].map\({'no': False}\)"),
+        (["1,5", "2,5"], r"decimal=','"),
+        (["2026-01-31", "2026-02-01"], "pd.to_datetime"),
+        (["unknown", "1"], r"make a gap of it, pd.to_numeric\(.*errors='coerce'\)"),
+    ],
+)
+def test_text_where_numbers_were_trained_gets_the_remedy_of_its_kind(garden: Any, remedy: str):
+    data = nas.Data.from_arrays(FRAME[["age"]].assign(garden=THREE > 0), THREE)
+    x = pd.DataFrame({"age": [1.0, 2.0], "garden": garden})
+    with pytest.raises(DataError, match=f"numbers in the column 'garden'.*{remedy}"):
+        model_input(x, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "x"),
+    [
+        (nas.Data.from_arrays(FRAME, THREE), FRAME[:0]),
+        (nas.Data.from_arrays(X, THREE), X[:0]),
+        (nas.Data.from_arrays(X, THREE), []),
+        (nas.Data.from_texts(["good film", "bad film"] * 10, [1, 0] * 10), []),
+    ],
+)
+def test_no_rows_are_told_as_such(data: nas.Data, x: Any):
+    with pytest.raises(DataError, match=r"at least one row in x\. Received: .* of no rows"):
+        model_input(x, data)

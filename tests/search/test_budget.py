@@ -171,5 +171,7 @@ def test_a_count_beyond_floats_is_a_limit_like_any_other():
 
 
 def test_an_argument_that_a_search_does_not_take_is_named_with_the_one_that_was_meant():
+    with pytest.raises(SearchError, match=r"no argument 'class_weight'.*nas.StrategyTuner"):
+        Search({}, class_weight={0: 1, 1: 9})
     with pytest.raises(SearchError, match=r"no argument 'max_tims'\. Did you mean 'max_time'"):
         Search({}, max_tims="2 min")

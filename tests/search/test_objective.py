@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nas_nb.data.dataset import Data
 from nas_nb.errors import NasWarning, SearchError
 from nas_nb.search.objective import logged_metrics
 from nas_nb.spaces import tabular
-from tests.search.tiny import CHOICES, tiny_search
+from tests.search.tiny import CHOICES, tiny_data, tiny_search
 
 NOISE = np.random.default_rng(0).normal(size=96)
 
@@ -38,6 +39,12 @@ def measured(hp: kt.HyperParameters, kind: type[keras.Model] = keras.Sequential)
 def test_a_name_that_no_candidate_logs_is_refused_before_anything_runs(tmp_path: Path):
     with pytest.raises(SearchError, match=r"loss, accuracy, .*Did you mean 'val_accuracy'\?"):
         tiny_search(tmp_path / "project", objective="val_acc")
+    for name in ("AUC", "auc", "val_AUC"):
+        with pytest.raises(SearchError, match=r"Did you mean 'val_auc'\?.*metrics=\['auc'\]"):
+            tiny_search(tmp_path / "project", objective=name)
+    measured_too = replace(tiny_data(), metrics=("auc",))
+    with pytest.raises(SearchError, match=r"Did you mean 'val_auc'\?$"):
+        tiny_search(tmp_path / "project", data=measured_too, objective="AUC")
     assert not (tmp_path / "project").exists()
 
 
