@@ -233,15 +233,12 @@ def _within_noise(history: History, version: int, error: float | None) -> tuple[
     best = history.incumbent
     if best is None or best.score is None:
         return None
-    error = score_error(history, best) if error is None else error
-    if error is None:
+    top, own = best.score, score_error(history, best) if error is None else error
+    if own is None:
         return None
-    top, most, number = best.score, noise(error, error), best.number
-    return tuple(
-        trial
-        for trial in history.completed
-        if trial.score is not None and abs(top - trial.score) <= most and trial.number != number
-    )
+    others = ((t, t.score) for t in history.completed if t.score is not None and t is not best)
+    measured = ((t, s, score_error(history, t) if error is None else error) for t, s in others)
+    return tuple(t for t, s, e in measured if abs(top - s) <= noise(own, own if e is None else e))
 
 
 def number_text(number: float | None) -> str:

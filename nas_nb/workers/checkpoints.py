@@ -272,6 +272,8 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
         )
         if NOT_KEPT in (trial.note or ""):
             why = f"the note of the trial says why: {trial.note}"
+        elif trial.checkpoint is not None and not folder.is_dir():
+            why = "the folder was removed, or moved"
         raise SearchError(
             f"The weights of trial {trial.number} are not in {folder}: {why}. Train it again: "
             f"`search.trial({trial.number}).retrain()`."
