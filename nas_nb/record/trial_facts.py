@@ -236,9 +236,10 @@ def _within_noise(history: History, version: int, error: float | None) -> tuple[
     top, own = best.score, score_error(history, best) if error is None else error
     if own is None:
         return None
-    others = ((t, t.score) for t in history.completed if t.score is not None and t is not best)
+    others = ((t, t.score) for t in history.completed if t.score is not None)
     measured = ((t, s, score_error(history, t) if error is None else error) for t, s in others)
-    return tuple(t for t, s, e in measured if abs(top - s) <= noise(own, own if e is None else e))
+    near = (t for t, s, e in measured if abs(top - s) <= noise(own, own if e is None else e))
+    return tuple(trial for trial in near if trial.number != best.number)
 
 
 def number_text(number: float | None) -> str:
