@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_nb.course.table import Array, Table, read_published, unpack
+from nas_nb.course.table import DIGITS, Array, Table, read_published, unpack
 from nas_nb.errors import (
     DataError,
     SearchError,
@@ -158,8 +158,8 @@ class Benchmark:
         share = table.epochs[column] / self.epochs
         losses = None if table.losses is None else table.losses[part, number, column]
         return Measured(
-            float(scores.mean()),
-            float(spread),
+            round(float(scores.mean()), DIGITS),
+            round(float(spread), DIGITS),
             len(scores),
             table.epochs[column],
             _mean(table.test[part, number]),

@@ -37,6 +37,9 @@ _WIDTH = 4  # bytes of a packed number
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
+DIGITS = 12
+"""Of means: what is behind them is rounding, and would tell equal counts apart."""
+
 _ANSWERS = {"scores", "test", "seconds", "losses", "means", "mean_seconds"}
 _reads: ContextVar[list[traceback.StackSummary] | None] = ContextVar("reads", default=None)
 
@@ -88,7 +91,7 @@ class Table:
     @cached_property
     def means(self) -> Array:
         """The scores' means over the seeds, of shape (points, epochs)."""
-        return np.asarray(np.nanmean(self.scores, axis=0), float)
+        return np.asarray(np.nanmean(self.scores, axis=0).round(DIGITS), float)
 
     @cached_property
     def mean_seconds(self) -> Array:

@@ -333,8 +333,8 @@ def _noise_of_means(*rows: tuple[float, float, int]) -> float:
 def _standard_error(scores: np.ndarray) -> float:
     if len(scores) < 2:
         return math.nan
-    if scores.min() == scores.max():
-        return 0.0  # not the rounding error of their mean
+    if np.ptp(scores) <= 1e-12 * np.abs(scores).max():
+        return 0.0  # equal but for rounding
     return float(scores.std(ddof=1) / math.sqrt(len(scores)))
 
 

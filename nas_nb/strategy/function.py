@@ -55,9 +55,13 @@ class FunctionStrategy(Strategy):
     Example:
         ```python
         def propose(history, rng):
-            if history.incumbent is None:
-                return space.sample(rng)
-            return space.domain.mutate(history.incumbent.values, rng)
+            best = history.incumbent
+            for tries in range(200):
+                near = best is not None and tries < 100
+                values = space.domain.mutate(best.values, rng) if near else space.domain.sample(rng)
+                if not history.has_tried(values):
+                    break
+            return values
 
         nas.Search(space, data, strategy=propose, max_trials=20)
         ```

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import re
+import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import nas_nb as nas
 from nas_nb.course.benchmark import SUFFIX, TABLES
+from nas_nb.strategy.function import FunctionStrategy
 
 LARGEST = {"digits": 2_000_000, "breast_cancer": 300_000}
 
@@ -40,6 +44,28 @@ def test_the_best_200_of_the_digits_have_ten_more_seeds():
     assert sorted(set(counts.tolist())) == [3, 13]
     assert set(np.argsort(-scores[:3].mean(axis=0))[:150]) <= set(np.where(counts == 13)[0])
     assert (counts == 13).sum() == 200
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_equal_counts_tie_exactly(name: str):
+    bench = nas.benchmark(name)
+    gaps = np.diff(np.sort(bench.table.means[:, -1]))
+    assert ((gaps == 0) | (gaps > 1e-9)).all()
+    assert [bench.regret(one.values) for one in bench.ranked(2)] == [0, 0]
+    assert {bench.query(one.values).score for one in bench.ranked(2)} == {
+        bench.table.means[:, -1].max()
+    }
+
+
+def test_the_function_that_the_pages_teach_proposes_what_is_new(root: Path):
+    page = (root / "docs" / "strategies.md").read_text()
+    for text in (page, inspect.getdoc(FunctionStrategy)):
+        source = text[text.index("def propose(") : text.index("return values\n") + 13]
+        bench = nas.benchmark("digits")
+        names = {"space": SimpleNamespace(domain=bench.space)}
+        exec(textwrap.dedent(source), names)
+        result = nas.check(names["propose"], bench)
+        assert result.passed, result
 
 
 @pytest.mark.parametrize("name", LARGEST)

@@ -4,11 +4,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nas_nb.errors import NasError, NasWarning, SearchError
 from nas_nb.record.journal import read_events
 from nas_nb.record.trial import values_key
+from nas_nb.search import race as race_module
 from nas_nb.search.race import Race, label_strategies
 from nas_nb.strategy.registry import make_strategy
 from tests.search.tiny import CHOICES, tiny_data
@@ -49,6 +51,12 @@ def test_the_summary_has_means_over_seeds_and_their_errors_the_best_first(tmp_pa
         assert summary.loc[label, "best"] == max(a, b)
     assert race.leaders[0] == summary.index[0] == finals.mean(axis=1).idxmax()
     assert race.leaders[0] in repr(race)
+
+
+def test_scores_that_only_rounding_tells_apart_have_no_error():
+    assert race_module._standard_error(np.array([0.1 + 0.2, 0.3, 0.3])) == 0
+    assert race_module._standard_error(np.zeros(3)) == 0
+    assert race_module._standard_error(np.array([1e-6, 2e-6])) > 0
 
 
 def test_one_seed_has_no_standard_error(tmp_path: Path):
