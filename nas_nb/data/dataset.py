@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nas_nb.data.outliers import tell_odd_array
 from nas_nb.data.preprocessing import (
     Array,
     Statistics,
@@ -35,6 +34,7 @@ from nas_nb.data.readers import (
     plain_array,
     row_count,
     series_parts,
+    tell_odd_array,
     tell_other_order,
     text_parts,
 )
