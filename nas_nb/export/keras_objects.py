@@ -10,7 +10,8 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ import numpy as np
 from nas_nb.errors import SpaceError
 
 _KERAS = r"keras(\.[a-z_]+)*"
+_FUNCTIONS = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 _NAMED_BY_STRINGS = ("keras.initializers", "keras.optimizers", "keras.regularizers")
 
 
@@ -32,6 +34,37 @@ class Expression:
     arguments: tuple[str, ...] = ()  # of a call, the source of its arguments
 
 
+@dataclass(frozen=True)
+class CustomObjects:
+    """What a model has of the user's own classes and functions, and which of it was written."""
+
+    found: Mapping[str, Any]  # by name; None for a name that means several
+    used: dict[str, Any] = field(default_factory=dict)  # by the name in the source
+
+    def get(self, name: str) -> Any:
+        """Returns what Keras calls `name`, such as "Custom>Scale"; None for Keras's own."""
+        key = name.rpartition(">")[2]
+        if key not in self.found:
+            return None
+        if self.found[key] is None:
+            raise SpaceError(
+                f"Expected one class or function called {key} in the model to write its source. "
+                "Received: several. Copy the source of your build function instead."
+            )
+        self.used[self.found[key].__name__] = self.found[key]
+        return self.found[key]
+
+
+custom_objects: ContextVar[CustomObjects | None] = ContextVar("custom_objects", default=None)
+"""Those of the model that is being written."""
+
+
+def custom_object(name: str) -> Any:
+    """Returns the class or function of the user's own that Keras calls `name`, or None."""
+    known = custom_objects.get()
+    return None if known is None else known.get(name)
+
+
 def object_expression(serialised: Mapping[str, Any]) -> Expression:
     """Returns the constructor call of one of Keras's serialised objects."""
     *_, exact = _object_expressions(serialised)
@@ -40,11 +73,18 @@ def object_expression(serialised: Mapping[str, Any]) -> Expression:
 
 def _object_expressions(serialised: Mapping[str, Any]) -> Iterator[Expression]:
     """Yields calls without one argument, which a layer around may imply, then the exact call."""
-    module, class_name = str(serialised["module"]), str(serialised["class_name"])
-    cls = _public_class(module, class_name)
-    head = f"{'layers' if module == 'keras.layers' else module}.{class_name}"
+    module, class_name = str(serialised.get("module")), str(serialised["class_name"])
     target = dict(serialised["config"])
+    own = None if re.fullmatch(_KERAS, module) else custom_object(class_name)
+    cls = _public_class(module, class_name, target) if own is None else own
+    head = f"{'layers' if module == 'keras.layers' else module}.{class_name}"
+    if own is not None:
+        head = class_name
+        _check_config(cls, target)
     chosen = _arguments(cls, target)
+    if chosen is None and own is not None:
+        yield _call(f"{head}.from_config", (repr(_plain(target)),), cls.from_config(target))
+        return
     if chosen is None:
         head = "keras.saving.deserialize_keras_object"
         yield _call(head, (repr(_plain(serialised)),), cls.from_config(target))
@@ -100,20 +140,32 @@ def exact_expression(value: Any) -> Expression:
 
 def _mapping_expressions(value: Mapping[str, Any]) -> Iterator[Expression]:
     kind, config = value.get("class_name"), value.get("config")
+    if set(value) == {"value"} and isinstance(value["value"], tuple):  # Keras's dump of a lambda
+        raise _foreign("a lambda")
     if kind is None or config is None:
         items = {key: exact_expression(item) for key, item in value.items()}
         text = ", ".join(f"{quoted(key)}: {item.text}" for key, item in items.items())
         yield Expression(f"{{{text}}}", {key: item.value for key, item in items.items()})
     elif kind == "function":
-        yield Expression(quoted(config), config)
+        yield _function_expression(str(config))
     elif kind == "DTypePolicy":
         yield Expression(quoted(config["name"]), config["name"])
     else:
         name = snake_case(str(kind))
-        if value["module"] in _NAMED_BY_STRINGS and _is_named(value, name):
+        if value.get("module") in _NAMED_BY_STRINGS and _is_named(value, name):
             yield Expression(quoted(name), name)
         else:
             yield from _object_expressions(value)
+
+
+def _function_expression(name: str) -> Expression:
+    own = custom_object(name)
+    if own is not None:
+        return Expression(own.__name__, own)
+    places = (getattr(keras, place) for place in _FUNCTIONS)
+    if not any(callable(getattr(place, name, None)) for place in places):
+        raise _foreign(name)
+    return Expression(quoted(name), name)
 
 
 def _is_named(serialised: Mapping[str, Any], name: str) -> bool:
@@ -126,16 +178,35 @@ def _is_named(serialised: Mapping[str, Any], name: str) -> bool:
     return bool(_plain(named) == _plain(serialised))
 
 
-def _public_class(module: str, class_name: str) -> Any:
+def _public_class(module: str, class_name: str, config: Mapping[str, Any]) -> Any:
     found = None
     if re.fullmatch(_KERAS, module):
         found = getattr(importlib.import_module(module), class_name, None)
-    if not isinstance(found, type) or class_name == "Lambda":
-        raise SpaceError(
-            f"Expected a model of Keras's own layers to write its source. Received: {class_name} "
-            f"of {module}. Copy the source of your build function instead."
-        )
+    unnamed = class_name == "Lambda" and config["function"].get("class_name") != "function"
+    if not isinstance(found, type) or unnamed:
+        raise _foreign("a lambda" if class_name == "__lambda__" else class_name)
     return found
+
+
+def _foreign(name: str) -> SpaceError:
+    return SpaceError(
+        "Expected a model of Keras's own layers and functions, or of named ones of yours, to write "
+        f"its source. Received: {name}. Copy the source of your build function instead, and "
+        "define there what it uses."
+    )
+
+
+def _check_config(cls: type, config: Mapping[str, Any]) -> None:
+    """Refuses a class of the user's own whose config has not all of its arguments."""
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    lost = [p.name for p in parameters if p.kind not in kinds and p.name not in config]
+    lost = [name for name in lost if name not in ("name", "dtype")]
+    if lost:
+        raise SpaceError(
+            f"Expected `{cls.__name__}.get_config` to have all arguments to write the model's "
+            f"source. Received: none for {', '.join(lost)}. Return them there, too."
+        )
 
 
 def _arguments(cls: type, target: Mapping[str, Any]) -> dict[str, Expression] | None:
@@ -182,12 +253,26 @@ def _differing(
         config = _made(cls, chosen, target).get_config()
     except (TypeError, ValueError):
         return None
-    return [name for name in target if _plain(config.get(name)) != _plain(target[name])]
+    return [
+        name
+        for name in target
+        if _plain(config.get(name)) != _plain(target[name])
+        and not (name == "name" and _are_automatic(cls, config.get(name), target[name]))
+    ]
+
+
+def _are_automatic(cls: type, *names: str) -> bool:
+    return all(is_automatic(name, cls.__name__) for name in names)
+
+
+def _takes_name(cls: type) -> bool:
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return any(p.name == "name" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
 def _made(cls: type, chosen: Mapping[str, Expression], target: Mapping[str, Any]) -> Any:
     values = {name: expression.value for name, expression in chosen.items()}
-    if "name" in target:
+    if "name" in target and _takes_name(cls):
         values["name"] = target["name"]  # or Keras would count up its automatic names
     return cls(**values)
 

@@ -13,9 +13,13 @@ from typing import Any
 import keras
 
 from nas_nb.errors import SpaceError
+from nas_nb.export.custom_objects import check_source, definitions, find_custom_objects
 from nas_nb.export.keras_objects import (
+    CustomObjects,
     Expression,
     break_lines,
+    custom_object,
+    custom_objects,
     exact_expression,
     is_automatic,
     object_expression,
@@ -36,20 +40,33 @@ _COMPILE_DEFAULTS: dict[str, Any] = {
 def keras_source(model: keras.Model) -> str:
     """Returns Python source that defines ``build_model()``, which builds and compiles the model.
 
-    It is written from the model's config alone. What ``build_model()`` returns has the same
+    It is written from the model's config. What ``build_model()`` returns has the same
     config, but for the names that Keras chooses, and takes the model's weights through
-    ``set_weights``. Arguments that have their default value are left out.
+    ``set_weights``. Arguments that have their default value are left out. Classes and functions
+    of the user's own are imported from their module, or copied from the notebook with what
+    they use; such source is run once.
+
+    Raises:
+        SpaceError: Something in the model can't be written down.
     """
-    with undisturbed_random_state():
-        source = _Source()
-        body = source.body(_config_of(model), sequential=isinstance(model, keras.Sequential))
-        compiled = _compile_lines(model.get_compile_config() or {})
-    main = "\n".join(["def build_model():", *body, *compiled, "    return model"])
-    functions = "\n\n\n".join([*source.functions, main])
-    imports = "import keras\n"
-    if "layers." in functions:
-        imports += "from keras import layers\n"
-    return f"{imports}\n\n{functions}\n"
+    own = CustomObjects(find_custom_objects(model))
+    token = custom_objects.set(own)
+    try:
+        with undisturbed_random_state():
+            source = _Source()
+            body = source.body(_config_of(model), sequential=isinstance(model, keras.Sequential))
+            compiled = _compile_lines(model.get_compile_config() or {})
+            imports, texts = definitions(own.used)
+            main = "\n".join(["def build_model():", *body, *compiled, "    return model"])
+            functions = "\n\n\n".join([*texts, *source.functions, main])
+            if "layers." in functions and "from keras import layers" not in imports:
+                imports.insert(0, "from keras import layers")
+            written = "\n".join(["import keras", *imports]) + f"\n\n\n{functions}\n"
+            if own.used:
+                check_source(written, model)
+    finally:
+        custom_objects.reset(token)
+    return written
 
 
 class _Source:
@@ -92,10 +109,14 @@ class _Source:
         indent = " " * 12
         if layer["class_name"] == "InputLayer":
             return f"{indent}{input_text(layer['config'])},"
-        if "layers" in layer["config"]:
+        if _is_model(layer):
             return f"{indent}{self.nested(layer)}(),"
         made = object_expression(layer)
         return break_lines(indent, made.head, made.arguments, ",")
+
+
+def _is_model(layer: Mapping[str, Any]) -> bool:
+    return "layers" in layer["config"] and layer["module"] is not None
 
 
 def _config_of(model: keras.Model) -> dict[str, Any]:
@@ -152,6 +173,9 @@ def _listed(value: Any) -> str:
         return f"[{', '.join(_listed(item) for item in value)}]"
     if isinstance(value, Mapping) and "class_name" not in value:
         return f"{{{', '.join(f'{quoted(key)}: {_listed(item)}' for key, item in value.items())}}}"
+    registered = isinstance(value, str) and keras.saving.get_custom_objects().get(value)
+    if registered and custom_object(value) is not None:
+        return str(registered.__name__)
     return exact_expression(value).text
 
 
@@ -197,7 +221,7 @@ class SourceGraph:
         arguments = [self._text(argument) for argument in inbound["args"]]
         options = {k: self._text(v) for k, v in inbound["kwargs"].items() if v is not None}
         target = self._target(node)
-        if layer["module"].startswith("keras.src.ops"):
+        if str(layer["module"]).startswith("keras.src.ops"):
             yield _operation(f"    {target} = ", layer, arguments, options)
             return
         made = self._layer(layer)
@@ -214,7 +238,7 @@ class SourceGraph:
         yield break_lines(f"    {target} = ", made.head, made.arguments, f"({inputs})")
 
     def _layer(self, layer: Mapping[str, Any]) -> Expression:
-        if "layers" in layer["config"]:
+        if _is_model(layer):
             return Expression("", None, self._nested(layer))
         return object_expression(layer)
 
@@ -420,8 +444,7 @@ def training_script(source: str, plan: TrainingPlan) -> str:
     end = f'print("{plan.objective}:", {best}(history.history["{plan.objective}"]))\n'
     told = [f"# In the search: {plan.objective} {plan.score:.6g}.\n"] if scored else []
     told += [f"# {remark}\n" for remark in plan.remarks]
-    imports = (
-        f"from unittest.mock import patch\n\nimport numpy as np\nimport tensorflow as tf\n{imports}"
-    )
+    first = "from unittest.mock import patch\n\nimport numpy as np\nimport tensorflow as tf\n"
+    imports = first + "\n".join(line for line in imports.split("\n") if line not in first)
     ends = [*told, end if scored else "print(model.evaluate(x_test, y_test, verbose=0))\n"]
     return f"{imports}\n\n\n{build}\n\n{data}\n{training}{''.join(ends)}"

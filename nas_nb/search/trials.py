@@ -219,10 +219,10 @@ class SearchTrial:
         return keras_source(with_raw_input(model, self.data) if raw else model)
 
     def _training_plan(self, model: keras.Model, source: str) -> TrainingPlan:
+        from nas_nb.export.custom_objects import run_source
         from nas_nb.export.keras_source import TrainingPlan
 
-        made: dict[str, Any] = {}
-        exec(source, made)
+        made = run_source(source)
         granted, record = self._granted, self.record
         fraction = f"a {granted.data_fraction:.0%} share of the rows"
         causes = {

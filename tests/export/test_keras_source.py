@@ -221,23 +221,6 @@ def test_writing_source_leaves_random_state_and_names_alone() -> None:
     assert layers.Dense(1).name == f"dense_{number + 1}"
 
 
-def test_layer_of_the_users_own_is_refused() -> None:
-    class Mine(layers.Layer):
-        def call(self, x: Any) -> Any:
-            return x
-
-    with pytest.raises(
-        SpaceError, match=r"Received: Mine of .*. Copy the source of your build function"
-    ):
-        keras_source(keras.Sequential([keras.Input((4,)), Mine()]))
-
-
-@pytest.mark.parametrize("layer", [layers.Lambda(lambda x: x)])
-def test_lambda_layer_is_refused(layer: layers.Layer) -> None:
-    with pytest.raises(SpaceError, match=r"Received: Lambda"):
-        keras_source(keras.Sequential([keras.Input((4,)), layer]))
-
-
 def test_subclassed_model_is_refused() -> None:
     class Mine(keras.Model):
         def call(self, x: Any) -> Any:
