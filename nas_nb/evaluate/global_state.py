@@ -103,7 +103,7 @@ class _Numbered(random.Random):
 
 
 def default_seeds(model: keras.Model, build: Callable[[], keras.Model]) -> list[int]:
-    """Returns the seeds with which `build` makes an untrained model anew, as it asks for them."""
+    """Returns the seeds with which `build` makes an untrained model anew; 1 for an unknown one."""
     # `model` was just built by it, and its layers drew their seeds in another order.
     before, _OF_THREAD.generator = _OF_THREAD.generator, _Numbered()
     try:

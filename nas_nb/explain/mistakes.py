@@ -167,10 +167,19 @@ def _of_classes(part: str, x: Array, y: Array, shares: Array, data: Data) -> Mis
             f" Most often {names[true]} is taken for {names[said]} ({times}); "
             f"{weak.name} has the lowest F1, {weak.f1:.2f}."
         )
-    over = "sure of itself than right" if confidence.mean() > right.mean() else "right than sure"
-    text += f" It is more {over} by {abs(confidence.mean() - right.mean()):.3f} on average."
+    text += _sureness_text(confidence, right)
     none = np.empty(0), np.empty(0)
     return Mistakes(part, classes, confusion, bins, error, none, tuple(worst), x[order], text)
+
+
+def _sureness_text(confidence: Array, right: Array) -> str:
+    """Says whether the mean probability fits the share that is right, within its 95 % error."""
+    gap = float(confidence.mean() - right.mean())
+    variance = float((confidence * (1 - confidence)).sum())  # of rows that are right as it says
+    if abs(gap) < max(0.0005, 1.96 * variance**0.5 / len(right)):
+        return " Its probabilities fit: it is as sure as it is right."
+    over = "sure of itself than right" if gap > 0 else "right than sure"
+    return f" It is more {over} by {abs(gap):.3f} on average."
 
 
 def _of_labels(part: str, x: Array, y: Array, shares: Array, data: Data) -> Mistakes:

@@ -27,6 +27,7 @@ MOST_DIFFERENCE = 1e-5
 SUFFIXES = (".keras", ".tflite", ".onnx")
 _RECURRENT = ("RNN", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "ConvLSTM2D")
 _OPSET = 18
+_LEFT_ALONE = "LiteRT leaves biases and layers of fewer than 1,024 weights in 32 bits"
 
 
 class ExportError(NasError):
@@ -69,7 +70,8 @@ def save_model(
         model: A built model.
         path: "model.keras", "model.tflite" (LiteRT), "model.onnx", or a folder (SavedModel).
         samples: Some samples, which both are asked for their outputs of.
-        quantize: Whether a ".tflite" keeps its weights in 8 bits: smaller, and less exact.
+        quantize: Whether a ".tflite" keeps layers of 1,024 weights or more in 8 bits: smaller, and
+            less exact.
 
     Raises:
         ExportError: The format can't hold the model or needs an extra, the path can't be written,
@@ -202,18 +204,42 @@ def _write_litert(
         raise ExportError(f"LiteRT can't hold this model: {reason_of(error)}") from error
     file.write_bytes(converted)
     notes = ["It takes one sample at a time."] if single else []
-    notes += ["Its weights have 8 bits."] if quantize else []
+    notes += [_bits_text(file)] if quantize else []
     return " ".join(notes), lambda: _run_litert(file, samples, single=single)
 
 
-def _run_litert(file: Path, samples: Samples, *, single: bool) -> npt.NDArray[Any]:
+def _interpreter(file: Path) -> Any:
     try:
-        interpreter_class = import_module("ai_edge_litert.interpreter").Interpreter
+        made = import_module("ai_edge_litert.interpreter").Interpreter
     except ImportError:
         import tensorflow as tf
 
-        interpreter_class = tf.lite.Interpreter
-    interpreter = interpreter_class(model_path=str(file))
+        made = tf.lite.Interpreter
+    return made(model_path=str(file))
+
+
+def _bits_text(file: Path) -> str:
+    """Says how many of a LiteRT file's weights have 8 bits."""
+    interpreter, counts = _interpreter(file), {"int8": 0, "float32": 0}
+    for tensor in interpreter.get_tensor_details():
+        kind = np.dtype(tensor["dtype"]).name
+        if kind in counts:
+            try:
+                counts[kind] += interpreter.get_tensor(tensor["index"]).size
+            except (
+                ValueError
+            ):  # it is computed: before memory is given out only weights have values
+                continue
+    whole = sum(counts.values())
+    if not counts["int8"]:
+        return f"None of its {whole:,} weights has 8 bits: {_LEFT_ALONE}."
+    if not counts["float32"]:
+        return "Its weights have 8 bits."
+    return f"{counts['int8']:,} of its {whole:,} weights have 8 bits: {_LEFT_ALONE}."
+
+
+def _run_litert(file: Path, samples: Samples, *, single: bool) -> npt.NDArray[Any]:
+    interpreter = _interpreter(file)
     rows = len(keras.tree.flatten(samples)[0])
     batches = [slice(at, at + 1) for at in range(rows)] if single else [slice(None)]
     inputs = interpreter.get_input_details()

@@ -56,6 +56,12 @@ class Retraining:
         """Whether the validation rows are left to measure on."""
         return self.on == PARTS[0]
 
+    @property
+    def text(self) -> str:
+        """Says "40 epochs on train+validation, seed 7"."""
+        epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        return f"{epochs}{' more' if self.further else ''} on {self.on}, seed {self.seed}"
+
 
 class _BestEpoch:
     """The logs of each epoch, and the weights after the best one: without a score, the last."""

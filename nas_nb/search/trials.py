@@ -70,7 +70,7 @@ class SearchTrial:
         retraining: Retraining | None = None,
     ) -> None:
         self.record = record
-        self._asked = retraining or Retraining(1, 1, 0)
+        self._asked = retraining  # None for a trial of the search itself
         self._history = history
         self._settings = settings
         self._weights = weights
@@ -219,29 +219,33 @@ class SearchTrial:
         return keras_source(with_raw_input(model, self.data) if raw else model)
 
     def _training_plan(self, model: keras.Model, source: str) -> TrainingPlan:
-        from nas_nb.export.custom_objects import run_source
+        from nas_nb.export.custom_objects import find_custom_objects, run_source
         from nas_nb.export.keras_source import TrainingPlan
 
         made = run_source(source)
+        seeds = default_seeds(model, made["build_model"])
         granted, record = self._granted, self.record
         fraction = f"a {granted.data_fraction:.0%} share of the rows"
         causes = {
             f"was trained on {fraction}": granted.data_fraction < 1,
             "is a mean over several trainings": granted.executions_per_trial > 1,
             f"started from trial {record.parent}'s weights": record.parent is not None,
-            "started from the weights of another training": self._asked.further,
+            "started from the weights of another training": self._asked is not None
+            and self._asked.further,
+            "has a layer whose first weights only the layer itself can draw": 1 in seeds
+            and bool(find_custom_objects(model)),
             "did not complete": self.status is not TrialStatus.COMPLETED,
         }
         recipe = (self._settings.data.recipe or {}).get("load")
         return TrainingPlan(
             seed=record.seed or 0,
-            seeds=default_seeds(model, made["build_model"]),
+            seeds=seeds,
             epochs=len(self.curve) or granted.epochs,
             batch_size=granted.batch_size,
             validation_batch_size=fixed_batch_size(model) or VALIDATION_BATCH_SIZE,
             objective=self.objective,
             mode=str(self._settings.objective.direction),
-            score=self.score if self._asked.validates else None,
+            score=None if self._asked is not None and not self._asked.validates else self.score,
             recipe=recipe if self.data is self._settings.data else None,
             remarks=tuple(
                 f"The trial {cause}: its score differs." for cause, so in causes.items() if so
@@ -255,7 +259,8 @@ class SearchTrial:
             path: "model.keras", "model.tflite" (LiteRT), "model.onnx" (with the extra `export`),
                 or a folder for a SavedModel.
             raw: As for `model`; text layers go into ".keras" and a folder alone.
-            quantize: Whether a ".tflite" keeps its weights in 8 bits: smaller, and less exact.
+            quantize: Whether a ".tflite" keeps layers of 1,024 weights or more in 8 bits: smaller,
+                and less exact.
 
         Returns:
             What was written: its size, and by how much its outputs differ.
@@ -404,8 +409,11 @@ class SearchTrial:
     def __repr__(self) -> str:
         scored = self.record.score is not None
         score = f"{self.objective} {score_text(self._history, self.record)}"
-        told = score if scored else str(self.status)
-        lines = [f"Trial {self.number}: {told}"]
+        told, name = [score if scored else str(self.status)], f"Trial {self.number}"
+        if self._asked is not None:
+            name, how = f"{name} retrained", self._asked.text
+            told = [how, *told] if scored else [how]
+        lines = [f"{name}: {', '.join(told)}"]
         lines += [f"  {name} = {value}" for name, value in self.values.items()]
         lines += [f"  {name}: {cost_text(cost)}" for name, cost in self.costs.items()]
         lines += [f"  {self.reason}"] if self.reason else []

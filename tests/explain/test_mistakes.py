@@ -55,6 +55,23 @@ def test_classes_confusion_and_worst_rows():
     assert "a is taken for b (once); " in found.text
 
 
+@pytest.mark.parametrize(
+    ("sure", "told"),
+    [
+        ([0.75] * 4, "Its probabilities fit"),
+        ([0.99] * 4, "It is more sure of itself than right by 0.240 on average."),
+        ([0.55, 0.6, 0.6, 0.6], "Its probabilities fit"),  # of four rows any number may be right
+        ([1.0] * 4, "It is more sure of itself than right by 0.250 on average."),
+    ],
+)
+def test_probabilities_fit_where_the_gap_is_noise_or_nothing(sure, told):
+    data = three_classes()
+    data = replace(data, x_val=data.x_val[:4], y_val=np.array([1, 0, 0, 0]))
+    found = measure_mistakes(Told(data, [[one, 1 - one, 0] for one in sure]))
+    assert told in found.text
+    assert "0.000" not in found.text
+
+
 def test_calibration_weighs_each_bin_by_its_rows():
     found = measure_mistakes(Told(three_classes(), SHARES))
     assert sum(count for *_, count in found.calibration) == 6

@@ -163,14 +163,22 @@ def test_a_quantised_model_is_smaller_and_told_to_differ(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     inputs = keras.Input((64,))
-    model = keras.Model(inputs, layers.Dense(200, activation="tanh")(inputs))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Dense(200, activation="tanh")(inputs)))
     samples = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
     whole = save_model(model, tmp_path / "whole.tflite", samples)
     small = save_model(model, tmp_path / "small.tflite", samples, quantize=True)
     assert small.size_bytes < 0.5 * whole.size_bytes
     assert 0 < small.difference < 0.1
-    assert "8 bits" in repr(small)
+    assert "12,800 of its 13,400 weights have 8 bits: LiteRT leaves biases" in repr(small)
     assert not caplog.records  # a notebook would show them as errors
+
+
+def test_it_says_where_nothing_is_large_enough_for_8_bits(tmp_path: Path) -> None:
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Dense(8, activation="relu")(inputs)))
+    model.set_weights([np.ones(w.shape) for w in model.get_weights()])
+    small = save_model(model, tmp_path / "m.tflite", np.ones((2, 4), "float32"), quantize=True)
+    assert small.note.startswith("None of its 67 weights has 8 bits: LiteRT leaves ")
 
 
 def test_texts_go_where_their_layers_can(tmp_path: Path) -> None:

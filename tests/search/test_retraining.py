@@ -19,7 +19,7 @@ from nas_nb.errors import NasWarning, SearchError
 from nas_nb.evaluate.global_state import default_seeds, seeded
 from nas_nb.export.keras_source import keras_source
 from nas_nb.search.search import Search
-from tests.search.tiny import tiny_search, unbuildable
+from tests.search.tiny import tiny_data, tiny_search, unbuildable
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,9 @@ def test_the_best_epoch_is_kept_and_callbacks_are_called(search: Search) -> None
     measured = again.model().evaluate(x, y, verbose=0, return_dict=True)
     assert measured["accuracy"] == pytest.approx(again.score)
     assert (again.record.seed, again.record.fidelity["batch_size"]) == (7, 16)
+    first = f"Trial {search.best.number} retrained: 5 epochs on train, seed 7, val_accuracy "
+    assert repr(again).startswith(first)
+    assert "retrained" not in repr(search.best)
 
 
 def test_with_the_validation_rows_nothing_is_left_to_score_it_by(search: Search) -> None:
@@ -116,6 +119,10 @@ def test_with_the_validation_rows_nothing_is_left_to_score_it_by(search: Search)
     assert np.isnan(again.score)
     assert [set(logs) for logs in again.curve] == [{"accuracy", "loss"}] * 2
     assert set(again.evaluate()) == {"accuracy", "loss"}
+    told = (
+        f"Trial {again.number} retrained: 2 epochs on train+validation, seed {again.record.seed}\n"
+    )
+    assert repr(again).startswith(told)
     assert "np.concatenate([x_train, x_val])" in again.code(training=True)
 
 
@@ -123,6 +130,7 @@ def test_it_goes_on_from_the_trials_weights(search: Search) -> None:
     first = search.best.retrain(epochs=3, verbose=0)
     further = first.retrain(epochs=1, further=True, verbose=0)
     assert further.curve[0]["loss"] < first.curve[0]["loss"]
+    assert ": 1 epoch more on train, seed " in repr(further)
     assert "its score differs" in further.code(training=True)
 
 
@@ -186,6 +194,7 @@ def test_the_script_of_a_trial_reproduces_its_score_in_a_fresh_process(tmp_path:
         [sys.executable, str(script)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert "its score differs" not in script.read_text()
     assert float(done.stdout.rpartition("val_loss: ")[2]) == pytest.approx(best.score, rel=1e-4)
 
 
@@ -193,3 +202,26 @@ def test_the_script_says_how_the_arrays_of_a_user_get_to_it(search: Search) -> N
     script = search.best.code(training=True)
     assert 'np.load("data.npz")' in script
     assert f"# In the search: val_accuracy {search.best.score:.6g}." in script
+
+
+class OwnDense(layers.Layer):
+    """Its weights' initializer is kept nowhere."""
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], 1))
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.sigmoid(x @ self.kernel)
+
+
+def own_dense(hp: Any) -> keras.Model:
+    model = keras.Sequential([keras.Input((4,)), OwnDense()], name=hp.Choice("name", ["a"]))
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_the_script_says_where_it_can_not_draw_the_same_weights(tmp_path: Path) -> None:
+    search = nas.Search(own_dense, tiny_data(), max_trials=1, epochs=1, directory=tmp_path).run()
+    script = search.best.code(training=True)
+    assert "from tests.search.test_retraining import OwnDense" in script
+    assert "only the layer itself can draw: its score differs." in script
