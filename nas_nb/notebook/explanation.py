@@ -24,6 +24,7 @@ from nas_nb.notebook.plots.choices import EFFECTS, IMPORTANCE
 from nas_nb.notebook.plots.drawing import PlotContext, as_text, png, show_after_cell
 from nas_nb.notebook.plots.figures import image
 from nas_nb.notebook.plots.predictions import (
+    attribution_lines,
     describe_attributions,
     draw_attributions,
     draw_mistakes,
@@ -282,7 +283,10 @@ class PredictionView:
         )
 
     def __repr__(self) -> str:
-        return printable(f"{describe_attributions(self.found)}\n{self.agreement().to_string()}")
+        lines = [describe_attributions(self.found), *attribution_lines(self.found)]
+        if len(self.found.attributions) > 1:
+            lines += ["rank correlation of the methods:", self.agreement().to_string()]
+        return printable("\n".join(lines))
 
 
 def prediction_view(

@@ -12,6 +12,7 @@ from nas_nb.errors import DataError, SearchError
 from nas_nb.explain.attribution import METHODS, explain_prediction
 from nas_nb.export.raw_input import model_outputs
 from nas_nb.notebook import search_display  # noqa: F401 - it says what explains
+from nas_nb.notebook.explanation import PredictionView
 from tests.search.tiny import tiny_search
 
 pytestmark = pytest.mark.tensorflow
@@ -199,6 +200,18 @@ def test_a_trial_is_asked_and_its_answer_is_a_picture_and_a_table(tmp_path):
     assert "sum to the prediction" in page
     assert "integrated_gradients" in repr(view)
     assert len(view.plot().axes) == 4
+
+
+def test_its_text_names_columns_words_and_regions(halves):
+    right = halves.data.x_test[halves.data.y_test == 1][:1]
+    told = repr(PredictionView(explain_prediction(halves, right, "occlusion")))
+    assert "sample 0: right (" in told
+    assert "occlusion: most at the middle right +" in told
+    trial = binary()
+    told = repr(PredictionView(explain_prediction(trial, np.array([[2.0, 0, 0, 0]]), METHODS[0])))
+    assert "integrated gradients: column 0 +" in told
+    told = repr(PredictionView(explain_prediction(texts(), ["a good film"], "occlusion")))
+    assert "occlusion: good +" in told
 
 
 @pytest.mark.parametrize(

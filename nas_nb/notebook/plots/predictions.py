@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _MOST_BARS = 12
+_MOST_TOLD, _MOST_NAMED = 4, 3  # samples, and parts of each, in words
+_UP, _ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 def draw_attributions(found: PredictionExplanation, figure: Figure) -> Figure:
@@ -44,6 +46,41 @@ def describe_attributions(found: PredictionExplanation) -> str:
     names = ", ".join(one.method.replace("_", " ") for one in found.attributions)
     told = ", ".join(found.predicted)
     return f"why trial {found.trial} predicts {told}, by {names}"
+
+
+def attribution_lines(found: PredictionExplanation) -> list[str]:
+    """Returns what speaks for (+) and against (-) each prediction, strongest first, in words."""
+    lines = []
+    for row, predicted in enumerate(found.predicted[:_MOST_TOLD]):
+        share = f" ({found.shares[row]:.2f})" if predicted != f"{found.shares[row]:.4g}" else ""
+        lines.append(f"sample {row}: {predicted}{share}")
+        for one in found.attributions:
+            told = _region_text(one.values[row]) if found.kind == "image" else ""
+            told = told or _heaviest_text(found, one, row)
+            lines.append(f"  {one.method.replace('_', ' ')}: {told or 'nothing stands out'}")
+    more = len(found.predicted) - _MOST_TOLD
+    return [*lines, f"and {more} more"] if more > 0 else lines
+
+
+def _heaviest_text(found: PredictionExplanation, one: Attribution, row: int) -> str:
+    values = one.values[row].ravel()
+    names: Any = found.parts[row] if found.parts else [f"step {at}" for at in range(len(values))]
+    order = np.argsort(-np.abs(values), kind="stable")
+    told = [at for at in order if at < len(names) and names[at] and values[at]][:_MOST_NAMED]
+    return ", ".join(f"{names[at]} {values[at]:+.2g}" for at in told)
+
+
+def _region_text(values: np.ndarray) -> str:
+    """Returns which ninth of an image has the largest sum, and its rows and columns from 0."""
+    regions = []
+    for rows, up in zip(np.array_split(range(len(values)), 3), _UP, strict=True):
+        for columns, across in zip(np.array_split(range(values.shape[1]), 3), _ACROSS, strict=True):
+            if len(rows) and len(columns):
+                total = float(values[np.ix_(rows, columns)].sum())
+                place = f"rows {rows[0]}-{rows[-1]}, columns {columns[0]}-{columns[-1]}"
+                regions.append((abs(total), f"{up} {across} {total:+.2g} ({place})"))
+    heaviest = max(regions, default=(0.0, ""))
+    return f"most at the {heaviest[1]}" if heaviest[0] else ""
 
 
 def draw_image(sample: np.ndarray, ax: Axes) -> None:
