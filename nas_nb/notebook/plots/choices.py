@@ -97,12 +97,7 @@ def draw_effects(info: ImportanceInfo, ax: Axes) -> Axes:
 
 
 def _begin(info: ImportanceInfo, ax: Axes, title: str) -> bool:
-    """Prepares the Axes; says whether there is anything to draw."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, title)
-    drawing.say_empty(ax, "" if info.bars else info.told.replace(": ", ":\n", 1))
-    ax.set_xlabel("")
-    return bool(info.bars)
+    return drawing.begin_axes(ax, title, info.bars, info.told.replace(": ", ":\n", 1))
 
 
 def _end(ax: Axes, names: list[str]) -> None:
@@ -243,11 +238,8 @@ def _place(axis: Axis, trial: Trial, good: float) -> float:
 
 def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
     """Draws an axis a choice and a line a trial, in place of what an earlier call drew."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Choices of the best trials")
-    ax.set_xlabel("")
-    drawing.say_empty(ax, "" if info.strands else "no completed trial yet")
-    if not info.strands:
+    title = "Choices of the best trials"
+    if not drawing.begin_axes(ax, title, info.strands, "no completed trial yet"):
         return ax
     colors = drawing.theme_colors(ax)
     for lit in (False, True):

@@ -159,6 +159,15 @@ def remove_ours(ax: Axes, kind: str = _OURS) -> None:
             artist.remove()
 
 
+def begin_axes(ax: Axes, title: str, shown: Sequence[Any], empty: str) -> bool:
+    """Clears Axes to draw on; returns False, and says so there, if there is nothing to show."""
+    remove_ours(ax)
+    style_axes(ax, title)
+    ax.set_xlabel("")
+    say_empty(ax, "" if shown else empty)
+    return bool(shown)
+
+
 def finish_axes(
     ax: Axes, title: str, x: str, y: str, *, empty: str = "no trial yet", grows: bool = False
 ) -> Axes:

@@ -65,11 +65,8 @@ def mixing_info(context: PlotContext) -> MixingInfo:
 
 def draw_mixing(info: MixingInfo, ax: Axes) -> Axes:
     """Draws a row of colours an option, epoch after epoch, in place of an earlier drawing."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Mixing weights")
-    ax.set_xlabel("epoch")
-    drawing.say_empty(ax, "" if info.options else "no mixture was trained")
-    if info.options:
+    if drawing.begin_axes(ax, "Mixing weights", info.options, "no mixture was trained"):
+        ax.set_xlabel("epoch")
         _draw_rows(info, ax)
         drawing.score_key(ax, "weight: 0", "1, bold: wins")
     return ax

@@ -148,55 +148,41 @@ def describe_volume(info: VolumeInfo) -> str:
     return f"{text}: {info.line[-1][1]:.4g} up to {info.reference}" if info.line else text
 
 
-class FunnelInfo(NamedTuple):
+class FidelitiesInfo(NamedTuple):
     """How many trials reached each fidelity."""
 
     levels: tuple[tuple[int, int], ...]
 
 
-def funnel_info(context: PlotContext) -> FunnelInfo:
-    """Returns what `draw_funnel` draws."""
+def fidelities_info(context: PlotContext) -> FidelitiesInfo:
+    """Returns what `draw_fidelities` draws."""
     completed = context.history.completed
     granted = sorted({t.epochs_granted for t in completed if t.epochs_granted})
     reached = [trial.epochs for trial in completed]
     counts = ((level, sum(epochs >= level for epochs in reached)) for level in granted)
-    return FunnelInfo(tuple((level, count) for level, count in counts if count))
+    return FidelitiesInfo(tuple((level, count) for level, count in counts if count))
 
 
-def draw_funnel(info: FunnelInfo, ax: Axes) -> Axes:
-    """Draws a bar a fidelity, widest at the top, in place of what an earlier call drew."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Funnel of fidelities")
-    drawing.say_empty(ax, "" if info.levels else "no completed trial yet")
-    if not info.levels:
+def draw_fidelities(info: FidelitiesInfo, ax: Axes) -> Axes:
+    """Draws a bar a fidelity, shortest training on top, in place of what an earlier call drew."""
+    if not drawing.begin_axes(ax, "Trials by fidelity", info.levels, "no completed trial yet"):
         return ax
-    rows = range(len(info.levels))
-    counts = [count for _, count in info.levels]
-    bars = ax.barh(rows, counts, left=[-count / 2 for count in counts], color=BLUE, alpha=0.85)
-    style: dict[str, Any] = {
-        "ha": "center",
-        "va": "center",
-        "fontsize": 9,
-        "color": "white",
-        "fontweight": "bold",
-    }
-    texts = [
-        ax.text(0, row, f"{count:,}", **style) for row, count in zip(rows, counts, strict=True)
-    ]
-    drawing.mark_ours(ax, *bars, *texts)
-    ax.set_ylim(len(counts) - 0.5, -0.5)
-    ax.set_xlim(-max(counts) / 2 * 1.05, max(counts) / 2 * 1.05)
+    rows, counts = range(len(info.levels)), [count for _, count in info.levels]
+    bars = ax.barh(rows, counts, color=BLUE, alpha=0.85)
+    # Beside the bars, and not in them: one may be narrower than its number.
+    look: dict[str, Any] = {"fontsize": 9, "color": drawing.theme_colors(ax).text}
+    drawing.mark_ours(ax, *bars, *ax.bar_label(bars, fmt="{:,.0f}", padding=3, **look))
+    ax.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, max(counts) * 1.1), xticks=[])
     ax.set_yticks(rows, [f"{epochs} epoch{'s' if epochs > 1 else ''}" for epochs, _ in info.levels])
-    ax.set(xticks=[], xlabel="trials trained so far or further", ylabel="")
-    ax.xaxis.label.set_fontsize(9)
+    ax.set_xlabel("trials trained so far or further", fontsize=9)
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax
 
 
-def describe_funnel(info: FunnelInfo) -> str:
-    """Returns in words what `draw_funnel` draws."""
+def describe_fidelities(info: FidelitiesInfo) -> str:
+    """Returns in words what `draw_fidelities` draws."""
     parts = [f"{count} trained for {epochs} epochs or more" for epochs, count in info.levels]
-    return f"funnel of fidelities: {', '.join(parts) or 'no completed trial yet'}"
+    return f"trials by fidelity: {', '.join(parts) or 'no completed trial yet'}"
 
 
 PARETO = Plot(
@@ -226,9 +212,9 @@ HYPERVOLUME = Plot(
 )
 FIDELITIES = Plot(
     "fidelities",
-    funnel_info,
-    draw_funnel,
-    describe_funnel,
+    fidelities_info,
+    draw_fidelities,
+    describe_fidelities,
     "Draws how many trials were trained how far.",
     size=(6, 3),
     height=2.6,

@@ -368,10 +368,7 @@ def lineage_info(context: PlotContext) -> LineageInfo:
 
 def draw_lineage(info: LineageInfo, ax: Axes) -> Axes:
     """Draws the scores step by step, each with its change, in place of an earlier drawing."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Lineage")
-    drawing.say_empty(ax, "" if info.steps else "no scored ancestors")
-    if not info.steps:
+    if not drawing.begin_axes(ax, "Lineage", info.steps, "no scored ancestors"):
         return ax
     scores = [step.trial.score or 0.0 for step in info.steps]
     rows = range(len(scores))
@@ -450,10 +447,7 @@ def _span(trial: Trial, origin: float) -> Span:
 
 def draw_timeline(info: TimelineInfo, ax: Axes) -> Axes:
     """Draws a row for each worker and a bar for each trial, in place of an earlier drawing."""
-    drawing.remove_ours(ax)
-    drawing.style_axes(ax, "Timeline")
-    drawing.say_empty(ax, "" if info.spans else "no trial yet")
-    if not info.spans:
+    if not drawing.begin_axes(ax, "Timeline", info.spans, "no trial yet"):
         return ax
     colors = [_COLOURS.get(span.status, GREY) for span in info.spans]
     bars = ax.barh(

@@ -22,7 +22,14 @@ from nas_nb.notebook.plots.choices import (
 )
 from nas_nb.notebook.plots.drawing import goodness
 from nas_nb.notebook.plots.figures import Picture
-from nas_nb.notebook.plots.pareto import describe_pareto, draw_pareto, funnel_info, pareto_info
+from nas_nb.notebook.plots.pareto import (
+    FidelitiesInfo,
+    describe_pareto,
+    draw_fidelities,
+    draw_pareto,
+    fidelities_info,
+    pareto_info,
+)
 from nas_nb.notebook.plots.space_map import map_info
 from nas_nb.record.history import History
 from tests.notebook.fakes import DOMAIN, FAILED, add_trial, history_of, plot_context, tell
@@ -127,12 +134,23 @@ def test_long_names_of_choices_are_cut_where_the_picture_ends_and_what_is_left_o
     assert "more choices matter less" in ax.get_xlabel() or "matter most" in ax.get_xlabel()
 
 
-def test_the_funnel_counts_how_many_trials_got_how_far():
+def test_fidelities_count_how_many_trials_got_how_far():
     history = history_of(FAILED)
     for epochs in (1, 1, 1, 3, 9):
         trained(history, 0.5, 10, epochs=epochs, granted=epochs)
-    assert funnel_info(plot_context(history)).levels == ((1, 5), (3, 2), (9, 1))
-    assert funnel_info(plot_context(History())).levels == ()
+    assert fidelities_info(plot_context(history)).levels == ((1, 5), (3, 2), (9, 1))
+    assert fidelities_info(plot_context(History())).levels == ()
+
+
+def test_the_count_of_a_fidelity_stands_beside_its_bar_however_narrow():
+    ax = Figure().subplots()
+    draw_fidelities(FidelitiesInfo(((1, 9000), (27, 1))), ax)
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.texts if text.get_visible()] == ["9,000", "1"]
+    for bar, text in zip(ax.patches, (t for t in ax.texts if t.get_visible()), strict=True):
+        shown = text.get_window_extent()
+        assert bar.get_window_extent().x1 <= shown.x0
+        assert shown.x1 <= ax.bbox.x1
 
 
 def test_colours_are_not_used_up_by_a_few_bad_scores():
