@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from nas_nb.errors import SpaceError
+from nas_nb.record.trial import Value
 from nas_nb.space.domain import Domain
-from nas_nb.space.encoding import LONGEST_LIST, Axis, Encoding, axes
+from nas_nb.space.encoding import (
+    LONGEST_LIST,
+    Axis,
+    Encoding,
+    SpaceEmbedding,
+    axes,
+    embedding_of,
+)
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind
+from tests.notebook.fakes import DOMAIN
 from tests.space.domains import TREE
 from tests.strategy.worlds import DOMAINS, choice, rng
 
@@ -154,3 +163,28 @@ def test_choices_that_only_one_has_count_whole() -> None:
 def test_what_is_no_point_is_refused() -> None:
     with pytest.raises(SpaceError, match="'units' to be"):
         TREE.distance({"model": "mlp", "layers": 1, "units": 8}, {"model": "cnn"})
+
+
+def points(count: int) -> list[dict[str, Value]]:
+    draws = np.random.default_rng(5)
+    return [DOMAIN.sample(draws) for _ in range(count)]
+
+
+def test_a_place_is_an_architectures_own_whoever_else_is_shown() -> None:
+    together = embedding_of(DOMAIN).places(points(20))
+    alone = [SpaceEmbedding(DOMAIN).places([point])[0] for point in points(3)]
+    assert np.allclose(together[:3], alone)
+
+
+def test_distances_on_the_map_follow_those_in_the_space() -> None:
+    some = points(60)
+    places = np.array(embedding_of(DOMAIN).places(some))
+    pairs = [(a, b) for a in range(60) for b in range(a)]
+    there = [DOMAIN.distance(some[a], some[b]) for a, b in pairs]
+    here = [np.linalg.norm(places[a] - places[b]) for a, b in pairs]
+    assert np.corrcoef(here, there)[0, 1] > 0.8
+    assert embedding_of(DOMAIN).likeness > 0.8
+
+
+def test_no_points_have_no_places() -> None:
+    assert embedding_of(DOMAIN).places([]) == ()

@@ -1,4 +1,4 @@
-"""A map of the space: an architecture's place depends on the space alone (`explain.embedding`)."""
+"""A map of the space: an architecture's place depends on the space alone (`space.encoding`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nas_nb.errors import SpaceError
-from nas_nb.explain.embedding import embedding_of
 from nas_nb.notebook.plots import drawing
 from nas_nb.notebook.plots.drawing import Plot, goodness, scored_trials
+from nas_nb.space.encoding import embedding_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
