@@ -24,7 +24,7 @@ from nas_nb.errors import NasError, SpaceError, can_iterate, check_whole, neares
 from nas_nb.evaluate.fit import NoControl
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train
-from nas_nb.record.trial import values_key
+from nas_nb.record.trial import sign_of, values_key
 from nas_nb.search.settings import SpaceLike, as_data, as_space
 from nas_nb.space.encoding import Encoding
 from nas_nb.space.search_space import Architecture
@@ -269,7 +269,7 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
     space: SearchSpace = architecture.space.for_data(data.spec)
     with seeded(seed):
         model = space.build_values(architecture.values)
-    name, sign = ("val_loss", -1) if data.task.has_quantities else ("val_accuracy", 1)
+    name, direction = data.usual_objective
     seen: list[float] = []
     train(
         model,
@@ -277,7 +277,7 @@ def _score(architecture: Architecture, data: Data, epochs: int, seed: int) -> fl
         epochs=epochs,
         batch_size=BATCH_SIZE,
         seed=seed,
-        on_epoch=lambda epoch, logs, duration_s: seen.append(sign * logs[name]),
+        on_epoch=lambda epoch, logs, duration_s: seen.append(sign_of(direction) * logs[name]),
         control=NoControl(),
     )
     return max(filter(math.isfinite, seen), default=math.nan)

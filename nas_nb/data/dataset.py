@@ -38,14 +38,7 @@ from nas_nb.data.readers import (
     tell_other_order,
     text_parts,
 )
-from nas_nb.data.task import (
-    Task,
-    check_labels,
-    check_measures,
-    class_values,
-    read_task,
-    to_task,
-)
+from nas_nb.data.task import Task, check_labels, check_measures, class_values, read_task, to_task
 from nas_nb.errors import DataError, nearest, shown
 
 if TYPE_CHECKING:
@@ -354,6 +347,11 @@ class Data:
             raise DataError(f"Expected a part: {', '.join(PARTS)}. Received: {shown(name)}.")
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
+    @property
+    def usual_objective(self) -> tuple[str, str]:
+        """Name and direction of the objective where none is given."""
+        return ("val_accuracy", "max") if self.classes else ("val_loss", "min")
+
     def describe(self) -> str:
         """Returns one line: the name, the counts, the shape of a sample, the task, the source."""
         train, val, test = (len(self.part(part)[0]) for part in PARTS)
@@ -366,7 +364,7 @@ class Data:
     @property
     def targets(self) -> str:
         """What is predicted, e.g. "9 classes (10 ... 90)" or "1 quantity (0.5 to 7)"."""
-        if self.task.has_quantities:
+        if not self.classes:
             low, high = float(self.y_train.min()), float(self.y_train.max())
             plural = "quantity" if self.spec.outputs == 1 else "quantities"
             return f"{self.spec.outputs} {plural} ({low:.4g} to {high:.4g})"

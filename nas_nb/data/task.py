@@ -180,8 +180,8 @@ def _name(kind: object) -> str:
 def check_labels(where: str, y: Array, task: Task, classes: tuple[str, ...]) -> None:
     """Raises DataError unless the labels are written as the task says."""
     if task.has_quantities:
-        expected = "floats of shape (samples,) or (samples, quantities)"
-        fits = y.ndim in (1, 2) and y.dtype.kind in "biuf"
+        expected = "floats of shape (samples,) or (samples, quantities), and no `classes`,"
+        fits = y.ndim in (1, 2) and y.dtype.kind in "biuf" and not classes
     elif task == Task.MULTILABEL:
         expected = f"0 and 1 of shape (samples, {len(classes)})"
         fits = y.ndim == 2 and y.shape[1] == len(classes) and bool(np.isin(y, (0, 1)).all())

@@ -62,8 +62,9 @@ def as_objective(
             f"Expected `objective` to be a name such as 'val_accuracy' or a `kt.Objective`. "
             f"Received: objective={objective!r}."
         )
-    usual = ("val_loss", "min") if data.task.has_quantities else ("val_accuracy", "max")
-    name = usual[0] if objective is None else str(getattr(objective, "name", objective))
+    name = (
+        data.usual_objective[0] if objective is None else str(getattr(objective, "name", objective))
+    )
     logged = None
     if space is not None:
         own = space.definition.code is not space.definition  # a `build` of the user's
@@ -74,7 +75,7 @@ def as_objective(
             logged = None if model is None else _logged(model, data)
             _check_logged(name, logged, given=objective is not None)
     if objective is None:
-        return kt.Objective(*usual)
+        return kt.Objective(*data.usual_objective)
     return objective if isinstance(objective, kt.Objective) else _directed(objective, logged)
 
 

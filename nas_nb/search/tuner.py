@@ -104,7 +104,7 @@ class SearchOracle(StrategyOracle):
             if not self._plan.rules:
                 raise
             raise StrategyError(f"{error} {self._hint}") from error
-        if self._plan.rules and isinstance(made, NoProposal):
+        if isinstance(made, NoProposal) and self._plan.rules:
             return NoProposal(f"{made.reason} {self._hint}")
         return own_ancestors(made) if prior and isinstance(made, Proposal) else made
 

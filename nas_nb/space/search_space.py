@@ -200,7 +200,7 @@ class SearchSpace(kt.HyperModel):
     ) -> None:
         super().__init__(name=name)
         self.definition = build if isinstance(build, SpaceDefinition) else _discovered(build)
-        if self.definition.rules:
+        if self.definition.rules.listed:
             _ = self.definition.domain  # a rule that makes no sense is refused here
 
     @classmethod
@@ -229,7 +229,7 @@ class SearchSpace(kt.HyperModel):
     def recipe(self) -> dict[str, Any] | None:
         """What makes the space again, as JSON; None where that needs code of the user's."""
         recipe, rules = self.definition.recipe, self.definition.rules
-        return {**recipe, "rules": rules.to_json()} if recipe and rules else recipe
+        return {**recipe, "rules": rules.to_json()} if recipe and rules.listed else recipe
 
     @property
     def domain(self) -> Domain:
@@ -431,16 +431,7 @@ def _discovered(build: object) -> SpaceDefinition:
 
 
 def describe_domain(domain: Domain) -> str:
-    """Returns a line with the size, then a line for each name: its values, and their condition.
-
-    Example:
-        >>> print(describe(domain))
-        984 architectures, 9 parameters
-        <BLANKLINE>
-        depth         1, 2, 3
-        layer_1       Conv2D, Dense
-        layer_2       Conv2D, Dense   if depth is 2 or 3 and layer_1 is Conv2D
-    """
+    """Returns a line with the size, then a line for each name: its values, and their condition."""
     parameters = "parameter" if len(domain.names) == 1 else "parameters"
     head = f"{size_text(domain.size)}, {len(domain.names)} {parameters}"
     named: dict[str, list[Parameter]] = {name: [] for name in domain.names}

@@ -16,7 +16,6 @@ from nas_nb.notebook.plots.diagram import copyable
 from nas_nb.notebook.wording import folder_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.search.folder import is_chosen
-from nas_nb.search.objective import as_objective
 from nas_nb.space.domain import size_text
 from nas_nb.strategy.registry import STRATEGIES
 from nas_nb.workers.local_process import KERNEL
@@ -95,10 +94,9 @@ def code_arguments(now: Snapshot) -> dict[str, Any]:
     found: dict[str, Any] = {"strategy": settings.strategy.name}
     if options := changed_options(settings.strategy):
         found["strategy_options"] = options
-    usual = as_objective(None, settings.data)
     if settings.minimised:
         found["objective"] = [str(settings.objective.name), *settings.minimised]
-    elif settings.objective.name != usual.name:
+    elif settings.objective.name != settings.data.usual_objective[0]:
         found["objective"] = str(settings.objective.name)
     found |= budget.arguments()
     usual_fidelity = dataclasses.asdict(Fidelity())
