@@ -57,31 +57,18 @@ def noticed_reads() -> Iterator[list[traceback.StackSummary]]:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Trained architectures. NaN stands for what was not measured.
+    """Trained architectures. NaN stands for what was not measured."""
 
-    Attributes:
-        name: Of the benchmark.
-        domain: The space; every point of it is in the table.
-        points: Its points, in the order of the arrays.
-        epochs: The numbers of epochs behind `scores` and `losses`, rising.
-        scores: Validation accuracies, 0 to 1, of shape (seeds, points, epochs).
-        test: Test accuracies after the last epoch, of shape (seeds, points).
-        seconds: Of a whole training, of shape (seeds, points).
-        losses: Validation losses, as `scores`; None where nobody published them.
-        costs: Numbers of each point by name, e.g. "params".
-        about: How it was made.
-    """
-
-    name: str
-    domain: Domain
-    points: list[dict[str, Value]]
-    epochs: tuple[int, ...]
-    scores: Array
-    test: Array
-    seconds: Array
-    losses: Array | None = None
-    costs: dict[str, Array] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
+    name: str  # of the benchmark
+    domain: Domain  # the space; every point of it is in the table
+    points: list[dict[str, Value]]  # its points, in the order of the arrays
+    epochs: tuple[int, ...]  # the numbers of epochs behind `scores` and `losses`, rising
+    scores: Array  # validation accuracies, 0 to 1, of shape (seeds, points, epochs)
+    test: Array  # test accuracies after the last epoch, of shape (seeds, points)
+    seconds: Array  # of a whole training, of shape (seeds, points)
+    losses: Array | None = None  # validation losses, as `scores`; None where nobody published them
+    costs: dict[str, Array] = field(default_factory=dict)  # of each point, as "params"
+    about: dict[str, Any] = field(default_factory=dict)  # how it was made
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ANSWERS and (found := _reads.get()) is not None and not found:
@@ -143,11 +130,7 @@ def _packed(column: np.ndarray) -> bytes:
 
 
 def read_columns(file: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the head of a packed file, and its whole numbers, of shape (rows, epochs or 1).
-
-    Raises:
-        DataError: It is no packed table, or one of a newer format.
-    """
+    """Returns the head of a packed file, and its whole numbers, of shape (rows, epochs or 1)."""
     try:
         text, _, body = lzma.decompress(file).partition(b"\n")
         head = json.loads(text)

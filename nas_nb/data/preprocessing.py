@@ -377,16 +377,7 @@ _LONGEST = 40  # longer text is no number that somebody wrote
 def judge_text(
     where: str, code: str, texts: list[str], *, most: int, instead: str, read: str
 ) -> None:
-    """Refuses text that stands for many numbers or dates, and tells where it may mislead.
-
-    Args:
-        where: What holds the text, in words, e.g. "y".
-        code: The same as an expression.
-        texts: The values that are there.
-        most: So many kinds of text are names without a doubt.
-        instead: How to say that they are names all the same.
-        read: What becomes of text.
-    """
+    """Refuses text that stands for many numbers or dates, and tells where it may mislead."""
     kinds = list(dict.fromkeys(texts))
     short = [text.strip() for text in kinds if len(text) <= _LONGEST]
     dates = [text for text in short if _DATE.fullmatch(text)]

@@ -466,15 +466,7 @@ def tell_odd_array(where: str, array: Array) -> None:
 def tell_odd_columns(
     array: Array, names: Sequence[str], *, per_row: int = 1, row: str = "row", zeros: bool = True
 ) -> None:
-    """Warns of outliers and of columns of one value.
-
-    Args:
-        array: (rows, features) finite numbers.
-        names: (features,) the columns they are of: of a category there are several.
-        per_row: Rows of the array for one row of the user's.
-        row: What the user calls a row.
-        zeros: Whether a column of zeros alone is told.
-    """
+    """Warns of outliers and of columns of one value in finite numbers, (rows, features)."""
     if len(array) < FEWEST_ROWS:
         return
     low, high = array.min(axis=0), array.max(axis=0)

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_nb.errors import (
-    LARGEST,
-    NasError,
-    check_type,
-    check_whole,
-    shown,
-)
+from nas_nb.errors import LARGEST, NasError, check_type, check_whole, shown
 from nas_nb.record.trial import sign_of
 
 if TYPE_CHECKING:

@@ -134,11 +134,6 @@ def row_error(model: keras.Model, data: Data, objective: str) -> float | None:
     rows over the root of their number (Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
     chapter 6). Windows of a series overlap, so blocks of them stand for rows (Carlstein, Annals of
     Statistics 14, 1986). The error of a root of a mean follows by its slope.
-
-    Args:
-        model: With the weights that made the score.
-        data: What it was measured on.
-        objective: "val_loss", or "val_" and a loss that Keras knows, such as "val_mae".
     """
     loss = row_loss(model, objective)
     if loss is None:

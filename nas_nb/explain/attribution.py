@@ -108,17 +108,7 @@ class _Asked(NamedTuple):
 def explain_prediction(
     trial: SearchTrial, x: Any, method: str | Sequence[str] | None = None
 ) -> PredictionExplanation:
-    """Explains predictions: the probability of the predicted class, or the (mean) quantity.
-
-    Args:
-        trial: One whose weights were kept.
-        x: Up to 16 samples: arrays, texts, or a data frame as the data were made of.
-        method: One of `METHODS`, or several; default: all that need no extra and fit the data.
-
-    Raises:
-        SearchError: A method is unknown, does not fit, or is not installed; too many samples.
-        DataError: These are no samples.
-    """
+    """Explains predictions: the probability of the predicted class, or the (mean) quantity."""
     data, model = trial.data, trial.model()
     samples = model_input(x, data)
     if len(samples) > MOST_SAMPLES:

@@ -63,11 +63,7 @@ class Repeats:
         return self._deadline.checkpoint()
 
     def score(self, values: Values, seed: int, fidelity: Mapping[str, float]) -> float | None:
-        """Trains once; returns the best epoch's score, None if the time was up or it diverged.
-
-        Raises:
-            SearchError: It can't be built or trained.
-        """
+        """Trains once; returns the best epoch's score, None if the time was up or it diverged."""
         granted = self._settings.fidelity.granted(fidelity)
         space, data = self._settings.fidelity_cache.of(granted)
         name, scores = str(self._settings.objective.name), []
@@ -246,11 +242,6 @@ def believed_score(history: History, trial: Trial, error: float | None = None) -
     of the search are most likely (Kiefer & Wolfowitz, Annals of Mathematical Statistics 27, 1956;
     Jiang & Zhang, General Maximum Likelihood Empirical Bayes Estimation of Normal Means, Annals of
     Statistics 37, 2009). The more trials crowd below the winner, the further it goes back.
-
-    Args:
-        history: What happened: the trials of the same fidelity count.
-        trial: A completed one.
-        error: The standard error of its score; default: the binomial one of a share.
     """
     error = score_error(history, trial) if error is None else error
     if error is None or trial.score is None:

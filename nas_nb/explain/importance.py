@@ -207,11 +207,6 @@ def choice_importance(history: History, domain: Domain, *, paired: bool = True) 
 
     A choice that not all trials make is judged on those that do, and counts with their share of
     the variance. Trials that were drawn at random are taken alone where there are 25 of them.
-
-    Args:
-        history: What happened; its latest 250 comparable trials count.
-        domain: The space.
-        paired: Whether to look for pairs, too, which takes as long again.
     """
     with single_blas_thread():
         return _importance(history, domain, paired=paired)
@@ -238,11 +233,7 @@ def _importance(history: History, domain: Domain, *, paired: bool) -> Importance
 
 
 def optuna_importance(history: History, domain: Domain) -> dict[str, float]:
-    """Returns a second opinion, Optuna's conditional PED-ANOVA: the share of each choice.
-
-    Raises:
-        SearchError: Optuna is not installed, or there are fewer than 25 trials.
-    """
+    """Returns a second opinion, Optuna's conditional PED-ANOVA: the share of each choice."""
     try:
         from optuna.importance import get_param_importances
         from optuna.samplers import RandomSampler

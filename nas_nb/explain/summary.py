@@ -66,9 +66,6 @@ def one_change_neighbours(history: History, domain: Domain) -> tuple[Neighbour, 
 
     Predictions are a Gaussian process's, with its standard deviation; of 25 comparable trials or
     more.
-
-    Raises:
-        SearchError: No trial has completed.
     """
     best = winner_of(history)
     if not domain.contains(best.values):
@@ -97,17 +94,6 @@ def ablate(
 
     The neighbours of one choice after the other take turns, those first whose prediction is least
     certain, until the time is up. Nothing is added to the search's record.
-
-    Args:
-        search: A search that has ended.
-        max_time: Seconds, or text as "2 min"; None for all neighbours.
-        on_training: Is told the progress.
-
-    Returns:
-        All neighbours, as `one_change_neighbours` does.
-
-    Raises:
-        SearchError: The search runs, or no trial has completed.
     """
     best = winner_of(search.history)
     repeats = Repeats(search, max_time)

@@ -37,10 +37,7 @@ from nas_nb.oracles.trial_recorder import (
 from nas_nb.private_imports import kt_oracle
 from nas_nb.record.journal import Journal
 from nas_nb.record.trial import Outcome, TrialStatus
-from nas_nb.space.hyperparameters import (
-    from_hyperparameters,
-    to_hyperparameters,
-)
+from nas_nb.space.hyperparameters import from_hyperparameters, to_hyperparameters
 from nas_nb.strategy.base import (
     Proposal,
     SpaceExhausted,
@@ -86,31 +83,12 @@ def known_seed(seed: int | None, history: History) -> int:
 class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     """Lets a strategy propose to any `kt.Tuner`, or to a plain create, update, end loop.
 
-    Trials that the journal holds unfinished are handed out first, so that a search goes on where
-    it was cut off.
-
-    A strategy that fails ends the search: `create_trial` raises what it raised, and `error` keeps
-    the exception for the tuner to raise.
-
-    Args:
-        strategy: A name of `STRATEGIES`, a `Strategy` or a function `propose(history, rng)`.
-        objective: A metric's name or a `kt.Objective`; by default that of the journal, or
-            KerasTuner's own default (the single number that a trial returns, minimised).
-        max_trials: Trials to propose at most, those in the journal included; None for no limit.
-        hyperparameters: The space; by default the strategy's, or what the tuner finds out.
-        seed: 0 or more; by default that of the journal, or a random one.
-        journal: Where everything is written down; by default a file in the project folder of the
-            tuner, or memory where there is no tuner.
-        epochs: Epochs of a full training, for the journal and for strategies with fidelities.
-        start_of: Tells how many epochs of a trial need not be trained again, since the tuner kept
-            a state of its own or of its parent; default: none.
+    Its arguments are those of `oracle`, beside which a search gives its `journal`, the `epochs` of
+    a full training, and `start_of`: from which epoch a trial has a kept state.
 
     Attributes:
-        error: What the strategy raised, or None.
+        error: What the strategy raised, which ended the search, or None.
         reason: Why no trial was handed out any more, in a sentence, or None.
-
-    Raises:
-        StrategyError: An argument makes no sense, or there are several objectives.
     """
 
     objective: kt.Objective
@@ -187,10 +165,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
 
     @property
     def strategy_reason(self) -> str | None:
-        """What `auto` chose and why, or what else the strategy says of itself; None if nothing.
-
-        None, too, while a tuner has not found out the space.
-        """
+        """What `auto` chose and why, or what else it says; None while the space is unknown."""
         return self.strategy.reason(self.history) if self.hyperparameters.space else None
 
     def propose(self, number: int) -> Proposal | NoProposal:
@@ -218,19 +193,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
         return {"status": KT_STATUS.STOPPED, "values": None}
 
     def create_trial(self, tuner_id: str, worker: int = 0) -> kt_trial.Trial:
-        """Hands out the next trial: one that was cut off, or else a new one.
-
-        Args:
-            tuner_id: Who asks. What it was working on counts as cut off.
-            worker: Who will evaluate it, for the journal.
-
-        Returns:
-            KerasTuner's trial. Its status is `STOPPED` when there is nothing left to do: `reason`
-            says why.
-
-        Raises:
-            Exception: What the strategy raised; no lock is left held.
-        """
+        """Hands out the next trial, one that was cut off first; `STOPPED` when there is none."""
         with self._guard:
             self.ongoing_trials.pop(tuner_id, None)
             self.error = None

@@ -20,41 +20,26 @@ JOURNAL_VERSION = 2
 
 
 class EventKind(StrEnum):
-    """What can happen in a search. Every event also carries `event` (its kind) and `time` (unix s).
-
-    Fields in brackets may be left out; a field that no list names is kept and not interpreted.
-    """
+    """What can happen in a search; docs/journal.md tells what each of the `FIELDS` means."""
 
     SEARCH_OPENED = "search_opened"
-    """A session began: objective, direction ("max" or "min"), seed [, minimised
-    (costs beside the objective), strategy, options, space,
-    budget, fidelity, data, steps_per_epoch (gradient steps), session, versions, workers
-    ("processes" where the kernel does not train)]. `journal`, the version of the format, is
-    added."""
+    """A session began; `journal`, the version of the format, is added."""
     PREPARED = "prepared"
-    """A strategy did something before its first proposal: strategy (its name), what ("scores",
-    "mixing", ...) [, detail]."""
+    """A strategy did something before its first proposal."""
     TRIAL_PROPOSED = "trial_proposed"
-    """A candidate got its number: trial (0-based, the next one), values, origin (the strategy's
-    name or "user") [, fidelity ({"epochs": 3, ...}: what differs from the search's grant), parent
-    (the trial whose weights it starts from, or null), how (its values were found: "drawn",
-    "mutated", "crossed" or "predicted"), ancestors (the trials that they were changed from)]."""
+    """A candidate got its number, from 0."""
     TRIAL_STARTED = "trial_started"
-    """An attempt at a trial began: trial [, attempt (1-based), seed, epochs (granted, or null),
-    from_epoch (epochs of the attempt before, or of the parent, that count on; 0 when it starts
-    afresh), worker (which one, from 0; left out for the first, and for the kernel's own)]."""
+    """An attempt at a trial began."""
     TRIAL_BUILT = "trial_built"
-    """The model exists: trial, costs ({"params": 1234, ...}) [, note (e.g. why the slow path)]."""
+    """The model exists, and its costs are known."""
     EPOCH_ENDED = "epoch_ended"
-    """One epoch was trained: trial, epoch (1-based), logs ({name: number}) [, duration_s]."""
+    """One epoch was trained; they count from 1."""
     TRIAL_ENDED = "trial_ended"
-    """An attempt ended: trial, status (completed, failed or stopped) [, score, reason,
-    duration_s (of this attempt), checkpoint, exit_code (of the worker process that was lost),
-    standard_error (of a score that is a mean over validation rows)]."""
+    """An attempt ended: completed, failed or stopped."""
     STEERED = "steered"
-    """Somebody steered: action [, detail]; see `nas_nb.record.events.SteerAction`."""
+    """Somebody steered: a `SteerAction`."""
     SEARCH_CLOSED = "search_closed"
-    """The session ended: state [, reason]."""
+    """The session ended."""
 
 
 _MAYBE_NUMBER = (int, float, NoneType)

@@ -95,20 +95,7 @@ class Journal:
         return journal
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:
-        """Writes one event, then adds it to the history; any thread may call it.
-
-        Args:
-            kind: What happened.
-            fields: What that kind carries. NumPy numbers are written as plain ones.
-
-        Returns:
-            The event as a reader of the file will see it, with its time.
-
-        Raises:
-            JournalError: The event can't happen now.
-            JournalWriteError: It can't be written (a full disk, a deleted folder).
-                In both cases file and history are as before, and a later append may succeed.
-        """
+        """Writes one event, adds it to the history, and returns it; any thread may call it."""
         line = encode(make_event(kind, time.time(), fields))
         event = decode(line)
         assert event is not None
@@ -122,13 +109,7 @@ class Journal:
         return event
 
     def recreate(self) -> None:
-        """Puts the file back whole, if it was removed, replaced or changed by something else.
-
-        Another's file that has taken its place is kept beside it, by another name.
-
-        Raises:
-            JournalWriteError: It can't be written there.
-        """
+        """Puts the file back whole if it was removed or changed; another's is kept beside it."""
         with self._writing:
             if self.path is None or self._file is None:
                 return

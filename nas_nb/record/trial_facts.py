@@ -209,11 +209,6 @@ def noise(*errors: float, degrees: float = math.inf) -> float:
 
     It is half the 95 % interval of their difference by Student's t, and the only rule of what can
     be told apart: each place that speaks of noise, winners or confirmation asks it.
-
-    Args:
-        *errors: The standard errors of the two scores, taken for independent; or that of their
-            difference, where they were measured in pairs.
-        degrees: The degrees of freedom with which the errors were measured: of n seeds n - 1.
     """
     if degrees == math.inf:
         return 1.96 * math.hypot(*errors)

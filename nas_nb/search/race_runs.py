@@ -50,12 +50,6 @@ class RaceRun(ABC):
 
     What ran before counts where the same strategy, code and table made it; else the run has a
     folder of its own beside the earlier one.
-
-    Attributes:
-        folder: Where its journal is.
-        anew: What differs from the run that the race's folder already holds; None for nothing.
-        history: What happened so far; it grows while the run goes on.
-        reason: Why it ended, or None.
     """
 
     def __init__(
@@ -69,8 +63,8 @@ class RaceRun(ABC):
         self.label = label
         self.strategy = strategy
         self.seed = seed
-        self.reason: str | None = None
-        self.anew: str | None = None
+        self.reason: str | None = None  # why it ended
+        self.anew: str | None = None  # what differs from the run that the folder already holds
         made = make_strategy(strategy)
         self._opening = {
             "strategy": made.name,

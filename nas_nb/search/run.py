@@ -40,13 +40,7 @@ _SHUT_DOWN_S = 3.0
 
 
 class Project:
-    """One search of this kernel in one folder: a cell that runs again makes no second one.
-
-    Attributes:
-        steering: Shared by the threads that steer and the one that proposes.
-        run: The latest run, or None.
-        lock: Held while a run begins, and while settings change.
-    """
+    """One search of this kernel in one folder: a cell that runs again makes no second one."""
 
     def __init__(
         self, folder: Path, settings: Settings, requested: dict[str, Any], history: History
@@ -54,9 +48,9 @@ class Project:
         self.folder = folder
         self.settings = settings
         self.requested = requested
-        self.steering = SteeringState()
+        self.steering = SteeringState()  # shared by the threads that steer and that propose
         self.run: Run | None = None
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # held while a run begins, and while settings change
         self._history = history
 
     @property
@@ -170,16 +164,7 @@ class RetryingJournal(Journal):
 
 
 class Run:
-    """Opens the project's journal, works until the end, and closes it.
-
-    Attributes:
-        state: What the run is doing.
-        reason: Why it ended or pauses, as a sentence; else None.
-        error: The error that ended it, if it failed.
-        control: Pause and stop.
-        workers: Evaluate the trials; None until the search's thread has started them.
-        ended: Set when the run is over and nothing more will be written.
-    """
+    """Opens the project's journal, works until the end, and closes it."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -196,11 +181,11 @@ class Run:
         limit_s = project.settings.budget.max_time_s
         self.control = Control(self._on_paused, limit_s, spent_s)
         self.control.stopped_trials = _last_stopped(self.journal.history)
-        self.workers: Workers | None = None
+        self.workers: Workers | None = None  # until the search's thread has started them
         self.state = SearchState.RUNNING
-        self.reason: str | None = None
+        self.reason: str | None = None  # why it ended or pauses, as a sentence
         self.error: Exception | None = None
-        self.ended = threading.Event()
+        self.ended = threading.Event()  # nothing more will be written
         self._closed = False
         atexit.register(self._shut_down)
 

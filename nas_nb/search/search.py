@@ -22,12 +22,7 @@ from nas_nb.search.folder import (
     reading,
     recorded_arguments,
 )
-from nas_nb.search.objective import (
-    as_objective,
-    split_objectives,
-    warn_of_left_out,
-    warn_of_scales,
-)
+from nas_nb.search.objective import as_objective, split_objectives, warn_of_left_out, warn_of_scales
 from nas_nb.search.prior import as_prior
 from nas_nb.search.retraining import FOLDER, read_retrained
 from nas_nb.search.run import Project

@@ -252,17 +252,13 @@ LOCK_TIMEOUT_S = 2.0
 
 
 class SteeringState:
-    """What the threads of a project share that steer and that propose.
-
-    Attributes:
-        guard: Held while steering is written down, and while a proposal is: so each proposal is
-            that of the steering before it in the journal, and a resumed search makes the same.
-        waiting: Steering of a search that has not started: its journal does not exist yet.
-    """
+    """What the threads of a project share that steer and that propose."""
 
     def __init__(self) -> None:
+        # Held while steering is written down, and while a proposal is: so each proposal is that of
+        # the steering before it in the journal, and a resumed search makes the same.
         self.guard = threading.Lock()
-        self.waiting: list[Event] = []
+        self.waiting: list[Event] = []  # steering of a search that has no journal yet
         self._strategies: dict[str, Strategy] = {}
 
     def remember(self, strategy: Strategy) -> dict[str, Any]:

@@ -28,11 +28,7 @@ from nas_nb.space.definition import (
     reshape_advice,
 )
 from nas_nb.space.domain import Domain
-from nas_nb.space.parameter import (
-    Condition,
-    Parameter,
-    parameter_to_json,
-)
+from nas_nb.space.parameter import Condition, Parameter, parameter_to_json
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import DataSpec
@@ -56,14 +52,11 @@ class ChainSpace(SpaceDefinition):
     ``Dense`` there is no ``layer_`` value, because there is no choice, and a ``Dense`` has no
     ``kernel_size_``. What is chosen once for the whole chain is among them where the dictionary
     gives it.
-
-    Attributes:
-        choices: For each key of the dictionary, its parameter, not yet repeated by layer.
-        spec: The data that models are built for; ``None`` until `for_data`.
     """
 
+    # For each key of the dictionary its parameter, not yet repeated by layer.
     choices: tuple[tuple[str, Parameter], ...]
-    spec: DataSpec | None = None
+    spec: DataSpec | None = None  # the data that models are built for; ``None`` until `for_data`
 
     @classmethod
     def from_dict(cls, choices: Mapping[str, Any]) -> ChainSpace:
@@ -90,11 +83,6 @@ class ChainSpace(SpaceDefinition):
         return Domain(
             (*(named[key] for key in once if not DICT_KEYS[key].convolutional), *layers, *late)
         )
-
-    @property
-    def identity(self) -> object:
-        """The choices and the data."""
-        return self
 
     @property
     def recipe(self) -> dict[str, Any]:

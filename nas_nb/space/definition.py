@@ -100,9 +100,9 @@ class SpaceDefinition(ABC):
         return None
 
     @property
-    @abstractmethod
     def identity(self) -> object:
         """What makes two of them build the same models; hashable, compared by ``==``."""
+        return self
 
 
 def known_spec(spec: DataSpec | None) -> DataSpec:

@@ -50,37 +50,19 @@ class Parameter:
 
     Two parameters may share a name where their conditions exclude each other; they then share
     one slot of the values, as in KerasTuner.
-
-    Attributes:
-        name: Name of its value.
-        kind: What it may be.
-        choices: All its values (`CHOICE`), or its one value (`FIXED`). Numbers of both types
-            become floats.
-        low: Smallest value (`INT`, `FLOAT`).
-        high: Largest value, included (`INT`, `FLOAT`).
-        step: Distance between values, or their ratio when `log`. Default: 1 for a linear `INT`,
-            otherwise none.
-        log: Whether it is spread evenly in its logarithm. Default: False.
-        reverse: With `log`, whether values crowd towards `high`. Default: False.
-        ordered: Whether near choices are alike. Default: whether they are numbers.
-        default: Value where nothing else is asked. Default: the first or smallest, or False.
-        conditions: When it counts: all of them must hold. Default: always.
-
-    Raises:
-        SpaceError: The range is empty, or a value is of the wrong type or given twice.
     """
 
     name: str
     kind: ParameterKind
-    choices: tuple[Value, ...] = ()
-    low: int | float | None = None
-    high: int | float | None = None
-    step: int | float | None = None
-    log: bool = False
-    reverse: bool = False
-    ordered: bool | None = None
-    default: Value | None = None
-    conditions: tuple[Condition, ...] = ()
+    choices: tuple[Value, ...] = ()  # all its values; the one of FIXED
+    low: int | float | None = None  # smallest value (INT, FLOAT)
+    high: int | float | None = None  # largest value, included (INT, FLOAT)
+    step: int | float | None = None  # between values, or their ratio; None: 1 for a linear INT
+    log: bool = False  # whether it is spread evenly in its logarithm
+    reverse: bool = False  # with `log`, whether values crowd towards `high`
+    ordered: bool | None = None  # whether near choices are alike; None: whether they are numbers
+    default: Value | None = None  # None: the first or smallest, or False
+    conditions: tuple[Condition, ...] = ()  # all must hold for it to count
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -61,11 +61,6 @@ class ReadySpace(SpaceDefinition):
     def features(self, point: Mapping[str, Any], spec: DataSpec, x: Tensor) -> Tensor:
         """Returns the tensor of shape (samples, features) that the output layer reads."""
 
-    @property
-    def identity(self) -> object:
-        """The options and the data."""
-        return self
-
     def for_data(self, spec: DataSpec) -> Self:
         """Returns the space for this data."""
         if not self.takes(spec):
@@ -275,11 +270,6 @@ class SkeletonSpace(SpaceDefinition, Generic[S]):
     @abstractmethod
     def features(self, inputs: Any, point: Values) -> Any:
         """Returns the net of a point up to its head, of shape ``(batch, features)``."""
-
-    @property
-    def identity(self) -> object:
-        """The choices, the skeleton and the data."""
-        return self
 
     def for_data(self, spec: DataSpec) -> Self:
         """Returns the space for images of this shape."""

@@ -32,14 +32,7 @@ from nas_nb.strategy.initial_design import (
     near_candidate,
     unlike_candidate,
 )
-from nas_nb.strategy.rungs import (
-    FACTOR_HELP,
-    MAX_EPOCHS_HELP,
-    Rungs,
-    full_epochs,
-    granted,
-    ladder,
-)
+from nas_nb.strategy.rungs import FACTOR_HELP, MAX_EPOCHS_HELP, Rungs, full_epochs, granted, ladder
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History

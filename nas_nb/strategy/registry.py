@@ -183,13 +183,7 @@ def why_unknown(name: str) -> str:
 
 
 def make_strategy(strategy: StrategyLike, domain: Domain | None = None, **options: Any) -> Strategy:
-    """Returns the strategy that is meant, with its options, bound to a space.
-
-    Example:
-        ```python
-        make_strategy("evolution", space.domain, population=50, sample=25)
-        ```
-    """
+    """Returns the strategy that is meant, with its options, bound to a space."""
     if isinstance(strategy, str):
         if strategy in _WITHDRAWN:
             raise StrategyError(f"The strategy '{strategy}' {why_unknown(strategy)}.")

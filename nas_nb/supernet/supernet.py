@@ -55,11 +55,6 @@ class Supernet:
     Paper: Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling,
     ECCV 2020. Statistics of batch normalisation are taken anew for each path that is measured,
     as there, from training samples.
-
-    Example:
-        >>> supernet = Supernet(space, data)
-        >>> supernet.train(epochs=20)
-        >>> max(candidates, key=supernet.score)
     """
 
     def __init__(

@@ -576,11 +576,7 @@ def files_for(project: Path, trial: Trial, parent: Trial | None) -> dict[str, by
 
 
 def take_file(project: Path, name: str, data: bytes | None) -> None:
-    """Writes, or removes, a file of a trial as a worker without the project's folder has it.
-
-    Raises:
-        OSError: It can't be written, or is no file of a trial.
-    """
+    """Writes, or removes, a file of a trial as a worker without the project's folder has it."""
     folder, _, file = name.partition("/")
     if folder not in ("checkpoints", "states") or not _FILE.fullmatch(file):
         raise OSError(f"{name} is no file of a trial")

@@ -76,11 +76,7 @@ def is_dask(workers: Any) -> bool:
 
 
 def capacity(workers: int | str, running: int = 0) -> Capacity:
-    """Returns how many local processes `workers` are, where some run already.
-
-    Raises:
-        SearchError: There is no memory for so many.
-    """
+    """Returns how many local processes `workers` are, where some run already."""
     own, free = cores(), free_bytes()
     server = 0 if running else SERVER_BYTES
     fits = running + max(0, (free - server) // WORKER_BYTES)
@@ -175,11 +171,7 @@ class LocalProcesses:
         return range(self._capacity.count)
 
     def resize(self, workers: int | str) -> None:
-        """Lets so many work; those that there are keep their threads.
-
-        Raises:
-            SearchError: There is no memory for so many.
-        """
+        """Lets so many work; those that there are keep their threads."""
         self._capacity = capacity(workers, running=self._capacity.count)
 
     def start(self, number: int, place: int) -> LocalLink:

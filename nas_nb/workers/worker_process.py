@@ -60,19 +60,11 @@ class Parcel:
     versions: dict[str, str]  # which the worker has to have, too
 
     def write(self, file: Path) -> None:
-        """Writes it to a file.
-
-        Raises:
-            SearchError: Space or data hold what can't be sent to another process.
-        """
+        """Writes it to a file; SearchError if it holds what can't be sent to another process."""
         write_whole(file, self.parts(), sync=False)
 
     def parts(self) -> list[bytes | memoryview]:
-        """Returns what such a file holds; arrays are not copied.
-
-        Raises:
-            SearchError: Space or data hold what can't be sent to another process.
-        """
+        """Returns what such a file holds; arrays are not copied."""
         buffers: list[pickle.PickleBuffer] = []
         try:
             # Functions and classes of the notebook travel whole, those of modules by name.
