@@ -76,7 +76,7 @@ class Tab(ABC):
         """Brings it up to date. Called by the painter, and only while it is the one in view."""
 
 
-_DIAGRAM_AFTER_S = 3.0
+_DIAGRAM_AFTER_S = 6.0
 """A diagram takes a model and a drawing: those that are the best for a moment go without."""
 
 

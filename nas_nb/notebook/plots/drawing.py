@@ -192,7 +192,8 @@ def finish_axes(
 
 def _fit(limits: tuple[float, float], low: float, high: float) -> bool:
     """Whether limits hold the numbers without making them small: then only marks have to move."""
-    return limits[0] <= low and high <= limits[1] and high - low > 0.4 * (limits[1] - limits[0])
+    large = low == high or high - low > 0.4 * (limits[1] - limits[0])
+    return large and limits[0] <= low and high <= limits[1]
 
 
 def _steady_limits(low: float, high: float, room: float) -> tuple[float, float]:

@@ -277,7 +277,7 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         drawing.put_line(ax, role, known.validation or stays, label=label, **solid)
     y = info.objective.removeprefix("val_")
     drawing.finish_axes(ax, "Learning curves", "epoch", y, grows=info.live)
-    drawing.whole_ticks(ax)
+    drawing.whole_ticks(ax, grows=info.live)
     return ax
 
 

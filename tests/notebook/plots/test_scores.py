@@ -138,6 +138,21 @@ def test_while_trials_come_both_scales_stay_for_most_of_them_and_fit_at_the_end(
     assert ax.viewLim.height < 0.12
 
 
+def test_epochs_of_a_search_s_first_trial_move_the_scales_seldom():
+    history, axes_of_both = history_of(RUNNING), (axes(), axes())
+    scales = []
+    for epoch in range(2, 11):
+        logs = {"accuracy": 0.5 + 0.01 * epoch, "val_accuracy": 0.5 + 0.01 * epoch}
+        tell(history, "epoch_ended", trial=0, epoch=epoch, logs=logs, duration_s=1.0)
+        context = plot_context(history)
+        draw_scores(scores_info(context)._replace(live=True), axes_of_both[0])
+        draw_curves(curves_info(context)._replace(live=True), axes_of_both[1])
+        scales.append([(ax.get_xlim(), ax.get_ylim()) for ax in axes_of_both])
+    assert len({scale for scale, _ in scales}) == 1
+    assert len({scale for _, scale in scales}) <= 5  # of 9: the range of its scores grows
+    assert len({across for _, (across, _) in scales}) == 1
+
+
 def test_the_legend_names_only_what_is_drawn():
     assert labels(draw_scores(scores_info(plot_context(history_of(0.5))), axes())) == [
         "incumbent",
