@@ -23,8 +23,9 @@ import numpy as np
 import tensorflow as tf
 
 import nas_nb as nas
+from benchmarks.packed_table import pack
 from nas_nb.course.benchmark import TABLES
-from nas_nb.course.table import LOSS_STEP, POINT_COLUMNS, RUN_COLUMNS, pack, read_columns
+from nas_nb.course.table import LOSS_STEP, POINT_COLUMNS, RUN_COLUMNS, read_columns
 from nas_nb.evaluate.costs import macs, params
 from nas_nb.evaluate.global_state import seeded, trial_seed
 from nas_nb.evaluate.trainer import train

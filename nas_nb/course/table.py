@@ -33,7 +33,7 @@ LOSS_STEP = 1e-4
 
 RUN_COLUMNS = ("seed", "point", "right", "loss", "train_right", "test_right", "milliseconds")
 POINT_COLUMNS = ("params", "macs")
-_WIDTH = 4  # bytes of a packed number
+NUMBER_BYTES = 4  # of a packed number
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -100,35 +100,6 @@ def _key(values: Values) -> tuple[Any, ...]:
     return (*values, *values.values())
 
 
-def pack(name: str, domain: Domain, runs: list[dict[str, Any]], costs: Any, about: Any) -> bytes:
-    """Returns a table as a file.
-
-    Args:
-        name: Of the benchmark.
-        domain: The space. Points are numbered in the order of `enumerate`.
-        runs: One for each training: "point", "seed", "right" (validation samples classified
-            correctly after each epoch), "loss" (likewise, in steps of `LOSS_STEP`), "train_right",
-            "test_right" (-1 where it was not measured) and "milliseconds".
-        costs: For each point a dict with "params" and "macs".
-        about: "epochs", and the "rows" of the parts "train", "val" and "test"; how it was made.
-    """
-    runs = sorted(runs, key=lambda run: (run["seed"], run["point"]))
-    columns = [[run[name] for run in runs] for name in RUN_COLUMNS]
-    columns += [[cost[name] for cost in costs] for name in POINT_COLUMNS]
-    head = {"format": FORMAT, "name": name, "domain": domain.to_json(), "about": about}
-    body = b"".join(_packed(np.array(column, "<i4")) for column in columns)
-    counts = {"runs": len(runs), "points": len(costs)}
-    text = json.dumps({**head, **counts}, separators=(",", ":"))
-    return lzma.compress(text.encode() + b"\n" + body, preset=9 | lzma.PRESET_EXTREME)
-
-
-def _packed(column: np.ndarray) -> bytes:
-    # Differences from epoch to epoch, and the bytes of equal weight together, compress best.
-    grown = np.diff(column, axis=-1, prepend=0) if column.ndim == 2 else column
-    flat = np.ascontiguousarray(grown.T, "<i4").reshape(-1)
-    return flat.view(np.uint8).reshape(-1, _WIDTH).T.tobytes()
-
-
 def read_columns(file: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns the head of a packed file, and its whole numbers, of shape (rows, epochs or 1)."""
     try:
@@ -147,8 +118,8 @@ def read_columns(file: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     raw, columns, at = np.frombuffer(body, np.uint8), {}, 0
     for name in (*RUN_COLUMNS, *POINT_COLUMNS):
         count, width = head["points" if name in POINT_COLUMNS else "runs"], widths.get(name, 1)
-        part = raw[at : (at := at + count * width * _WIDTH)]
-        flat = np.ascontiguousarray(part.reshape(_WIDTH, -1).T).view("<i4").reshape(-1)
+        part = raw[at : (at := at + count * width * NUMBER_BYTES)]
+        flat = np.ascontiguousarray(part.reshape(NUMBER_BYTES, -1).T).view("<i4").reshape(-1)
         columns[name] = flat.reshape(width, count).T.cumsum(axis=1)
     return head, columns
 

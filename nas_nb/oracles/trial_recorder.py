@@ -21,7 +21,7 @@ from nas_nb.record.events import EventKind
 from nas_nb.record.journal import Journal, read_history
 from nas_nb.record.trial import TrialStatus
 from nas_nb.space.definition import WeightlessBuilder, undisturbed_random_state
-from nas_nb.space.hypermodel import discover
+from nas_nb.space.hypermodel import build_function, discover
 from nas_nb.space.hyperparameters import Build, from_hyperparameter, record_build
 from nas_nb.space.search_space import SearchSpace, has_own_fit
 from nas_nb.strategy.base import Proposal, RandomSubstitute
@@ -393,13 +393,7 @@ def check_same_build(
     new_entries: bool,
 ) -> None:
     """Checks that a tuner's hypermodel still asks for what the project's trials have."""
-    hypermodel = tuner.hypermodel
-
-    def build(hp: kt.HyperParameters) -> Any:
-        hypermodel.declare_hyperparameters(hp)
-        return hypermodel.build(hp)
-
-    builder = WeightlessBuilder()
+    build, builder = build_function(tuner.hypermodel), WeightlessBuilder()
     with undisturbed_random_state():
         try:
             usual = asked = record_build(build, {}, builder).asked

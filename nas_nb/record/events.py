@@ -402,34 +402,28 @@ USER = "user"
 
 
 class SteerAction(StrEnum):
-    """What a `steered` event does, and what its `detail` says.
-
-    All from RESTRICT on count from the next proposal on, in this and in later sessions; the
-    strategy and the budget until another session opens with its own.
-    """
+    """What a `steered` event does; docs/journal.md tells what its `detail` says."""
 
     PAUSE = "pause"
-    """The search waits [reason]."""
+    """The search waits."""
     RESUME = "resume"
     """It goes on."""
     STOP_TRIAL = "stop_trial"
-    """A running trial ends with what it has: trial."""
+    """A running trial ends with what it has."""
     MORE_EPOCHS = "more_epochs"
-    """A trial gets more: trial, epochs (how many more, 1 or more). One that has completed is
-    continued by a new trial, of which it is the parent."""
+    """A trial gets more; one that has completed is continued by a new trial, its child."""
     RESTRICT = "restrict"
-    """Only a part of the space is proposed from: {kind of rule: {name: values}}, for each kind of
-    `nas_nb.space.restriction.RuleKind`."""
+    """Only a part of the space is proposed from, in this and in later sessions."""
     UNRESTRICT = "unrestrict"
-    """Restrictions are lifted [names; all without]."""
+    """Restrictions are lifted."""
     QUEUE = "queue"
-    """A hand-made candidate becomes the next trial: values."""
+    """A hand-made candidate becomes the next trial."""
     UNQUEUE = "unqueue"
     """All candidates that wait are dropped."""
     STRATEGY = "strategy"
-    """Another one proposes: strategy (its name), options."""
+    """Another one proposes, until a session opens with its own."""
     BUDGET = "budget"
-    """Other limits: as in `search_opened`, null for no limit."""
+    """Other limits, until a session opens with its own."""
 
 
 def check_steering(event: Event, drafts: Sequence[TrialDraft]) -> None:

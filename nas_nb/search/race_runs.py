@@ -81,11 +81,13 @@ class RaceRun(ABC):
                 break
             self.anew = "; ".join(found)
         self.anew = None if self._past.opened else self.anew
+        self._live: Search | Journal | None = None  # while it runs
 
     @property
     def history(self) -> History:
-        """What happened so far."""
-        return self._past
+        """What happened so far; it grows while the run goes on."""
+        live = self._live
+        return self._past if live is None else live.history
 
     @abstractmethod
     def run(self) -> bool:
@@ -104,21 +106,15 @@ class TrainedRun(RaceRun):
         self._make = search
         self._search: Search | None = None
 
-    @property
-    def history(self) -> History:
-        """What happened so far."""
-        search = self._search
-        return self._past if search is None else search.history
-
     def run(self) -> bool:
         """Runs, or goes on, to the end; returns False if it was stopped before that."""
         search = self._make(strategy=self.strategy, seed=self.seed, directory=self.folder)
-        self._search = search
+        self._search = self._live = search
         try:
             search.run()
         finally:
             # Only what happened is kept: models, data and threads of past lanes cost memory.
-            self._past, self._search = search.history, None
+            self._past, self._search, self._live = search.history, None, None
         self.reason = search.reason
         return search.state in _END
 
@@ -150,13 +146,6 @@ class TabularRun(RaceRun):
         super().__init__(label, strategy, seed, directory, task.identity)
         self._course = task
         self._stop = threading.Event()
-        self._journal: Journal | None = None
-
-    @property
-    def history(self) -> History:
-        """What happened so far."""
-        journal = self._journal
-        return self._past if journal is None else journal.history
 
     def stop(self) -> None:
         """Asks it to end before the next trial."""
@@ -168,7 +157,7 @@ class TabularRun(RaceRun):
         if self._spent(self._past):
             return True
         with Journal.open(self.folder / JOURNAL_FILE) as journal:
-            self._journal = journal
+            self._live = journal
             journal.synced = False  # a power cut would cost what the table still knows
             oracle = self._opened(journal)
             try:
@@ -179,7 +168,7 @@ class TabularRun(RaceRun):
                 oracle.close()
                 state = "stopped" if self._stop.is_set() else "finished"
                 journal.append("search_closed", state=state, reason=self.reason)
-                self._past, self._journal = journal.history, None
+                self._past, self._live = journal.history, None
         return not self._stop.is_set()
 
     def _spent(self, history: History) -> bool:

@@ -67,7 +67,7 @@ class HyperModelSpace(SpaceDefinition):
     def build(self, point: Values) -> keras.Model:
         """Returns the compiled model of a point."""
         hp = CheckedHyperParameters.of(point)
-        model = _function(self.source)(hp)
+        model = build_function(self.source)(hp)
         if not isinstance(model, keras.Model):
             raise _no_model(self.source, type(model))
         self._check_asked(hp, point)
@@ -107,7 +107,7 @@ def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel)
     """Returns the domain of a build function, after as few builds as its branches need."""
     # The models get no weights where Keras can do without; the global random states stay as they
     # are, and no session is cleared.
-    function = _function(build)
+    function = build_function(build)
     builder = WeightlessBuilder()
     survey = BuildExplorer(lambda values: record_build(function, values, builder))
     with undisturbed_random_state():
@@ -118,7 +118,8 @@ def discover(build: Callable[[kt.HyperParameters], keras.Model] | kt.HyperModel)
             builder.close()
 
 
-def _function(source: Any) -> Callable[[kt.HyperParameters], Any]:
+def build_function(source: Any) -> Callable[[kt.HyperParameters], Any]:
+    """Returns a HyperModel as a function of hp; a function as it is."""
     if not isinstance(source, kt.HyperModel):
         return source  # type: ignore[no-any-return]
 

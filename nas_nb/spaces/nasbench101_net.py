@@ -109,12 +109,8 @@ def _renumbered(cell: Cell, order: Sequence[int]) -> Cell:
     return Cell(tuple(edges), tuple(cell.operations[vertex - 1] for vertex in order))
 
 
-def paths(cell: Cell) -> Iterator[tuple[str, ...]]:
-    """Yields the operations on each way from the input to the output."""
-    yield from _ways_from(cell, 0)
-
-
-def _ways_from(cell: Cell, vertex: int) -> Iterator[tuple[str, ...]]:
+def paths(cell: Cell, vertex: int = 0) -> Iterator[tuple[str, ...]]:
+    """Yields the operations on each way from a vertex, by default the input, to the output."""
     for source, target in cell.edges:
         if source != vertex:
             continue
@@ -122,7 +118,7 @@ def _ways_from(cell: Cell, vertex: int) -> Iterator[tuple[str, ...]]:
             yield ()
         else:
             mine = cell.operations[target - 1]
-            yield from ((mine, *rest) for rest in _ways_from(cell, target))
+            yield from ((mine, *rest) for rest in paths(cell, target))
 
 
 def to_text(cell: Cell) -> str:

@@ -273,14 +273,9 @@ def hypervolume_improvement(
     Evolutionary Optimization Assisted by Gaussian Random Field Metamodels, IEEE Transactions on
     Evolutionary Computation 10(4), 2006) is a sum of expected improvements: over each cell of the
     costs above a candidate's, that over the best score which the front has for so much.
-
-    Args:
-        mean: (candidates,).
-        deviation: (candidates,), above 0.
-        costs: (candidates, costs).
-        front: (members, 1 + costs): the score and the costs.
-        worst: (1 + costs,): the reference point.
     """
+    # Of shapes (candidates,) twice, (candidates, costs), (members, 1 + costs) with the score first,
+    # and (1 + costs,).
     scores, known = front[:, 0], front[:, 1:]
     edges = [np.unique(np.minimum(known[:, axis], worst[1 + axis])) for axis in range(len(costs.T))]
     volumes, corners = np.ones((len(mean), 1)), np.zeros((1, 0))

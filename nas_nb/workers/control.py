@@ -412,11 +412,7 @@ class Starter(Protocol):
 
     @property
     def places(self) -> Collection[Hashable]:
-        """Where a worker is wanted now: one joins at a new place, and leaves one that is gone.
-
-        Raises:
-            SearchError: No worker can be had any more.
-        """
+        """Where a worker is wanted now; raises SearchError if none can be had any more."""
 
     def start(self, number: int, place: Any) -> Link:
         """Starts the process of a worker."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.packed_table import pack
 from nas_nb.course.benchmark import Benchmark
-from nas_nb.course.table import pack, unpack
+from nas_nb.course.table import unpack
 from nas_nb.record.trial import Values
 from nas_nb.space.domain import Domain
 from nas_nb.space.parameter import Condition, Parameter, ParameterKind

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_nb.course import table
+from benchmarks.packed_table import pack
 from nas_nb.course.table import LOSS_STEP, read_columns, read_published, unpack
 from nas_nb.errors import DataError
 from tests.course.synthetic import EPOCHS, ROWS, SPACE, packed, right
@@ -44,7 +44,7 @@ def test_what_was_not_trained_is_nan():
     runs[0] |= {"test_right": -1, "milliseconds": 1}
     about = {"epochs": 1, "rows": {"train": 6, "val": 6, "test": 6}}
     costs = [{"params": n, "macs": n} for n in range(84)]
-    kept = unpack(table.pack("one", SPACE, runs, costs, about))
+    kept = unpack(pack("one", SPACE, runs, costs, about))
     assert kept.scores[1, 1, 0] == 0.5
     assert np.isnan(kept.scores).sum() == 2 * 84 - 1
     assert np.isnan(kept.test).all()
