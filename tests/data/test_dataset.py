@@ -25,6 +25,14 @@ def test_arrays_are_split_into_three_parts_with_their_labels() -> None:
     assert data.task == Task.REGRESSION
 
 
+def test_the_usual_objective_follows_from_the_labels() -> None:
+    assert Data.from_arrays(x, y).usual_objective == ("val_accuracy", "max")
+    quantities = Data.from_arrays(x, x[:, 0] + 0.5)
+    assert quantities.usual_objective == ("val_loss", "min")
+    with pytest.raises(DataError, match="no `classes`"):
+        replace(quantities, classes=("low", "high"))
+
+
 def test_the_shares_and_the_seed_are_the_callers() -> None:
     first = Data.from_arrays(x, y, validation=0.1, test=0.4, seed=1)
     other = Data.from_arrays(x, y, validation=0.1, test=0.4, seed=2)
