@@ -345,7 +345,8 @@ class History:
     @property
     def validation_rows(self) -> int | None:
         """The rows that scores are measured on, or None if the journal is silent."""
-        return self.opened[-1].get("validation_rows") if self.opened else None
+        opened = self._state.opened  # no copy: thousands of trials ask for it at every frame
+        return opened[-1].get("validation_rows") if opened else None
 
     @property
     def steps_per_epoch(self) -> int | None:

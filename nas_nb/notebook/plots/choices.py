@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.collections import LineCollection
-from matplotlib.patches import Rectangle
 
 from nas_nb.explain.importance import ChoiceImportance, choice_importance
 from nas_nb.notebook.plots import drawing
@@ -92,7 +91,7 @@ def draw_effects(info: ImportanceInfo, ax: Axes) -> Axes:
     ax.autoscale_view(scaley=False)
     left = "" if not (more or info.left_out) else "; of the choices that matter most"
     about = f"difference from the other values, other choices equal, 90 % interval{left}"
-    ax.set_xlabel(about, fontsize=9)
+    ax.set_xlabel(about, fontsize=9, wrap=True)
     return ax
 
 
@@ -239,31 +238,33 @@ def _place(axis: Axis, trial: Trial, good: float) -> float:
 def draw_parallel(info: ParallelInfo, ax: Axes) -> Axes:
     """Draws an axis a choice and a line a trial, in place of what an earlier call drew."""
     title = "Choices of the best trials"
-    if not drawing.begin_axes(ax, title, info.strands, "no completed trial yet"):
+    if not info.strands:
+        drawing.begin_axes(ax, title, (), "no completed trial yet")
         return ax
+    size, letters = _text_fit(info, ax)
+    drawn = f"axes {hash((info.axes[:-1], info.objective, size, letters))}"
+    if not any((found.get_gid() or "").endswith(drawn) for found in ax.collections):
+        drawing.begin_axes(ax, title, info.axes, "")
+        _draw_axes(info, ax, size, letters, drawn)
+    drawing.remove_ours(ax, drawing.SPOTS)
     colors = drawing.theme_colors(ax)
     for lit in (False, True):
         strands = [strand for strand in info.strands if strand.lit is lit]
         shades = drawing.score_colors(ax, [strand.good for strand in strands])
         style: dict[str, Any] = {"colors": shades if lit else colors.rule, "alpha": 0.7}
         style["linewidths"] = [0.8 + 1.6 * strand.good if lit else 0.6 for strand in strands]
-        lines = [list(enumerate(strand.places)) for strand in strands]
-        drawing.mark_ours(ax, ax.add_collection(LineCollection(lines, **style)))
-    if info.chosen is not None:
-        points = list(enumerate(info.chosen.places))
-        look: dict[str, Any] = {"color": colors.strong, "linewidth": 2.5, "zorder": 4}
-        drawing.mark_ours(ax, *ax.plot(*zip(*points, strict=True), **look))
-    size, letters = _text_fit(info, ax)
-    for place, axis in enumerate(info.axes):
-        _draw_axis(place, axis, ax, size, letters if axis is not info.axes[-1] else _LETTERS)
+        lines = LineCollection([list(enumerate(s.places)) for s in strands], gid="spots", **style)
+        drawing.mark_ours(ax, ax.add_collection(lines, autolim=False))
     for place, low, high in info.brushed:
-        box = Rectangle((place - 0.08, low), 0.16, high - low, color=drawing.ORANGE, alpha=0.45)
-        drawing.mark_ours(ax, ax.add_patch(box))
-    ax.set(xlim=(-0.3, len(info.axes) - 0.3), ylim=(ABSENT - 0.08, 1.08), yticks=[], ylabel="")
-    names = [axis.name for axis in info.axes]
-    ax.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
-    ax.spines[["left", "bottom"]].set_visible(False)
-    drawing.score_key(ax, f"{info.objective}: worse")
+        band: dict[str, Any] = {"color": drawing.ORANGE, "alpha": 0.45, "linewidth": 10}
+        drawing.mark_ours(ax, ax.vlines(place, low, high, gid="spots", zorder=1, **band))
+    if info.chosen is not None:
+        look: dict[str, Any] = {"color": colors.strong, "linewidth": 2.5, "zorder": 4}
+        points = zip(*enumerate(info.chosen.places), strict=True)
+        drawing.mark_ours(ax, *ax.plot(*points, gid="spots", **look))
+    last = len(info.axes) - 1
+    _put_values(last, info.axes[-1], ax, size, _LETTERS, gid="spots")
+    ax.set(xlim=(-0.3, last + 0.7), ylim=(ABSENT - 0.08, 1.08))
     return ax
 
 
@@ -300,15 +301,30 @@ def _text_fit(info: ParallelInfo, ax: Axes) -> tuple[float, int]:
     )
 
 
-def _draw_axis(place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int) -> None:
-    bottom, colors = ABSENT if axis.conditional else 0, drawing.theme_colors(ax)
-    (line,) = ax.plot([place, place], [bottom, 1], color=colors.quiet, linewidth=1, zorder=3)
+def _draw_axes(info: ParallelInfo, ax: Axes, size: float, letters: int, gid: str) -> None:
+    """Draws what stays: the axes with the values of choices, and what the colours mean."""
+    for place, axis in enumerate(info.axes[:-1]):
+        _put_values(place, axis, ax, size, letters)
+    ends = [ABSENT if axis.conditional else 0 for axis in info.axes]
+    color, places = drawing.theme_colors(ax).quiet, range(len(ends))
+    drawing.mark_ours(ax, ax.vlines(places, ends, 1, color=color, linewidth=1, gid=gid))
+    ax.set(yticks=[], ylabel="")
+    names = [axis.name for axis in info.axes]
+    ax.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    drawing.score_key(ax, f"{info.objective}: worse")
+
+
+def _put_values(
+    place: int, axis: DrawnAxis, ax: Axes, size: float, letters: int, gid: str = ""
+) -> None:
+    colors = drawing.theme_colors(ax)
     ticks = [*axis.ticks, *([(ABSENT, "none")] if axis.conditional else [])]
     box = {"facecolor": colors.ground, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
     style: dict[str, Any] = {"fontsize": size, "va": "center", "color": colors.text, "zorder": 5}
     shown = [(at, drawing.cut(text, letters)) for at, text in ticks]
-    texts = [ax.text(place + 0.04, at, text, bbox=box, **style) for at, text in shown]
-    drawing.mark_ours(ax, line, *texts)
+    texts = [ax.text(place + 0.04, at, text, bbox=box, gid=gid, **style) for at, text in shown]
+    drawing.mark_ours(ax, *texts)
 
 
 def _brush(info: ParallelInfo, place: float) -> str:
@@ -382,5 +398,6 @@ PARALLEL = Plot(
         (s.trial, at, y) for s in info.strands if s.lit for at, y in enumerate(s.places)
     ],
     brush=_brush,
+    moves=True,
     margins={"left": 0.04, "right": 0.985, "bottom": 0.2, "top": 0.85},
 )

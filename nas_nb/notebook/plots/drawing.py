@@ -136,9 +136,10 @@ def put_dots(ax: Axes, gid: str, points: Points, **style: Any) -> None:
 
 def moving(ax: Axes) -> list[Artist]:
     """Returns what is drawn over all that stays: lines, but for settled dots, and our spots."""
+    spots = (found for found in (*ax.collections, *ax.texts) if found.get_gid() == SPOTS)
     lines = [line for line in ax.lines if not (line.get_gid() or "").endswith(_STAYS)]
     shown = (line for line in lines if np.size(line.get_xdata()))
-    return [*shown, *(spots for spots in ax.collections if spots.get_gid() == SPOTS)]
+    return [*shown, *spots]
 
 
 def settled_points(ax: Axes) -> list[Any]:

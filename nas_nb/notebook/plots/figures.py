@@ -23,6 +23,7 @@ from nas_nb.notebook.plots import (
     space_map,
 )
 from nas_nb.notebook.plots.drawing import (
+    SPOTS,
     Plot,
     PlotContext,
     as_text,
@@ -198,6 +199,7 @@ class Picture:
         self._infos: list[Any] | None = None  # None: in another size or theme all is drawn anew
         self._shown: list[Any] = []
         self._ground: Any = None
+        self._above: list[Any] = []  # texts in boxes, over all that moves
         self._still: list[Any] = []  # what the ground of each Axes depends on
         self._html, self._png = "", b""
         self.alt = ""
@@ -327,10 +329,22 @@ class Picture:
                 if self._still[place] != before[place]:
                     self._draw_one(place, ax)
         if before != self._still:
-            self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
+            self._keep_ground()
+        self._draw_moving()
+
+    def _draw_moving(self) -> None:
         for ax in self._axes:
             for artist in sorted(moving(ax), key=lambda artist: artist.zorder):
                 ax.draw_artist(artist)
+        for box in self._above:
+            self._canvas.restore_region(box)
+
+    def _keep_ground(self) -> None:
+        """Keeps what stays, and by themselves the texts in boxes, which are above what moves."""
+        self._ground = self._canvas.copy_from_bbox(self._figure.bbox)
+        texts = [t for ax in self._axes for t in ax.texts if not t.get_animated()]
+        boxes = [box.get_window_extent() for t in texts if (box := t.get_bbox_patch())]
+        self._above = [self._canvas.copy_from_bbox(box) for box in boxes]
 
     def _draw_one(self, place: int, ax: Axes) -> None:
         """Draws what stays in one Axes anew."""
@@ -369,7 +383,8 @@ class Picture:
 def _still(ax: Axes) -> tuple[Any, ...]:
     """Returns what all that does not move in an Axes depends on."""
     legend = ax.get_legend()
-    words = [(text.get_text(), text.get_visible()) for text in ax.texts]
+    staying = (text for text in ax.texts if text.get_gid() != SPOTS)
+    words = [(text.get_text(), text.get_visible()) for text in staying]
     scales = (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left"))
     return (
         ax.bbox.bounds,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from nas_nb.errors import SearchError
@@ -129,6 +130,19 @@ def test_a_picture_that_grew_or_was_zoomed_is_the_one_that_is_drawn_at_once(name
     grown.draw(context)
     assert np.abs(pixels(grown) - pixels(at_once)).max() <= 1
     assert grown._marks() == at_once._marks()
+
+
+def test_a_new_best_moves_the_parallel_lines_and_draws_no_text_of_a_choice_anew(monkeypatch):
+    history, picture = random_history(40), figures.Picture(figures.PLOTS["parallel"])
+    picture.draw(PlotContext(history, DOMAIN))
+    drawn, draw = [], Text.draw
+    monkeypatch.setattr(
+        Text, "draw", lambda text, *more: drawn.append(text.get_text()) or draw(text, *more)
+    )
+    add_trial(history, 0.95, depth=1, layer_1="Dense", units_1=7)
+    assert picture.draw(PlotContext(history, DOMAIN))
+    assert "0.95" in drawn
+    assert len(drawn) == 2  # the ends of the scores
 
 
 def test_what_a_trial_adds_to_no_picture_is_only_told():

@@ -134,6 +134,18 @@ def test_long_names_of_choices_are_cut_where_the_picture_ends_and_what_is_left_o
     assert "more choices matter less" in ax.get_xlabel() or "matter most" in ax.get_xlabel()
 
 
+def test_what_effects_are_is_told_in_a_narrow_picture_to_its_end():
+    effects = tuple(Effect(f"{n}", n - 1.0, n - 2.0, n + 0.5, 9) for n in range(3))
+    bar = ChoiceImportance("units", 0.5, 0.4, 0.6, 40, effects)
+    picture = Picture(EFFECTS, width=5.4, height=EFFECTS.height, margins=EFFECTS.margins)
+    ax = EFFECTS.draw(ImportanceInfo("val_accuracy", "max", (bar,), "", 3), picture._axes[0])
+    ax.figure.canvas.draw()
+    told = ax.xaxis.label.get_window_extent()
+    assert told.x0 >= 0
+    assert told.x1 <= ax.figure.bbox.x1
+    assert told.y0 >= 0
+
+
 def test_fidelities_count_how_many_trials_got_how_far():
     history = history_of(FAILED)
     for epochs in (1, 1, 1, 3, 9):
