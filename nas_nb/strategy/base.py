@@ -168,6 +168,8 @@ class Strategy(ABC):
         if not self.wanted_design(history) or planned == math.inf:
             return None
         made = self.initial_design(history)
+        if len(history.completed) >= made:
+            return f"its initial design of {made} of {int(planned)} trials is over."
         ended = "is" if made == 1 else "are"  # trials of a smaller budget may be none of it
         return f"its initial design lasts until {made} of {int(planned)} trials {ended} completed."
 

@@ -55,6 +55,7 @@ search.steer.strategy("predictor")
 trials(36)
 """
 PLOT = "search.plot.scores();"
+TIMELINE = "two.wait()\ntwo.plot.timeline();"
 REPLAY = "nas.replay(search.directory)"
 RACE = """
 race = nas.race(
@@ -67,9 +68,9 @@ STATES = {
 def too_small(hp):
     if hp.Choice("width", [32, 16]) == 16:
         raise ValueError("a width of 16 is too small for this data")
-    return nas.SearchSpace.from_dict(space).build(hp)
+    return nas.SearchSpace.from_dict(space).for_data(nas.load("digits").spec).build(hp)
 
-failed = nas.Search(too_small, "digits", strategy="random", max_trials=4, epochs=2)
+failed = nas.Search(too_small, "digits", strategy="random", max_trials=8, epochs=2)
 failed.panel()
 failed.start()
 failed.wait()
@@ -110,7 +111,7 @@ LIMIT_MS = 600_000
 def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set[str]) -> None:
     """Runs the search, and takes a picture of each tab while it runs; only of `names`, if any."""
     nbformat.write(
-        notebook_of(MAKE, "search.panel()", STEER, PLOT, *STATES.values(), REPLAY, RACE),
+        notebook_of(MAKE, "search.panel()", STEER, PLOT, *STATES.values(), TIMELINE, REPLAY, RACE),
         server.files / "panel.ipynb",
     )
     page = browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=1)
@@ -137,6 +138,9 @@ def photograph(browser: Browser, server: JupyterServer, folder: Path, names: set
         photograph_end(notebook, panel)
         for state in STATES:
             photograph_state(notebook, state)
+        notebook.run(TIMELINE, LIMIT_MS)
+        looks(notebook, notebook.output(TIMELINE), "timeline")
+        looks(notebook, notebook.output(STATES["workers"].strip()), "finished")
         photograph_races(notebook)
     assert not notebook.errors, notebook.errors
 
@@ -159,6 +163,8 @@ def photograph_state(notebook: NotebookPage, state: str) -> None:
     """Takes the pictures of a search that went another way."""
     notebook.run(STATES[state], LIMIT_MS)
     panel = notebook.output(STATES[state].strip())
+    outputs = [output for cell in notebook.save().cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
     for title in TOUR[state]:
         open_tab(panel, title)
         looks(notebook, panel.locator(".nas-panel"), f"{state}-{title.lower()}")
@@ -223,7 +229,8 @@ def shrink(folder: Path, docs: Path) -> None:
     docs.mkdir(parents=True, exist_ok=True)
     for source, name in FOR_PAGES.items():
         with Image.open(folder / f"{source}.png") as picture:
-            small = picture.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+            # The usual method gives the few green marks the colour of the many blue ones.
+            small = picture.convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE)
             small.save(docs / f"{name}.png", optimize=True)
 
 

@@ -343,6 +343,10 @@ def test_opposite_scores_lead_a_small_budget_to_other_architectures(name: str, w
     assert tried[0] != tried[1]
 
 
+PROPOSED = {"values": {}, "origin": "test"}
+COMPLETED = {"status": "completed", "score": 0.5}
+
+
 @pytest.mark.parametrize("name", LEARNING)
 @pytest.mark.parametrize("budget", [1, 4, FEW, 60, 10_000])
 def test_the_initial_design_is_a_third_of_a_known_budget_at_most(name: str, budget: int) -> None:
@@ -358,6 +362,10 @@ def test_the_initial_design_is_a_third_of_a_known_budget_at_most(name: str, budg
     if bound.initial_design(history):
         told = f"its initial design lasts until {bound.initial_design(history)} of {budget} trials"
         assert told in (bound.reason(history) or "")
+        for number in range(bound.initial_design(history)):
+            for kind, fields in (("trial_proposed", PROPOSED), ("trial_ended", COMPLETED)):
+                history.apply({"event": kind, "time": 0.0, "trial": number, **fields})
+        assert "lasts until" not in (bound.reason(history) or "")
 
 
 @everyone_without_data

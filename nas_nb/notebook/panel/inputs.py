@@ -120,7 +120,7 @@ class TrialChooser:
         history = now.history
         trial = self._selection.trial(history)
         if trial is None:
-            text = "no trial yet"
+            text = "no completed trial yet"
         else:
             text = f"trial {trial.number}: {trial.status}"
             if trial.status is TrialStatus.COMPLETED and trial.score is not None:

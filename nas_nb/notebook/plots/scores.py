@@ -276,7 +276,7 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
         label = {"running": role, "best": best}.get(role, f"trial {known.trial}")
         drawing.put_line(ax, role, known.validation or stays, label=label, **solid)
     y = info.objective.removeprefix("val_")
-    drawing.finish_axes(ax, "Learning curves", "epoch", y, grows=info.live)
+    drawing.finish_axes(ax, "Learning curves", "epoch", y, empty="no epoch yet", grows=info.live)
     drawing.whole_ticks(ax, grows=info.live)
     return ax
 
@@ -284,7 +284,7 @@ def draw_curves(info: CurvesInfo, ax: Axes) -> Axes:
 def describe_curves(info: CurvesInfo) -> str:
     """Returns in words whose curves `draw_curves` draws."""
     shown = [f"{curve.role} trial {curve.trial}" for curve in info.curves]
-    return f"learning curves of {' and '.join(shown) or 'no trial yet'}"
+    return f"learning curves of {' and '.join(shown)}" if shown else "learning curves: no epoch yet"
 
 
 def _info(history: History, **trials: Trial | None) -> CurvesInfo:
@@ -450,11 +450,13 @@ def draw_timeline(info: TimelineInfo, ax: Axes) -> Axes:
     if not drawing.begin_axes(ax, "Timeline", info.spans, "no trial yet"):
         return ax
     colors = [_COLOURS.get(span.status, GREY) for span in info.spans]
+    kinds = [span.status if span.status in _COLOURS else "not completed" for span in info.spans]
     bars = ax.barh(
         [span.worker for span in info.spans],
         [span.end - span.begin for span in info.spans],
         left=[span.begin for span in info.spans],
         height=0.7,
+        label=[f"{'_' * (kinds.index(kind) < place)}{kind}" for place, kind in enumerate(kinds)],
         color=colors,
         edgecolor=drawing.theme_colors(ax).ground,
         linewidth=0.8,
@@ -466,6 +468,7 @@ def draw_timeline(info: TimelineInfo, ax: Axes) -> Axes:
     ax.set_xlim(0, max(span.end for span in info.spans) or 1.0)
     ax.set_xlabel("seconds", fontsize=9)
     ax.set_ylabel("worker", fontsize=9)
+    drawing.legend(ax)
     return ax
 
 

@@ -89,4 +89,4 @@ def test_without_a_trial_there_is_nothing_to_choose():
     for name in chooser.buttons:
         press(chooser, name)
     chooser.paint(Snapshot(search))
-    assert "no trial yet" in chooser._about.value
+    assert "no completed trial yet" in chooser._about.value

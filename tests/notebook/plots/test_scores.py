@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nas_nb.notebook.plots.scores import (
+    TIMELINE,
     chosen_curves_info,
     curves_info,
     describe_curves,
@@ -109,6 +110,20 @@ def test_an_empty_plot_says_so_until_a_trial_arrives():
     assert not words.get_visible()
     assert ax.get_ylabel() == "val_accuracy"
     assert len(ax.get_xticks()) > 0
+
+
+def test_without_an_epoch_no_trial_is_denied():
+    info, ax = curves_info(plot_context(history_of(FAILED))), axes()
+    draw_curves(info, ax)
+    assert [text.get_text() for text in ax.texts] == ["no epoch yet"]
+    assert describe_curves(info) == "learning curves: no epoch yet"
+
+
+def test_a_timeline_explains_each_colour_once():
+    history, ax = history_of(0.5, FAILED, 0.75, FAILED, RUNNING), axes()
+    for _ in range(2):
+        TIMELINE.draw(TIMELINE.info(plot_context(history)), ax)
+    assert labels(ax) == ["completed", "not completed", "running"]
 
 
 def test_drawing_again_moves_what_is_there():
