@@ -95,11 +95,7 @@ class _Known(argparse.Action):
         self._known = known
 
     def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any
     ) -> None:
         if values is not None and values not in self._known:
             parser.error(f"there is no '{values}'.{nearest(values, self._known)}")
@@ -110,11 +106,7 @@ class _Option(argparse.Action):
     """Collects options of a strategy; their values are read as Python writes them."""
 
     def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any
     ) -> None:
         name, sign, text = values.partition("=")
         if not name.isidentifier() or not sign:
