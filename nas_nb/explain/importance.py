@@ -214,7 +214,7 @@ def choice_importance(history: History, domain: Domain, *, paired: bool = True) 
 
 def _importance(history: History, domain: Domain, *, paired: bool) -> Importance:
     trials = comparable_trials(history, domain)
-    drawn = [trial for trial in trials if _is_drawn(trial)]
+    drawn = [trial for trial in trials if is_drawn(trial)]
     if len(drawn) >= ENOUGH:
         trials = drawn
     scores = fenced_scores(trials, history.direction)
@@ -258,7 +258,8 @@ def optuna_importance(history: History, domain: Domain) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda pair: -pair[1]))
 
 
-def _is_drawn(trial: Trial) -> bool:
+def is_drawn(trial: Trial) -> bool:
+    """Returns whether its values were drawn, and not made from the scores of others."""
     return trial.how == "drawn" or trial.origin in ("random", "grid")
 
 

@@ -25,6 +25,7 @@ from nas_nb.explain.importance import (
     choice_importance,
     comparable_trials,
     fenced_scores,
+    is_drawn,
 )
 from nas_nb.record.trial import changed_values
 from nas_nb.record.trial_facts import ancestry_text, front_text, number_text, score_error
@@ -147,6 +148,7 @@ def _in_turns(around: Sequence[Neighbour]) -> list[Neighbour]:
 
 
 _NAMED = 3
+_MADE = ("mutated", "crossed", "predicted")
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ class SearchSummary:
     def text(self) -> str:
         """What won, by how much, how sure, which choices made it, and what smaller would cost."""
         smaller = front_text(self.history) or self._smaller()
-        told = (self._won(), self._sure(), self._decided(), smaller)
+        told = (self._won(), self._by_chance(), self._sure(), self._decided(), smaller)
         return " ".join(sentence for sentence in told if sentence)
 
     @cached_property
@@ -223,6 +225,15 @@ class SearchSummary:
         ahead = "tied with" if gap == 0 else f"{number_text(gap)} ahead of"
         return f"{told}, {ahead} trial {ranked[1].number}, the next of {len(ranked)}."
 
+    def _by_chance(self) -> str:
+        """Says so where the strategy's own proposals did not beat what it drew at random."""
+        later = self.history.completed if is_drawn(self.best) else ()
+        made = [t.how for t in later if t.number > self.best.number and t.how in _MADE]
+        if not made:
+            return ""
+        how = " or ".join(dict.fromkeys(made))
+        return f"It was drawn at random: none of those {how} after it ({len(made)}) scored better."
+
     def _sure(self) -> str:
         if self.near is None:
             return "How sure that is was not measured: `search.confirm()` trains the best again."
@@ -230,7 +241,8 @@ class SearchSummary:
         if self.believed is not None:
             believed = (
                 f"Less the luck of being the best of {len(self.history.completed)}, it is "
-                f"believed to be {number_text(self.believed)}. "
+                f"believed to be {number_text(self.believed)} on other rows, with the same "
+                "weights: what other seeds change, `search.confirm()` measures. "
             )
         if (other := self.believed_best).number != self.best.number:
             believed += (

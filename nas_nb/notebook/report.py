@@ -110,6 +110,14 @@ def reopen_line(now: Snapshot) -> str:
     return f"nas.open({wording.folder_text(now.directory)!r}{given})"
 
 
+def interrupted_text(now: Snapshot) -> str:
+    """Returns what an interrupt left, and how to go on, for a terminal."""
+    return (
+        f"Interrupted: {wording.progress_text(now)} ended, and all of it is kept. Go on with "
+        f"`search.resume()`, or in another program with `{reopen_line(now)}.resume()`."
+    )
+
+
 def _variable(argument: str, now: Snapshot) -> str:
     """Returns the name of the user's variable that holds it, or else words, which can't be run."""
     function: object = getattr(now.strategy, "function", None)

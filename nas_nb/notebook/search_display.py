@@ -13,7 +13,7 @@ from nas_nb.notebook.wording import Snapshot
 from nas_nb.search import search
 from nas_nb.search.folder import RUNS_FOLDER
 from nas_nb.search.runs import Runs
-from nas_nb.search.session import SearchListener
+from nas_nb.search.session import INTERRUPTED, SearchListener
 from nas_nb.search.trials import register_explainer
 from nas_nb.workers.control import SearchState
 
@@ -221,6 +221,10 @@ class SearchDisplay(SearchListener):
     def on_settled(self) -> None:
         """Lets the last paint be part of the cell that waited."""
         search = self._search
+        if search.reason == INTERRUPTED and not output.in_notebook():
+            from nas_nb.notebook.report import interrupted_text
+
+            output.say(interrupted_text(Snapshot(search)))
         if self.painter is not None and (not search.state.live or search.state == "paused"):
             self.painter.settle()
 

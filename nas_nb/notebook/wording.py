@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from nas_nb.record.events import SteerAction
 from nas_nb.record.trial import TrialStatus
-from nas_nb.record.trial_facts import front_text, score_text, tied, within_noise
+from nas_nb.record.trial_facts import best_text, front_text, score_text, trials_text
 from nas_nb.search.budget import describe_duration
 from nas_nb.space.restriction import Rules
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nas_nb.record.history import History
     from nas_nb.record.trial import Trial, Value, Values
     from nas_nb.search.budget import Progress
@@ -50,14 +48,14 @@ class Snapshot:
         return self.budget.progress(self.history, self.elapsed_s)
 
 
-_NAMED = 3
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
 def status_line(now: Snapshot, *, interrupted: bool = False) -> str:
     """Returns what the search does and has found; it changes with trials, not with seconds."""
     state = "Interrupted." if interrupted else _state(now)
-    parts = [state, _counts(now), _best(now.history), front_text(now.history)]
+    best = f"Best {told}." if (told := best_text(now.history)) else ""
+    parts = [state, _counts(now), best, front_text(now.history)]
     return " ".join(part for part in parts if part)
 
 
@@ -135,13 +133,6 @@ def folder_text(folder: Path) -> str:
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
-def trials_text(trials: Sequence[Trial]) -> str:
-    """Returns the numbers of some trials: 'trial 7', 'trials 7, 9 and 4 more'."""
-    shown = [str(trial.number) for trial in trials[:_NAMED]]
-    more = f" and {len(trials) - _NAMED} more" if len(trials) > _NAMED else ""
-    return f"trial{'s' if len(trials) > 1 else ''} {', '.join(shown)}{more}"
-
-
 def value_text(value: Value) -> str:
     """Returns the value of a choice without the noise of binary fractions."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -198,18 +189,6 @@ def _counts(now: Snapshot) -> str:
         return ""
     failed = len(history.finished) - len(history.completed)
     return f"{progress_text(now)} ended{f', {failed:,} of them failed' if failed else ''}."
-
-
-def _best(history: History) -> str:
-    best = history.incumbent
-    if best is None:
-        return ""
-    ties = tied(history)
-    near = len(within_noise(history) or ()) - len(ties)
-    shared = f", tied with {trials_text(ties)}" if ties else ""
-    close = f", {near:,} more within noise" if near > 0 else ""
-    score = score_text(history, best)
-    return f"Best {history.objective} {score} in trial {best.number}{shared}{close}."
 
 
 LINES = 200

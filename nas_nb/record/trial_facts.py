@@ -250,6 +250,28 @@ def score_text(history: History, trial: Trial) -> str:
     return f"{number_text(trial.score)}{'' if error is None else f' ± {error:.2g}'}"
 
 
+_NAMED = 3
+
+
+def trials_text(trials: Sequence[Trial]) -> str:
+    """Returns the numbers of some trials: 'trial 7', 'trials 7, 9 and 4 more'."""
+    shown = [str(trial.number) for trial in trials[:_NAMED]]
+    more = f" and {len(trials) - _NAMED} more" if len(trials) > _NAMED else ""
+    return f"trial{'s' if len(trials) > 1 else ''} {', '.join(shown)}{more}"
+
+
+def best_text(history: History) -> str:
+    """Returns the best score with its error, its trial, and what can't be told from it; or ''."""
+    best = history.incumbent
+    if best is None:
+        return ""
+    ties = tied(history)
+    near = len(within_noise(history) or ()) - len(ties)
+    shared = f", tied with {trials_text(ties)}" if ties else ""
+    close = f", {near:,} more within noise" if near > 0 else ""
+    return f"{history.objective} {score_text(history, best)} in trial {best.number}{shared}{close}"
+
+
 def cost_text(cost: float) -> str:
     """Returns what a model costs, or another number: a count in full, else four digits."""
     return f"{cost:,.0f}" if abs(cost) >= 1000 or float(cost).is_integer() else f"{cost:.4g}"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nas_nb.data.readers import weights_remedy
-from nas_nb.errors import BudgetError, SearchError, is_number, nearest
+from nas_nb.errors import BudgetError, SearchError, is_number, nearest, tell
 
 if TYPE_CHECKING:
     from nas_nb.record.history import History
@@ -289,9 +289,11 @@ def parse_duration(duration: Duration | None, name: str = "max_time") -> float |
 def _seconds(text: str, name: str) -> float:
     import pandas as pd
 
+    bare = True
     try:
         seconds = float(text)
     except ValueError:
+        bare = False
         try:
             seconds = float(pd.Timedelta(text).total_seconds())
         except (ValueError, OverflowError):
@@ -301,6 +303,9 @@ def _seconds(text: str, name: str) -> float:
             f"'{text}' is no duration: write {name}='2 min', '90 s', '5 ms', '1h 30min' or a "
             "number of seconds, or leave it out for no limit."
         )
+    if bare:
+        units = f"'{text} s' or '{text} min'"
+        tell(f"{name}='{text}' has no unit and is taken as seconds: write {units}.")
     return seconds
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.environment import default_limits
-from nas_nb.errors import SearchError, check_whole, printable, tell
+from nas_nb.errors import SearchError, check_whole, nearest, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
-from nas_nb.record.trial_facts import number_text, trials_frame
+from nas_nb.record.trial_facts import best_text, trials_frame
 from nas_nb.search import session
 from nas_nb.search.budget import Budget, check_arguments, shows_limits
 from nas_nb.search.folder import (
@@ -56,6 +57,17 @@ if TYPE_CHECKING:
 
 _INTERNAL = ("listener", "project", "settings")
 """Attributes for the package, which Tab completion leaves out."""
+_MEANT = {
+    "best_model": "best.model()",
+    "best_params": "best.values",
+    "best_score": "best.score",
+    "best_trial": "best",
+    "fit": "run()",
+    "get_best_models": "best.model()",
+    "results": "trials",
+    "search": "run()",
+}
+"""What other libraries call it."""
 
 
 @shows_limits
@@ -521,7 +533,8 @@ class Search:
     def _wait(self, timeout: float | None) -> None:
         run = self.project.run
         if run is not None:
-            session.wait_until(run.settled, run.ended.is_set, run.control.stop, timeout)
+            stop = partial(run.control.stop, session.INTERRUPTED)
+            session.wait_until(run.settled, run.ended.is_set, stop, timeout)
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._wait_async().__await__()
@@ -569,16 +582,21 @@ class Search:
         if running is not None and running.project.requested == self.project.requested:
             self.project = running.project
 
+    if not TYPE_CHECKING:  # else a type checker would take any name
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that raised the error: again, to show it
+                return object.__getattribute__(self, name)
+            told = f" Write `search.{_MEANT[name]}`." if name in _MEANT else ""
+            told = told or nearest(name, (one for one in dir(self) if not one.startswith("_")))
+            raise AttributeError(f"A search has no attribute '{name}'.{told}")
+
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INTERNAL]
 
     def __repr__(self) -> str:
-        best = self.history.incumbent
-        score = (
-            "no incumbent yet"
-            if best is None
-            else f"best {self.objective} {number_text(best.score)}"
-        )
+        best = best_text(self.history)
+        score = f"best {best}" if best else "no incumbent yet"
         progress = self.progress
         total = "" if progress.total is None else f" of {progress.total}"
         why = f" ({self.strategy_reason.removesuffix('.')})" if self.strategy_reason else ""

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import BudgetError, SearchError, is_number, shown
@@ -48,6 +49,7 @@ class SearchListener:
 
 
 NO_LISTENER = SearchListener()
+INTERRUPTED = "interrupted"
 
 
 class LiveSearch(Protocol):
@@ -181,7 +183,7 @@ def work_here(search: LiveSearch) -> None:
     try:
         run = _begin(search)
         run.control.patient = False
-        with interrupt_stops(run.control.stop):
+        with interrupt_stops(partial(run.control.stop, INTERRUPTED)):
             _work(search, run)
         raise_error(search)
         if run.control.pause_reason is not None and run.state is SearchState.STOPPED:

@@ -118,6 +118,11 @@ def as_data(data: Data | str | None) -> Data:
         return default_data()
     if isinstance(data, str):
         return load(data)
+    if isinstance(data, SearchSpace | Mapping) or callable(data):
+        raise SearchError(
+            "Expected the space first and then the data: nas.Search(space, data). Received: what "
+            f"looks like a space as `data`, of type {type(data).__name__}."
+        )
     raise SearchError(
         f"Expected `data` to be a `nas.Data` or a name for `nas.load`. "
         f"Received: {type(data).__name__}. Wrap arrays with `nas.Data.from_arrays(x, y)`, a "

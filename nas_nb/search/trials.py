@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nas_nb.errors import (
     NasError,
@@ -404,6 +404,13 @@ class SearchTrial:
         raise SearchError(
             f"Expected a trial that completed. Received: trial {self.number}, which is "
             f"{self.status}{why} It has no trained model; `search.best` has one."
+        )
+
+    def __call__(self, *given: Any, **named: Any) -> NoReturn:
+        """Says what to write: `search.best()` and `trial(x)` are near to what there is."""
+        raise TypeError(
+            "Expected a trial without parentheses behind it, as `search.best`. Received: a call. "
+            "`.model()` is its trained model, `.predict(x)` predicts."
         )
 
     def __repr__(self) -> str:

@@ -111,9 +111,21 @@ def test_the_first_paragraph_says_what_won_how_sure_what_made_it_and_what_smalle
     assert f"the luck of being the best of 60, it is believed to be {summary.believed:.4f}" in (
         summary.text
     )
+    assert "on other rows, with the same weights: what other seeds change, `search.confirm()`" in (
+        summary.text
+    )
     assert "within noise of it; the smallest, trial" in summary.text
     assert "The choices that mattered most: b (29% of the variance; here 2), child" in summary.text
     assert summary.believed < best.score
+
+
+def test_a_winner_that_was_drawn_and_that_no_mutant_beat_is_told_as_such():
+    told = SearchSummary(family(), DOMAIN).text
+    assert "drawn at random" not in told
+    lucky = [({"a": 1, "b": 1}, 0.9, "drawn"), ({"a": 2, "b": 1}, 0.6, "mutated")]
+    told = SearchSummary(history_of([*lucky, ({"a": 2, "b": 2}, 0.7, "crossed")]), DOMAIN).text
+    assert "It was drawn at random: none of those mutated or crossed after it (2) scored" in told
+    assert "at random" not in SearchSummary(history_of(lucky[:1]), DOMAIN).text
 
 
 def test_a_trial_that_is_believed_to_be_better_than_the_luckiest_is_named():

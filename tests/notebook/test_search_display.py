@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 import time
@@ -62,6 +63,24 @@ def until(condition, seconds=60.0):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_an_interrupt_in_a_program_tells_what_is_kept_and_how_to_go_on(make, capsys):
+    def propose(history, rng):
+        if len(history.finished) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return search.space.sample(rng)
+
+    search = make(strategy=propose, max_trials=5)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        search.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert search.reason == "interrupted"
+    told = capsys.readouterr().out
+    assert told.startswith("Interrupted: 1 of 5 trials ended, and all of it is kept. Go on with")
+    assert told.endswith(".resume()`.\n")
 
 
 def test_every_panel_stays_and_what_is_saved_below_it_becomes_the_last_record(make, outputs):

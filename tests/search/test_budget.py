@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nas_nb.errors import BudgetError, SearchError
+from nas_nb.errors import BudgetError, NasWarning, SearchError
 from nas_nb.record.history import History
 from nas_nb.record.journal import Journal
 from nas_nb.search.budget import (
@@ -62,13 +62,17 @@ def test_trials_are_counted_in_whole_numbers(value: object):
         ("2 min", 120.0),
         ("90 s", 90.0),
         ("1h 30min", 5400.0),
-        ("45", 45.0),
         (45, 45.0),
         (dt.timedelta(minutes=1), 60.0),
     ],
 )
 def test_durations_are_read_as_people_write_them(text: object, seconds: float):
     assert parse_duration(text) == seconds  # type: ignore[arg-type]
+
+
+def test_a_number_in_quotes_is_told_to_be_seconds():
+    with pytest.warns(NasWarning, match="no unit and is taken as seconds: write '2 s' or '2 min'"):
+        assert parse_duration("2") == 2.0
 
 
 def test_a_duration_is_refused_under_its_own_name():

@@ -10,6 +10,7 @@ import pytest
 
 from nas_nb.data.dataset import Data
 from nas_nb.errors import BudgetError, NasError, SearchError, StrategyError
+from nas_nb.record.trial_facts import best_text
 from nas_nb.search.search import Search
 from nas_nb.workers.control import SearchState
 from tests.search.tiny import CHOICES, tiny_data, tiny_search, unbuildable
@@ -191,7 +192,26 @@ def test_the_repr_says_where_the_search_stands(tmp_path: Path):
         "<Search 'tiny': new, 0 of 3 trials, no incumbent yet, strategy random>"
     )
     search.run()
-    assert "finished, 3 of 3 trials, best val_accuracy " in repr(search)
+    assert f"finished, 3 of 3 trials, best {best_text(search.history)}, strategy" in repr(search)
+    assert " ± " in repr(search)
+
+
+def test_what_others_call_it_is_answered_with_what_to_write(tmp_path: Path):
+    search: Search = tiny_search(tmp_path)
+    with pytest.raises(AttributeError, match=r"no attribute 'best_model'. Write `search.best.mod"):
+        _ = search.best_model
+    with pytest.raises(AttributeError, match="Did you mean 'trials'"):
+        _ = search.trails
+    assert not hasattr(search, "_repr_svg_")
+    with pytest.raises(TypeError, match=r"without parentheses behind it, as `search.best`"):
+        search.run().best()
+
+
+def test_the_space_comes_first():
+    with pytest.raises(SearchError, match=r"first and then the data: nas.Search\(space, data\)"):
+        Search(tiny_data(), CHOICES, max_trials=1)  # type: ignore[arg-type]
+    with pytest.raises(SearchError, match="first and then the data"):
+        Search("digits", lambda hp: None, max_trials=1)  # type: ignore[arg-type]
 
 
 def test_tiny_data_fits_the_spaces_of_these_tests():
