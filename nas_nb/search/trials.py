@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -481,7 +482,7 @@ def log_trials(search: Recorded, service: str, directory: str | Path | None) -> 
             f"Expected one of {', '.join(SERVICES)}. Received: {shown(service)}."
             f"{nearest(str(service), SERVICES)}"
         )
-    trials = [trial for trial in search.history.trials if trial.curve]
+    trials = [trial for trial in search.history.trials if trial.curve or trial.reason]
     if service == "tensorboard":
         usual = search.directory / "tensorboard"
         folder = usual if directory is None else given_path(directory, SearchError)
@@ -511,21 +512,33 @@ def _to_tensorboard(trials: list[Trial], folder: Path) -> str:
 
 def _to_mlflow(name: str, trials: list[Trial], uri: str | Path | None) -> str:
     try:
-        mlflow = import_module("mlflow")
+        mlflow, entities = import_module("mlflow"), import_module("mlflow.entities")
     except ImportError as error:
         raise SearchError(
             "Expected mlflow to log to it. Received: none. Install it: pip install mlflow-skinny."
         ) from error
-    if uri is not None:
-        mlflow.set_tracking_uri(str(uri))
-    mlflow.set_experiment(name)
+    # Not its `start_run`: that ends in an error where the user has a run open.
+    client = mlflow.MlflowClient(None if uri is None else str(uri))
+    found = client.get_experiment_by_name(name)
+    experiment = client.create_experiment(name) if found is None else found.experiment_id
     for trial in trials:
-        with mlflow.start_run(run_name=f"trial {trial.number}"):
-            mlflow.log_params({**trial.values, "seed": trial.seed, "origin": trial.origin})
-            for epoch, logs in enumerate(trial.curve, start=1):
-                mlflow.log_metrics(dict(logs), step=epoch)
-            mlflow.log_metrics(_totals(trial), step=len(trial.curve))
-    return str(mlflow.get_tracking_uri())
+        run = client.create_run(experiment, run_name=f"trial {trial.number}").info.run_id
+        told = {**trial.values, "seed": trial.seed, "origin": trial.origin}
+        params = [entities.Param(_ODD.sub("_", key), str(value)) for key, value in told.items()]
+        client.log_batch(run, params=params)
+        at = round((trial.ended or trial.started or 0.0) * 1000)
+        for epoch, logs in (*enumerate(trial.curve, 1), (len(trial.curve), _totals(trial))):
+            named = ((_ODD.sub("_", key), value) for key, value in logs.items())
+            client.log_batch(run, [entities.Metric(*pair, at, epoch) for pair in named])
+        if trial.reason:
+            client.set_tag(run, "reason", trial.reason)
+        client.set_terminated(run, _ENDED.get(trial.status, "KILLED"))
+    return str(client.tracking_uri)
+
+
+_ENDED = {TrialStatus.COMPLETED: "FINISHED", TrialStatus.FAILED: "FAILED"}
+_ODD = re.compile(r"[^\w\-. :/]", re.ASCII)
+"""What MLflow refuses in names."""
 
 
 def _totals(trial: Trial) -> Mapping[str, Any]:

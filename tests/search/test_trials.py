@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -261,33 +261,43 @@ def test_tensorboard_reads_curves_and_costs(two_trials: Search, tmp_path: Path) 
         assert {"params", "score", "loss"} <= set(events.Tags()["tensors"])
 
 
-class Mlflow(ModuleType):
-    """Keeps what it is told."""
+def test_mlflow_gets_a_run_for_each_trial_also_of_those_that_failed(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="MLflow is not installed")
+    from mlflow import MlflowClient
 
-    def __init__(self) -> None:
-        super().__init__("mlflow")
-        self.told: list[tuple[Any, ...]] = []
+    def build(hp: Any) -> keras.Model:
+        units = hp.Choice("units $ (all)", [2, 3])
+        if units == 3:
+            raise ValueError("three are too many")
+        net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+        net.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+        return net
 
-    def start_run(self, run_name: str) -> Any:
-        from contextlib import nullcontext
+    uri = f"sqlite:///{tmp_path}/runs.db"
+    search = tiny_search(tmp_path / "s", space=build, strategy="grid", max_trials=2, epochs=2).run()
+    assert search.log_to("mlflow", uri) == uri
+    client = MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    one, other = sorted(runs, key=lambda run: str(run.info.status), reverse=True)
+    assert [run.info.status for run in (one, other)] == ["FINISHED", "FAILED"]
+    best = search.best
+    assert [run.info.run_name for run in (one, other)] == [
+        f"trial {n}" for n in (best.number, 1 - best.number)
+    ]
+    assert one.data.params["units _ _all_"] == "2"
+    assert one.data.metrics["score"] == best.score
+    curve = client.get_metric_history(one.info.run_id, "val_accuracy")
+    assert [(m.step, m.value) for m in curve] == [
+        (epoch, logs["val_accuracy"]) for epoch, logs in enumerate(best.curve, 1)
+    ]
+    assert "three are too many" in other.data.tags["reason"]
 
-        self.told.append((run_name,))
-        return nullcontext()
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *given, **named: self.told.append((name, *given, named))
-
-
-def test_mlflow_gets_a_run_for_each_trial(
-    two_trials: Search, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "mlflow", made := Mlflow())
-    two_trials.log_to("mlflow", "sqlite:///runs.db")
-    assert made.told[0] == ("set_tracking_uri", "sqlite:///runs.db", {})
-    assert [one for one in made.told if len(one) == 1] == [("trial 0",), ("trial 1",)]
-    logged = [one for one in made.told if one[0] == "log_metrics"]
-    assert [one[2]["step"] for one in logged] == [1, 2, 2, 1, 2, 2]
-    assert logged[2][1]["score"] == two_trials.trial(0).score
+def test_the_table_is_written_as_parquet(two_trials: Search, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    read = pd.read_parquet(two_trials.export(tmp_path / "trials.parquet"))
+    kept = two_trials.trials
+    pd.testing.assert_frame_equal(read.astype(object).fillna(""), kept.astype(object).fillna(""))
 
 
 def test_a_service_that_is_not_there_gets_a_sentence(
