@@ -110,7 +110,7 @@ class Settings:
         }
 
 
-def as_data(data: Data | str | None) -> Data:
+def as_data(data: object) -> Data:
     """Returns the data meant: given, named, or the default set with `nas.use`."""
     if isinstance(data, Data):
         return data
