@@ -33,27 +33,41 @@ _DRAWS = 300  # perturbations of SHAP and LIME
 
 
 class Attribution(NamedTuple):
-    """What the parts of each sample add to its prediction."""
+    """What the parts of each sample add to its prediction.
 
-    method: str  # one of `METHODS`
-    # (samples, parts...): of images (samples, height, width), else one number a column, step or
-    # word; positive where a part speaks for the prediction.
+    Attributes:
+        method: Its name, one of `METHODS`.
+        values: (samples, parts...): of images (samples, height, width), else one number a column,
+            step or word; positive where a part speaks for the prediction.
+        completeness: Relative error of the worst sample: |sum of values - d| / |d|, d being its
+            prediction minus the average sample's; None where the method has no such axiom.
+    """
+
+    method: str
     values: Array
-    # Relative error of the worst sample: |sum of values - d| / |d|, d being its prediction minus
-    # the average sample's; None where the method has no such axiom.
     completeness: float | None = None
 
 
 class PredictionExplanation(NamedTuple):
-    """Why a trial predicts what it does."""
+    """Why a trial predicts what it does.
 
-    trial: int  # its number
-    kind: str  # "image", "table", "series" or "text"
-    samples: Array  # (samples, ...) as the model takes them
-    predicted: tuple[str, ...]  # the class of each sample, or its quantity, in words
-    shares: tuple[float, ...]  # the probability of that class, or the quantity
-    parts: tuple[tuple[str, ...], ...]  # names of columns; words of each sample; else empty
-    attributions: tuple[Attribution, ...]  # one for each method
+    Attributes:
+        trial: Its number.
+        kind: "image", "table", "series" or "text".
+        samples: (samples, ...) as the model takes them.
+        predicted: The predicted class of each sample, or its quantity, in words.
+        shares: The probability of that class, or the quantity.
+        parts: Names of the columns; words of each sample; empty for images and series.
+        attributions: One for each method.
+    """
+
+    trial: int
+    kind: str
+    samples: Array
+    predicted: tuple[str, ...]
+    shares: tuple[float, ...]
+    parts: tuple[tuple[str, ...], ...]
+    attributions: tuple[Attribution, ...]
 
     def agreement(self) -> Array:
         """Returns Spearman's rank correlation of the methods' values, (methods, methods).

@@ -44,24 +44,37 @@ class Mistake(NamedTuple):
 
 
 class Mistakes(NamedTuple):
-    """What a trial gets wrong on a part of the data."""
+    """What a trial gets wrong on a part of the data.
 
-    part: str  # "train", "val" or "test"
-    classes: tuple[ClassErrors, ...]  # one for each class or label; empty for quantities
-    # Rows of each class (down) that were predicted as each class (across); of shape (0, 0) where a
-    # sample has several labels or quantities.
+    Attributes:
+        part: "train", "val" or "test".
+        classes: One for each class or label; empty for quantities.
+        confusion: Rows of each class (down) that were predicted as each class (across);
+            of shape (0, 0) where a sample has several labels or quantities.
+        calibration: (mean confidence, share that was right, rows) of up to 10 bins.
+        calibration_error: The mean of |confidence - share right| over rows: Guo et al., On
+            Calibration of Modern Neural Networks, ICML 2017, eq. 3.
+        residuals: (true, predicted) of each row, flat; empty for classes.
+        worst: The rows with the largest losses, worst first.
+        samples: The inputs of these rows.
+        text: The gist in a sentence or two.
+        kind: What samples are: "image", "table", "text" or "series".
+        columns: Names of what the worst rows hold: of columns, or "text"; none for pictures.
+        rows: The worst rows as the user had them, a text for each of `columns`.
+    """
+
+    part: str
+    classes: tuple[ClassErrors, ...]
     confusion: Array
-    calibration: tuple[tuple[float, float, int], ...]  # (mean confidence, share right, rows) a bin
-    # The mean of |confidence - share right| over rows: Guo et al., On Calibration of Modern Neural
-    # Networks, ICML 2017, eq. 3.
+    calibration: tuple[tuple[float, float, int], ...]
     calibration_error: float
-    residuals: tuple[Array, Array]  # (true, predicted) of each row, flat; empty for classes
-    worst: tuple[Mistake, ...]  # the rows with the largest losses, worst first
-    samples: Array  # the inputs of these rows
-    text: str  # the gist in a sentence or two
-    kind: str = "table"  # what samples are: "image", "table", "text" or "series"
-    columns: tuple[str, ...] = ()  # what the worst rows hold: columns, or "text"; none for pictures
-    rows: tuple[tuple[str, ...], ...] = ()  # the worst rows as the user had them
+    residuals: tuple[Array, Array]
+    worst: tuple[Mistake, ...]
+    samples: Array
+    text: str
+    kind: str = "table"
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 def measure_mistakes(trial: SearchTrial, part: str = "val") -> Mistakes:
