@@ -40,7 +40,6 @@ class Fidelity:
         legal = 0 < _of(self, "data_fraction") <= 1
         _check_number("data_fraction", fraction, "above 0 and at most 1", legal)
         _check_number("min_delta", self.min_delta, "0 or more", _of(self, "min_delta") >= 0)
-
         check_type("prune", self.prune, bool, "True or False")
 
     def granted(self, differing: Mapping[str, float]) -> Fidelity:

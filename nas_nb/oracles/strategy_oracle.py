@@ -328,7 +328,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
     def reload(self) -> None:
         """Takes trials and space from the journal of the tuner's project, and not its lock."""
         if self._file is not None and self._file.is_file():
-            self._take(read_project(self._file))
+            self._adopt_journal(read_project(self._file))
         if not self.hyperparameters.space:
             raise unknown_space()
         # KerasTuner tells an oracle nothing of its tuner, which is who calls this.
@@ -361,7 +361,7 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             return
         journal = write_project(self._file)
         try:
-            self._take(journal)
+            self._adopt_journal(journal)
         except StrategyError:
             journal.close()
             raise
@@ -373,8 +373,8 @@ class StrategyOracle(kt.Oracle):  # type: ignore[misc]
             self.journal.close()
             self._writing = False
 
-    def _take(self, journal: Journal) -> None:
-        """Goes on with what a project's journal holds."""
+    def _adopt_journal(self, journal: Journal) -> None:
+        """Checks that a journal is of this search, and takes seed, objective, space and trials."""
         assert self._file is not None
         past, (seed, objective) = journal.history, self._asked
         if past.opened:

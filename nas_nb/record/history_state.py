@@ -71,7 +71,7 @@ class HistoryState:
             EventKind.TRIAL_STARTED: self._start,
             EventKind.TRIAL_BUILT: self._build,
             EventKind.EPOCH_ENDED: self._end_epoch,
-            EventKind.TRIAL_ENDED: self._end,
+            EventKind.TRIAL_ENDED: self._end_attempt,
             EventKind.STEERED: self._steer,
             EventKind.SEARCH_CLOSED: self._close,
         }
@@ -201,7 +201,7 @@ class HistoryState:
         self.epochs_spent += executions
         self.epochs_counted += executions
 
-    def _end(self, event: Event) -> None:
+    def _end_attempt(self, event: Event) -> None:
         draft = self._entry(event)
         draft.status = TrialStatus(event["status"])
         draft.score, draft.reason = event.get("score"), event.get("reason")
@@ -217,14 +217,15 @@ class HistoryState:
         self.running.pop(draft.number, None)
         self.steering_queue.ended(draft)
         if draft.status != TrialStatus.STOPPED:
-            self._finish(draft)
+            self._enter_finished(draft)
 
     @property
     def _together(self) -> int:
         """How many trials run at once: the time that passes is shared among them."""
         return max(1, len(self.running))
 
-    def _finish(self, draft: TrialDraft) -> None:
+    def _enter_finished(self, draft: TrialDraft) -> None:
+        """Freezes a finished trial, and makes it the incumbent if it ranks first."""
         number, score = draft.number, draft.score
         del self.unfinished[number]
         trial = self.finished[number] = draft.freeze()

@@ -143,8 +143,8 @@ class RetryingJournal(Journal):
 
     def __init__(self) -> None:
         super().__init__()
-        # Returns True where another try makes sense, maybe after long (`Run._on_blocked`); None:
-        # never try again.
+        # Is called when a line can't be written, and may wait for hours (`Run._on_blocked`): True
+        # asks to try again. Without it, and after False, the error is raised.
         self.on_blocked: Callable[[JournalWriteError], bool] | None = None
 
     def append(self, kind: EventKind | str, /, **fields: Any) -> Event:

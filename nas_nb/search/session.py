@@ -301,7 +301,7 @@ def wait_until(settled: Check, ended: Check, stop: Action, timeout_s: float | No
 
 
 async def wait_until_async(settled: Check, ended: Check, stop: Action) -> None:
-    """The same for `await`, where the kernel's interrupt arrives as a cancellation."""
+    """Polls as `wait_until` does, for `await`: there an interrupt arrives as a cancellation."""
     try:
         while not settled():
             await asyncio.sleep(POLL_S)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nas_nb.strategy.base import Strategy
     from nas_nb.workers.control import Control, ReportEvent, Workers
 
-_REPEATS = 20
+_ASKS_BEFORE_RANDOM = 20
 
 
 class SearchOracle(StrategyOracle):
@@ -128,7 +128,7 @@ def confine(strategy: Strategy, domain: Domain) -> Strategy:
 
     @functools.wraps(ask, updated=())
     def inside(history: History, rng: np.random.Generator) -> Any:
-        for _ in range(_REPEATS):
+        for _ in range(_ASKS_BEFORE_RANDOM):
             proposed = ask(history, rng)
             values = (
                 proposed if isinstance(proposed, Mapping) else getattr(proposed, "values", None)
@@ -211,7 +211,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
                     continue
             if exhausted is not None and not self._running:
                 return exhausted
-            ended = self._workers.wait()
+            ended = self._workers.next_outcome()
             if ended is not None:
                 # What has ended may be worth promoting: then there is something to propose again.
                 exhausted = None

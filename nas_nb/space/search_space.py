@@ -209,7 +209,7 @@ class SearchSpace(kt.HyperModel):
 
         Args:
             choices: ``"layers"``, ``"units"`` and ``"activations"``, each a list; optionally
-                ``"depth"``, ``"optimizer"`` and ``"learning_rate"``. See `chain.Chain`.
+                ``"depth"``, ``"optimizer"``, ``"learning_rate"``, and more: see the page on spaces.
             name: A name for the space. Default: none.
 
         Raises:

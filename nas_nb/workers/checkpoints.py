@@ -156,7 +156,7 @@ class CheckpointStore(_Folder):
     def enter(self, ended: Trial | Outcome) -> None:
         """Takes the weights into account that an ended trial left, if any."""
         if ended.checkpoint and ended.score is not None:
-            self._enter(ended.score, ended.costs, ended.checkpoint)
+            self._insert(ended.score, ended.costs, ended.checkpoint)
 
     def is_wanted(self, score: float, costs: Mapping[str, float] = EMPTY) -> bool:
         """Whether a trial with this score may be among those that keep their weights."""
@@ -179,7 +179,7 @@ class CheckpointStore(_Folder):
         if not all(map(np.array_equal, model.get_weights(), weights)):  # dear, and seldom needed
             model.set_weights(list(weights))
         self.write_file(name, _with_trailer(model, number), sync=True)
-        self._enter(score, {"params": model.count_params(), **costs}, name)
+        self._insert(score, {"params": model.count_params(), **costs}, name)
         return name
 
     def remove_unneeded(self) -> None:
@@ -190,7 +190,7 @@ class CheckpointStore(_Folder):
                 self.remove_file(name)
         self._dropped.clear()
 
-    def _enter(self, score: float, costs: Mapping[str, float], name: str) -> None:
+    def _insert(self, score: float, costs: Mapping[str, float], name: str) -> None:
         others = (entry for entry in self._best if entry[2] != name)
         entries = sorted([*others, self._entry(score, costs, name)])
         wanted = {*range(self.kept), *self._front(entries)[:KEPT_FRONT]}
@@ -363,7 +363,7 @@ class StateFolder(_Folder):
         return worst is None or self._sign * score <= self._sign * worst
 
     def threshold(self, number: int) -> float | None:
-        """Returns the worst score with which a trial keeps its state; None: any."""
+        """Returns the worst score with which a trial keeps its state; None: with any score."""
         return self._threshold
 
     def epochs_of(self, number: int) -> int:
@@ -449,11 +449,11 @@ class TrainingStateStore(StateFolder):
         return parent if same and parent.values == trial.values else None
 
     def threshold(self, number: int) -> float | None:
-        """Returns the worst score with which a trial keeps its state; None: any."""
+        """Returns the worst score with which a trial keeps its state; None: with any score."""
         self._see_children()
         trial = self._history[number]
         if self._is_continued(trial):
-            return -self._sign * math.inf
+            return -self._sign * math.inf  # no score is so good: another went on from its state
         losses = sorted(
             self._sign * other.score
             for _, other in self._kept()

@@ -177,7 +177,7 @@ class TrialControl:
         return over or self.is_over or self.is_stopped
 
     def follow(self) -> None:
-        """Lets what follows the search have its time, in the thread that waits for the trial."""
+        """Lets the panel paint, in the thread that waits for the trial."""
         self._control.follow()
 
     @property
@@ -293,8 +293,11 @@ class Workers(Protocol):
     def submit(self, worker: int, job: Job) -> None:
         """Gives a free worker a trial."""
 
-    def wait(self) -> tuple[int, Outcome] | None:
-        """Waits for news: the number of a trial that ended, and how; None if it was other news."""
+    def next_outcome(self) -> tuple[int, Outcome] | None:
+        """Returns the number of the next trial that ended, and how; None after other news.
+
+        The kernel evaluates its own trial here.
+        """
 
     def status(self) -> list[WorkerStatus]:
         """Returns what each process does; from any thread."""

@@ -76,7 +76,7 @@ class KernelWorker:
         """Gives it a trial."""
         self._job = job
 
-    def wait(self) -> tuple[int, Outcome] | None:
+    def next_outcome(self) -> tuple[int, Outcome] | None:
         """Evaluates the trial, and returns its number and how it ended."""
         job, self._job = self._job, None
         if job is None:
@@ -247,7 +247,7 @@ class WorkerPool:
         threshold = files.states.threshold(task.number)
         mine.link.send(Assignment(task, mine.last_epoch, files.checkpoints.best, threshold))
 
-    def wait(self) -> tuple[int, Outcome] | None:
+    def next_outcome(self) -> tuple[int, Outcome] | None:
         """Waits for news: a trial that ended, a worker that got ready, or nothing for a moment."""
         if not self._ended:
             self._follow()

@@ -78,15 +78,15 @@ class Panel:
         self.settings = widgets.ToggleButton(description="Settings", layout={"width": "100px"})
         self.settings.value = search.state is SearchState.NEW
         self.settings.observe(lambda _: self._noticed(), "value")
-        self.touch = self._touched()
+        self.touch = self._make_touch()
         self._views: dict[str, Any] = {name: widgets.HTML() for name in _VIEWS}
         self._clock = widgets.HTML()
         self.book = widgets.Tab([tab.widget for tab in self.tabs.values()], titles=list(self.tabs))
         self.book.selected_index = 0
         self.book.observe(lambda _: self._noticed(), "selected_index")
-        self.widget = self._arranged()
+        self.widget = self._arrange_widgets()
 
-    def _touched(self) -> Touch:
+    def _make_touch(self) -> Touch:
         actions: dict[str, Callable[..., None]] = {
             "select": self.chooser.select,
             "sort": self._trials.board.sort_by,
@@ -97,7 +97,7 @@ class Panel:
         }
         return Touch(actions)
 
-    def _arranged(self) -> Any:
+    def _arrange_widgets(self) -> Any:
         buttons = (self.buttons.widget, self.settings, self.buttons.refusal)
         head = row(*buttons, self._views["status"])
         parts = (self._clock, self._configure.widget, self.chooser.widget, self.book, self.touch)

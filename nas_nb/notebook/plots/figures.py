@@ -153,7 +153,7 @@ def _new_costs(trial: Trial) -> tuple[str, ...]:
 # Fixed margins: a layout engine would double the cost of every frame, and let the axes jump.
 _MARGINS = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.82, "wspace": 0.2}
 _WIDTH, _INCH = 9.6, 100
-# From the Axes to the names of the scales, and the room that these take, in pixels.
+# Pixels below and beside the Axes to the names of its scales, and the height of such a name.
 _BELOW, _BESIDE, _LABEL = 27, 55, 16
 _SHARPNESS = 1.5
 
