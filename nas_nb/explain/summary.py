@@ -28,7 +28,13 @@ from nas_nb.explain.importance import (
     is_drawn,
 )
 from nas_nb.record.trial import changed_values
-from nas_nb.record.trial_facts import ancestry_text, front_text, number_text, score_error
+from nas_nb.record.trial_facts import (
+    ancestry_text,
+    front_text,
+    measured_text,
+    number_text,
+    score_error,
+)
 from nas_nb.strategy.base import single_blas_thread
 
 if TYPE_CHECKING:
@@ -211,7 +217,7 @@ class SearchSummary:
     def _won(self) -> str:
         best, history = self.best, self.history
         error = score_error(history, best) if self.error is None else self.error
-        score = f"{number_text(best.score)}{'' if error is None else f' ± {error:.2g}'}"
+        score = measured_text(best.score, error)
         last, epochs = last_epoch_score(history, best), len(best.curve)
         told = f"Trial {best.number} won with {history.objective} {score}"
         if last is not None and last != best.score:

@@ -32,7 +32,7 @@ from nas_nb.notebook.plots.predictions import (
 )
 from nas_nb.notebook.plots.scores import LINEAGE
 from nas_nb.notebook.wording import value_text
-from nas_nb.record.trial_facts import number_text, score_error
+from nas_nb.record.trial_facts import measured_text, number_text, score_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -211,7 +211,7 @@ def _score(one: Neighbour) -> str:
         return f"{number_text(one.score)}, measured in trial {one.trial}"
     if one.ablated:
         return f"{number_text(one.score)}, measured by ablation"
-    return f"{number_text(one.score)} ± {one.deviation:.2g}, predicted"
+    return f"{measured_text(one.score, one.deviation)}, predicted"
 
 
 def _pairs(summary: SearchSummary) -> str:

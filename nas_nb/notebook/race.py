@@ -42,7 +42,7 @@ from nas_nb.notebook.plots.drawing import (
     Plot,
 )
 from nas_nb.notebook.plots.figures import Picture
-from nas_nb.record.trial_facts import number_text
+from nas_nb.record.trial_facts import measured_text, number_text
 from nas_nb.search import race as search_race
 from nas_nb.search.race import incumbent_curve, leaders_text
 from nas_nb.search.runs import Comparison
@@ -267,8 +267,8 @@ def status_line(race: Race) -> str:
     if not race.leaders:
         return f"{text}."
     best = race.summary().iloc[0]
-    error = 0.0 if math.isnan(best["standard_error"]) else best["standard_error"]
-    mean = number_text(best["mean"]) + (f" ± {error:.2g}" if error else "")
+    error = best["standard_error"]
+    mean = measured_text(best["mean"], error if error > 0 else None)
     return f"{text}. Best mean {race.objective}: {leaders_text(race)}, {mean}."
 
 
@@ -373,9 +373,9 @@ def race_marks(info: RaceInfo, over: str = "trials") -> Marks:
     for line in info.trials if over == "trials" else info.time:
         for at, (x, mean, high) in enumerate(zip(line.x, line.mean, line.high, strict=True)):
             if at == 0 or mean != line.mean[at - 1] or at == len(line.x) - 1:
-                error = f" ± {high - mean:.2g}" if high > mean else ""
+                score = measured_text(mean, high - mean if high > mean else None)
                 after = f"{x:,.3g} s" if over == "time" else f"trial {math.floor(x) - 1:,}"
-                told = f"{line.label} after {after}: {number_text(mean)}{error}"
+                told = f"{line.label} after {after}: {score}"
                 marks.append((f"{over} {len(marks)}", x, mean, told))
     return marks
 

@@ -22,6 +22,7 @@ from nas_nb.notebook.wording import (
 from nas_nb.record.trial import TrialStatus
 from nas_nb.record.trial_facts import (
     cost_text,
+    error_text,
     number_text,
     origin_text,
     score_error,
@@ -114,9 +115,10 @@ def trials_table(
     rows = []
     for trial in trials:
         bar = [Bar((bars or {}).get(trial.number))] if bars else []
-        error = [_number(errors[trial.number], ".2g")] if known else []
+        error = errors[trial.number]
+        told = ["" if error is None else error_text(error)] if known else []
         cells = [_cell(trial, history, column) for column in columns]
-        rows.append((trial.number, _score(trial), *bar, *error, *cells))
+        rows.append((trial.number, _score(trial), *bar, *told, *cells))
     return table(caption, header, rows, marked=chosen, sort=sort, trials=bool(sort))
 
 
@@ -155,10 +157,6 @@ def top_trials(history: History, most: int) -> list[Trial]:
 
 def _score(trial: Trial) -> str:
     return trial.status.value if trial.score is None else number_text(trial.score)
-
-
-def _number(number: float | None, form: str) -> str:
-    return "" if number is None else format(number, form)
 
 
 def _cell(trial: Trial, history: History, column: str) -> object:

@@ -246,18 +246,30 @@ def number_text(number: float | None) -> str:
 
 def score_text(history: History, trial: Trial) -> str:
     """Returns a trial's score with its standard error, where that is known: '0.9778 ± 0.0078'."""
-    error = score_error(history, trial)
-    return f"{number_text(trial.score)}{'' if error is None else f' ± {error:.2g}'}"
+    return measured_text(trial.score, score_error(history, trial))
+
+
+def measured_text(number: float | None, error: float | None) -> str:
+    """Returns a measured number with its standard error, where that is known."""
+    return f"{number_text(number)}{'' if error is None else f' ± {error_text(error)}'}"
+
+
+def error_text(error: float) -> str:
+    """Returns a standard error with two digits that count: '0.010', '120'."""
+    rounded = float(f"{error:.2g}")
+    places = 1 - math.floor(math.log10(rounded)) if 0 < rounded < math.inf else 0
+    return f"{rounded:.{max(places, 0)}f}"
 
 
 _NAMED = 3
 
 
 def trials_text(trials: Sequence[Trial]) -> str:
-    """Returns the numbers of some trials: 'trial 7', 'trials 7, 9 and 4 more'."""
+    """Returns the numbers of some trials: 'trials 7 and 9', 'trials 7, 9, 11 and 4 more'."""
     shown = [str(trial.number) for trial in trials[:_NAMED]]
-    more = f" and {len(trials) - _NAMED} more" if len(trials) > _NAMED else ""
-    return f"trial{'s' if len(trials) > 1 else ''} {', '.join(shown)}{more}"
+    last = f"{len(trials) - _NAMED} more" if len(trials) > _NAMED else shown.pop()
+    both = f"{', '.join(shown)} and {last}" if shown else last
+    return f"trial{'s' if len(trials) > 1 else ''} {both}"
 
 
 def best_text(history: History) -> str:
@@ -268,7 +280,7 @@ def best_text(history: History) -> str:
     ties = tied(history)
     near = len(within_noise(history) or ()) - len(ties)
     shared = f", tied with {trials_text(ties)}" if ties else ""
-    close = f", {near:,} more within noise" if near > 0 else ""
+    close = f"; {near:,} more within noise" if near > 0 else ""
     return f"{history.objective} {score_text(history, best)} in trial {best.number}{shared}{close}"
 
 

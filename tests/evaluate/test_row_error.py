@@ -9,7 +9,7 @@ import pytest
 import nas_nb as nas
 from nas_nb.data.dataset import Data
 from nas_nb.evaluate.training_state import row_error
-from nas_nb.record.trial_facts import score_error, score_text, within_noise
+from nas_nb.record.trial_facts import error_text, score_error, score_text, within_noise
 from nas_nb.search.search import Search
 from tests.search.tiny import tiny_search
 
@@ -40,8 +40,8 @@ def test_the_error_is_recorded_and_stands_beside_the_score(search: Search) -> No
     assert [trial.standard_error for trial in again.history] == known
     best = search.history.incumbent
     assert best is not None
-    assert f" ± {best.standard_error:.2g}" in score_text(again.history, best)
-    assert f" ± {best.standard_error:.2g}" in repr(search.best)
+    assert f" ± {error_text(best.standard_error)}" in score_text(again.history, best)
+    assert f" ± {error_text(best.standard_error)}" in repr(search.best)
     assert within_noise(again.history) is not None
 
 

@@ -96,7 +96,7 @@ def test_a_score_is_told_with_its_error_and_ties_are_called_ties():
     opening = {"seed": 0, "objective": "val_accuracy", "direction": "max"}
     tell(search.history, "search_opened", validation_rows=100, **opening)
     assert wording.status_line(search).endswith(
-        "Best val_accuracy 0.9000 ± 0.03 in trial 0, tied with trial 1, 1 more within noise."
+        "Best val_accuracy 0.9000 ± 0.030 in trial 0, tied with trial 1; 1 more within noise."
     )
 
 

@@ -9,6 +9,7 @@ from nas_nb.record.trial_facts import (
     FIRST,
     LAST,
     changed_values,
+    error_text,
     noise,
     number_text,
     origin_text,
@@ -16,6 +17,7 @@ from nas_nb.record.trial_facts import (
     share_error,
     tied,
     trials_frame,
+    trials_text,
     within_noise,
 )
 from tests.notebook.fakes import add_trial, history_of, tell
@@ -218,6 +220,20 @@ def test_noise_is_half_the_95_percent_interval_of_a_difference():
     assert noise(0.03, 0.04) == pytest.approx(1.96 * 0.05)
     assert noise(0.1, degrees=2) == pytest.approx(0.43027, rel=1e-4)  # Student's t of 3 seeds
     assert noise(0.0, 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(0.0104, "0.010"), (0.0996, "0.10"), (12.34, "12"), (123.4, "120"), (0.0, "0")],
+)
+def test_errors_keep_two_digits(error: float, text: str) -> None:
+    assert error_text(error) == text
+
+
+def test_trials_are_listed_with_an_and_before_the_last():
+    trials = history_of(*[0.5] * 5).completed
+    told = [trials_text(trials[:count]) for count in (1, 2, 3, 5)]
+    assert told == ["trial 0", "trials 0 and 1", "trials 0, 1 and 2", "trials 0, 1, 2 and 2 more"]
 
 
 @pytest.mark.parametrize(
