@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import hashlib
+import logging
 import re
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
     from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +30,7 @@ NOTEBOOKS = HERE.parent / "notebooks"
 TUTORIALS = sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("zh/*.ipynb")])
 EXECUTED = HERE.parent / "build" / "notebooks"
 AT_ONCE = 3  # notebooks that run beside each other: each waits now and then
+RUNNING: list[Future[None]] = []
 REPOSITORY = "https://github.com/nas-nb/nas_nb/blob/main/"
 
 project = "nas_nb"
@@ -94,7 +97,9 @@ PAGES_OUTSIDE = {
 
 
 def _on_page(app: Sphinx, docname: str, source: list[str]) -> None:
-    if (HERE / f"{docname}.md").exists() and "/" not in docname:
+    if docname.startswith("tutorials/") and app.config.run_tutorials:
+        source[0] = _page_with_outputs(NOTEBOOKS / f"{docname.removeprefix('tutorials/')}.ipynb")
+    elif (HERE / f"{docname}.md").exists() and "/" not in docname:
         source[0] = _links_of_the_site(source[0], "")
 
 
@@ -155,28 +160,47 @@ async def _run(notebooks: dict[Path, NotebookNode]) -> None:
 
 
 def _bring_tutorials(app: Sphinx, config: Config) -> None:
-    """Writes the tutorials into the source folder, with their outputs where these are wanted."""
+    """Writes the tutorials into the source folder, and starts them where outputs are wanted."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in TUTORIALS}
-    kept = {path: _kept(notebook) for path, notebook in notebooks.items()}
-    if config.run_tutorials:
-        asyncio.run(_run({kept[path]: copy.deepcopy(one) for path, one in notebooks.items()}))
     for path, notebook in notebooks.items():
-        if config.run_tutorials:
-            executed = nbformat.read(kept[path], as_version=4)
-            notebook.metadata = executed.metadata
-            for cell, run in zip(_code(notebook), _code(executed), strict=True):
-                cell.outputs, cell.execution_count = run.outputs, run.execution_count
         copied = HERE / "tutorials" / path.relative_to(NOTEBOOKS)
         copied.parent.mkdir(parents=True, exist_ok=True)
-        text = re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", nbformat.writes(notebook))
-        copied.write_text(text, encoding="utf-8")
+        copied.write_text(_page(notebook), encoding="utf-8")
+    if config.run_tutorials:
+        # What the reference imports meanwhile makes it tell of each notebook.
+        logging.getLogger("traitlets").setLevel(logging.WARNING)
+        runs = _run({_kept(one): one for one in notebooks.values()})
+        RUNNING.append(ThreadPoolExecutor(1).submit(asyncio.run, runs))
 
 
-def setup(app: Sphinx) -> None:
+def _tutorials_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Has all other pages read while the tutorials run."""
+    docnames.sort(key=lambda name: name.startswith("tutorials/"))
+
+
+def _page_with_outputs(path: Path) -> str:
+    """Returns the source of a tutorial's page, once the tutorials have run."""
+    for running in RUNNING:
+        running.result()
+    notebook = nbformat.read(path, as_version=4)
+    executed = nbformat.read(_kept(notebook), as_version=4)
+    notebook.metadata = executed.metadata
+    for cell, run in zip(_code(notebook), _code(executed), strict=True):
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
+    return _page(notebook)
+
+
+def _page(notebook: NotebookNode) -> str:
+    return re.sub(r"(\]\((?:\.\./)+)docs/", r"\1", nbformat.writes(notebook))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
     """Brings the tutorials into the source folder, and sees to links between the two."""
     app.add_config_value("run_tutorials", True, "env")
     app.add_html_math_renderer("mathml", (_as_mathml, None), (_as_mathml, None))
     app.connect("config-inited", _bring_tutorials)
+    app.connect("env-before-read-docs", _tutorials_last)
     app.connect("source-read", _on_page)
     app.connect("include-read", _on_include)
     app.connect("autodoc-process-docstring", _as_rest, priority=900)  # after napoleon
+    return {"parallel_read_safe": False}  # the tutorials run in a thread of this process
