@@ -128,7 +128,7 @@ class FakeSearch:
             objective=SimpleNamespace(name="val_accuracy"),
             minimised=(),
             prior=None,
-            data=SimpleNamespace(task=Task.MULTICLASS),
+            data=SimpleNamespace(task=Task.MULTICLASS, usual_objective=("val_accuracy", "max")),
             seed=0,
             workers="kernel",
         )
