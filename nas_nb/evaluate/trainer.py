@@ -249,10 +249,10 @@ class TrialModels:
 
     def __init__(self, models: Sequence[keras.Model], seed: int, objective: str) -> None:
         self.models = tuple(models)
-        self.latest: list[Mapping[str, float]] = []
+        self.latest_logs: list[Mapping[str, float]] = []  # of each model, from its latest epoch
         self._seed = seed
         self._objective = objective
-        self._enough = False
+        self.is_ended = False  # whether `end` was called since training began last
 
     def train(
         self,
@@ -266,13 +266,13 @@ class TrialModels:
         state_saver: StateSaver,
     ) -> TrainingResult:
         """Trains as the function `train` does; see there for arguments and result."""
-        self._enough = False
+        self.is_ended = False
         if len(self.models) > 1:
             turns = _Turns(self, data, batch_size, control)
             return self._train_in_turns(turns, range(initial_epoch, epochs), on_epoch, state_saver)
 
-        def one(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
-            self.latest = [logs]
+        def keep_and_report(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
+            self.latest_logs = [logs]
             on_epoch(epoch, logs, duration_s)
 
         return train(
@@ -281,7 +281,7 @@ class TrialModels:
             epochs=epochs,
             batch_size=batch_size,
             seed=self._seed,
-            on_epoch=one,
+            on_epoch=keep_and_report,
             control=control,
             initial_epoch=initial_epoch,
             state_saver=state_saver,
@@ -289,12 +289,7 @@ class TrialModels:
 
     def end(self) -> None:
         """Lets the epoch that is being reported be the last."""
-        self._enough = self.models[0].stop_training = True
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether `end` was called since training began last."""
-        return self._enough
+        self.is_ended = self.models[0].stop_training = True
 
     def capture(self) -> tuple[Arrays, ...]:
         """Returns the states of the models."""
@@ -307,7 +302,7 @@ class TrialModels:
 
     def leader(self, direction: str) -> keras.Model:
         """Returns the model that did best in the latest epoch; `direction` is "max" or "min"."""
-        scores = [logs[self._objective] for logs in self.latest]
+        scores = [logs[self._objective] for logs in self.latest_logs]
         return self.models[scores.index(best_score(scores, direction))]
 
     def seed_of(self, repeat: int) -> int:
@@ -325,14 +320,14 @@ class TrialModels:
             on_epoch(epoch + 1, self._means(), duration_s)
             if state_saver.is_due(epoch + 1):
                 state_saver.save(epoch + 1)
-            if self._enough:
+            if self.is_ended:
                 break
         return result
 
     def _means(self) -> dict[str, float]:
-        means = {name: fmean(logs[name] for logs in self.latest) for name in self.latest[0]}
+        means = {name: fmean(logs[name] for logs in self.latest_logs) for name in self.latest_logs[0]}
         if self._objective in means:
-            spread = stdev(logs[self._objective] for logs in self.latest)
+            spread = stdev(logs[self._objective] for logs in self.latest_logs)
             means[spread_name(self._objective)] = spread
         return means
 
@@ -352,13 +347,13 @@ class _Turns:
     def take(self, epoch: int) -> tuple[TrainingResult, float]:
         """Trains all for one epoch, from 0; returns how the last ended, and the seconds of all."""
         total_s = 0.0
-        self.trial.latest = []
+        self.trial.latest_logs = []
         result = TrainingResult(stopped=False)
 
         def on_epoch(epoch: int, logs: Mapping[str, float], duration_s: float) -> None:
             nonlocal total_s
             total_s += duration_s
-            self.trial.latest.append(logs)
+            self.trial.latest_logs.append(logs)
 
         for repeat, model in enumerate(self.trial.models):
             unfinished = _Unfinished(model)

@@ -122,9 +122,9 @@ def test_repeats_report_means_and_the_spread_and_the_first_is_the_plain_trial() 
     both = TrialModels([model(seed=1), model(seed=2)], 3, "val_loss")
     first: list[Mapping[str, float]] = []
     logs = trained(both, state_saver=AtEpoch(-1, lambda: None))
-    first = [both.latest[0]]
+    first = [both.latest_logs[0]]
     assert first[0] == alone[-1]
-    values = [each["val_loss"] for each in both.latest]
+    values = [each["val_loss"] for each in both.latest_logs]
     assert logs[-1]["val_loss"] == pytest.approx(np.mean(values))
     assert logs[-1][spread_name("val_loss")] == pytest.approx(np.std(values, ddof=1))
     assert both.leader("min") is both.models[int(np.argmin(values))]
