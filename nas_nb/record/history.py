@@ -54,9 +54,9 @@ class History:
     def add(self, event: Event) -> None:
         """Takes one more event into account, which `check` let pass or which this process made."""
         with self._lock:
-            step = self._state.steps.get(event["event"])
-            if step is not None:
-                step(event)
+            handle = self._state.handlers.get(event["event"])
+            if handle is not None:
+                handle(event)
             self._version += 1
             self._snapshots.clear()
 
@@ -67,7 +67,7 @@ class History:
 
     def _check(self, event: Event) -> None:
         kind, state = event["event"], self._state
-        if kind not in state.steps:
+        if kind not in state.handlers:
             return
         check_fields(event)
         if kind == EventKind.SEARCH_OPENED:
@@ -259,7 +259,7 @@ class History:
     def incumbent(self) -> Trial | None:
         """The best completed trial; of equal scores the smallest model, of these the first."""
         with self._lock:
-            path = self._state.path
+            path = self._state.incumbents
             return self._trial(path[-1][0]) if path else None
 
     def rank(self, trial: Trial) -> tuple[float, float, int]:
@@ -273,7 +273,7 @@ class History:
     @property
     def incumbent_path(self) -> tuple[tuple[int, float], ...]:
         """The number and score of each trial that was once the incumbent, oldest first."""
-        return self._snapshot("path", lambda: tuple(self._state.path))
+        return self._snapshot("incumbents", lambda: tuple(self._state.incumbents))
 
     @property
     def failures_in_a_row(self) -> tuple[int, str | None]:
@@ -303,12 +303,12 @@ class History:
 
     def has_tried(self, values: Mapping[str, Any]) -> bool:
         """Tells whether a trial, whatever became of it, has exactly these values."""
-        return values_digest(values) in self._state.numbers
+        return values_digest(values) in self._state.tried
 
     def trials_of(self, values: Mapping[str, Any]) -> tuple[Trial, ...]:
         """The trials with exactly these values, by number: one for each fidelity tried."""
         with self._lock:
-            return tuple(map(self._trial, self._state.numbers.get(values_digest(values), ())))
+            return tuple(map(self._trial, self._state.tried.get(values_digest(values), ())))
 
     def root_of(self, number: int) -> int:
         """Returns the first trial of those that this one continues; itself if it continues none.

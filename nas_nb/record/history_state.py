@@ -46,13 +46,13 @@ class HistoryState:
         self.sign = 1.0
         self.seed = 0
         self.drafts: list[TrialDraft] = []
-        self.changed: set[int] = set()
-        self.numbers: dict[bytes, tuple[int, ...]] = {}
+        self.changed: set[int] = set()  # drafts that differ from the trials that were read last
+        self.tried: dict[bytes, tuple[int, ...]] = {}  # numbers of trials, by digest of values
         self.completed: dict[int, Trial] = {}
         self.finished: dict[int, Trial] = {}
         self.unfinished: dict[int, None] = {}
         self.running: dict[int, None] = {}
-        self.path: list[tuple[int, float]] = []
+        self.incumbents: list[tuple[int, float]] = []  # each number and score, oldest first
         self.failures: tuple[int, str | None] = (0, None)
         self.opened: list[Event] = []
         self.prepared: list[Event] = []
@@ -64,7 +64,7 @@ class HistoryState:
         self.paused = False
         self.epochs_spent = self.epochs_counted = 0
         self.busy_s = 0.0
-        self.steps: dict[str, Callable[[Event], None]] = {
+        self.handlers: dict[str, Callable[[Event], None]] = {
             EventKind.SEARCH_OPENED: self._open,
             EventKind.PREPARED: self._prepare,
             EventKind.TRIAL_PROPOSED: self._propose,
@@ -81,10 +81,10 @@ class HistoryState:
         twin = copy(self)
         for name in ("completed", "finished", "unfinished", "running"):
             setattr(twin, name, {**getattr(self, name)})
-        for name in ("drafts", "path", "opened", "prepared", "steering", "steered_at"):
+        for name in ("drafts", "incumbents", "opened", "prepared", "steering", "steered_at"):
             setattr(twin, name, [*getattr(self, name)])
-        twin.numbers = {**self.numbers}
-        twin.changed, twin.steps, twin.steering_queue = set(), {}, SteeringQueue()
+        twin.tried = {**self.tried}
+        twin.changed, twin.handlers, twin.steering_queue = set(), {}, SteeringQueue()
         twin.steering_queue.queue = deque(self.steering_queue.queue)
         return twin
 
@@ -152,7 +152,7 @@ class HistoryState:
         self.drafts.append(draft)
         self.steering_queue.proposed(draft)
         key = values_digest(values)
-        self.numbers[key] = (*self.numbers.get(key, ()), number)
+        self.tried[key] = (*self.tried.get(key, ()), number)
         self.unfinished[number] = None
         self.changed.add(number)
 
@@ -235,10 +235,10 @@ class HistoryState:
             return
         self.failures = (0, None)
         self.completed[number] = trial
-        if comparable_score(score) is not None and (
-            not self.path or self.rank(trial) < self.rank(self.finished[self.path[-1][0]])
-        ):
-            self.path.append((number, cast("float", score)))
+        best = self.finished[self.incumbents[-1][0]] if self.incumbents else None
+        known = comparable_score(score) is not None
+        if known and (best is None or self.rank(trial) < self.rank(best)):
+            self.incumbents.append((number, cast("float", score)))
 
     def _steer(self, event: Event) -> None:
         action, detail = event["action"], event.get("detail") or {}
