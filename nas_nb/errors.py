@@ -1,4 +1,4 @@
-"""What bad input gets: one exception class, with leaves where a caller would tell them apart."""
+"""What bad input gets: `NasError` and its subclasses; why a trial failed, in one sentence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable
+from itertools import dropwhile
 from typing import Any, TypeGuard
 
 _OF_KERAS_TUNER = (
@@ -169,6 +170,138 @@ def nearest(name: str, known: Iterable[str]) -> str:
     spelled = {each.lower(): each for each in known}
     matches = difflib.get_close_matches(name.lower(), spelled, n=1)
     return f" Did you mean '{spelled[matches[0]]}'?" if matches else ""
+
+
+_LIMIT = 300
+_SHORT = 170
+_TRACE = "Traceback (most recent call last):"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ERROR = re.compile(r"(?:[\w<>]+\.)*(\w+)(?:: ?(.*))?$")
+_CALLED = re.compile(r"Exception encountered when calling (\w+)\.call\(\)\.$")
+_INFERRED = re.compile(
+    r"Could not automatically infer .* \(of type (\w+)\)\. .*Error encountered:$"
+)
+# What Keras and TensorFlow say around the cause: the way there, and the advice after it.
+_AROUND = re.compile(
+    r"Graph execution error:|Detected at node |File \"|\[\[\{\{|Hint: |Arguments received by |•"
+    r"|Stack trace for op|\d+ root error|\d+ (successful|derived)|in user code:"
+)
+_NODES = re.compile(
+    r"\{\{function_node [^}]*\}\} ?| \[Op:.*$| \[\[\{\{.*$| for '?\{\{node.*$| on /job:.*$"
+    r"| \[\w+ \([\w/:]+\) = \].*$"
+)
+_STATUS = re.compile(r"^\(\d+\) [\w ]+: |^[A-Z]+_[A-Z_]+: ")
+
+
+def failure_sentence(message: str | None) -> str:
+    """Returns the sentence of a failure, of which KerasTuner keeps the whole stack trace."""
+    # What counts is the error at its end: class, Keras's layer, and the first line of the cause.
+    lines = [line for line in _COLOURS.sub("", message or "").splitlines() if line.strip()]
+    if not lines:
+        return "It gave no reason."
+    traces = [number for number, line in enumerate(lines) if line == _TRACE]
+    own = lines[traces[-1] + 1 :] if traces else []
+    own = list(dropwhile(lambda line: line.startswith(" "), own))
+    line = _told(own) if own else lines[0].strip()
+    return line if len(line) <= _LIMIT else line[: _LIMIT - 1] + "…"
+
+
+def _told(own: list[str]) -> str:
+    """Tells an error by the lines that a stack trace ends with."""
+    named = _ERROR.match(own[0])
+    kind, first = (named[1], named[2] or "") if named else ("", own[0])
+    layer, cause = _cause([first, *own[1:]])
+    hint = failure_hint(kind, cause)
+    if hint is not None:
+        return hint
+    where = f"{kind} in {layer}.call()" if layer else kind
+    return ": ".join(part for part in (where, _shortened(cause, _SHORT - len(where))) if part)
+
+
+def _cause(lines: list[str]) -> tuple[str, str]:
+    """Returns the class of the layer that was called, or "", and the first line with a cause."""
+    layer = ""
+    for line in map(str.strip, lines):
+        called = _CALLED.match(line) or _INFERRED.match(line)
+        if called:
+            layer = called[1]
+        elif line and not _AROUND.match(line):
+            return layer, _STATUS.sub("", _NODES.sub("", line)).strip()
+    return layer, ""
+
+
+def _shortened(cause: str, length: int) -> str:
+    """Leaves whole sentences away from the end, but for the first, until the rest is short."""
+    while len(cause) > length and (end := cause.rstrip(".").rfind(". ")) > 0:
+        cause = cause[: end + 1]
+    return cause
+
+
+_MEMORY = re.compile(
+    r"OOM when allocating|out of memory|unable to allocate|failed to allocate", re.IGNORECASE
+)
+_MEMORY_KINDS = ("ResourceExhaustedError", "MemoryError", "_ArrayMemoryError")
+_TENSOR = re.compile(r"shape ?[\[(]([\d, ]+)[\])]")
+_LABEL = re.compile(
+    r"Received a label value of (-?\d+) which is outside the valid range of \[0, (\d+)\)"
+)
+_INPUT = re.compile(
+    r"Input \d+ (?:with name .* )?of layer '?([\w.]+)'? is incompatible with the layer: "
+    r"expected (.+?)[,.] (?:but received input with|but received|found|Full).*?"
+    r"shape(?: received:)? (\(.*\))$"
+)
+_TOO_SMALL = re.compile(
+    r"Computed output size would be zero or negative\. Received:? "
+    r"`inputs[ .]shape=(?P<input>[^`]+)`, `(?P<what>kernel|pool)[ _](?:shape|size)=(?P<size>[^`]+)`"
+    r"(?:, `dilation_rate=[\[(]1(?:,? 1)*,?[\])]`)?, `strides"
+)
+
+
+def failure_hint(kind: str, cause: str) -> str | None:
+    """Returns a common failure as one sentence that says what to change."""
+    if kind in _MEMORY_KINDS or _MEMORY.search(cause):
+        return _out_of_memory(cause)
+    if label := _LABEL.search(cause):
+        return _label(int(label[1]), int(label[2]))
+    if small := _TOO_SMALL.search(cause):
+        return (
+            f"An input of shape {_shape(small['input'])} is too small for the {small['what']} of "
+            f"{_shape(small['size'])}: take a smaller one, padding='same' or fewer layers."
+        )
+    if given := _INPUT.search(cause):
+        return (
+            f"Layer '{given[1]}' expects {_wanted(given[2])}, and got an input of shape {given[3]}"
+            ": change the layer before it, or the shape in keras.Input."
+        )
+    return None
+
+
+def _out_of_memory(cause: str) -> str:
+    tensor = _TENSOR.search(cause)
+    what = f" for a tensor of shape {_shape(tensor[1])}" if tensor else ""
+    return f"Out of memory{what}: take smaller layers or a smaller batch."
+
+
+def _label(value: int, outputs: int) -> str:
+    # Which label came first depends on the order of the samples: one fault has one sentence.
+    if value < 0:
+        return "A label is below 0: the loss takes whole numbers from 0."
+    return (
+        f"A label is {outputs} or more, and the model has {outputs} outputs: the last layer needs "
+        "a unit for every class."
+    )
+
+
+def _wanted(text: str) -> str:
+    text = re.sub(r"^(min_)?ndim=(\d+)$", r"\2 dimensions\1", text)
+    text = text.replace("dimensionsmin_", "dimensions or more")
+    return re.sub(r"^axis (-?\d+) of input shape to have value (\d+)$", r"\2 in axis \1", text)
+
+
+def _shape(text: str) -> str:
+    """Writes a shape in the one way: "[None 8 8 1]" as "(None, 8, 8, 1)"."""
+    sizes = re.findall(r"\w+", text)
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 def __getattr__(name: str) -> object:

@@ -41,6 +41,12 @@ def test_its_layers_are_those_of_the_contract(root: Path) -> None:
     assert checked == told
 
 
+def test_every_folder_and_file_at_the_top_of_the_package_is_told(root: Path) -> None:
+    found = {path.stem for path in (root / "nas_nb").iterdir() if not path.name.startswith(".")}
+    told = set(re.findall(r"`nas_nb/(\w+)", section("Layers")))
+    assert found - told - {"__pycache__", "py"} == set()
+
+
 def rows(text: str) -> dict[str, tuple[set[str], set[str]]]:
     """The required and the other fields by kind of event, as the page's table has them."""
     found = {}

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from nas_nb.oracles.trial_recorder import failure_sentence
+from nas_nb.errors import failure_sentence
 
 
 def trace_of(error: Exception) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas_nb.oracles.trial_recorder import failure_hint
+from nas_nb.errors import failure_hint
 
 OOM = "OOM when allocating tensor with shape[64,500] and type float"
 
