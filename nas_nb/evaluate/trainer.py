@@ -325,7 +325,9 @@ class TrialModels:
         return result
 
     def _means(self) -> dict[str, float]:
-        means = {name: fmean(logs[name] for logs in self.latest_logs) for name in self.latest_logs[0]}
+        means = {
+            name: fmean(logs[name] for logs in self.latest_logs) for name in self.latest_logs[0]
+        }
         if self._objective in means:
             spread = stdev(logs[self._objective] for logs in self.latest_logs)
             means[spread_name(self._objective)] = spread
