@@ -179,7 +179,8 @@ def _request(action: str, then: str) -> Callable[[Search], None]:
 
 
 def _stop(search: Search) -> None:
-    search.project.live_run("stop")  # one that has ended is told of here
+    if not search.state.live:  # else `stop` leaves one that has ended as it is, in silence
+        raise search.project.nothing_to("stop")
     _request("stop", "it stops within a batch or a second; `%nas resume` goes on later.")(search)
 
 

@@ -80,11 +80,15 @@ class Project:
     def live_run(self, action: str) -> Run:
         """Returns the live run; raises where there is none."""
         if self.run is None or not self.run.state.live:
-            raise SearchError(
-                f"There is nothing to {action}: the search '{self.settings.name}' is {self.state}. "
-                "Only a search that runs or is paused can do that."
-            )
+            raise self.nothing_to(action)
         return self.run
+
+    def nothing_to(self, action: str) -> SearchError:
+        """Returns the error for who asks that of a search that is not live."""
+        return SearchError(
+            f"There is nothing to {action}: the search '{self.settings.name}' is {self.state}. "
+            "Only a search that runs or is paused can do that."
+        )
 
     def begin(self) -> Run:
         """Opens a new run; whoever calls lets it work."""

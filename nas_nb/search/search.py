@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nas_nb.environment import default_limits
-from nas_nb.errors import SearchError, check_whole, nearest, printable, tell
+from nas_nb.errors import SearchError, check_whole, printable, tell
 from nas_nb.evaluate.fidelity import Fidelity
 from nas_nb.record.trial_facts import best_text, trials_frame
 from nas_nb.search import session
@@ -57,17 +56,6 @@ if TYPE_CHECKING:
 
 _INTERNAL = ("listener", "project", "settings")
 """Attributes for the package, which Tab completion leaves out."""
-_MEANT = {
-    "best_model": "best.model()",
-    "best_params": "best.values",
-    "best_score": "best.score",
-    "best_trial": "best",
-    "fit": "run()",
-    "get_best_models": "best.model()",
-    "results": "trials",
-    "search": "run()",
-}
-"""What other libraries call it."""
 
 
 @shows_limits
@@ -510,7 +498,7 @@ class Search:
         if run is not None and run.state.live:
             run.control.stop()
         elif self.state is SearchState.NEW:
-            self.project.live_run("stop")  # raises the error
+            raise self.project.nothing_to("stop")
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until the search no longer runs; the kernel's interrupt stops it gracefully.
@@ -523,30 +511,10 @@ class Search:
         Raises:
             Exception: What ended the search, if it failed.
         """
-        session.check_timeout(timeout)
-        try:
-            self.listener.on_wait(self._wait, timeout)
-            session.raise_error(self)
-        finally:
-            self.listener.on_settled()
-
-    def _wait(self, timeout: float | None) -> None:
-        run = self.project.run
-        if run is not None:
-            stop = partial(run.control.stop, session.INTERRUPTED)
-            session.wait_until(run.settled, run.ended.is_set, stop, timeout)
+        session.wait_for(self, timeout)
 
     def __await__(self) -> Generator[Any, None, None]:
-        return self._wait_async().__await__()
-
-    async def _wait_async(self) -> None:
-        run = self.project.run
-        try:
-            if run is not None:
-                await session.wait_until_async(run.settled, run.ended.is_set, run.control.stop)
-            session.raise_error(self)
-        finally:
-            self.listener.on_settled()
+        return session.wait_for_async(self).__await__()
 
     def configure(self, **changes: Any) -> None:
         """Changes the strategy or the budget of a search that is not running, or its workers.
@@ -587,9 +555,7 @@ class Search:
         def __getattr__(self, name: str) -> Any:
             if hasattr(type(self), name):  # a property that raised the error: again, to show it
                 return object.__getattribute__(self, name)
-            told = f" Write `search.{_MEANT[name]}`." if name in _MEANT else ""
-            told = told or nearest(name, (one for one in dir(self) if not one.startswith("_")))
-            raise AttributeError(f"A search has no attribute '{name}'.{told}")
+            raise session.no_attribute(self, name)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INTERNAL]

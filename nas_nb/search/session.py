@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nas_nb.errors import BudgetError, SearchError, is_number, shown
+from nas_nb.errors import BudgetError, SearchError, is_number, nearest, shown
 from nas_nb.record.trial import changed_values
 from nas_nb.search.budget import limit_arguments
 from nas_nb.strategy.registry import STRATEGIES
@@ -185,14 +185,14 @@ def work_here(search: LiveSearch) -> None:
         run.control.patient = False
         with interrupt_stops(partial(run.control.stop, INTERRUPTED)):
             _work(search, run)
-        raise_error(search)
+        _raise_error(search)
         if run.control.pause_reason is not None and run.state is SearchState.STOPPED:
             raise SearchError(f"The search '{search.name}' stopped: {run.control.pause_reason}")
     finally:
         search.listener.on_settled()
 
 
-def raise_error(search: LiveSearch) -> None:
+def _raise_error(search: LiveSearch) -> None:
     """Raises what ended the search, or why it paused by itself."""
     if search.error is not None:
         raise search.error
@@ -217,6 +217,26 @@ def no_incumbent(search: LiveSearch) -> SearchError:
         f"The search '{search.name}' has no incumbent yet: it is {search.state}, "
         f"{len(history.finished)} trials ended and none completed; {advice}"
     )
+
+
+_MEANT = {
+    "best_model": "best.model()",
+    "best_params": "best.values",
+    "best_score": "best.score",
+    "best_trial": "best",
+    "fit": "run()",
+    "get_best_models": "best.model()",
+    "results": "trials",
+    "search": "run()",
+}
+"""What other libraries call it."""
+
+
+def no_attribute(search: LiveSearch, name: str) -> AttributeError:
+    """Returns the error for who asks for an attribute that no search has, with what to write."""
+    near = nearest(name, (known for known in dir(search) if not known.startswith("_")))
+    told = f" Write `search.{_MEANT[name]}`." if name in _MEANT else near
+    return AttributeError(f"A search has no attribute '{name}'.{told}")
 
 
 def end_running(timeout_s: float = 10.0) -> None:
@@ -280,12 +300,40 @@ _LONGEST_WAIT_S = 1e9
 """Less than what the clock's locks can wait."""
 
 
-def check_timeout(timeout_s: object) -> None:
+def _check_timeout(timeout_s: object) -> None:
     """Raises SearchError unless it is None, or seconds that can be waited."""
     if timeout_s is not None and not (is_number(timeout_s) and 0 <= timeout_s <= _LONGEST_WAIT_S):
         raise SearchError(
             f"Expected `timeout` in seconds, or None. Received: timeout={shown(timeout_s)}."
         )
+
+
+def wait_for(search: LiveSearch, timeout_s: float | None) -> None:
+    """Waits until the search no longer runs, and raises what ended it or made it wait."""
+    _check_timeout(timeout_s)
+    try:
+        search.listener.on_wait(partial(_wait_until_settled, search), timeout_s)
+        _raise_error(search)
+    finally:
+        search.listener.on_settled()
+
+
+async def wait_for_async(search: LiveSearch) -> None:
+    """Does the same for `await`."""
+    run = search.project.run
+    try:
+        if run is not None:
+            await wait_until_async(run.settled, run.ended.is_set, run.control.stop)
+        _raise_error(search)
+    finally:
+        search.listener.on_settled()
+
+
+def _wait_until_settled(search: LiveSearch, timeout_s: float | None) -> None:
+    run = search.project.run
+    if run is not None:
+        stop = partial(run.control.stop, INTERRUPTED)
+        wait_until(run.settled, run.ended.is_set, stop, timeout_s)
 
 
 def wait_until(settled: Check, ended: Check, stop: Action, timeout_s: float | None) -> None:
