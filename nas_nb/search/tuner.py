@@ -195,22 +195,20 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
 
     def search(self) -> str | None:
         """Runs trials until the budget or the space is spent, or the control says so."""
-        exhausted = None
+        exhausted = None  # why nothing is left to propose, until another trial ends
         while True:
-            begins = exhausted is None and self._has_room()
-            if begins or not self._running:
-                if self._is_over():
-                    begins = False
-                    if not self._running:
-                        return None if self.control.stop_requested else self._spent()
-                elif begins and self.oracle.adopt_steering():
-                    continue  # preparing a strategy may have taken all the time that was left
-            if begins:
-                exhausted = self._begin_trial()
+            has_room = exhausted is None and self._has_room()
+            allowed = (has_room or not self._running) and self._wait_to_begin()
+            if not (allowed or self._running):
+                return None if self.control.stop_requested else self._spent()
+            if has_room and allowed:
+                # Preparing a strategy may take all the time that was left: then this is asked anew.
+                if not self.oracle.adopt_steering():
+                    exhausted = self._begin_trial()
                 if exhausted is None:
                     continue
-            if exhausted is not None and not self._running:
-                return exhausted
+                if not self._running:
+                    return exhausted
             ended = self._workers.next_outcome()
             if ended is not None:
                 # What has ended may be worth promoting: then there is something to propose again.
@@ -259,9 +257,17 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         self.files.checkpoints.remove_unneeded()
         self.files.states.remove_unneeded()
 
-    def _is_over(self) -> bool:
+    def _wait_to_begin(self) -> bool:
+        """Waits while the search is paused; returns whether a trial may begin then."""
         if self.control.stop_requested or self.control.out_of_time:
-            return True  # a warning of before must not pause what ends
+            return False  # a warning of before must not pause what ends
+        self._pause_on_trouble()
+        if self._running and self.control.pause_requested:
+            return False  # the workers pause first
+        return not self.control.checkpoint() and self._spent() is None
+
+    def _pause_on_trouble(self) -> None:
+        """Asks for a pause where trials fail one after the other, or memory runs short."""
         count, reason = self.history.failures_in_a_row
         if count and count % FAILURES_BEFORE_PAUSE == 0:
             self.control.pause(f"{count} trials in a row failed for one reason: {reason}")
@@ -271,9 +277,6 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         warning = self._memory.warning()
         if warning is not None:
             self.control.pause(warning)
-        if self._running and self.control.pause_requested:
-            return True  # the workers pause first
-        return self.control.checkpoint() or self._spent() is not None
 
     def _spent(self) -> str | None:
         return self.settings.budget.spent(self.history, self.control.elapsed_s)
