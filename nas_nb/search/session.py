@@ -7,16 +7,14 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nas_nb.errors import BudgetError, SearchError, is_number, nearest, shown
-from nas_nb.record.trial import changed_values
-from nas_nb.search.budget import limit_arguments
-from nas_nb.strategy.registry import STRATEGIES
+from nas_nb.search.settings import edited_cell_advice
 from nas_nb.workers.control import SearchState
 
 if TYPE_CHECKING:
@@ -245,49 +243,6 @@ def end_running(timeout_s: float = 10.0) -> None:
     if running is not None and running.state.live:
         running.stop()
         running.wait(timeout_s)
-
-
-_WHO = ("strategy", "options")
-
-
-def setting_differences(
-    then: Mapping[str, Any], now: Mapping[str, Any]
-) -> dict[str, tuple[Any, Any]]:
-    """Returns what was asked for by another name or number, with both."""
-    return changed_values(_asked(then), _asked(now))
-
-
-def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
-    who = {name: given.get(name) for name in _WHO}
-    return {**who, **limit_arguments(given.get("budget") or {})}
-
-
-def edited_cell_advice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Returns sentences that say what the cell changed, and the two things that can be done."""
-    changed = setting_differences(then, now)
-    said = ", ".join(f"{name}={new!r} (was {old!r})" for name, (old, new) in changed.items())
-    return (
-        f"The cell was changed since then: {said}. Either leave the cell and change the running "
-        f"one, with {' and '.join(f'`{call}`' for call in _calls(changed, now))}, or end it with "
-        "`%nas stop` or `nas.current_search().stop()` and run the cell again: it goes on from "
-        "what was measured."
-    )
-
-
-def _calls(changed: Mapping[str, tuple[Any, Any]], now: Mapping[str, Any]) -> list[str]:
-    steer = "nas.current_search().steer"
-    calls = []
-    if set(_WHO) & set(changed):
-        name, options = now.get("strategy"), now.get("options") or {}
-        # A function's name is no name of a strategy: it has to be passed itself.
-        who = repr(name) if name in STRATEGIES else str(name)
-        given = "".join(f", {key}={value!r}" for key, value in options.items())
-        calls.append(f"{steer}.strategy({who}{given if name in STRATEGIES else ''})")
-    limits = {name: new for name, (_, new) in changed.items() if name not in _WHO}
-    if limits:
-        given = ", ".join(f"{name}={value!r}" for name, value in limits.items())
-        calls.append(f"{steer}.budget({given})")
-    return calls
 
 
 POLL_S = 0.1

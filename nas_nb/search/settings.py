@@ -15,7 +15,8 @@ from nas_nb.errors import SearchError, check_whole, nearest
 from nas_nb.evaluate.fidelity import Fidelity, FidelityCache, share
 from nas_nb.evaluate.trainer import steps_per_epoch
 from nas_nb.record.events import SteerAction
-from nas_nb.search.budget import LIMITS, Budget
+from nas_nb.record.trial import changed_values
+from nas_nb.search.budget import LIMITS, Budget, limit_arguments
 from nas_nb.search.folder import recorded_versions, search_identity, strategy_identity
 from nas_nb.search.objective import as_objective, split_objectives
 from nas_nb.space.restriction import Rules
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SpaceLike = SearchSpace | Mapping[str, Any] | Callable[..., Any]
 
 _GRANTS = tuple(field.name for field in fields(Fidelity))
+_WHO = ("strategy", "options")
 _CHOSEN = ("strategy", "strategy_options", "objective", "seed", "workers")
 _LIMITED = tuple(limit.name for limit in LIMITS)
 CHANGEABLE = (*_CHOSEN, *_LIMITED, *_GRANTS)
@@ -187,6 +189,38 @@ def requested_settings(settings: Settings) -> dict[str, Any]:
     who = {"strategy": settings.strategy.name, "options": settings.strategy.options}
     plain: dict[str, Any] = json.loads(json.dumps({**who, "budget": budget}))
     return plain
+
+
+def edited_cell_advice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Returns what a cell asks for that it did not `then`, and the two things that can be done."""
+    changed = changed_values(_asked(then), _asked(now))
+    said = ", ".join(f"{name}={new!r} (was {old!r})" for name, (old, new) in changed.items())
+    return (
+        f"The cell was changed since then: {said}. Either leave the cell and change the running "
+        f"one, with {' and '.join(f'`{call}`' for call in _calls(changed, now))}, or end it with "
+        "`%nas stop` or `nas.current_search().stop()` and run the cell again: it goes on from "
+        "what was measured."
+    )
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    who = {name: given.get(name) for name in _WHO}
+    return {**who, **limit_arguments(given.get("budget") or {})}
+
+
+def _calls(changed: Mapping[str, tuple[Any, Any]], now: Mapping[str, Any]) -> list[str]:
+    """Returns the calls that steer a search to what was asked for now."""
+    steer = "nas.current_search().steer"
+    calls = []
+    if set(_WHO) & set(changed):
+        name, options = now.get("strategy"), now.get("options") or {}
+        known = name in STRATEGIES  # a function's name is none: it has to be passed itself
+        given = "".join(f", {key}={value!r}" for key, value in options.items()) if known else ""
+        calls.append(f"{steer}.strategy({repr(name) if known else name}{given})")
+    limits = [f"{name}={new!r}" for name, (_, new) in changed.items() if name not in _WHO]
+    if limits:
+        calls.append(f"{steer}.budget({', '.join(limits)})")
+    return calls
 
 
 def resumed_settings(settings: Settings, history: History) -> Settings:
