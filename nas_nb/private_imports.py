@@ -26,6 +26,9 @@ from keras.src.trainers.data_adapters.array_slicing import (
     train_validation_split,
 )
 
+# What a layer is called in a file of weights.
+from keras.src.utils import naming
+
 # The locks that keep every oracle alive until the kernel ends.
 from keras_tuner.src.engine import oracle as kt_oracle
 
@@ -64,6 +67,7 @@ __all__ = [
     "keras_config",
     "kt_oracle",
     "maybe_compute_model_size",
+    "naming",
     "ops",
     "seed_generator",
     "train_validation_split",

@@ -113,6 +113,11 @@ def test_results_of_trials_are_checked() -> None:
         assert issubclass(getattr(private_imports.tuner_utils, name), keras.callbacks.Callback)
 
 
+def test_a_layer_is_called_by_its_class_in_a_file_of_weights() -> None:
+    assert private_imports.naming.to_snake_case("MaxPooling2D") == "max_pooling2d"
+    assert private_imports.naming.to_snake_case("BatchNormalization") == "batch_normalization"
+
+
 def test_a_condition_can_be_made() -> None:
     parent = private_imports.Parent("cell", ["gru"])
     assert parent.is_active({"cell": "gru"})

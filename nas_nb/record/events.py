@@ -234,10 +234,13 @@ def make_event(kind: EventKind | str, time: float, fields: dict[str, Any]) -> Ev
     return event
 
 
+_JSON = json.JSONEncoder(allow_nan=False)
+
+
 def encode(event: Event) -> bytes:
     """Returns the event as one line of ASCII JSON: NumPy's numbers as Python's, NaN as a string."""
     try:
-        text = json.dumps(_to_words(event), allow_nan=False)
+        text = _JSON.encode(_to_words(event))
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(
             f"Expected fields of text, numbers, lists and dicts in a {event['event']} event. "
@@ -292,13 +295,13 @@ def has_more(start: bytes) -> bool:
 
 
 def _to_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _to_words(item) for key, item in value.items()}
     value = plain(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, str) and value.lstrip("\\") in _WORDS:
         return "\\" + value
-    if isinstance(value, dict):
-        return {key: _to_words(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_to_words(item) for item in value]
     return value

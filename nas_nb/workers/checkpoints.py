@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
@@ -17,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_nb.errors import SearchError, reason_of
-from nas_nb.evaluate.training_state import Arrays, TrainingState
-from nas_nb.private_imports import global_state
+from nas_nb.evaluate.training_state import Arrays, TrainingState, copied_weights
+from nas_nb.private_imports import global_state, naming
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history import History
 from nas_nb.record.pareto import non_dominated
@@ -62,7 +64,11 @@ def foreign_files(project: Path, history: History) -> list[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    try:
+        with os.scandir(folder) as files:  # after every trial: without a path for each file
+            return sorted(file.name for file in files)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _number(name: str) -> int | None:
@@ -176,9 +182,13 @@ class CheckpointStore(_Folder):
         """Writes weights as trial `number`'s checkpoint, and returns the file's name."""
         # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
-        if not all(map(np.array_equal, model.get_weights(), weights)):  # dear, and seldom needed
-            model.set_weights(list(weights))
-        self.write_file(name, _with_trailer(model, number), sync=True)
+        file = _plain_file(model, weights)
+        if file is None:
+            if not all(map(np.array_equal, copied_weights(model), weights)):  # dear, seldom needed
+                model.set_weights(list(weights))
+            with _without_optimizer(model):
+                file = weights_file(model)
+        self.write_file(name, _with_trailer(file, number), sync=True)
         self._insert(score, {"params": model.count_params(), **costs}, name)
         return name
 
@@ -240,6 +250,39 @@ def _keep_skipped_attributes() -> None:
         global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
 
 
+def _plain_file(model: keras.Model, weights: Sequence[npt.NDArray[Any]]) -> io.BytesIO | None:
+    """Returns a model's weights file with these weights; None if only Keras can write it."""
+    # Half of what `save_weights` takes is a search of all attributes for what else has a state.
+    # Where every weight is one of its layer's own, the file is known without it.
+    import h5py
+    import keras
+
+    arrays = {id(v): array for v, array in zip(model.weights, weights, strict=True)}
+    held = keras.tree.flatten([v for name, v in vars(model).items() if name[0] != "_"])
+    if not type(model).__module__.startswith("keras.") or len(arrays) != len(model.variables):
+        return None
+    if any(isinstance(item, keras.layers.Layer) for item in held):  # on the model as an attribute
+        return None
+    stores: list[dict[str, Any]] = [{} for _ in model.layers]
+    for layer, store in zip(model.layers, stores, strict=True):
+        layer.save_own_variables(store)
+    stored = [arrays.get(id(v)) for store in stores for v in store.values()]
+    if len(stored) != len(arrays) or any(a is None or a.dtype.kind == "V" for a in stored):
+        return None
+    file, named = io.BytesIO(), Counter[str]()
+    with h5py.File(file, "w") as opened:
+        opened.create_group("vars").attrs["name"] = model.name
+        for layer, store in zip(model.layers, stores, strict=True):
+            kind = naming.to_snake_case(type(layer).__name__)
+            name = f"{kind}_{named[kind]}" if named[kind] else kind
+            named[kind] += 1
+            group = opened.create_group(f"layers/{name}/vars")
+            group.attrs["name"] = layer.name
+            for key, variable in store.items():
+                group[key] = arrays[id(variable)]
+    return file
+
+
 _TRAILER = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
 _TRAILER_BYTES = 64
 
@@ -249,9 +292,7 @@ def _trailer(content: bytes, number: int) -> bytes:
     return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(content))
 
 
-def _with_trailer(model: keras.Model, number: int) -> memoryview:
-    with _without_optimizer(model):
-        file = weights_file(model)
+def _with_trailer(file: io.BytesIO, number: int) -> memoryview:
     file.seek(0, io.SEEK_END)
     file.write(_trailer(file.getvalue(), number))
     return file.getbuffer()
@@ -259,7 +300,9 @@ def _with_trailer(model: keras.Model, number: int) -> memoryview:
 
 def write_weights(file: Path, model: keras.Model, number: int) -> None:
     """Writes a model's weights as a checkpoint of a trial, which `load_checkpoint` reads."""
-    write_whole(file, [_with_trailer(model, number)])
+    with _without_optimizer(model):
+        content = weights_file(model)
+    write_whole(file, [_with_trailer(content, number)])
 
 
 def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:

@@ -24,6 +24,7 @@ from nas_nb.evaluate.training_state import (
     TrainingResult,
     TrainingState,
     build,
+    copied_weights,
     restore,
     row_error,
     row_loss,
@@ -372,7 +373,7 @@ class BestEpoch:
         if self._take(epoch, logs):
             leader = candidate.leader(self.objective.direction)
             needed = self._is_wanted or row_loss(leader, name) is not None
-            self.weights = leader.get_weights() if needed else None
+            self.weights = copied_weights(leader) if needed else None
 
     def keep(self, model: keras.Model, number: int) -> str | None:
         """Writes the weights, if they are among those to keep."""

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,13 @@ from nas_nb.record.trial import Trial
 from nas_nb.workers.checkpoints import (
     CheckpointStore,
     TrainingStateStore,
+    _plain_file,
+    _without_optimizer,
     files_for,
     foreign_files,
     load_checkpoint,
     take_file,
+    weights_file,
 )
 
 
@@ -90,10 +94,111 @@ def test_keras_reads_a_checkpoint_as_any_file_of_weights(checkpoints: Checkpoint
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
 
 
+def contents(file: Any) -> dict[str, Any]:
+    """Returns all groups and arrays of a file of weights, with the names that Keras gave them."""
+    found: dict[str, Any] = {}
+    with h5py.File(file) as opened:
+
+        def take(path: str, item: Any) -> None:
+            array = item[()].tolist() if isinstance(item, h5py.Dataset) else None
+            found[path] = dict(item.attrs), str(getattr(item, "dtype", "")), array
+
+        opened.visititems(take)
+    return found
+
+
+def convolved() -> keras.Model:
+    x = start = keras.Input((4, 4, 1))
+    for _ in range(2):
+        x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(2, 3, padding="same")(x)))
+    x = layers.Concatenate()([x, layers.Activation("tanh")(x)])
+    return keras.Model(start, layers.Dense(1)(layers.GlobalAveragePooling2D()(x)))
+
+
+def shared() -> keras.Model:
+    start, dense = keras.Input((3,)), layers.Dense(3)
+    return keras.Model(start, dense(dense(start)))
+
+
+def text() -> keras.Model:
+    embed = layers.Embedding(9, 2)
+    return keras.Sequential([keras.Input((5,)), embed, layers.Conv1D(2, 3), layers.Flatten()])
+
+
+@pytest.mark.parametrize("build", [trained, convolved, shared, text])
+def test_a_plain_models_file_is_what_keras_writes(build: Callable[[], keras.Model]) -> None:
+    model = build()
+    model.compile("adam", "mse")
+    weights = [array + 1 for array in model.get_weights()]
+    written = _plain_file(model, weights)
+    assert written is not None
+    model.set_weights(weights)
+    with _without_optimizer(model):
+        assert contents(written) == contents(weights_file(model))
+
+
+class Scaled(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+
+class Counting(layers.Dense):
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        store["calls"] = np.array(3)
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables({name: store[name] for name in ("0", "1")})
+
+
+def nested(*between: layers.Layer) -> keras.Model:
+    return keras.Sequential([keras.Input((3,)), *between, layers.Dense(1)])
+
+
+def with_another() -> keras.Model:
+    model = nested()
+    model.another = layers.Dense(2)
+    model.another.build((None, 3))
+    return model
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: nested(layers.Dropout(0.5)),
+        lambda: nested(nested(layers.Dense(3)), layers.Dense(3, activation=layers.PReLU())),
+        lambda: nested(Counting(3)),
+        lambda: nested(layers.Dense(3, dtype="bfloat16")),
+        with_another,
+        Scaled,
+    ],
+    ids=["seeds", "nested", "more than weights", "bfloat16", "another layer", "a class of its own"],
+)
+def test_what_has_more_than_its_layers_weights_is_written_by_keras(
+    build: Callable[[], keras.Model], checkpoints: CheckpointStore
+) -> None:
+    model = build()
+    model.compile("adam", "mse")
+    model(np.ones((1, 3)))
+    weights = [array + 1 for array in model.get_weights()]
+    assert _plain_file(model, weights) is None
+    name = checkpoints.save(model, weights, 0, 0.5)
+    again = build()
+    again(np.ones((1, 3)))
+    again.load_weights(checkpoints.folder / name)
+    for one, two in zip(again.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 def test_what_a_layer_need_not_save_is_found_once(
     checkpoints: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, made = trained(), []
+    model, made = nested(layers.Dropout(0.5)), []
+    model.compile("adam", "mse")
     checkpoints.save(model, model.get_weights(), 0, 0.5)
     usual = layers.Layer.__init__
 
