@@ -59,16 +59,13 @@ def find_custom_objects(model: keras.Model) -> dict[str, Any]:
         elif isinstance(value, list | tuple | set):
             waiting += value
         elif isinstance(value, FunctionType) or (isinstance(value, type) and not _is_kerass(value)):
-            for name in {value.__name__, _registered_name(value)}:
+            registered = str(keras.saving.get_registered_name(value)).rpartition(">")[2]
+            for name in {value.__name__, registered}:
                 found[name] = value if found.get(name, value) is value else None
         elif _is_kerass(type(value)) or hasattr(value, "get_config"):
             waiting += getattr(value, "__dict__", {}).values()
             waiting.append(type(value))
     return {name: value for name, value in found.items() if not _is_kerass(value)}
-
-
-def _registered_name(value: Any) -> str:
-    return str(keras.saving.get_registered_name(value)).rpartition(">")[2]
 
 
 def _is_kerass(value: Any) -> bool:

@@ -209,7 +209,8 @@ def write_page(search: Search, report: Report, path: str | Path) -> None:
     if search.history.incumbent is not None:
         for title, shown in (("architecture", _diagram), ("code", _code)):
             parts += [f"<h2>Its {title}</h2>", _shown(shown, search.best)]
-    rows = [(name, _json(opening.get(name))) for name in ("identity", "data_recipe", "versions")]
+    names = ("identity", "data_recipe", "versions")
+    rows = [(name, json.dumps(opening.get(name), default=str)) for name in names]
     parts += [f"<h2>How to reproduce it</h2>{_STEPS}"]
     parts += [tables.table("Fingerprints and versions", (), rows)]
     title = html.escape(f"Architecture search \u201c{search.name}\u201d")
@@ -231,7 +232,3 @@ def _diagram(trial: SearchTrial) -> str:
 
 def _code(trial: SearchTrial) -> str:
     return f"<pre>{html.escape(trial.code())}</pre>"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, default=str)

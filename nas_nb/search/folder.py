@@ -510,13 +510,10 @@ def notes_on_reopening(history: History, now: Mapping[str, Any]) -> list[str]:
     was, own = last.get("versions") or {}, now["versions"]
     changed = [f"{n} {was[n]}, now {own[n]}" for n in own if n in was and was[n] != own[n]]
     if changed:
-        unchecked = " Whether functions were edited can't be told." if _other_python(was) else ""
+        other_python = was.get("python") != own["python"]
+        unchecked = " Whether functions were edited can't be told." if other_python else ""
         notes.append(
             f"Its trials were made with other versions ({'; '.join(changed)}): new scores may "
             f"differ a little from those.{unchecked}"
         )
     return notes
-
-
-def _other_python(was: Mapping[str, str]) -> bool:
-    return was.get("python") != recorded_versions()["python"]

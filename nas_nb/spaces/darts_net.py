@@ -205,7 +205,7 @@ def convolutions(normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> Iterato
         # What comes from before a reducing cell is halved on its way in: both have one size.
         yield from (_pointwise(given, width, size) for given in (before, last))
         cell = reduce if reducing else normal
-        half = _halved(size) if reducing else size
+        half = (math.ceil(size[0] / 2), math.ceil(size[1] / 2)) if reducing else size
         for node in cell:
             for step in node:
                 yield from _operation(step, width, size, half)
@@ -231,10 +231,6 @@ def _operation(
 
 def _pointwise(given: int, made: int, size: tuple[int, int]) -> Convolution:
     return Convolution(given * made, made, math.prod(size))
-
-
-def _halved(size: tuple[int, int]) -> tuple[int, int]:
-    return math.ceil(size[0] / 2), math.ceil(size[1] / 2)
 
 
 def _features(normal: Cell, reduce: Cell, skeleton: DartsSkeleton) -> int:

@@ -17,6 +17,7 @@ from nas_nb.notebook.panel.settings_form import LimitFields, OptionsForm, strate
 from nas_nb.notebook.panel.tabs import Tab
 from nas_nb.notebook.tables import steering_table
 from nas_nb.notebook.wording import budget_text, by_number, value_text
+from nas_nb.record.trial import changed_values
 from nas_nb.record.trial_facts import score_text
 from nas_nb.search.budget import LIMITS, LimitScope
 from nas_nb.space.domain import size_text
@@ -236,7 +237,7 @@ class CandidateSection(SteerSection):
             )
             text = f"Trial {twin.number} is exactly this, {twin.status}{score}."
         elif history.incumbent is not None:
-            differ = _different(values, history.incumbent.values)
+            differ = len(changed_values(history.incumbent.values, values))
             text = f"It is new. It differs from the incumbent in {differ} choices."
         else:
             text = "It is new."
@@ -310,10 +311,6 @@ def _made(parameter: Parameter, value: Value) -> Any:
     if parameter.kind is ParameterKind.INT:
         return widgets.BoundedIntText(value=value, min=low, max=high, **look)
     return widgets.BoundedFloatText(value=value, min=low, max=high, step=None, **look)
-
-
-def _different(values: Values, others: Values) -> int:
-    return sum(values.get(name) != others.get(name) for name in {*values, *others})
 
 
 class StrategySection(SteerSection):

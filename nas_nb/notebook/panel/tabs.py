@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nas_nb.notebook.plots.diagram import Drawings
     from nas_nb.notebook.plots.drawing import Plot
     from nas_nb.notebook.wording import Snapshot
-    from nas_nb.record.history import History
     from nas_nb.search.search import Search
 
 
@@ -126,8 +125,8 @@ class RunTab(Tab):
         return self._printable is now and self.picture.is_whole
 
     def _drawn_fidelities(self, now: Snapshot) -> str:
-        if not _several_fidelities(now.history):
-            return ""
+        if len({trial.epochs_granted for trial in now.history.completed}) < 2:
+            return ""  # there is one fidelity
         picture = self._context.picture(FIDELITIES)
         picture.draw(self._context.plot_context(now))
         return picture.html()
@@ -142,10 +141,6 @@ class RunTab(Tab):
         waits = now.state is SearchState.RUNNING and held_s < _DIAGRAM_AFTER_S
         diagram = self._context.drawings.diagram
         self._diagram.value = "" if trial is None or waits else diagram(trial)
-
-
-def _several_fidelities(history: History) -> bool:
-    return len({trial.epochs_granted for trial in history.completed}) > 1
 
 
 _DEAR = ("importance", "effects")
