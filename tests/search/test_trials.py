@@ -262,7 +262,6 @@ def test_tensorboard_reads_curves_and_costs(two_trials: Search, tmp_path: Path) 
 
 
 def test_mlflow_gets_a_run_for_each_trial_also_of_those_that_failed(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed")
     from mlflow import MlflowClient
 
     def build(hp: Any) -> keras.Model:
@@ -294,7 +293,6 @@ def test_mlflow_gets_a_run_for_each_trial_also_of_those_that_failed(tmp_path: Pa
 
 
 def test_the_table_is_written_as_parquet(two_trials: Search, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     read = pd.read_parquet(two_trials.export(tmp_path / "trials.parquet"))
     kept = two_trials.trials
     pd.testing.assert_frame_equal(read.astype(object).fillna(""), kept.astype(object).fillna(""))
