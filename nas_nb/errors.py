@@ -6,7 +6,7 @@ import difflib
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import dropwhile
 from typing import Any, TypeGuard
 
@@ -28,6 +28,14 @@ _CONTROL = re.compile(
 def printable(text: str) -> str:
     """Returns a text as it can be shown: characters that would steer a terminal are spelled out."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def printable_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by name, names and texts as they can be shown: all of it is Unicode."""
+    return {
+        printable(name): printable(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
 
 
 class NasError(ValueError):

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nas_nb.errors import SearchError, printable
+from nas_nb.errors import SearchError, printable, printable_values
 from nas_nb.evaluate.training_state import row_error
 from nas_nb.explain.attribution import explain_prediction
 from nas_nb.explain.confidence import confirm
@@ -135,7 +135,9 @@ class NeighbourTable:
 
     def frame(self) -> pd.DataFrame:
         """Returns one row a neighbour: choice, before, now, score, gain, deviation, trial."""
-        return pd.DataFrame([vars(one) for one in self.found]).drop(columns="values")
+        return pd.DataFrame([printable_values(vars(one)) for one in self.found]).drop(
+            columns="values"
+        )
 
     def _repr_html_(self) -> str:
         return neighbours_html(self.found, len(self.found))
@@ -312,7 +314,11 @@ class ProxyTable:
         the proxy orders the candidates as their scores do, -1 where it does the opposite.
         `params_tau` is that of `params` on the candidates for which the proxy is defined.
         """
-        return pd.DataFrame(self._found.ranks).set_index("name").rename_axis("proxy")
+        return (
+            pd.DataFrame([printable_values(rank._asdict()) for rank in self._found.ranks])
+            .set_index("name")
+            .rename_axis("proxy")
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draws a bar a proxy, and what chance alone gives in grey; returns the Axes."""
@@ -360,7 +366,7 @@ def _caption(found: ProxyRanks) -> str:
 def _rows(found: ProxyRanks) -> list[tuple[str, ...]]:
     return [
         (
-            f"{rank.name} (baseline)" if rank.name in BASELINES else rank.name,
+            f"{rank.name} (baseline)" if rank.name in BASELINES else printable(rank.name),
             _text(rank.tau),
             _text(rank.params_tau),
             f"{rank.candidates} of {found.candidates}",

@@ -61,8 +61,9 @@ def trials_frame(
         if any(cell is not None for cell in cells):
             columns[name] = _column(cells)
     index = pd.RangeIndex(len(trials), name="trial")
-    frame = pd.DataFrame(columns).set_index(index)
-    return frame.rename(columns=printable)
+    # By place, not by name: pandas on pyarrow refuses names that are no Unicode.
+    frame = pd.DataFrame(dict(enumerate(columns.values()))).set_index(index)
+    return frame.set_axis([printable(name) for name in columns], axis=1)
 
 
 def _fact(trial: Trial, name: str, history: History) -> Any:

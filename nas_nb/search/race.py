@@ -269,7 +269,7 @@ def race_frame(histories: Histories) -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "strategy": label,
+                    "strategy": pd.Series([label] * len(run.scores), dtype="object"),
                     "seed": seed,
                     "trial": np.arange(1, len(run.scores) + 1),
                     "score": np.array(run.scores, dtype=float),
@@ -299,7 +299,9 @@ def race_summary(histories: Histories, direction: str) -> pd.DataFrame:
             "trials": float(np.mean([len(h.finished) for h in begun])) if begun else 0.0,
             "time_s": float(np.mean([h.busy_s for h in begun])) if begun else 0.0,
         }
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("strategy")
+    # As objects: pandas on pyarrow refuses names that are no Unicode.
+    labels = pd.Index(list(rows), dtype="object", name="strategy")
+    table = pd.DataFrame(list(rows.values()), index=labels)
     return table.sort_values("mean", ascending=direction == "min", kind="stable")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas_nb.errors import JournalError, SearchError, nearest, shown
+from nas_nb.errors import JournalError, SearchError, nearest, printable_values, shown
 from nas_nb.record.files import leads_out
 from nas_nb.record.journal import JOURNAL_FILE
 from nas_nb.record.trial import sign_of
@@ -71,12 +71,16 @@ class Comparison:
         error (its standard error, where it is known), trial (its number), params (of that model),
         median (of all scores).
         """
-        return pd.DataFrame([self._row(name) for name in self.labels], pd.Index(self.labels))
+        rows = [printable_values(self._row(name)) for name in self.labels]
+        return pd.DataFrame(rows, pd.Index(self.labels, dtype="object"))
 
     def curves(self) -> pd.DataFrame:
         """Returns the best score after each trial that ended, one column a search."""
         found = {name: incumbent_curve(h).incumbents for (name, _), h in self.histories.items()}
-        curves = pd.DataFrame({name: pd.Series(line, dtype=float) for name, line in found.items()})
+        curves = pd.DataFrame(
+            dict(enumerate(pd.Series(line, dtype=float) for line in found.values()))
+        )
+        curves = curves.set_axis(pd.Index(list(found), dtype="object"), axis=1)
         return curves.set_index(pd.RangeIndex(1, len(curves) + 1, name="trials"))
 
     @property
@@ -163,8 +167,8 @@ class Runs:
         (of all its files). A journal that can't be read has the state "unreadable".
         """
         rows = [self._row(self.folder / name) for name in self.names]
-        index = pd.Index(self.names, name="folder")
-        return pd.DataFrame(rows, index=index, columns=[*COLUMNS])
+        index = pd.Index(self.names, dtype="object", name="folder")  # a name may be no Unicode
+        return pd.DataFrame(map(printable_values, rows), index=index, columns=[*COLUMNS])
 
     def open(self, name: str, **given: Any) -> Any:
         """Opens one of the searches; the arguments are those of `nas.open`."""

@@ -18,6 +18,7 @@ from nas_nb.errors import (
     check_whole,
     nearest,
     printable,
+    printable_values,
     reason_of,
     shown,
 )
@@ -501,7 +502,7 @@ def _to_tensorboard(trials: list[Trial], folder: Path) -> str:
         for file in own.glob("events.out.tfevents.*"):
             file.unlink()
         with tf.summary.create_file_writer(str(own)).as_default():
-            api.hparams(dict(trial.values), trial_id=f"trial {trial.number}")
+            api.hparams(printable_values(trial.values), trial_id=f"trial {trial.number}")
             for epoch, logs in enumerate(trial.curve, start=1):
                 for name, value in logs.items():
                     tf.summary.scalar(name, value, step=epoch)

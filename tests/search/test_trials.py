@@ -261,6 +261,19 @@ def test_tensorboard_reads_curves_and_costs(two_trials: Search, tmp_path: Path) 
         assert {"params", "score", "loss"} <= set(events.Tags()["tensors"])
 
 
+@pytest.mark.tensorflow
+def test_tensorboard_takes_names_and_values_that_are_no_unicode(tmp_path: Path) -> None:
+    def build(hp: Any) -> keras.Model:
+        hp.Choice("kind \ud800", ["a \ud800"])
+        net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+        net.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+        return net
+
+    search = tiny_search(tmp_path / "s", space=build, max_trials=1, epochs=1).run()
+    search.log_to("tensorboard", tmp_path / "logs")
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
 def test_mlflow_gets_a_run_for_each_trial_also_of_those_that_failed(tmp_path: Path) -> None:
     from mlflow import MlflowClient
 

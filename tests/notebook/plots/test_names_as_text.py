@@ -13,12 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from nas_nb.explain.proxy_ranking import ProxyRanks, ProxyScore, rank_proxies
-from nas_nb.notebook.explanation import ProxyTable
+from nas_nb.explain.summary import Neighbour
+from nas_nb.notebook.explanation import NeighbourTable, ProxyTable
 from nas_nb.notebook.plots.diagram import draw_layout
 from nas_nb.notebook.plots.drawing import PlotContext
 from nas_nb.notebook.plots.figures import PLOTS, Picture, Plots
-from nas_nb.notebook.race import NotebookRace, race
+from nas_nb.notebook.race import ComparisonView, NotebookRace, race
 from nas_nb.record.history import History
+from nas_nb.record.trial_facts import trials_frame
 from nas_nb.space.domain import Domain
 from nas_nb.space.graph import chain_graph, lay_out
 from nas_nb.space.parameter import Parameter, ParameterKind
@@ -115,6 +117,18 @@ def test_in_the_picture_of_a_race(raced: NotebookRace, over: str) -> None:
 )
 def test_in_the_other_pictures(draw: Callable[[], Axes]) -> None:
     assert has_the_name(draw())
+
+
+def neighbours() -> NeighbourTable:
+    return NeighbourTable([Neighbour({NAME: NAME}, NAME, f"1 {NAME}", f"2 {NAME}", 0.5, 0.1)])
+
+
+def test_in_every_table(history: History, raced: NotebookRace) -> None:
+    compared = ComparisonView({NAME: history, "other": history})
+    frames = [trials_frame(history), raced.summary(), raced.frame(), proxies().frame()]
+    for frame in (*frames, neighbours().frame(), compared.frame(), compared.curves()):
+        assert len(frame)
+        assert "a$_b$" in frame.to_csv(errors="surrogatepass")
 
 
 def test_a_page_has_no_formulas(raced: NotebookRace, tmp_path: Path) -> None:
