@@ -121,6 +121,7 @@ def test_clicks_start_pause_resume_and_stop_while_a_model_trains(make, outputs):
     buttons = search.listener.painter.panel.buttons
     buttons.primary.click()
     until(lambda: search.history.running is not None and search.history.running.epochs)
+    until(lambda: buttons.primary.description == "Pause")
     buttons.primary.click()
     until(lambda: search.state is SearchState.PAUSED)
     until(lambda: buttons.primary.description == "Resume")
