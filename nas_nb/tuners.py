@@ -18,6 +18,7 @@ from keras_tuner.errors import FailedTrialError, FatalTypeError
 from nas_nb.errors import SearchError, StrategyError, check_type
 from nas_nb.evaluate.backend import listed_variables
 from nas_nb.evaluate.fit import fit_noted
+from nas_nb.evaluate.training_state import weights_file
 from nas_nb.oracles.strategy_oracle import oracle
 from nas_nb.private_imports import maybe_compute_model_size, tuner_utils
 from nas_nb.record.files import write_whole
@@ -26,7 +27,6 @@ from nas_nb.search.objective import warn_of_training_rows
 from nas_nb.space.definition import fresh_names, restart_names
 from nas_nb.space.search_space import has_own_fit
 from nas_nb.strategy.registry import named_options
-from nas_nb.workers.checkpoints import weights_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,9 +1,12 @@
-"""What a training is told and tells: control, epochs, result, error of the score; its state."""
+"""What a training is told and tells; its state, and the file of its weights; the score's error."""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +18,7 @@ import numpy.typing as npt
 from nas_nb.data.task import Task
 from nas_nb.evaluate.backend import optimizer_variables, read_variable
 from nas_nb.export.raw_input import model_outputs
+from nas_nb.private_imports import global_state, naming
 
 if TYPE_CHECKING:
     from nas_nb.data.dataset import Data
@@ -44,12 +48,12 @@ class StateSaver(Protocol):
 
 def capture(model: keras.Model) -> Arrays:
     """Returns copies of all that training changes; `save_weights` leaves out dropout's seeds."""
-    return [_copied(variable) for variable in _variables(model)]
+    return _copied(_variables(model))
 
 
 def copied_weights(model: keras.Model) -> Arrays:
     """Returns `model.get_weights()` in a quarter of the time."""
-    return [np.array(read_variable(variable)) for variable in model.weights]
+    return _copied(model.weights)
 
 
 def build(model: keras.Model, x: Any) -> None:
@@ -75,10 +79,74 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *optimizer_variables(model)]
 
 
-def _copied(variable: Any) -> npt.NDArray[Any]:
-    copied = np.array(read_variable(variable))
-    # Files know NumPy's own types only; from float32 the small floats come back as they were.
-    return copied.astype("float32") if copied.dtype.kind == "V" else copied
+def _copied(variables: Sequence[Any]) -> Arrays:
+    return [np.array(read_variable(variable)) for variable in variables]
+
+
+class WeightsFile(io.BytesIO):
+    """A file of weights in memory, by a name that Keras takes for one."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def weights_file(model: keras.Model) -> io.BytesIO:
+    """Returns a model's weights file in memory."""
+    file = WeightsFile()  # not on the disk: HDF5 ends the process when the disk is full
+    _keep_skipped_attributes()
+    model.save_weights(file)
+    return file
+
+
+def _keep_skipped_attributes() -> None:
+    """Lets Keras find which attributes of a layer it need not save, once they are known."""
+    # Keras 3.15 keeps them under one name and looks for them under another, so that it builds an
+    # object to find them for every layer of every save: half of what a save costs.
+    for kind in ("Layer", "Functional", "Sequential"):
+        known = global_state.get_global_attribute(f"saving_attr_skipset_{kind}")
+        global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
+
+
+def plain_file(model: keras.Model, weights: Sequence[npt.NDArray[Any]]) -> io.BytesIO | None:
+    """Returns a model's weights file with these weights; None if only Keras can write it."""
+    # Half of what `save_weights` takes is a search of all attributes for what else has a state.
+    # Where every weight is one of its layer's own, the file is known without it.
+    import h5py
+
+    arrays = {id(v): array for v, array in zip(model.weights, weights, strict=True)}
+    held = keras.tree.flatten([v for name, v in vars(model).items() if name[0] != "_"])
+    if not type(model).__module__.startswith("keras.") or len(arrays) != len(model.variables):
+        return None
+    if any(isinstance(item, keras.layers.Layer) for item in held):  # on the model as an attribute
+        return None
+    stores: list[dict[str, Any]] = [{} for _ in model.layers]
+    for layer, store in zip(model.layers, stores, strict=True):
+        layer.save_own_variables(store)
+    stored = [arrays.get(id(v)) for store in stores for v in store.values()]
+    if len(stored) != len(arrays) or any(a is None or a.dtype.kind == "V" for a in stored):
+        return None
+    file, named = io.BytesIO(), Counter[str]()
+    with h5py.File(file, "w") as opened:
+        opened.create_group("vars").attrs["name"] = model.name
+        for layer, store in zip(model.layers, stores, strict=True):
+            kind = naming.to_snake_case(type(layer).__name__)
+            name = f"{kind}_{named[kind]}" if named[kind] else kind
+            named[kind] += 1
+            group = opened.create_group(f"layers/{name}/vars")
+            group.attrs["name"] = layer.name
+            for key, variable in store.items():
+                group[key] = arrays[id(variable)]
+    return file
+
+
+@contextmanager
+def without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Takes the optimizer from a model in the block: Keras saves and loads what it finds there."""
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 OnEpoch = Callable[[int, Mapping[str, float], float], None]

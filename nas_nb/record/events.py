@@ -240,13 +240,22 @@ _JSON = json.JSONEncoder(allow_nan=False)
 def encode(event: Event) -> bytes:
     """Returns the event as one line of ASCII JSON: NumPy's numbers as Python's, NaN as a string."""
     try:
-        text = _JSON.encode(_to_words(event))
+        text = _JSON.encode(event)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    if not text or 'NaN"' in text or 'Infinity"' in text:  # seldom, and as long as all the rest
+        text = _encoded_by_word(event)
+    return text.encode("ascii") + b"\n"
+
+
+def _encoded_by_word(event: Event) -> str:
+    try:
+        return _JSON.encode(_to_words(event))
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(
             f"Expected fields of text, numbers, lists and dicts in a {event['event']} event. "
             f"Received: {event!r} ({error})."
         ) from error
-    return text.encode("ascii") + b"\n"
 
 
 def decode(line: bytes) -> Event | None:

@@ -109,6 +109,9 @@ def is_plain(file: Path) -> bool:
 def leads_out(path: Path, project: Path) -> bool:
     """Tells whether a path, with its links resolved, is outside a project folder."""
     try:
+        usual = path.parent == project and path.name != ".." and os.name == "posix"
+        if usual and not path.is_symlink():
+            return False  # after every trial: for a tenth of the time
         return not path.resolve().is_relative_to(project.resolve())
     except (OSError, RuntimeError):  # a ring of links
         return True

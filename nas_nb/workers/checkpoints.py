@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import re
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_nb.errors import SearchError, reason_of
-from nas_nb.evaluate.training_state import Arrays, TrainingState, copied_weights
-from nas_nb.private_imports import global_state, naming
+from nas_nb.evaluate.training_state import (
+    Arrays,
+    TrainingState,
+    WeightsFile,
+    copied_weights,
+    plain_file,
+    weights_file,
+    without_optimizer,
+)
 from nas_nb.record.files import is_plain, leads_out, write_whole
 from nas_nb.record.history import History
 from nas_nb.record.pareto import non_dominated
@@ -182,14 +187,15 @@ class CheckpointStore(_Folder):
         """Writes weights as trial `number`'s checkpoint, and returns the file's name."""
         # The optimizer's state is not of the best epoch, and would take as long to write again.
         name = f"trial_{number:06d}.weights.h5"
-        file = _plain_file(model, weights)
+        file = plain_file(model, weights)
         if file is None:
             if not all(map(np.array_equal, copied_weights(model), weights)):  # dear, seldom needed
                 model.set_weights(list(weights))
-            with _without_optimizer(model):
+            with without_optimizer(model):
                 file = weights_file(model)
         self.write_file(name, _with_trailer(file, number), sync=True)
-        self._insert(score, {"params": model.count_params(), **costs}, name)
+        known = costs if "params" in costs else {"params": model.count_params(), **costs}
+        self._insert(score, known, name)
         return name
 
     def remove_unneeded(self) -> None:
@@ -226,63 +232,6 @@ def _is_ours(name: str, history: History) -> bool:
     return trial.checkpoint == name or trial.status not in _FINISHED or name.startswith("partial_")
 
 
-class _WeightsFile(io.BytesIO):
-    """A file of weights in memory, by a name that Keras takes for one."""
-
-    def __str__(self) -> str:
-        return "memory.weights.h5"
-
-
-def weights_file(model: keras.Model) -> io.BytesIO:
-    """Returns a model's weights file in memory."""
-    file = _WeightsFile()  # not on the disk: HDF5 ends the process when the disk is full
-    _keep_skipped_attributes()
-    model.save_weights(file)
-    return file
-
-
-def _keep_skipped_attributes() -> None:
-    """Lets Keras find which attributes of a layer it need not save, once they are known."""
-    # Keras 3.15 keeps them under one name and looks for them under another, so that it builds an
-    # object to find them for every layer of every save: half of what a save costs.
-    for kind in ("Layer", "Functional", "Sequential"):
-        known = global_state.get_global_attribute(f"saving_attr_skipset_{kind}")
-        global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
-
-
-def _plain_file(model: keras.Model, weights: Sequence[npt.NDArray[Any]]) -> io.BytesIO | None:
-    """Returns a model's weights file with these weights; None if only Keras can write it."""
-    # Half of what `save_weights` takes is a search of all attributes for what else has a state.
-    # Where every weight is one of its layer's own, the file is known without it.
-    import h5py
-    import keras
-
-    arrays = {id(v): array for v, array in zip(model.weights, weights, strict=True)}
-    held = keras.tree.flatten([v for name, v in vars(model).items() if name[0] != "_"])
-    if not type(model).__module__.startswith("keras.") or len(arrays) != len(model.variables):
-        return None
-    if any(isinstance(item, keras.layers.Layer) for item in held):  # on the model as an attribute
-        return None
-    stores: list[dict[str, Any]] = [{} for _ in model.layers]
-    for layer, store in zip(model.layers, stores, strict=True):
-        layer.save_own_variables(store)
-    stored = [arrays.get(id(v)) for store in stores for v in store.values()]
-    if len(stored) != len(arrays) or any(a is None or a.dtype.kind == "V" for a in stored):
-        return None
-    file, named = io.BytesIO(), Counter[str]()
-    with h5py.File(file, "w") as opened:
-        opened.create_group("vars").attrs["name"] = model.name
-        for layer, store in zip(model.layers, stores, strict=True):
-            kind = naming.to_snake_case(type(layer).__name__)
-            name = f"{kind}_{named[kind]}" if named[kind] else kind
-            named[kind] += 1
-            group = opened.create_group(f"layers/{name}/vars")
-            group.attrs["name"] = layer.name
-            for key, variable in store.items():
-                group[key] = arrays[id(variable)]
-    return file
-
-
 _TRAILER = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
 _TRAILER_BYTES = 64
 
@@ -300,7 +249,7 @@ def _with_trailer(file: io.BytesIO, number: int) -> memoryview:
 
 def write_weights(file: Path, model: keras.Model, number: int) -> None:
     """Writes a model's weights as a checkpoint of a trial, which `load_checkpoint` reads."""
-    with _without_optimizer(model):
+    with without_optimizer(model):
         content = weights_file(model)
     write_whole(file, [_with_trailer(content, number)])
 
@@ -323,8 +272,8 @@ def load_checkpoint(folder: Path, model: keras.Model, trial: Trial) -> None:
         )
     try:
         content = _read_checkpoint(file, model, trial.number)
-        with _without_optimizer(model):
-            model.load_weights(_WeightsFile(content))
+        with without_optimizer(model):
+            model.load_weights(WeightsFile(content))
     except Exception as error:  # what a damaged file raises has no common class
         raise SearchError(
             f"Expected the weights of trial {trial.number} in {file}. Received: a file that is "
@@ -371,16 +320,6 @@ def _check_weights(content: bytes, most: int) -> None:
         raise ValueError("its weights are larger than the model")
 
 
-@contextmanager
-def _without_optimizer(model: keras.Model) -> Iterator[None]:
-    """Takes the optimizer from a model in the block: Keras saves and loads what it finds there."""
-    optimizer, model.optimizer = model.optimizer, None
-    try:
-        yield
-    finally:
-        model.optimizer = optimizer
-
-
 KEPT_STATES = 30
 """How many completed trials of one low fidelity keep their state, the best by score."""
 KEPT_FULL_STATES = 5
@@ -421,22 +360,17 @@ class StateFolder(_Folder):
         try:
             arrays = _read_npz(self._file(number))
             epoch, models, best_epoch = map(int, arrays["about"])
-            # A model without arrays ends the list, whatever number the file claims.
-            found = takewhile(bool, (_numbered(arrays, f"model_{at}_") for at in range(models)))
-            return TrainingState(
-                epoch, tuple(found), best_epoch, _numbered(arrays, "best_") or None
-            )
+            found = _unpacked(arrays["index"], arrays["data"])
+            return TrainingState(epoch, tuple(found[:models]), best_epoch, found[models] or None)
         except Exception:  # noqa: BLE001 - what a damaged file raises has no common class
             return None
 
     def write(self, number: int, state: TrainingState) -> None:
         """Writes a trial's state in the place of an earlier one, whole or not at all."""
-        arrays = {"about": np.array([state.epoch, len(state.models), state.best_epoch])}
-        for index, model in enumerate(state.models):
-            arrays |= {f"model_{index}_{at}": array for at, array in enumerate(model)}
-        arrays |= {f"best_{at}": array for at, array in enumerate(state.best or ())}
+        about = np.array([state.epoch, len(state.models), state.best_epoch])
+        index, data = _packed([*state.models, state.best or []])
         archive = io.BytesIO()
-        np.savez(archive, **arrays)  # type: ignore[arg-type]
+        np.savez(archive, about=about, index=index, data=data)
         # Not forced to the disk: a state that a power cut takes costs time and nothing else.
         self.write_file(_state_name(number), archive.getbuffer(), sync=False)
 
@@ -592,9 +526,33 @@ def _read_npz(file: Path, names: Sequence[str] = ()) -> dict[str, npt.NDArray[An
     return arrays
 
 
-def _numbered(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
-    count = sum(name.startswith(prefix) for name in arrays)
-    return [arrays[f"{prefix}{at}"] for at in range(count)]
+Bytes = npt.NDArray[np.uint8]
+
+
+def _packed(lists: Sequence[Arrays]) -> tuple[Bytes, Bytes]:
+    """Returns types and shapes of lists of arrays, as JSON, and what all of them hold."""
+    # Two members of an archive, since one for each array takes four times as long to write.
+    # Files know NumPy's own types only; from float32 the small floats come back as they were.
+    known = [[a.astype("f4") if a.dtype.kind == "V" else a for a in arrays] for arrays in lists]
+    index = json.dumps([[(a.dtype.str, a.shape) for a in arrays] for arrays in known]).encode()
+    data = b"".join(a.tobytes() for arrays in known for a in arrays)
+    return np.frombuffer(index, "u1"), np.frombuffer(data, "u1")
+
+
+def _unpacked(index: Bytes, data: Bytes) -> list[Arrays]:
+    """Returns the lists of arrays again, each within the bytes that are there."""
+    at, lists = 0, []
+    for entries in json.loads(index.tobytes()):
+        arrays: Arrays = []
+        for name, shape in entries:
+            dtype = np.dtype(name)
+            if dtype.kind not in "biuf" or any(side < 0 for side in shape):
+                raise ValueError(f"Expected numbers. Received: {name} of shape {shape}.")
+            end = at + dtype.itemsize * math.prod(shape)
+            arrays.append(np.frombuffer(data[at:end], dtype).reshape(shape))
+            at = end
+        lists.append(arrays)
+    return lists
 
 
 def _fidelity(trial: Trial) -> tuple[tuple[str, float], ...]:

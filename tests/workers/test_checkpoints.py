@@ -24,13 +24,13 @@ from nas_nb.record.trial import Trial
 from nas_nb.workers.checkpoints import (
     CheckpointStore,
     TrainingStateStore,
-    _plain_file,
-    _without_optimizer,
     files_for,
     foreign_files,
     load_checkpoint,
+    plain_file,
     take_file,
     weights_file,
+    without_optimizer,
 )
 
 
@@ -130,10 +130,10 @@ def test_a_plain_models_file_is_what_keras_writes(build: Callable[[], keras.Mode
     model = build()
     model.compile("adam", "mse")
     weights = [array + 1 for array in model.get_weights()]
-    written = _plain_file(model, weights)
+    written = plain_file(model, weights)
     assert written is not None
     model.set_weights(weights)
-    with _without_optimizer(model):
+    with without_optimizer(model):
         assert contents(written) == contents(weights_file(model))
 
 
@@ -185,7 +185,7 @@ def test_what_has_more_than_its_layers_weights_is_written_by_keras(
     model.compile("adam", "mse")
     model(np.ones((1, 3)))
     weights = [array + 1 for array in model.get_weights()]
-    assert _plain_file(model, weights) is None
+    assert plain_file(model, weights) is None
     name = checkpoints.save(model, weights, 0, 0.5)
     again = build()
     again(np.ones((1, 3)))
@@ -405,28 +405,88 @@ def about(epoch: int, models: int, best: int) -> bytes:
     return header("(3,)", "<i8") + np.array([epoch, models, best]).tobytes()
 
 
+def state_of(index: bytes, data: bytes = b"\0" * 16, models: int = 1) -> dict[str, bytes]:
+    return {
+        "about": about(1, models, 1),
+        "index": header(f"({len(index)},)", "|u1") + index,
+        "data": header(f"({len(data)},)", "|u1") + data,
+    }
+
+
 @pytest.mark.parametrize(
     "members",
     [
-        {"about": about(1, 10**9, 1), "model_0_0": header("(1000000000000,)")},
+        {**state_of(b"[[], []]"), "data": header("(1000000000000,)", "|u1")},
+        {**state_of(b"[[], []]"), "data": header("(-1, -1)", "|u1") + b"\0" * 16},
+        {**state_of(b"[[], []]"), "data": b"\x93NUMPY\x01\x00\xff\xff{"},
+        {**state_of(b"[[], []]"), "about": header("(3,)", "|O") + b"\x80\x04K\x01."},
+        {"index": header("(8,)", "|u1") + b"[[], []]", "data": header("(0,)", "|u1")},
         {"about": about(1, 10**18, 1)},
-        {"about": header("(3,)", "|O") + b"\x80\x04K\x01."},
-        {"about": about(1, 1, 1), "model_0_1": header("(1,)") + b"\0\0\0\0"},
-        {"about": about(1, 1, 1), "model_0_0": header("(-1, -1)") + b"\0" * 16},
-        {"about": about(1, 1, 1), "model_0_0": b"\x93NUMPY\x01\x00\xff\xff{"},
-        {"model_0_0": header("(1,)") + b"\0\0\0\0"},
+        state_of(b"[[], []]", models=10**18),
+        state_of(b'[[["<f4", [1000000000000]]], []]'),
+        state_of(b'[[["<f4", [5]]], []]'),
+        state_of(b'[[["<f4", [-4]]], []]'),
+        state_of(b'[[["<f4", [-2, -2]]], []]'),
+        state_of(b'[[["|O", [2]]], []]'),
+        state_of(b'[[["<f4,<f4", [2]]], []]'),
+        state_of(b'[[["<f4", 4]], []]'),
+        state_of(b"[" * 100_000),
+        state_of(b'{"models": 1}'),
+        state_of(b"not JSON"),
     ],
 )
 def test_sizes_that_an_archive_claims_are_not_believed(
     states: TrainingStateStore, members: dict[str, bytes]
 ) -> None:
     archive_of(states.folder / "trial_000000.npz", members)
+    assert states.read(0) is None
+
+
+def test_the_archive_of_these_tests_is_read_where_its_sizes_are_right(
+    states: TrainingStateStore,
+) -> None:
+    members = state_of(b'[[["<f4", [2, 1]], ["<i8", []]], []]')
+    archive_of(states.folder / "trial_000000.npz", members)
     back = states.read(0)
-    assert back is None or back.models == ()
+    assert back is not None
+    assert [(array.dtype, array.shape) for array in back.models[0]] == [
+        (np.dtype("f4"), (2, 1)),
+        (np.dtype("i8"), ()),
+    ]
+    assert back.best is None
+
+
+@pytest.mark.parametrize("types", ["f4", "f8", "i4", "u1", "?", "f2"])
+def test_a_state_comes_back_as_it_was_whatever_its_types_and_orders(
+    states: TrainingStateStore, types: str
+) -> None:
+    arrays = [
+        np.arange(6).reshape(2, 3).astype(types),
+        np.asfortranarray(np.arange(6).reshape(3, 2).astype(types)),
+        np.array(1, types),
+        np.empty((0, 4), types),
+    ]
+    states.write(0, TrainingState(1, (arrays,), 1, arrays[:2]))
+    back = states.read(0)
+    assert back is not None
+    assert back.best is not None
+    for one, two in zip([*back.models[0], *back.best], [*arrays, *arrays[:2]], strict=True):
+        assert (one.dtype, one.shape) == (two.dtype, two.shape)
+        np.testing.assert_array_equal(one, two)
+
+
+def test_small_floats_of_a_state_come_back_with_their_values(states: TrainingStateStore) -> None:
+    small = np.array([0.5, 1.25], keras.ops.convert_to_numpy(keras.ops.ones(1, "bfloat16")).dtype)
+    assert small.dtype.kind == "V"
+    states.write(0, TrainingState(1, ([small],), 1, [small]))
+    back = states.read(0)
+    assert back is not None
+    assert back.best is not None
+    assert [[0.5, 1.25]] * 2 == [back.models[0][0].tolist(), back.best[0].tolist()]
 
 
 def test_an_archive_that_grows_when_it_is_read_is_refused(states: TrainingStateStore) -> None:
-    members = {"about": about(1, 1, 1), "model_0_0": header("(10000000,)") + b"\0" * 40_000_000}
+    members = state_of(b'[[["<f4", [10000000]]], []]', b"\0" * 40_000_000)
     archive_of(states.folder / "trial_000000.npz", members, zipfile.ZIP_DEFLATED)
     assert states.read(0) is None
 

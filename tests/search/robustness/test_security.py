@@ -62,7 +62,9 @@ def test_a_state_that_holds_a_pickle_is_not_read(project: Path):
     history = read_history(project / "journal.jsonl")
     states = project / "states"
     file = next(states.iterdir())
-    np.savez(file, about=np.array([1, 1, 1]), model_0_0=np.array([Trap()], dtype=object))
+    index = np.frombuffer(b'[[["|O", [1]]], []]', "u1")
+    trap = np.array([Trap()], dtype=object)
+    np.savez(file, about=np.array([1, 1, 1]), index=index, data=trap)
     assert TrainingStateStore(states, history, Fidelity()).read(int(file.stem[-6:])) is None
     assert not (project / "owned").exists()
 
