@@ -26,6 +26,7 @@ from nas_nb.evaluate.training_state import (
     TrainingResult,
     capture,
     restore,
+    values_of,
 )
 from nas_nb.record.trial import best_score
 
@@ -292,8 +293,8 @@ class TrialModels:
         self.is_ended = self.models[0].stop_training = True
 
     def capture(self) -> tuple[Arrays, ...]:
-        """Returns the states of the models."""
-        return tuple(capture(model) for model in self.models)
+        """Returns the states of the models, to be written before the training goes on."""
+        return tuple(values_of(model) for model in self.models)
 
     def restore(self, states: Sequence[Arrays], data: Data) -> None:
         """Puts the models into captured states; ValueError if those are another architecture's."""

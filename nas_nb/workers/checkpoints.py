@@ -109,12 +109,12 @@ class _Folder:
         self._stuck: dict[str, str] = {}
         self._told: set[str] = set()
 
-    def write_file(self, name: str, data: memoryview, *, sync: bool) -> None:
+    def write_file(self, name: str, parts: Sequence[memoryview], *, sync: bool) -> None:
         """Writes one file; the project has to be there, and is not left through a link."""
         self.folder.mkdir(exist_ok=True)
         if leads_out(self.folder, self.folder.parent):
             raise OSError(f"{self.folder} is a link that leads out of the project")
-        write_whole(self.folder / name, [data], sync=sync)
+        write_whole(self.folder / name, parts, sync=sync)
 
     def remove_file(self, name: str) -> None:
         """Removes one file, if it can be; `trouble` says if not."""
@@ -193,7 +193,7 @@ class CheckpointStore(_Folder):
                 model.set_weights(list(weights))
             with without_optimizer(model):
                 file = weights_file(model)
-        self.write_file(name, _with_trailer(file, number), sync=True)
+        self.write_file(name, [_with_trailer(file, number)], sync=True)
         known = costs if "params" in costs else {"params": model.count_params(), **costs}
         self._insert(score, known, name)
         return name
@@ -236,14 +236,16 @@ _TRAILER = re.compile(rb"\nnas_nb trial (\d+) crc32 ([0-9a-f]{8})\n")
 _TRAILER_BYTES = 64
 
 
-def _trailer(content: bytes, number: int) -> bytes:
+def _trailer(content: bytes | memoryview, number: int) -> bytes:
     """The end of a checkpoint, which HDF5 does not read: whose it is, and that it is whole."""
     return b"\nnas_nb trial %d crc32 %08x\n" % (number, zlib.crc32(content))
 
 
 def _with_trailer(file: io.BytesIO, number: int) -> memoryview:
+    with file.getbuffer() as content:  # `getvalue` would be a copy, as soon as more is written
+        trailer = _trailer(content, number)
     file.seek(0, io.SEEK_END)
-    file.write(_trailer(file.getvalue(), number))
+    file.write(trailer)
     return file.getbuffer()
 
 
@@ -367,12 +369,15 @@ class StateFolder(_Folder):
 
     def write(self, number: int, state: TrainingState) -> None:
         """Writes a trial's state in the place of an earlier one, whole or not at all."""
-        about = np.array([state.epoch, len(state.models), state.best_epoch])
+        about = np.array([state.epoch, len(state.models), state.best_epoch], "<i8")
         index, data = _packed([*state.models, state.best or []])
-        archive = io.BytesIO()
-        np.savez(archive, about=about, index=index, data=data)
+        parts = _Parts()
+        with zipfile.ZipFile(parts, "w") as archive:  # type: ignore[call-overload]
+            _write_member(archive, "about", "<i8", [about.view("u1")])
+            _write_member(archive, "index", "|u1", [index])
+            _write_member(archive, "data", "|u1", data)
         # Not forced to the disk: a state that a power cut takes costs time and nothing else.
-        self.write_file(_state_name(number), archive.getbuffer(), sync=False)
+        self.write_file(_state_name(number), parts, sync=False)
 
     def drop(self, number: int) -> None:
         """Removes a trial's state, if there is one."""
@@ -529,14 +534,35 @@ def _read_npz(file: Path, names: Sequence[str] = ()) -> dict[str, npt.NDArray[An
 Bytes = npt.NDArray[np.uint8]
 
 
-def _packed(lists: Sequence[Arrays]) -> tuple[Bytes, Bytes]:
-    """Returns types and shapes of lists of arrays, as JSON, and what all of them hold."""
-    # Two members of an archive, since one for each array takes four times as long to write.
+class _Parts(list[memoryview]):
+    """A file that is written once, part after part, where they are: no copy is made."""
+
+    def write(self, part: bytes | memoryview) -> int:
+        self.append(memoryview(part))
+        return len(part)  # of bytes: `Bytes` and what `zipfile` adds
+
+    def flush(self) -> None:
+        """Has nothing to do."""
+
+
+def _packed(lists: Sequence[Arrays]) -> tuple[Bytes, list[Bytes]]:
+    """Returns types and shapes of lists of arrays, as JSON, and the bytes of each array."""
+    # An archive with a member for each array takes four times as long to write.
     # Files know NumPy's own types only; from float32 the small floats come back as they were.
     known = [[a.astype("f4") if a.dtype.kind == "V" else a for a in arrays] for arrays in lists]
-    index = json.dumps([[(a.dtype.str, a.shape) for a in arrays] for arrays in known]).encode()
-    data = b"".join(a.tobytes() for arrays in known for a in arrays)
-    return np.frombuffer(index, "u1"), np.frombuffer(data, "u1")
+    index = json.dumps([[(a.dtype.str, a.shape) for a in arrays] for arrays in known])
+    flat = [np.ascontiguousarray(a).reshape(-1).view("u1") for arrays in known for a in arrays]
+    return np.frombuffer(index.encode(), "u1"), flat
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, dtype: str, parts: Sequence[Bytes]) -> None:
+    """Writes an array of one axis, whose bytes come in parts, as `numpy.savez` does."""
+    shape = (sum(map(len, parts)) // np.dtype(dtype).itemsize,)
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        about = {"descr": dtype, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(member, about)
+        for part in parts:
+            member.write(part.data)
 
 
 def _unpacked(index: Bytes, data: Bytes) -> list[Arrays]:
@@ -585,4 +611,4 @@ def take_file(project: Path, name: str, data: bytes | None) -> None:
     if data is None:
         files.remove_file(file)
     else:
-        files.write_file(file, memoryview(data), sync=folder == "checkpoints")
+        files.write_file(file, [memoryview(data)], sync=folder == "checkpoints")

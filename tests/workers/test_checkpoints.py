@@ -482,7 +482,7 @@ def test_small_floats_of_a_state_come_back_with_their_values(states: TrainingSta
     back = states.read(0)
     assert back is not None
     assert back.best is not None
-    assert [[0.5, 1.25]] * 2 == [back.models[0][0].tolist(), back.best[0].tolist()]
+    assert [back.models[0][0].tolist(), back.best[0].tolist()] == [[0.5, 1.25]] * 2
 
 
 def test_an_archive_that_grows_when_it_is_read_is_refused(states: TrainingStateStore) -> None:

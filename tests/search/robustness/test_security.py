@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nas_nb as nas
@@ -44,6 +45,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, module: Any, *names: str) -> None:
 def test_opening_a_project_unpickles_and_evaluates_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    pd.DataFrame({"a": ["b"]}).set_axis(["c"], axis=1)  # loads pyarrow, which uses `eval` itself
     forbid(monkeypatch, pickle, "load", "loads", "Unpickler")
     forbid(monkeypatch, builtins, "eval")
     search = nas.open(project, data=tiny_data())
