@@ -308,6 +308,8 @@ class Search:
     def log_to(self, service: str, directory: str | Path | None = None) -> str:
         """Logs all trials so far: values, costs, and what was measured after each epoch.
 
+        Called again, it replaces what it logged of them before.
+
         Args:
             service: "tensorboard", or "mlflow" (which has to be installed).
             directory: Where: a folder for TensorBoard, default "tensorboard" in the project

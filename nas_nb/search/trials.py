@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -489,7 +491,7 @@ def log_trials(search: Recorded, service: str, directory: str | Path | None) -> 
         folder = usual if directory is None else given_path(directory, SearchError)
         with writing(folder, SearchError, folder=True):
             return _to_tensorboard(trials, folder)
-    return _to_mlflow(search.name, trials, directory)
+    return _to_mlflow(search, trials, directory)
 
 
 def _to_tensorboard(trials: list[Trial], folder: Path) -> str:
@@ -511,7 +513,7 @@ def _to_tensorboard(trials: list[Trial], folder: Path) -> str:
     return str(folder)
 
 
-def _to_mlflow(name: str, trials: list[Trial], uri: str | Path | None) -> str:
+def _to_mlflow(search: Recorded, trials: list[Trial], uri: str | Path | None) -> str:
     try:
         mlflow, entities = import_module("mlflow"), import_module("mlflow.entities")
     except ImportError as error:
@@ -520,10 +522,17 @@ def _to_mlflow(name: str, trials: list[Trial], uri: str | Path | None) -> str:
         ) from error
     # Not its `start_run`: that ends in an error where the user has a run open.
     client = mlflow.MlflowClient(None if uri is None else str(uri))
-    found = client.get_experiment_by_name(name)
-    experiment = client.create_experiment(name) if found is None else found.experiment_id
+    found = client.get_experiment_by_name(search.name)
+    experiment = client.create_experiment(search.name) if found is None else found.experiment_id
+    project = hashlib.sha256(os.fsencode(search.directory.resolve())).hexdigest()[:16]
     for trial in trials:
-        run = client.create_run(experiment, run_name=f"trial {trial.number}").info.run_id
+        # Written again, it replaces what an earlier call wrote; MLflow can restore that.
+        mark = f"{project}.{trial.number}"
+        for before in client.search_runs([experiment], f"tags.nas_nb_trial = '{mark}'"):
+            client.delete_run(before.info.run_id)
+        run = client.create_run(
+            experiment, tags={"nas_nb_trial": mark}, run_name=f"trial {trial.number}"
+        ).info.run_id
         told = {**trial.values, "seed": trial.seed, "origin": trial.origin}
         params = [entities.Param(_ODD.sub("_", key), str(value)) for key, value in told.items()]
         client.log_batch(run, params=params)

@@ -303,6 +303,13 @@ def test_mlflow_gets_a_run_for_each_trial_also_of_those_that_failed(tmp_path: Pa
         (epoch, logs["val_accuracy"]) for epoch, logs in enumerate(best.curve, 1)
     ]
     assert "three are too many" in other.data.tags["reason"]
+    user_s = client.create_run(one.info.experiment_id, run_name="trial 0").info.run_id
+    again = tiny_search(tmp_path / "t", space=build, strategy="grid", max_trials=1, epochs=2).run()
+    for logged in (again, search, search):  # runs of the user's, or of another search, stay
+        logged.log_to("mlflow", uri)
+    names = [run.info.run_name for run in client.search_runs([one.info.experiment_id])]
+    assert sorted(names) == ["trial 0"] * 3 + ["trial 1"]
+    assert client.get_run(user_s).info.lifecycle_stage == "active"
 
 
 def test_the_table_is_written_as_parquet(two_trials: Search, tmp_path: Path) -> None:
