@@ -142,6 +142,11 @@ class History:
                 )
             return self._trial(number)
 
+    def fidelity_of(self, number: int) -> Mapping[str, float]:
+        """Returns what a trial is granted; after every epoch, so without the rest of it."""
+        with self._lock:
+            return self._state.drafts[number].fidelity
+
     def __repr__(self) -> str:
         return printable(
             f"<History: {len(self)} trials, {len(self._state.completed)} completed, "

@@ -308,7 +308,7 @@ class SearchTuner(kt.Tuner):  # type: ignore[misc]
         return best(PRUNING_RANK, known)[-1]
 
     def _last_epoch(self, number: int, done: int) -> int:
-        granted = self.settings.fidelity.granted(self.history[number].fidelity)
+        granted = self.settings.fidelity.granted(self.history.fidelity_of(number))
         left = self._epochs_left(number)
         most = min(left, granted.epochs * granted.executions_per_trial)
         most //= granted.executions_per_trial
