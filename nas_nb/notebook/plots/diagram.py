@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import html
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 
+from nas_nb.errors import printable
 from nas_nb.notebook.plots.drawing import (
     BLUE,
+    DARK,
+    LIGHT,
     SKY,
     VERMILLION,
-    as_text,
+    ThemeColors,
     axes_for,
     encoded,
     theme_colors,
@@ -42,59 +47,77 @@ _ENDS = {"input": (SKY, "black"), "output": (BLUE, "white")}
 
 def draw_layout(picture: Layout, ax: Axes | None = None, marked: Collection[int] = ()) -> Axes:
     """Draws boxes and arrows; those of the marked places have a thick edge."""
-    width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
+    width, height = _inches(picture)
     ax = axes_for(ax, width, height)
     ax.set(xlim=(-_MARGIN, width - _MARGIN), ylim=(height - _MARGIN, -_MARGIN), aspect="equal")
     ax.set_axis_off()
-    for arrow in picture.arrows:
-        _draw_arrow(arrow, ax)
-    for place, box in enumerate(picture.boxes):
-        _draw_box(box, ax, marked=place in marked)
-    return as_text(ax)
+    for artist in _artists(picture, marked, theme_colors(ax)):
+        ax.add_artist(artist)
+    return ax
 
 
 def diagram_image(
     picture: Layout, alt: str, marked: Collection[int] = (), *, dark: bool | None = None
 ) -> str:
     """Returns the picture as an `<img>`: on white, or on no ground for a light or dark page."""
-    width, height = picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
+    width, height = _inches(picture)
     face = "white" if dark is None else ground(dark=dark)
     figure = Figure(figsize=(width, height), dpi=150, facecolor=face)
     canvas: Any = FigureCanvasAgg(figure)
-    draw_layout(picture, figure.add_axes((0, 0, 1, 1)), marked)
+    # Without Axes, of which nothing would be seen: to make them takes as long as to draw.
+    place = Affine2D().translate(_MARGIN, _MARGIN - height).scale(1, -1) + figure.dpi_scale_trans
+    for artist in _artists(picture, marked, DARK if dark else LIGHT):
+        artist.set_transform(place)
+        figure.add_artist(artist)
     canvas.draw()
     shown = encoded(np.asarray(canvas.buffer_rgba()))
     return image(shown, alt, width, height, ' class="nas-dark"' if dark else "")
 
 
-def _draw_box(box: Box, ax: Axes, *, marked: bool) -> None:
-    colors, corner = theme_colors(ax), (box.x - box.width / 2, box.y - box.height / 2)
+def _inches(picture: Layout) -> tuple[float, float]:
+    return picture.width + 2 * _MARGIN, picture.height + 2 * _MARGIN
+
+
+def _artists(
+    picture: Layout, marked: Collection[int], colors: ThemeColors
+) -> Iterator[Patch | Text]:
+    for arrow in picture.arrows:
+        yield from _arrow(arrow, colors)
+    for place, box in enumerate(picture.boxes):
+        yield from _box(box, colors, marked=place in marked)
+
+
+def _box(box: Box, colors: ThemeColors, *, marked: bool) -> Iterator[Patch | Text]:
+    corner = (box.x - box.width / 2, box.y - box.height / 2)
     fill, letters = _ENDS.get(box.kind, (colors.ground, colors.text))
     edge = {"edgecolor": VERMILLION, "linewidth": 2.5} if marked else {"edgecolor": colors.quiet}
     style: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.06", "linewidth": 0.8, **edge}
-    ax.add_patch(FancyBboxPatch(corner, box.width, box.height, facecolor=fill, **style))
+    yield FancyBboxPatch(corner, box.width, box.height, facecolor=fill, **style)
     first, _, more = box.label.partition("\n")
-    across: dict[str, Any] = {"ha": "center", "color": letters}
-    ax.text(box.x, box.y, first, va="bottom" if more else "center", fontsize=_SIZE, **across)
+    yield _text(box.x, box.y, first, _SIZE, va="bottom" if more else "center", color=letters)
     if more:
-        ax.text(box.x, box.y + 0.03, more, va="top", fontsize=_SIZE - 1.5, **across)
+        yield _text(box.x, box.y + 0.03, more, _SIZE - 1.5, va="top", color=letters)
 
 
-def _draw_arrow(arrow: Arrow, ax: Axes) -> None:
+def _text(x: float, y: float, words: str, size: float, **style: Any) -> Text:
+    """Returns a name as it is, as `as_text` would show it."""
+    words, plain = printable(words), {"ha": "center", "clip_on": False, "parse_math": False}
+    return Text(x, y, words, fontsize=size, **plain, **style)
+
+
+def _arrow(arrow: Arrow, colors: ThemeColors) -> Iterator[Patch | Text]:
     # A parabola passes half-way between its control point and the middle of its ends.
     middle = (arrow.x1 + arrow.x2) / 2, (arrow.y1 + arrow.y2) / 2
     bent = (middle[0] + 2 * arrow.bend, middle[1])
     way = Path(
         [(arrow.x1, arrow.y1), bent, (arrow.x2, arrow.y2)], [Path.MOVETO, Path.CURVE3, Path.CURVE3]
     )
-    colors = theme_colors(ax)
     look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "color": colors.quiet}
-    ax.add_patch(FancyArrowPatch(path=way, linewidth=1, **look))
+    yield FancyArrowPatch(path=way, linewidth=1, **look)
     if arrow.label:
-        box = {"facecolor": colors.ground, "edgecolor": "none", "pad": 1}
-        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _SIZE - 1}
-        place = (middle[0] + arrow.bend, middle[1])
-        ax.text(*place, arrow.label, color=colors.text, bbox=box, **style)
+        style: dict[str, Any] = {"va": "center", "color": colors.text}
+        style["bbox"] = {"facecolor": colors.ground, "edgecolor": "none", "pad": 1}
+        yield _text(middle[0] + arrow.bend, middle[1], arrow.label, _SIZE - 1, **style)
 
 
 _KEPT = 32
