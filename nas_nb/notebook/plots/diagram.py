@@ -101,8 +101,8 @@ def _box(box: Box, colors: ThemeColors, *, marked: bool) -> Iterator[Patch | Tex
 
 def _text(x: float, y: float, words: str, size: float, **style: Any) -> Text:
     """Returns a name as it is, as `as_text` would show it."""
-    words, plain = printable(words), {"ha": "center", "clip_on": False, "parse_math": False}
-    return Text(x, y, words, fontsize=size, **plain, **style)
+    style |= {"fontsize": size, "ha": "center", "clip_on": False, "parse_math": False}
+    return Text(x, y, printable(words), **style)
 
 
 def _arrow(arrow: Arrow, colors: ThemeColors) -> Iterator[Patch | Text]:

@@ -455,18 +455,40 @@ def png(figure: Figure, dpi: float | None = None, level: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def encoded(pixels: np.ndarray) -> bytes:
-    """Returns pixels (rows, columns, RGB or RGBA) as PNG: in a third of the time that PIL takes."""
+def encoded(pixels: np.ndarray, kept: KeptRows | None = None) -> bytes:
+    """Returns pixels (rows, columns, RGB or RGBA) as PNG: in a third of the time that PIL takes.
+
+    Rows that are as an earlier call `kept` them are not compressed again.
+    """
     height, width, channels = pixels.shape
     lines = np.zeros((height, 1 + width * channels), np.uint8)  # 0: no filter
     lines[:, 1:] = pixels.reshape(height, -1)
     size = struct.pack(">IIBBBBB", width, height, 8, 6 if channels == 4 else 2, 0, 0, 0)
-    parts = {b"IHDR": size, b"IDAT": zlib.compress(lines.tobytes(), 1), b"IEND": b""}
+    packed = _packed(lines, {} if kept is None else kept)
+    parts = {b"IHDR": size, b"IDAT": packed, b"IEND": b""}
     chunks = (
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in parts.items()
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+KeptRows = dict[int, tuple[bytes, bytes]]
+"""By the place of the first: some rows of a PNG, and what they are compressed to."""
+_ROWS = 14
+
+
+def _packed(lines: np.ndarray, kept: KeptRows) -> bytes:
+    """Returns lines of bytes as a zlib stream (RFC 1950), of parts that know of no other."""
+    check, stream = 1, [b"\x78\x01"]
+    for first in range(0, len(lines), _ROWS):
+        rows = lines[first : first + _ROWS].tobytes()
+        if first not in kept or kept[first][0] != rows:
+            packer = zlib.compressobj(1, wbits=-15, strategy=zlib.Z_FILTERED)
+            kept[first] = rows, packer.compress(rows) + packer.flush(zlib.Z_FULL_FLUSH)
+        check = zlib.adler32(rows, check)
+        stream.append(kept[first][1])
+    return b"".join((*stream, b"\x03\x00", check.to_bytes(4, "big")))  # an empty part ends it
 
 
 def _show_all() -> None:

@@ -24,6 +24,7 @@ from nas_nb.notebook.plots import (
 )
 from nas_nb.notebook.plots.drawing import (
     SPOTS,
+    KeptRows,
     Plot,
     PlotContext,
     as_text,
@@ -202,6 +203,7 @@ class Picture:
         self._above: list[Any] = []  # texts in boxes, over all that moves
         self._still: list[Any] = []  # what the ground of each Axes depends on
         self._html, self._png = "", b""
+        self._kept: dict[bool, KeptRows] = {False: {}, True: {}}  # of the PNG, of the printed one
         self.alt = ""
         self.theme(dark=False)
 
@@ -291,7 +293,8 @@ class Picture:
     @property
     def png(self) -> bytes:
         """The latest drawing, on no ground."""
-        self._png = self._png or encoded(np.asarray(self._canvas.buffer_rgba()))
+        if not self._png:
+            self._png = encoded(np.asarray(self._canvas.buffer_rgba()), self._kept[False])
         return self._png
 
     def printed(self, context: Any = None) -> Printed:
@@ -299,8 +302,8 @@ class Picture:
         if context is not None:
             self.draw(context)
         drawn = Image.fromarray(np.asarray(self._canvas.buffer_rgba()))
-        mixed = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
-        return Printed(encoded(np.asarray(mixed)[..., :3]), self.alt, self._size)
+        mixed = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
+        return Printed(encoded(np.asarray(mixed), self._kept[True]), self.alt, self._size)
 
     def html(self) -> str:
         """Returns the latest drawing as an `<img>` that carries its own data and its trials."""

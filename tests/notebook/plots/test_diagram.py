@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
-from nas_nb.notebook.plots.diagram import differing, draw_layout
-from nas_nb.space.graph import chain_graph, lay_out
+from nas_nb.notebook.plots.diagram import diagram_image, differing, draw_layout
+from nas_nb.notebook.plots.figures import ground
+from nas_nb.space.graph import Edge, Graph, Node, chain_graph, lay_out
 from nas_nb.spaces.nasbench201 import nasbench201_cell
 
 
@@ -39,3 +47,18 @@ def test_the_boxes_that_another_architecture_has_not_are_marked() -> None:
     ax = draw_layout(one, Figure().add_subplot(), differing(one, two))
     widths = [patch.get_linewidth() for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
     assert widths == [0.8, 2.5, 0.8, 0.8]
+
+
+@pytest.mark.parametrize("dark", [None, False, True])
+def test_image_without_axes_is_what_is_drawn_on_axes(dark: bool | None) -> None:
+    nodes = (Node("a", "in $x$", "input"), Node("b", "Dense 8\n8, 72 params"), Node("c", "out"))
+    edges = (Edge("a", "b"), Edge("b", "c"), Edge("a", "c", "skip $y$"))
+    layout = lay_out(Graph(nodes, edges))
+    shown = diagram_image(layout, "alt", {1}, dark=dark)
+    png = base64.b64decode(shown.partition("base64,")[2].partition('"')[0])
+    size = (layout.width + 0.3, layout.height + 0.3)
+    face = "white" if dark is None else ground(dark=dark)
+    canvas = FigureCanvasAgg(Figure(figsize=size, dpi=150, facecolor=face))
+    draw_layout(layout, canvas.figure.add_axes((0, 0, 1, 1)), {1})
+    canvas.draw()
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png)), canvas.buffer_rgba())

@@ -155,3 +155,18 @@ def test_what_a_trial_adds_to_no_picture_is_only_told():
     assert picture.png is drawn
     assert "200 of 250 trials" in told
     assert "200 of 251 trials" in picture.html()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_png_of_kept_rows_is_that_of_its_pixels(channels: int) -> None:
+    rng, kept = np.random.default_rng(0), dict[int, tuple[bytes, bytes]]()
+    pixels = rng.integers(0, 256, (50, 20, channels), np.uint8)
+    drawing.encoded(pixels, kept)
+    before = dict(kept)
+    pixels[-1] = 0
+    shown = Image.open(io.BytesIO(drawing.encoded(pixels, kept)))
+    np.testing.assert_array_equal(shown, pixels)
+    assert [place for place in kept if kept[place] is not before[place]] == [max(kept)]
+    narrow = pixels[:, :7]
+    shown = Image.open(io.BytesIO(drawing.encoded(narrow, kept)))
+    np.testing.assert_array_equal(shown, narrow)
